@@ -1,0 +1,223 @@
+"""surgeplan.yaml: the system both sides plan for. Only `time_zone` and `services` are required."""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+
+from campaign.documents import Complaint, FileRecord
+from campaign.language import Language, say
+from campaign.plan import Identifier, NonNegative, Positive, Ratio
+
+Count = Annotated[int, Field(ge=0)]
+Hours = Annotated[float, Field(gt=0, le=24)]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise Complaint(
+            say("{name} is not a time zone", name=name),
+            say("use a name such as Asia/Shanghai or Europe/Berlin"),
+        ) from error
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+
+
+def minutes_of_day(text: str) -> int:
+    """`22:30` as 1350 minutes after midnight; `24:00` is 1440."""
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def time_of_day(text: str) -> time:
+    return time(minutes_of_day(text) // 60 % 24, minutes_of_day(text) % 60)
+
+
+class ServiceLevelObjective(FileRecord):
+    p99_ms: Positive | None = None
+    error_ratio: Ratio | None = None
+
+
+class Replicas(FileRecord):
+    today: Count | None = None
+    min: Count | None = None
+    max: Count | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min is not None and self.max is not None and self.max < self.min:
+            raise Complaint(say("max {max} is below min {min}", max=self.max, min=self.min), say("swap them"))
+        return self
+
+
+class Follows(FileRecord):
+    """A service without history of its own, fed by another."""
+
+    service: str
+    requests_per_request: Positive
+
+
+class Was(FileRecord):
+    """An earlier name of a service (or of the service it was split from)."""
+
+    name: str
+    until: AwareDatetime
+    share_ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class Service(FileRecord):
+    name: Identifier
+    slo: ServiceLevelObjective = ServiceLevelObjective()
+    capacity_requests_per_second_per_replica: Positive | None = None
+    replicas: Replicas = Replicas()
+    cpu_cores: Positive | None = None
+    memory_gib: Positive | None = None
+    startup_seconds_p99: NonNegative | None = None
+    cost_per_replica_hour: NonNegative | None = None
+    follows: Follows | None = None
+    was: tuple[Was, ...] = ()
+
+
+class Risk(FileRecord):
+    overload_probability_per_minute: Annotated[float, Field(gt=0, lt=1)] | None = None
+    value_lost_per_refused_order: NonNegative | None = None
+
+
+class Stage(FileRecord):
+    """One stage of a visit: which requests it makes of which service, and who goes on after it."""
+
+    stage: Identifier
+    endpoint: str = ""
+    continues_ratio: Ratio = 1.0
+    think_seconds: NonNegative = 0.0
+    value_rank: Count | None = None
+    requests: dict[str, NonNegative] = {}
+
+
+class Limit(FileRecord):
+    """What ends before replicas do: connections per replica, or a rate per second."""
+
+    name: Identifier
+    kind: Literal["per_replica", "rate"]
+    total: Positive
+    reserved: NonNegative = 0.0
+    used_by: dict[str, NonNegative]
+    owner: str = ""
+
+
+class Switch(FileRecord):
+    """预案: what can be turned down, and the share of each service's requests that it sheds."""
+
+    id: Identifier
+    effect: dict[str, Ratio] = {}
+    trigger: str = ""
+    action: str = ""
+    undo: str = ""
+    executor: str = ""
+    drilled_seconds: NonNegative | None = None
+
+
+class ServiceLevel(FileRecord):
+    definition: Literal[
+        "served_within", "answered_within", "virtual_wait_within", "first_response_within", "resolved_within"
+    ] = "served_within"
+    ratio: Annotated[float, Field(gt=0, lt=1)]
+    seconds: Positive
+
+
+class Shift(FileRecord):
+    name: Identifier
+    starts: TimeOfDay
+    hours: Hours
+    break_minutes: Annotated[int, Field(ge=0, lt=1440)] = 0
+
+
+class RatioRange(FileRecord):
+    low: Ratio
+    mid: Ratio
+    high: Ratio
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.low <= self.mid <= self.high:
+            raise Complaint(say("low, mid and high are not in order"), say("write the smallest first"))
+        return self
+
+
+class Bot(FileRecord):
+    """What the bot takes off people: shares of all contacts, each a range.
+
+    handled: it answered first; contained: nobody asked for a person; resolved: and the question did not come back.
+    """
+
+    handled_ratio: RatioRange | None = None
+    contained_ratio: RatioRange | None = None
+    resolved_ratio: RatioRange
+    recontact_hours: Positive | None = None
+
+
+class Desk(FileRecord):
+    name: Identifier
+    channel: Literal["phone", "chat", "ticket"]
+    concurrency: Annotated[int, Field(ge=1)] = 1
+    handle_seconds: Positive
+    patience_seconds: Positive | None = None
+    shrinkage_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    occupancy_max_ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
+    service_level: ServiceLevel
+    abandonment_max_ratio: Ratio | None = None
+    opens: TimeOfDay = "00:00"
+    closes: TimeOfDay = "24:00"
+    shifts: tuple[Shift, ...] = ()
+    cost_per_agent_hour: NonNegative | None = None
+    agents_max: Count | None = None
+    bot: Bot | None = None
+
+
+class HistorySettings(FileRecord):
+    naive_times: Literal["workspace-zone"] | None = None
+    outages: tuple[dict[str, str], ...] = ()
+    not_outages: tuple[dict[str, str], ...] = ()
+
+
+class Settings(FileRecord):
+    """The whole of surgeplan.yaml."""
+
+    schema_version: Literal[1] = 1
+    time_zone: TimeZone
+    services: Annotated[tuple[Service, ...], Field(min_length=1)]
+    language: Language = "en"
+    currency: str = "CNY"
+    country: str | None = None
+    risk: Risk = Risk()
+    funnel: tuple[Stage, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    switches: tuple[Switch, ...] = ()
+    desks: tuple[Desk, ...] = ()
+    sources: tuple[dict[str, Any], ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    roles: dict[str, str] = {}
+    history: HistorySettings = HistorySettings()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def service_names(self) -> tuple[str, ...]:
+        return tuple(service.name for service in self.services)
+
+    def service(self, name: str) -> Service:
+        return next(service for service in self.services if service.name == name)
+
+    def landings(self) -> tuple[str, ...]:
+        """What a channel may land on: a service or a stage of the funnel."""
+        return (*self.service_names, *(s.stage for s in self.funnel if s.stage not in self.service_names))

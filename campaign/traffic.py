@@ -1,0 +1,175 @@
+"""The traffic model: requests per second as quantiles read off joint sample paths, and the demand behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AwareDatetime
+
+from campaign.documents import FileRecord
+from campaign.files import write_bytes
+from campaign.language import Text, say
+
+QUANTILES: dict[str, float] = {"p10": 0.10, "p50": 0.50, "p90": 0.90, "p99": 0.99}
+PATHS_MAX_BYTES = 256 * 1024 * 1024
+
+
+class Quantiles(FileRecord):
+    """The value that will not be exceeded with that probability."""
+
+    p10: float
+    p50: float
+    p90: float
+    p99: float
+
+    @classmethod
+    def of(cls, draws: NDArray[np.floating]) -> Quantiles:
+        """Quantiles of one value per sample path; `draws` has shape [path]."""
+        p10, p50, p90, p99 = (float(q) for q in np.quantile(draws, list(QUANTILES.values())))
+        return cls(p10=p10, p50=p50, p90=p90, p99=p99)
+
+
+class Peak(FileRecord):
+    """A service's peak over [starts_at, ends_at]: quantiles of each path's maximum, and when the median path has it."""
+
+    peak_requests_per_second: Quantiles
+    peak_at_utc: AwareDatetime
+
+
+class SecondProfile(FileRecord):
+    """How the seconds around a moment share the requests of their minutes; shares sum to one.
+
+    `from_seconds` is the first second relative to the moment (negative before it).
+    """
+
+    service: str
+    moment: AwareDatetime
+    from_seconds: int
+    shares: tuple[float, ...]
+
+
+class EffectQuantiles(FileRecord):
+    p10: float
+    p50: float
+    p90: float
+
+
+class Effect(FileRecord):
+    """What one named driver of the plan adds on one service at its largest."""
+
+    driver: str
+    at_utc: AwareDatetime
+    service: str
+    added_requests_per_second: EffectQuantiles
+
+
+class LearnedFrom(FileRecord):
+    """A past campaign and the weight it has in this forecast."""
+
+    campaign: str
+    weight_ratio: float
+
+
+class BackTest(FileRecord):
+    """How the method did on past campaigns, each forecast as of the same lead."""
+
+    campaigns: int
+    wape_ratio: float | None = None
+    peak_error_ratio: float | None = None
+    peaks_within_p90: int | None = None
+    peaks_within_p99: int | None = None
+
+
+class TrafficModel(FileRecord):
+    """`out/<id>/traffic.json`."""
+
+    schema_version: Literal[1] = 1
+    campaign: str
+    as_of_utc: AwareDatetime
+    lead_days: float
+    status: Literal["draft", "frozen"] = "draft"
+    historical: bool = False
+    inputs: dict[str, str]
+    seed: int
+    paths: int
+    starts_at_utc: AwareDatetime
+    ends_at_utc: AwareDatetime
+    knowledge: Literal["none", "little", "some", "good"]
+    services: dict[str, Peak]
+    total: Peak
+    peak_minute_factor: Quantiles | None = None
+    second_profiles: tuple[SecondProfile, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    back_test: BackTest
+    assumptions: tuple[str, ...] = ()
+    learned_from: tuple[LearnedFrom, ...] = ()
+    other_plans: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrafficPaths:
+    """`out/<id>/traffic_paths.npz`: joint sample paths.
+
+    requests_per_second: float32 [path, service, interval], the mean rate of the interval.
+    services: names, in the array's order.
+    starts_at_utc: datetime64[s] [interval], naive UTC.
+    seconds: int [interval], each interval's length.
+    """
+
+    requests_per_second: NDArray[np.float32]
+    services: tuple[str, ...]
+    starts_at_utc: NDArray[np.datetime64]
+    seconds: NDArray[np.int64]
+
+    def quantiles(self, service: str) -> NDArray[np.float64]:
+        """[quantile, interval] for one service, quantiles in the order of `QUANTILES`."""
+        rates = self.requests_per_second[:, self.index(service)].astype(np.float64)
+        found: NDArray[np.float64] = np.quantile(rates, list(QUANTILES.values()), axis=0)
+        return found
+
+    def index(self, service: str) -> int:
+        return self.services.index(service)
+
+    def within(self, starts_at: np.datetime64, ends_at: np.datetime64) -> TrafficPaths:
+        """The same paths over the intervals that begin in [starts_at, ends_at)."""
+        keep = (self.starts_at_utc >= starts_at) & (self.starts_at_utc < ends_at)
+        return TrafficPaths(
+            self.requests_per_second[:, :, keep], self.services, self.starts_at_utc[keep], self.seconds[keep]
+        )
+
+    def save(self, path: Path) -> None:
+        write_bytes(
+            path,
+            lambda file: np.savez(
+                file,
+                requests_per_second=self.requests_per_second.astype(np.float32),
+                services=np.array(self.services),
+                starts_at_utc=self.starts_at_utc.astype("datetime64[s]"),
+                seconds=self.seconds.astype(np.int64),
+            ),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> TrafficPaths:
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(
+                stored["requests_per_second"],
+                tuple(str(name) for name in stored["services"]),
+                stored["starts_at_utc"],
+                stored["seconds"],
+            )
+
+
+def quantile_in_words(name: str) -> Text:
+    """What a quantile means to people who do not read statistics."""
+    words = {
+        "p10": say("nine of ten comparable campaigns exceed it"),
+        "p50": say("half of comparable campaigns stay below it"),
+        "p90": say("nine of ten comparable campaigns stay below it"),
+        "p99": say("about one campaign in a hundred exceeds it"),
+    }
+    return words[name]

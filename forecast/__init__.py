@@ -1,0 +1,1 @@
+"""History and campaign plans in, traffic model out."""

@@ -1,0 +1,1 @@
+"""What numbers mean and where they come from: the metric dictionary, sources, KPIs."""

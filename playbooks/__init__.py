@@ -1,0 +1,1 @@
+"""Traffic and capacity in; autoscaling, staffing and checklist out."""

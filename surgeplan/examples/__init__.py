@@ -1,0 +1,1 @@
+"""Workspaces that `surgeplan init --example` can make."""

@@ -1,0 +1,9 @@
+"""The commands of `warroom`."""
+
+from __future__ import annotations
+
+import typer
+
+
+def mount(app: typer.Typer) -> None:
+    """Add this package's commands to the app."""
