@@ -55,7 +55,7 @@ def chart(width: float = WIDTH_INCHES, height: float = HEIGHT_INCHES) -> Iterato
         use_language("en")
     families = [font, "DejaVu Sans"] if font else ["DejaVu Sans"]
     try:
-        with matplotlib.rc_context(STYLE | {"font.family": families}):
+        with matplotlib.rc_context(STYLE | {"font.family": families}):  # type: ignore[arg-type]
             yield Figure(figsize=(width, height))
     finally:
         use_language(language)
