@@ -59,7 +59,6 @@ def _app() -> typer.Typer:
         pretty_exceptions_enable=False,
         help=_("From a campaign plan to a traffic model, load test, capacity plan and war room."),
     )
-    app.callback()(lambda: None)
     for lane in LANES:
         import_module(lane).mount(app)
     return app

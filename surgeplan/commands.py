@@ -12,7 +12,12 @@ from campaign.language import _
 
 def mount(app: typer.Typer) -> None:
     """Add these commands to the app."""
+    app.callback()(_before_any_command)
     app.command("check", help=_("Validate everything in the workspace; every problem at once."))(check)
+
+
+def _before_any_command(lang: LangOption = None) -> None:
+    """Takes `--lang` before the command too; the entry point has already heeded it."""
 
 
 def check(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None) -> None:

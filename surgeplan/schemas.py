@@ -1,0 +1,36 @@
+"""JSON Schemas of every file that crosses a boundary, for editors and other teams: `python -m surgeplan.schemas DIR`."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from campaign.files import to_json, write_text
+
+RECORDS = {
+    "surgeplan.yaml": "campaign.settings:Settings",
+    "campaign.yaml": "campaign.plan:Plan",
+    "traffic.json": "campaign.traffic:TrafficModel",
+    "capacity.json": "campaign.capacity:Capacity",
+    "checklist.json": "campaign.readiness:Checklist",
+}
+
+
+def schemas() -> dict[str, str]:
+    """The schema's text by its file name, such as `traffic.json.schema.json`."""
+    return {f"{name}.schema.json": to_json(_record(place).model_json_schema()) for name, place in RECORDS.items()}
+
+
+def _record(place: str) -> type[BaseModel]:
+    module, _, name = place.partition(":")
+    record = getattr(import_module(module), name)
+    assert issubclass(record, BaseModel)
+    return record
+
+
+if __name__ == "__main__":
+    for name, text in schemas().items():
+        write_text(Path(sys.argv[1]) / name, text)
