@@ -2,8 +2,75 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from campaign.console import Console, JsonOption, LangOption, WorkspaceOption, open_workspace, table
+from campaign.language import _, current_language
+
+if TYPE_CHECKING:
+    from metrics.dictionary import Dictionary
+
+NameArgument = Annotated[str | None, typer.Argument(help=_("A metric's name; all of them where left out."))]
 
 
 def mount(app: typer.Typer) -> None:
     """Add this package's commands to the app."""
+    metrics = typer.Typer(no_args_is_help=True, help=_("The metric dictionary: what every number means."))
+    metrics.command("show", help=_("The definitions and their ids."))(show)
+    metrics.command("check", help=_("Check the dictionary and every plan that uses it."))(check)
+    app.add_typer(metrics, name="metrics")
+
+
+def show(
+    name: NameArgument = None,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    from metrics.dictionary import open_dictionary, require_metric
+
+    console = Console.open(workspace, lang, as_json)
+    dictionary = open_dictionary(open_workspace(workspace))
+    names = [require_metric(dictionary, name)] if name else list(dictionary.ids)
+    text = _one(dictionary, names[0]) if name else _all(dictionary)
+    console.result(text, {"metrics": {n: dictionary.as_json(n) for n in names}})
+    console.next("surgeplan metrics check")
+
+
+def _all(dictionary: Dictionary) -> str:
+    language = current_language()
+    rows = [
+        [name, dictionary.ids[name], definition.kind, definition.unit, definition.title.speak(language)]
+        for name, definition in dictionary.definitions.items()
+    ]
+    return table([_("metric"), _("id"), _("kind"), _("unit"), _("title")], rows, left=5)
+
+
+def _one(dictionary: Dictionary, name: str) -> str:
+    lines = [f"{name}@{dictionary.ids[name]}  {dictionary.definitions[name].title.speak(current_language())}"]
+    lines += [f"  {key}: {value}" for key, value in dictionary.as_json(name)["fields"].items()]
+    users = dictionary.users_of(name)
+    if users:
+        lines.append(_("changing its meaning also changes: {names}").format(names=", ".join(users)))
+    return "\n".join(lines)
+
+
+def check(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None) -> None:
+    from campaign.errors import UserError
+    from metrics.dictionary import check_plan_metrics, open_dictionary
+
+    console = Console.open(workspace, lang, as_json)
+    opened = open_workspace(workspace)
+    dictionary = open_dictionary(opened)
+    problems = check_plan_metrics(opened, dictionary)
+    if problems:
+        raise UserError(problems)
+    own = len(dictionary.ids) - len(dictionary.inherited)
+    text = _("{count} metrics ({own} of the workspace's own), {plans} plans: no problems").format(
+        count=len(dictionary.ids), own=own, plans=len(opened.plans)
+    )
+    console.result(text, {"ids": dictionary.ids, "own": own, "problems": []})
+    console.next("surgeplan metrics show")
