@@ -1,4 +1,7 @@
-"""JSON Schemas of every file that crosses a boundary, for editors and other teams: `python -m surgeplan.schemas DIR`."""
+"""JSON Schemas of every file that crosses a boundary, for editors and other teams.
+
+`python -m surgeplan.schemas DIR` writes them.
+"""
 
 from __future__ import annotations
 
