@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, mo
 
 from campaign.documents import Complaint, FileRecord
 from campaign.language import Language, say
-from campaign.plan import Identifier, NonNegative, Positive, Ratio
+from campaign.plan import Identifier, NonNegative, Positive, Ratio, require_forward
 
 Count = Annotated[int, Field(ge=0)]
 Hours = Annotated[float, Field(gt=0, le=24)]
@@ -182,10 +182,30 @@ class Desk(FileRecord):
     bot: Bot | None = None
 
 
+class HistoryWindow(FileRecord):
+    """A stretch of history that somebody knows about; of all services where none is named."""
+
+    service: str | None = None
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        require_forward(self.starts_at, self.ends_at)
+        return self
+
+
 class HistorySettings(FileRecord):
+    """How history is read, and what people know better than the search for outages and surges.
+
+    outages, test_windows and bots are masked beside those found; what is found inside `ordinary` is not masked.
+    """
+
     naive_times: Literal["workspace-zone"] | None = None
-    outages: tuple[dict[str, str], ...] = ()
-    not_outages: tuple[dict[str, str], ...] = ()
+    outages: tuple[HistoryWindow, ...] = ()
+    test_windows: tuple[HistoryWindow, ...] = ()
+    bots: tuple[HistoryWindow, ...] = ()
+    ordinary: tuple[HistoryWindow, ...] = ()
 
 
 class Settings(FileRecord):
