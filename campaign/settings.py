@@ -50,6 +50,7 @@ class Replicas(FileRecord):
     today: Count | None = None
     min: Count | None = None
     max: Count | None = None
+    multiple_of: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
