@@ -1,0 +1,42 @@
+"""The main job: one campaign from its plan to the whole pack under `out/<id>/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from campaign.console import Progress
+from campaign.plan import Plan
+from campaign.traffic import TrafficModel
+from campaign.workspace import Workspace
+from forecast.publish import publish_forecast
+from loadtest.publish import publish_scenario
+from loadtest.scenario import Scenario
+from playbooks.publish import Playbook, publish_playbook
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Everything that one run made."""
+
+    plan: Plan
+    traffic: TrafficModel
+    scenario: Scenario
+    playbook: Playbook
+
+
+def run_campaign(
+    workspace: Workspace, campaign: str, as_of: datetime | None, now: datetime, seed: int, progress: Progress
+) -> Pack:
+    """Forecast, load-test scenario and playbook of one campaign, each reading the files of the one before.
+
+    The playbook's clock is the forecast's as-of, so that the same inputs make the same pack on any day.
+
+    Raises:
+        UserError: whatever one of the steps refuses; what earlier steps wrote stays.
+    """
+    plan = workspace.plan(campaign)
+    traffic = publish_forecast(workspace, campaign, as_of, now, seed, progress)
+    scenario = publish_scenario(workspace, campaign, seed=seed)
+    playbook = publish_playbook(workspace, campaign, traffic.as_of_utc, progress)
+    return Pack(plan, traffic, scenario, playbook)
