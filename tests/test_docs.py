@@ -1,0 +1,89 @@
+"""The documentation runs: its commands exist, its links lead somewhere, and every command shown is run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer
+
+from campaign.language import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.S | re.M)
+SHOP = "shop"
+
+
+def commands_on(page: Path) -> list[str]:
+    """The `$ …` lines of a page's console blocks, continued lines joined."""
+    text = "\n".join(BLOCK.findall(page.read_text("utf-8"))).replace("\\\n", " ")
+    return [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
+
+
+@cache
+def known_commands() -> set[tuple[str, ...]]:
+    from surgeplan.cli import _app
+
+    def names(group: object, path: tuple[str, ...]) -> set[tuple[str, ...]]:
+        below = getattr(group, "commands", None)
+        return {path} if below is None else set().union(*(names(c, (*path, n)) for n, c in below.items()))
+
+    return names(typer.main.get_command(_app()), ("surgeplan",))
+
+
+def command_of(line: str) -> tuple[str, ...]:
+    words = tuple(shlex.split(line.partition(" #")[0]))
+    return next((words[:n] for n in (3, 2) if words[:n] in known_commands()), words[:2])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_on_a_page_exist(page: Path) -> None:
+    unknown = [line for line in commands_on(page) if line.startswith("surgeplan") and "--help" not in line]
+    assert all(command_of(line) in known_commands() for line in unknown), unknown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_on_a_page_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_every_command_is_documented() -> None:
+    shown = {command_of(line) for page in PAGES for line in commands_on(page)}
+    assert not known_commands() - shown
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
+    run(f"surgeplan init {SHOP} --example double11", folder)
+    run(f"surgeplan run double11-2026-opening --workspace {SHOP} --now 2026-11-07T20:00+08:00", folder)
+    return folder
+
+
+def run(line: str, folder: Path) -> int:
+    words = shlex.split(line.partition(" #")[0])
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name(words[0])), *words[1:]],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode in (0, 1), f"{line}\n{done.stdout}\n{done.stderr}"
+    return done.returncode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_on_a_page_run(page: Path, shop: Path) -> None:
+    for line in commands_on(page):
+        if line.startswith("surgeplan") and f" init {SHOP} " not in line:
+            run(line, shop)
