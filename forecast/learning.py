@@ -1,0 +1,197 @@
+"""Learning from evidence and predicting a campaign: the two halves that forecasts, back-tests and previews share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaign.plan import Plan
+from campaign.settings import Settings
+from forecast.baseline import Baseline, blended, fit_baseline
+from forecast.episodes import Block, blocks_of, split
+from forecast.epochs import DAY, HOUR, epoch, naive_utc
+from forecast.evidence import Evidence, horizon_hours, learning_spans, mask_of, spans_of, undisturbed
+from forecast.grid import SIDE_SECONDS, Grid, make_grid
+from forecast.layout import Numbers, layout_of, numbers_of
+from forecast.paths import Draws, Setting, draw, joint_paths, setting
+from forecast.prophet_baseline import prophet_log_rates
+from forecast.terms import Term, terms_of
+from forecast.uplift import Uplift, fit_uplift
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+REQUESTS_PER_VISIT_ASSUMED = 8.0
+MINUTE_SD_DEFAULT = 0.03
+COARSE_SECONDS = 600
+PROPHET_WEIGHT = 0.35
+HORIZON_AFTER_SECONDS = DAY
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What history and past campaigns taught, ready to predict the target."""
+
+    target: Plan
+    plans: Mapping[str, Plan]
+    others: tuple[Plan, ...]
+    past: tuple[Plan, ...]
+    terms: tuple[Term, ...]
+    blocks: tuple[Block, ...]
+    numbers: Numbers
+    baseline: Baseline
+    uplift: Uplift
+    minute_sd: Floats
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Joint paths over a grid, and what they were made of."""
+
+    grid: Grid
+    rates: Singles
+    draws: Draws
+    settings: tuple[Setting, ...]
+
+
+def learn(
+    evidence: Evidence,
+    target: Plan,
+    plans: Sequence[Plan],
+    settings: Settings,
+    as_of: datetime,
+    until: int | None = None,
+    start: Mapping[str, float] | None = None,
+    prophet_seed: int | None = None,
+) -> Learned:
+    """Fit baseline and uplift on what was known at `as_of`; plans of campaigns to come count only where they overlap.
+
+    until: seconds since 1970 to carry the baseline to; prophet_seed: mix Prophet in (slower), with this seed.
+    """
+    end = until or epoch(target.ends_at) + HORIZON_AFTER_SECONDS
+    masked = mask_of(evidence, plans)
+    horizon = horizon_hours(evidence, end)
+    lead_days = max(epoch(target.starts_at) - int(evidence.hours[-1]), DAY) / DAY
+    baseline = fit_baseline(evidence.hourly, masked, horizon, settings.zone, settings.country, lead_days)
+    if prophet_seed is not None:
+        baseline = _with_prophet(baseline, evidence, masked, settings, prophet_seed)
+    past = tuple(p for p in plans if p.id != target.id and p.starts_at < as_of and _has_rows(p, evidence))
+    others = overlapping(target, plans)
+    by_id = {plan.id: plan for plan in (*past, *others, target)}
+    terms = tuple(term for plan in by_id.values() for term in terms_of(plan))
+    numbers = numbers_of([by_id[p.id] for p in past], target, others)
+    layout = layout_of(terms, by_id, baseline.services, numbers, requests_per_visit(settings))
+    touched = touched_services(terms, by_id, baseline.services)
+    spans = split(learning_spans(past, epoch(as_of)))
+    blocks = blocks_of(undisturbed(evidence), spans, terms, baseline, touched)
+    uplift = fit_uplift(blocks, terms, by_id, layout, numbers, baseline, start)
+    return Learned(target, by_id, others, past, terms, blocks, numbers, baseline, uplift, minute_sds(blocks, baseline))
+
+
+def overlapping(target: Plan, plans: Sequence[Plan]) -> tuple[Plan, ...]:
+    """The other plans whose traffic falls into the target's window or the six hours on its sides."""
+    starts, ends = epoch(target.starts_at) - SIDE_SECONDS, epoch(target.ends_at) + SIDE_SECONDS
+    return tuple(
+        plan
+        for plan in plans
+        if plan.id != target.id and any(a < ends and starts < b for a, b in spans_of(plan, 0, HOUR))
+    )
+
+
+def predict(learned: Learned, grid: Grid, paths: int, seed: int) -> Prediction:
+    """Joint sample paths of the target and every overlapping plan over the grid."""
+    rng = np.random.default_rng([seed, 20261111])
+    draws = draw(learned.uplift, learned.baseline, paths, rng)
+    settings = target_settings(learned, grid)
+    rates = joint_paths(settings, learned.uplift, learned.baseline, draws, learned.minute_sd, rng)
+    return Prediction(grid, rates, draws, settings)
+
+
+def target_settings(learned: Learned, grid: Grid) -> tuple[Setting, ...]:
+    """Kernels and ordinary traffic over the grid for every service, with every plan that reaches into it."""
+    own = {learned.target.id, *(plan.id for plan in learned.others)}
+    terms = [term for term in learned.terms if term.campaign in own]
+    touched = touched_services(terms, learned.plans, learned.baseline.services)
+    made = (terms, touched, learned.plans, learned.uplift, learned.numbers, learned.baseline, learned.terms)
+    return tuple(setting(s, grid, *made) for s in range(len(learned.baseline.services)))
+
+
+def grid_for(target: Plan, others: Sequence[Plan], finest_seconds: int) -> Grid:
+    """The campaign and six hours each side."""
+    instants = {epoch(at) for plan in (target, *others) for at in plan.instants}
+    instants |= {epoch(t) for c in target.channels for s in c.slots for t in (s.starts_at, s.ends_at)}
+    if not target.instants:
+        instants |= {epoch(target.starts_at)}
+    starts, ends = epoch(target.starts_at) - SIDE_SECONDS, epoch(target.ends_at) + SIDE_SECONDS
+    return make_grid(starts, ends, np.array(sorted(instants), dtype=np.float64), finest_seconds, COARSE_SECONDS)
+
+
+def touched_services(
+    terms: Sequence[Term], plans: Mapping[str, Plan], services: Sequence[str]
+) -> tuple[frozenset[str], ...]:
+    on = {name: frozenset(s for s in services if plan.touches(s)) for name, plan in plans.items()}
+    return tuple(on[term.campaign] for term in terms)
+
+
+def requests_per_visit(settings: Settings) -> float:
+    """Requests that one visit makes on all services, from the funnel; an assumption where there is none."""
+    return funnel_requests(settings) or REQUESTS_PER_VISIT_ASSUMED
+
+
+def funnel_requests(settings: Settings) -> float:
+    """Requests of a visit through the funnel, zero without one."""
+    reached, total = 1.0, 0.0
+    for stage in settings.funnel:
+        total += reached * sum(stage.requests.values())
+        reached *= stage.continues_ratio
+    return total
+
+
+def minute_sds(blocks: Sequence[Block], baseline: Baseline) -> Floats:
+    """How far single minutes scatter around their neighbours [service], on the log scale."""
+    found = np.full(len(baseline.services), MINUTE_SD_DEFAULT)
+    for s in range(len(baseline.services)):
+        steps = []
+        for block in blocks:
+            if block.service == s:
+                minute = (block.ends - block.starts) <= 60.0
+                both = minute[1:] & minute[:-1]
+                steps.append(np.diff(block.log_rates)[both])
+        joined = np.concatenate(steps) if steps else np.zeros(0)
+        if len(joined) >= 50:
+            found[s] = 1.4826 * float(np.median(np.abs(joined))) / np.sqrt(2.0)
+    return np.clip(found, 0.005, 0.5)
+
+
+def _has_rows(plan: Plan, evidence: Evidence) -> bool:
+    starts, ends = epoch(plan.starts_at), epoch(plan.ends_at)
+    return any(((s.starts >= starts) & (s.starts < ends)).any() for s in evidence.stretches)
+
+
+def _with_prophet(
+    baseline: Baseline, evidence: Evidence, masked: NDArray[np.bool_], settings: Settings, seed: int
+) -> Baseline:
+    """Prophet's opinion of the ordinary hours, brought to the ridge's level and mixed in."""
+    import pandas as pd
+
+    hours = pd.DatetimeIndex(naive_utc(baseline.hours))
+    ahead = baseline.hours > evidence.hours[-1] - 56 * DAY
+    mixed = baseline.log_requests_per_second.copy()
+    for s, service in enumerate(evidence.services):
+        known = ~masked[:, s] & evidence.hourly[service].notna().to_numpy()
+        opinion = prophet_log_rates(
+            evidence.hourly[service], known, hours[ahead], settings.zone, settings.country, seed
+        )
+        mine = baseline.log_requests_per_second[ahead, s]
+        recent = baseline.hours[ahead] <= evidence.hours[-1]
+        opinion = opinion + float(np.median(mine[recent][-14 * 24 :] - opinion[recent][-14 * 24 :]))
+        mixed[ahead, s] = opinion
+    return blended(baseline, mixed, PROPHET_WEIGHT)
+
+
+def block_hours(blocks: Sequence[Block]) -> float:
+    return float(sum((block.ends - block.starts).sum() for block in blocks)) / HOUR

@@ -1,0 +1,94 @@
+"""What the calendar says about an hour: the columns that ordinary traffic is regressed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import holidays
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.epochs import DAY
+
+YEARLY_FROM_DAYS = 400
+YEARLY_WAVES = 3
+HINGE_DAYS = 28
+HOLIDAY_BLOCKS = 8
+
+FREE, WEAK, STRONG = 1e-3, 0.5, 6.0
+
+
+@dataclass(frozen=True)
+class Design:
+    """Regression columns by hour, and how strongly each is pulled to zero."""
+
+    columns: NDArray[np.float64]
+    penalties: NDArray[np.float64]
+
+
+@cache
+def public_holidays(country: str | None, first_year: int, last_year: int) -> dict[object, str]:
+    """Public holidays by local date, named in English where the calendar can; empty without a country it knows."""
+    if country is None or country.upper() not in holidays.list_supported_countries():
+        return {}
+    years = range(first_year, last_year + 1)
+    supported = holidays.country_holidays(country.upper()).supported_languages
+    language = "en_US" if "en_US" in supported else None
+    return dict(holidays.country_holidays(country.upper(), years=years, language=language).items())
+
+
+def design(hours: pd.DatetimeIndex, history_ends: pd.Timestamp, zone: ZoneInfo, country: str | None) -> Design:
+    """Hour of day, day of week, their product, holidays, yearly waves and a trend that stops where history ends.
+
+    `hours` are naive UTC. Penalties are ridge penalties in units of one hour's squared error.
+    """
+    local = hours.tz_localize("UTC").tz_convert(zone)
+    hour, weekday = local.hour.to_numpy(), local.day_of_week.to_numpy()
+    groups = [
+        (np.ones((len(hours), 1)), 0.0),
+        (_one_hot(hour, 24), FREE * 100),
+        (_one_hot(weekday, 7), FREE * 100),
+        (_one_hot(weekday * 24 + hour, 168), STRONG),
+        (_holiday_columns(local, country), STRONG),
+        (_yearly(hours, history_ends), WEAK * 10),
+        (_hinges(hours, history_ends), WEAK),
+    ]
+    columns = np.hstack([block for block, _ in groups])
+    penalties = np.concatenate([np.full(block.shape[1], penalty) for block, penalty in groups])
+    return Design(columns, penalties)
+
+
+def _one_hot(values: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+    return (values[:, None] == np.arange(count)).astype(np.float64)
+
+
+def _holiday_columns(local: pd.DatetimeIndex, country: str | None) -> NDArray[np.float64]:
+    """A column for each named holiday (all its days), and the day's rhythm on any of them."""
+    named = public_holidays(country, int(local.year.min()), int(local.year.max()))
+    dates = local.date
+    names = np.array([named.get(date, "") for date in dates])
+    known = sorted({str(name) for name in names if name})
+    if not known:
+        return np.zeros((len(local), 0))
+    each = (names[:, None] == np.array(known)).astype(np.float64)
+    rhythm = _one_hot(local.hour.to_numpy() * HOLIDAY_BLOCKS // 24, HOLIDAY_BLOCKS) * (names != "")[:, None]
+    return np.hstack([each, rhythm])
+
+
+def _yearly(hours: pd.DatetimeIndex, history_ends: pd.Timestamp) -> NDArray[np.float64]:
+    days = (hours - hours[0]).total_seconds().to_numpy() / DAY
+    if (history_ends - hours[0]).days < YEARLY_FROM_DAYS:
+        return np.zeros((len(hours), 0))
+    angles = 2 * np.pi * np.outer(days / 365.25, np.arange(1, YEARLY_WAVES + 1))
+    return np.hstack([np.sin(angles), np.cos(angles)])
+
+
+def _hinges(hours: pd.DatetimeIndex, history_ends: pd.Timestamp) -> NDArray[np.float64]:
+    """Changes of slope every four weeks; all of them stand still after history ends, so nothing runs away."""
+    length = (history_ends - hours[0]).total_seconds() / DAY
+    days = np.minimum((hours - hours[0]).total_seconds().to_numpy() / DAY, length)
+    knots = np.arange(0.0, max(length - HINGE_DAYS, 1.0), HINGE_DAYS)
+    return np.maximum(days[:, None] - knots, 0.0) / HINGE_DAYS
