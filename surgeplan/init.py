@@ -37,7 +37,17 @@ def _double11(folder: Path, seed: int, data: Path | None, progress: Progress) ->
     make_double11(folder, seed, progress)
 
 
-EXAMPLES = {"double11": Example(_double11, needs_data=False, next_campaign="double11-2026-opening")}
+def _worldcup98(folder: Path, seed: int, data: Path | None, progress: Progress) -> None:
+    from surgeplan.examples.worldcup98 import make_worldcup98
+
+    assert data is not None
+    make_worldcup98(folder, data, progress)
+
+
+EXAMPLES = {
+    "double11": Example(_double11, needs_data=False, next_campaign="double11-2026-opening"),
+    "worldcup98": Example(_worldcup98, needs_data=True, next_campaign="m49-italy-norway"),
+}
 
 
 def init_example(

@@ -9,8 +9,22 @@ from functools import cache
 
 from campaign.plan import Channel, Moment, Observed, Offer, Owner, Plan, Send, Slot
 from surgeplan.examples.double11.truth import HISTORY_STARTS_AT, NEXT_CAMPAIGN, ZONE
+from surgeplan.plan_text import plan_text
 
 OPEN_RATIO = 0.04
+
+COMMENTS = {
+    "kind": "同类大促之间才可比",
+    "part_of": "同一大促的几个波次共用群组事项",
+    "drivers": "D-3 时已知、可能解释规模的数字",
+    "channels": "怎么触达用户：推送按时刻，直播按时段，投放按金额",
+    "moments": "流量会跳变的时刻，精确到秒",
+    "offers": "用户会问客服和机器人的优惠",
+    "expected": "市场部自己的预期；事后打分，不会被直接采信",
+    "observed": "实际发生的数字（分钟级数据已过期）",
+}
+SYNTHETIC = "合成示例数据：由 surgeplan init --example double11 生成，不是真实店铺。"
+BEFORE_HISTORY = "这场大促早于 history/ 里的流量，只知道复盘里的几个数字。"
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,12 @@ def plans() -> tuple[Plan, ...]:
 def simulated() -> tuple[Plan, ...]:
     """The plans that the generator plays: those after the history's start."""
     return tuple(plan for plan in plans() if plan.starts_at >= HISTORY_STARTS_AT)
+
+
+def text_of(plan: Plan) -> str:
+    """The plan's file, commented for the people who would write it."""
+    head = [SYNTHETIC] if plan.starts_at >= HISTORY_STARTS_AT else [SYNTHETIC, BEFORE_HISTORY]
+    return plan_text(plan, ZONE, head, COMMENTS)
 
 
 def _before_the_history() -> Iterator[Plan]:

@@ -14,9 +14,8 @@ from campaign.console import Progress, no_progress
 from campaign.files import write_text, writing
 from campaign.language import say
 from surgeplan.examples.double11 import people, truth
-from surgeplan.examples.double11.campaigns import plans, simulated
+from surgeplan.examples.double11.campaigns import plans, simulated, text_of
 from surgeplan.examples.double11.demand import Shop, counted, minute_of, recorded, simulate
-from surgeplan.examples.double11.plan_text import plan_text
 
 SHIPPED = ("surgeplan.yaml",)
 CHINA_HOURS = 8
@@ -32,7 +31,7 @@ def make_double11(folder: Path, seed: int = 0, progress: Progress = no_progress)
     for name in SHIPPED:
         write_text(folder / name, (files(__package__) / name).read_text("utf-8"))
     for plan in plans():
-        write_text(folder / "campaigns" / f"{plan.id}.yaml", plan_text(plan))
+        write_text(folder / "campaigns" / f"{plan.id}.yaml", text_of(plan))
     progress(step, 1, 4)
     shop = simulate(simulated(), seed)
     requests = counted(shop, seed)
