@@ -15,6 +15,7 @@ from campaign.documents import read_yaml, validate
 from campaign.files import sha256
 from campaign.plan import Plan
 from campaign.workspace import Workspace, open_workspace
+from metrics.dictionary import open_dictionary
 from surgeplan.examples.double11 import people, truth
 from surgeplan.examples.double11.campaigns import plans, simulated, text_of
 from surgeplan.examples.double11.demand import (
@@ -270,3 +271,9 @@ def test_documented_effects_are_those_of_the_generator() -> None:
 def test_shipped_settings_are_valid(workspace: Workspace) -> None:
     document = read_yaml(workspace.folder / "surgeplan.yaml", "surgeplan.yaml")
     assert validate(document, type(workspace.settings)) == workspace.settings
+
+
+def test_metrics_that_plans_use_are_in_the_dictionary(workspace: Workspace) -> None:
+    dictionary = open_dictionary(workspace)
+    assert "coupon_claims" in dictionary.ids
+    assert all(dictionary.find(name) for plan in workspace.plans for name in (*plan.metrics, *plan.expected))
