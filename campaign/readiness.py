@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AwareDatetime, Field
 
 from campaign.documents import FileRecord
+from campaign.words import Words
 
 Role = Literal["marketing", "sre", "ops", "support", "data", "commander"]
 Gate = Literal["G0", "G1", "G2", "G3", "G4", "G5", "G6", "G7"]
 Tier = Literal["S", "M", "L"]
 State = Literal["pending", "pass", "fail", "stale", "waived"]
 
+GATES: tuple[Gate, ...] = get_args(Gate)
+ROLES: tuple[Role, ...] = get_args(Role)
+DONE: frozenset[State] = frozenset({"pass", "waived"})
+
 
 class Item(FileRecord):
     """One thing to be ready: who owes it, by when, and what proves it."""
 
     id: str
-    title: str
+    title: Words
     owner: Role
     gate: Gate | None
     due_at_utc: AwareDatetime
-    due: str = Field(description="relative to the campaign, such as T-3d or T-1h")
-    evidence: str
-    why: str = ""
+    due: str = Field(description="relative to the campaign, such as T-3d or T-1h; T+ counts from its end")
+    evidence: Words
+    why: Words | None = None
+    scope: str = Field(description="the campaign, or the promotion whose waves share this item")
+    check: str | None = Field(default=None, description="the machine check that decides it; null: a signed note does")
+    life_hours: float | None = Field(default=None, description="evidence older than this is stale")
     state: State = "pending"
+    overdue: bool = False
+    note: Words | None = Field(default=None, description="why it is in this state")
+
+    @property
+    def done(self) -> bool:
+        return self.state in DONE
+
+
+class GateState(FileRecord):
+    """A gate is open when every one of its items passed or was waived."""
+
+    gate: Gate
+    title: Words
+    due_at_utc: AwareDatetime
+    open: bool
+    items: int
+    missing: tuple[str, ...] = Field(description="ids of the items that hold it shut")
 
 
 class Checklist(FileRecord):
@@ -34,7 +59,23 @@ class Checklist(FileRecord):
     schema_version: Literal[1] = 1
     campaign: str
     tier: Tier
-    tier_ratio: Annotated[float, Field(ge=0)] | None
+    tier_ratio: Annotated[float, Field(ge=0)] | None = Field(
+        description="p90 peak over known capacity, the tightest service; null where a capacity is unknown"
+    )
+    evaluated_at_utc: AwareDatetime
+    historical: bool = False
     items: tuple[Item, ...]
+    gates: tuple[GateState, ...]
     inputs: dict[str, str]
-    assumptions: tuple[str, ...] = ()
+    assumptions: tuple[Words, ...] = ()
+
+    def of_gate(self, gate: Gate | None) -> tuple[Item, ...]:
+        """The items of one gate (None: of no gate), in order of due time."""
+        return tuple(item for item in self.items if item.gate == gate)
+
+    @property
+    def items_by_gate(self) -> dict[str, int]:
+        """How many items each gate has; those of no gate are under an empty name."""
+        counts = {gate.gate: gate.items for gate in self.gates}
+        free = len(self.of_gate(None))
+        return counts | ({"": free} if free else {})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.console import Console, JsonOption, LangOption, WorkspaceOption, open_workspace, table
-from campaign.language import _, current_language
+from campaign.language import _
 
 if TYPE_CHECKING:
     from metrics.dictionary import Dictionary
@@ -41,16 +41,15 @@ def show(
 
 
 def _all(dictionary: Dictionary) -> str:
-    language = current_language()
     rows = [
-        [name, dictionary.ids[name], definition.kind, definition.unit, definition.title.speak(language)]
+        [name, dictionary.ids[name], definition.kind, definition.unit, str(definition.title)]
         for name, definition in dictionary.definitions.items()
     ]
-    return table([_("metric"), _("id"), _("kind"), _("unit"), _("title")], rows, left=5)
+    return table([_("metric"), _("definition id"), _("kind"), _("unit"), _("title")], rows, left=5)
 
 
 def _one(dictionary: Dictionary, name: str) -> str:
-    lines = [f"{name}@{dictionary.ids[name]}  {dictionary.definitions[name].title.speak(current_language())}"]
+    lines = [f"{name}@{dictionary.ids[name]}  {dictionary.definitions[name].title}"]
     lines += [f"  {key}: {value}" for key, value in dictionary.as_json(name)["fields"].items()]
     users = dictionary.users_of(name)
     if users:

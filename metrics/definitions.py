@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from campaign.documents import Complaint, FileRecord
-from campaign.language import Language, say
+from campaign.language import say
 from campaign.plan import NonNegative, Positive
 from campaign.settings import Count, TimeOfDay, TimeZone
+from campaign.words import Words
 
 Kind = Literal["sum", "count", "count_distinct", "ratio", "cohort_ratio", "cohort_value", "quantile", "gauge"]
 Grain = Literal["minute", "hour", "day", "campaign"]
@@ -30,16 +31,6 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
     "quantile": ("table", "value", "quantile"),
     "gauge": ("table", "value", "reading"),
 }
-
-
-class Title(FileRecord):
-    """What people call it, in both languages."""
-
-    zh: str
-    en: str
-
-    def speak(self, language: Language) -> str:
-        return self.zh if language == "zh" else self.en
 
 
 class Attribution(FileRecord):
@@ -120,7 +111,7 @@ class Meaning(FileRecord):
 class Definition(Meaning):
     """One entry of `metrics.yaml`: its meaning, and what may change without changing the meaning."""
 
-    title: Title
+    title: Words
     description: str = ""
     owners: tuple[str, ...] = ()
     target: float | None = None

@@ -1,0 +1,231 @@
+"""The machine checks: each a pure function from evidence to a finding.
+
+A finding without evidence is pending; `stale` means that the evidence is there but proves something else by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from campaign.language import Text, say
+from campaign.numbers import spoken
+from campaign.readiness import State
+from campaign.traffic import Quantiles
+from playbooks.readiness.evidence import Evidence
+
+QUOTA_MARGIN = 1.2  # a limit met exactly at p90 is exceeded in one campaign of ten
+SPIKE_MARGIN = 1.5  # Shopify tests at 150 % of the year before
+QUESTIONS_PER_OFFER = 5
+REPLAY_PASS_RATIO = 0.9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A state, why, and when the evidence for it was made (where that is known)."""
+
+    state: State
+    note: Text | None = None
+    made_at_utc: datetime | None = None
+
+
+PASS, PENDING = Finding("pass"), Finding("pending")
+
+
+def plan_complete(evidence: Evidence) -> Finding:
+    plan = evidence.plan
+    missing = [
+        key
+        for key, there in (
+            ("owner.contact", plan.owner.contact),
+            ("channels", plan.channels or plan.moments),
+            ("offers", plan.offers),
+            ("expected", plan.expected),
+        )
+        if not there
+    ]
+    if missing:
+        return Finding("pending", say("the plan does not say yet: {keys}", keys=", ".join(missing)))
+    return PASS
+
+
+def metrics_agreed(evidence: Evidence) -> Finding:
+    if not (evidence.plan.metrics or evidence.plan.expected):
+        return Finding("pending", say("the plan names no metric yet"))
+    if evidence.unapproved_metrics:
+        names = ", ".join(evidence.unapproved_metrics)
+        return Finding("pending", say("not approved by both roles: {names}", names=names))
+    return PASS
+
+
+def traffic_model(evidence: Evidence) -> Finding:
+    model = evidence.traffic
+    if model is None:
+        return Finding("pending", say("there is no traffic.json yet"))
+    if model.inputs.get(evidence.plan_file) != evidence.plan_hash:
+        return Finding("stale", say("the plan changed after traffic.json was made"), model.as_of_utc)
+    return Finding("pass", None, model.as_of_utc)
+
+
+def quotas(evidence: Evidence) -> Finding:
+    settings, model = evidence.settings, evidence.traffic
+    if not settings.limits:
+        return Finding("pending", say("surgeplan.yaml names no limits: list them, or waive this item with a reason"))
+    if model is None:
+        return Finding("pending", say("there is no traffic.json yet"))
+    used = {"rate": {name: peak.peak_requests_per_second.p90 for name, peak in model.services.items()}}
+    used["per_replica"] = _peak_replicas(evidence)
+    short: list[Text] = []
+    for limit in settings.limits:
+        if any(name not in used[limit.kind] for name in limit.used_by if name in model.services):
+            return Finding("pending", say("there is no autoscaling.json yet"))
+        needed = QUOTA_MARGIN * sum(each * used[limit.kind].get(name, 0.0) for name, each in limit.used_by.items())
+        if needed > limit.total - limit.reserved:
+            here = spoken(limit.total - limit.reserved)
+            short.append(say("{limit} needs {needed}, has {has}", limit=limit.name, needed=spoken(needed), has=here))
+    return Finding("fail", _joined(short)) if short else PASS
+
+
+def _peak_replicas(evidence: Evidence) -> dict[str, float]:
+    plan = evidence.autoscaling
+    return {name: float(service.replicas.peak) for name, service in plan.services.items()} if plan else {}
+
+
+def _joined(texts: list[Text]) -> Text:
+    if len(texts) == 1:
+        return texts[0]
+    return say("{first}; {rest}", first=texts[0], rest=_joined(texts[1:]))
+
+
+def switch_table(evidence: Evidence) -> Finding:
+    switches = evidence.settings.switches
+    if not switches:
+        return Finding("pending", say("surgeplan.yaml names no switches yet"))
+    bare = [s.id for s in switches if not (s.action and s.executor and s.undo and s.effect)]
+    if bare:
+        return Finding("pending", say("without action, executor, effect or undo: {names}", names=", ".join(bare)))
+    return PASS
+
+
+def switches_drilled(evidence: Evidence) -> Finding:
+    idle = [s.id for s in evidence.settings.switches if s.drilled_seconds is None]
+    return Finding("pending", say("not drilled yet: {names}", names=", ".join(idle))) if idle else PASS
+
+
+def load_test_first(evidence: Evidence) -> Finding:
+    return _tested(evidence, lambda peak: peak.p50)
+
+
+def load_test_full(evidence: Evidence) -> Finding:
+    return _tested(evidence, lambda peak: peak.p90)
+
+
+def load_test_margin(evidence: Evidence) -> Finding:
+    return _tested(evidence, lambda peak: SPIKE_MARGIN * peak.p90)
+
+
+def _tested(evidence: Evidence, target: Callable[[Quantiles], float]) -> Finding:
+    run, model = evidence.load_test, evidence.traffic
+    if run is None or model is None:
+        missing = "loadtest/results.json" if model else "traffic.json"
+        return Finding("pending", say("there is no {file} yet", file=missing))
+    if not run.counts:
+        return Finding("pending", say("the last run was practice or scaled down: it proves nothing about the campaign"))
+    if run.outcome in ("INVALID", "INCONCLUSIVE"):
+        return Finding("pending", say("the last run is {outcome}: run it again", outcome=run.outcome), run.ended_at_utc)
+    if run.outcome != "GO":
+        return Finding("fail", say("the last run is {outcome}", outcome=run.outcome), run.ended_at_utc)
+    short = [
+        say(
+            "{service} tested to {tested} of {needed} requests/s", service=name, tested=spoken(tested), needed=spoken(n)
+        )
+        for name, peak in model.services.items()
+        if (tested := run.tested.get(name, 0.0)) < (n := target(peak.peak_requests_per_second))
+    ]
+    return Finding("fail", _joined(short), run.ended_at_utc) if short else Finding("pass", None, run.ended_at_utc)
+
+
+def staffing(evidence: Evidence) -> Finding:
+    slots = evidence.staffing
+    if slots is None:
+        return Finding("pending", say("there is no staffing.csv yet"))
+    open_slots = [slot for slot in slots if slot.rostered is None]
+    if open_slots:
+        return Finding("pending", say("{count} half-hours have no roster yet", count=len(open_slots)))
+    short = [slot for slot in slots if slot.rostered is not None and slot.rostered < slot.required]
+    if short:
+        first = short[0]
+        note = say(
+            "{count} half-hours are short, the first at {at} on {desk}",
+            count=len(short), at=first.starts_at_utc, desk=first.desk,
+        )  # fmt: skip
+        return Finding("fail", note)
+    return PASS
+
+
+def bot_replay(evidence: Evidence) -> Finding:
+    offers = [offer.id for offer in evidence.plan.offers]
+    if evidence.bot_replay is None:
+        if evidence.bot_training is None:
+            return Finding("pending", say("there is no bot_training.csv yet"))
+        return Finding("pending", say("bot_training.csv is ready; the replay is not in evidence/ yet"))
+    thin = [o for o in offers if (r := evidence.bot_replay.get(o)) is None or r.questions < QUESTIONS_PER_OFFER]
+    if thin:
+        note = say("fewer than {count} questions: {names}", count=QUESTIONS_PER_OFFER, names=", ".join(thin))
+        return Finding("pending", note)
+    weak = [o for o in offers if (r := evidence.bot_replay[o]).passed < REPLAY_PASS_RATIO * r.questions]
+    if weak:
+        return Finding("fail", say("too many wrong answers: {names}", names=", ".join(weak)))
+    return PASS
+
+
+def autoscaling_plan(evidence: Evidence) -> Finding:
+    if evidence.autoscaling is None:
+        return Finding("pending", say("there is no autoscaling.json yet"))
+    if evidence.autoscaling.model != evidence.traffic_hash:
+        return Finding("stale", say("the traffic model changed after autoscaling.json was made"))
+    return PASS
+
+
+def history_fresh(evidence: Evidence) -> Finding:
+    if evidence.history_ends_at_utc is None:
+        return Finding("pending", say("history/ has no traffic yet"))
+    return Finding("pass", None, evidence.history_ends_at_utc)
+
+
+def event_report(evidence: Evidence) -> Finding:
+    return PASS if evidence.retro else Finding("pending", say("there is no retro.json yet"))
+
+
+def retrospective(evidence: Evidence) -> Finding:
+    return PASS if evidence.learned else PENDING
+
+
+def unproven(evidence: Evidence) -> Finding:
+    """What only a signed act proves: frozen bundles, decisions and earlier gates are looked at by `evaluate`."""
+    return PENDING
+
+
+CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
+    "plan-complete": plan_complete,
+    "metrics-agreed": metrics_agreed,
+    "traffic-model": traffic_model,
+    "quotas": quotas,
+    "load-test-first": load_test_first,
+    "load-test-full": load_test_full,
+    "load-test-covers": load_test_full,
+    "load-test-margin": load_test_margin,
+    "switch-table": switch_table,
+    "switches-drilled": switches_drilled,
+    "staffing": staffing,
+    "earlier-gates": unproven,
+    "bot-replay": bot_replay,
+    "frozen": unproven,
+    "autoscaling-plan": autoscaling_plan,
+    "rate-limits": unproven,
+    "decision": unproven,
+    "history-fresh": history_fresh,
+    "event-report": event_report,
+    "retrospective": retrospective,
+}

@@ -1,0 +1,69 @@
+"""Facts that checks decide by, already read: no check touches a file, a clock or a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from campaign.capacity import Capacity
+from campaign.plan import Plan
+from campaign.settings import Settings
+from campaign.traffic import TrafficModel
+from playbooks.autoscaling.plan import AutoscalingPlan
+
+
+@dataclass(frozen=True)
+class LoadTestRun:
+    """What a load test showed; `tested` is each service's highest rate in requests per second.
+
+    `counts` is false for practice targets and scaled curves.
+    """
+
+    outcome: str
+    counts: bool
+    ended_at_utc: datetime | None
+    tested: dict[str, float]
+
+
+@dataclass(frozen=True)
+class StaffedSlot:
+    """One half-hour of one desk; `rostered` is None before anybody was put on a shift."""
+
+    starts_at_utc: str
+    desk: str
+    required: float
+    rostered: float | None
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How the bot answered the questions of one offer."""
+
+    questions: int
+    passed: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All there is about one campaign. Missing files are None."""
+
+    plan: Plan
+    settings: Settings
+    plan_hash: str
+    capacities: dict[str, Capacity] = field(default_factory=dict)
+    traffic: TrafficModel | None = None
+    traffic_hash: str | None = None
+    autoscaling: AutoscalingPlan | None = None
+    load_test: LoadTestRun | None = None
+    staffing: tuple[StaffedSlot, ...] | None = None
+    bot_training: frozenset[str] | None = None
+    bot_replay: dict[str, Replay] | None = None
+    unapproved_metrics: tuple[str, ...] = ()
+    history_ends_at_utc: datetime | None = None
+    retro: bool = False
+    learned: bool = False
+
+    @property
+    def plan_file(self) -> str:
+        """The plan's path in the workspace, as `inputs` name it."""
+        return f"campaigns/{self.plan.id}.yaml"

@@ -1,0 +1,219 @@
+"""Reads what there is about a campaign in its workspace into `Evidence`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from campaign.capacity import known_capacity
+from campaign.documents import FileRecord, read_json, read_utf8
+from campaign.errors import Problem, UserError
+from campaign.files import sha256
+from campaign.language import say
+from campaign.plan import Plan
+from campaign.traffic import TrafficModel
+from campaign.workspace import SETTINGS, Workspace
+from metrics.dictionary import DICTIONARY, Dictionary, open_dictionary
+from playbooks.autoscaling.plan import AutoscalingPlan
+from playbooks.readiness.evidence import Evidence, LoadTestRun, Replay, StaffedSlot
+from playbooks.readiness.policy import CHECKLIST
+
+Record = TypeVar("Record", bound=FileRecord)
+AGREES = ({"marketing"}, {"ops", "data"})  # one signature of each set makes a definition agreed
+
+
+class PartOfFile(BaseModel):
+    """The part of another lane's file that is read here; its other keys are that lane's business."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RunEndpoint(PartOfFile):
+    stage: str
+    achieved_per_second_peak: float
+
+
+class RunFile(PartOfFile):
+    outcome: str
+    counts_for_campaign: bool
+    ended_at_utc: AwareDatetime | None = None
+    endpoints: tuple[RunEndpoint, ...] = ()
+
+
+class RunStage(PartOfFile):
+    stage: str
+    requests: dict[str, float] = {}
+
+
+class RunScenario(PartOfFile):
+    stages: tuple[RunStage, ...] = ()
+
+
+def gather(workspace: Workspace, campaign: str) -> Evidence:
+    """Everything that checks may ask about.
+
+    Raises:
+        UserError: no such campaign, or a file that cannot be read.
+    """
+    plan, out = workspace.plan(campaign), workspace.out(campaign)
+    traffic = out / "traffic.json"
+    return Evidence(
+        plan=plan,
+        settings=workspace.settings,
+        plan_hash=sha256(workspace.plan_file(campaign)),
+        capacities={
+            service.name: capacity
+            for service in workspace.settings.services
+            if (capacity := known_capacity(service, _capacity_file(workspace, service.name)))
+        },
+        traffic=_record(traffic, workspace, TrafficModel),
+        traffic_hash=sha256(traffic) if traffic.is_file() else None,
+        autoscaling=_record(out / "playbook" / "autoscaling.json", workspace, AutoscalingPlan),
+        load_test=_load_test(out / "loadtest", workspace),
+        staffing=_staffing(out / "playbook" / "staffing.csv", workspace),
+        bot_training=_offers_of(out / "playbook" / "bot_training.csv", workspace),
+        bot_replay=_replay(workspace.folder / "evidence" / campaign / "bot_replay.csv", workspace),
+        unapproved_metrics=unapproved(plan, open_dictionary(workspace)),
+        history_ends_at_utc=_history_end(workspace),
+        retro=(out / "retro.json").is_file(),
+        learned=_learned(workspace.folder / "history" / "retrospectives.jsonl", campaign),
+    )
+
+
+def input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
+    """SHA-256 of the files that a checklist is made from, by their path in the workspace."""
+    out = workspace.out(campaign)
+    files = [
+        *(workspace.folder / name for name in (SETTINGS, DICTIONARY, CHECKLIST)),
+        workspace.plan_file(campaign),
+        *(_capacity_file(workspace, name) for name in workspace.settings.service_names),
+        *(out / name for name in ("traffic.json", "loadtest/results.json", "loadtest/scenario.json", "retro.json")),
+        *(out / "playbook" / name for name in ("autoscaling.json", "staffing.csv", "bot_training.csv")),
+        workspace.folder / "evidence" / campaign / "bot_replay.csv",
+    ]
+    return {_name(file, workspace): sha256(file) for file in files if file.is_file()}
+
+
+def _capacity_file(workspace: Workspace, service: str) -> Path:
+    return workspace.folder / "out" / "capacity" / f"{service}.json"
+
+
+def _name(path: Path, workspace: Workspace) -> str:
+    return path.relative_to(workspace.folder).as_posix()
+
+
+def _record(path: Path, workspace: Workspace, record: type[Record]) -> Record | None:
+    return read_json(path, _name(path, workspace), record) if path.is_file() else None
+
+
+def _load_test(folder: Path, workspace: Workspace) -> LoadTestRun | None:
+    results, scenario = folder / "results.json", folder / "scenario.json"
+    if not results.is_file():
+        return None
+    run = RunFile.model_validate(_json(results, workspace))
+    stages = RunScenario.model_validate(_json(scenario, workspace)).stages if scenario.is_file() else ()
+    tested: Counter[str] = Counter()
+    for endpoint in run.endpoints:
+        for stage in stages:
+            if stage.stage == endpoint.stage:
+                tested.update({name: each * endpoint.achieved_per_second_peak for name, each in stage.requests.items()})
+    return LoadTestRun(run.outcome, run.counts_for_campaign, run.ended_at_utc, dict(tested))
+
+
+def _json(path: Path, workspace: Workspace) -> object:
+    name = _name(path, workspace)
+    try:
+        return json.loads(read_utf8(path, name))
+    except json.JSONDecodeError as error:
+        what = say("is not valid JSON: {reason}", reason=error.msg)
+        todo = say("make it again with the command that wrote it")
+        raise UserError(Problem(what, todo, file=name, line=error.lineno)) from error
+
+
+def _rows(path: Path, workspace: Workspace, columns: set[str]) -> list[dict[str, str]] | None:
+    """The rows of a CSV file that must have these columns; None where there is no file."""
+    if not path.is_file():
+        return None
+    name = _name(path, workspace)
+    reader = csv.DictReader(read_utf8(path, name).splitlines())
+    missing = columns - set(reader.fieldnames or ())
+    if missing:
+        what = say("has no column {name}", name=", ".join(sorted(missing)))
+        raise UserError(Problem(what, say("its first line must name its columns"), file=name, line=1))
+    return list(reader)
+
+
+def _staffing(path: Path, workspace: Workspace) -> tuple[StaffedSlot, ...] | None:
+    rows = _rows(path, workspace, {"starts_at_utc", "desk", "agents_required", "agents_rostered"})
+    if rows is None:
+        return None
+    return tuple(
+        StaffedSlot(
+            row["starts_at_utc"],
+            row["desk"],
+            float(row["agents_required"] or 0),
+            float(row["agents_rostered"]) if row["agents_rostered"] else None,
+        )
+        for row in rows
+    )
+
+
+def _offers_of(path: Path, workspace: Workspace) -> frozenset[str] | None:
+    rows = _rows(path, workspace, set())
+    return None if rows is None else frozenset(row.get("offer", "") for row in rows)
+
+
+def _replay(path: Path, workspace: Workspace) -> dict[str, Replay] | None:
+    """`evidence/<id>/bot_replay.csv`: offer, question, passed (yes or no)."""
+    rows = _rows(path, workspace, {"offer", "question", "passed"})
+    if rows is None:
+        return None
+    asked = Counter(row["offer"] for row in rows)
+    passed = Counter(row["offer"] for row in rows if row["passed"].strip().lower() in ("yes", "true", "1"))
+    return {offer: Replay(count, passed[offer]) for offer, count in asked.items()}
+
+
+def unapproved(plan: Plan, dictionary: Dictionary) -> tuple[str, ...]:
+    """Metrics the plan uses whose present id lacks the consent of marketing, or of both ops and data."""
+    names = sorted({name for used in (*plan.metrics, *plan.expected) if (name := dictionary.find(used))})
+    return tuple(name for name in names if not _agreed(name, dictionary))
+
+
+def _agreed(name: str, dictionary: Dictionary) -> bool:
+    roles = {a.role for a in dictionary.definitions[name].approvals if a.id == dictionary.ids[name]}
+    return all(roles & wanted for wanted in AGREES)
+
+
+def _history_end(workspace: Workspace) -> datetime | None:
+    """When the newest row of traffic history starts; None where there is none that can be read."""
+    import duckdb
+
+    files = [str(path) for path in workspace.history_files()]
+    zone = workspace.settings.time_zone if workspace.settings.history.naive_times else "UTC"
+    newest: list[float] = []
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = ?", [zone])
+        for file in files:
+            source = "read_parquet(?)" if file.endswith(".parquet") else "read_csv(?, all_varchar = true)"
+            try:
+                row = connection.execute(
+                    f"SELECT epoch(max(try_cast(starts_at AS TIMESTAMPTZ))) FROM {source}", [file]
+                ).fetchone()
+            except duckdb.Error:
+                continue  # `surgeplan check` says what is wrong with a history file; here it only proves nothing
+            if row and row[0] is not None:
+                newest.append(float(row[0]))
+    return datetime.fromtimestamp(max(newest), UTC) if newest else None
+
+
+def _learned(path: Path, campaign: str) -> bool:
+    if not path.is_file():
+        return False
+    lines = read_utf8(path, f"history/{path.name}").splitlines()
+    return any(json.loads(line).get("campaign") == campaign for line in lines if line.strip())

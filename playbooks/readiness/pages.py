@@ -1,0 +1,122 @@
+"""The checklist as people carry it: text for the terminal, Markdown, a printable page, a workbook."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from campaign.console import table
+from campaign.language import Text, _, say
+from campaign.numbers import local_minute, percent
+from campaign.pages import render
+from campaign.plan import Plan
+from campaign.readiness import Checklist, GateState, Item
+from campaign.spreadsheets import Sheet, Value
+from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
+
+Section = tuple[GateState | None, tuple[Item, ...]]
+MARKS = {"pass": "x", "waived": "x"}
+
+
+def sections(checklist: Checklist) -> list[Section]:
+    """The gates in order with their items, and last the items of no gate."""
+    found: list[Section] = [(gate, checklist.of_gate(gate.gate)) for gate in checklist.gates]
+    free = checklist.of_gate(None)
+    return [*found, (None, free)] if free else found
+
+
+def tier_sentence(checklist: Checklist) -> Text:
+    if checklist.tier_ratio is None:
+        return say("tier {tier}", tier=checklist.tier)
+    share = percent(checklist.tier_ratio)
+    return say("tier {tier}: the p90 peak is {share} of known capacity", tier=checklist.tier, share=share)
+
+
+def gate_sentence(gate: GateState) -> Text:
+    if gate.open:
+        return say("gate open")
+    return say("{missing} of {items} items missing", missing=len(gate.missing), items=gate.items)
+
+
+def state_sentence(item: Item) -> str:
+    """`pending`, `overdue`, and why."""
+    state = str(say("overdue") if item.overdue and item.state == "pending" else STATE_LABELS[item.state])
+    return f"{state} · {item.note}" if item.note else state
+
+
+def as_text(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> str:
+    parts = [f"{plan.title} · {tier_sentence(checklist)}"]
+    parts += [f"  {assumption}" for assumption in checklist.assumptions]
+    headings = [_("item"), "", _("owner"), _("due"), "", _("state")]
+    for gate, items in sections(checklist):
+        rows = [
+            [
+                *(i.id, str(i.title), str(ROLE_LABELS[i.owner])),
+                *(local_minute(i.due_at_utc, zone), i.due, state_sentence(i)),
+            ]
+            for i in sorted(items, key=lambda item: (item.owner, item.due_at_utc))
+        ]
+        parts += ["", _heading(gate, zone), table(headings, rows, left=6)]
+    return "\n".join(parts)
+
+
+def _heading(gate: GateState | None, zone: ZoneInfo) -> str:
+    if gate is None:
+        return _("no gate: while it runs")
+    return f"{gate.gate} {gate.title} · {local_minute(gate.due_at_utc, zone)} · {gate_sentence(gate)}"
+
+
+def as_markdown(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> str:
+    """A list that can be ticked in any editor; names are escaped so that they cannot be markup."""
+    lines = [f"# {_('Checklist')}: {_escaped(plan.title)}", "", f"{tier_sentence(checklist)}. {_times_in(zone)}"]
+    lines += [f"- {assumption}" for assumption in checklist.assumptions]
+    for gate, items in sections(checklist):
+        lines += ["", f"## {_heading(gate, zone)}", ""]
+        for item in items:
+            due = f"{item.due} ({local_minute(item.due_at_utc, zone)})"
+            lines.append(f"- [{MARKS.get(item.state, ' ')}] **{item.title}** · {ROLE_LABELS[item.owner]} · {due}")
+            lines.append(f"  - {item.evidence}")
+            lines.append(f"  - `{item.id}`: {_escaped(state_sentence(item))}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return "".join("\\" + c if c in "\\`*_[]<>#|" else c for c in text)
+
+
+def _times_in(zone: ZoneInfo) -> Text:
+    return say("Times are {zone}.", zone=zone.key)
+
+
+def as_page(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> str:
+    """`checklist.html`: a card per item, one column, readable at 390 px and on paper."""
+    return render(
+        "playbooks",
+        "checklist.html",
+        title=plan.title,
+        tier=tier_sentence(checklist),
+        times=_times_in(zone),
+        assumptions=checklist.assumptions,
+        historical=checklist.historical,
+        sections=[(gate, _heading(gate, zone), items) for gate, items in sections(checklist)],
+        owners=ROLE_LABELS,
+        states=STATE_LABELS,
+        due={item.id: local_minute(item.due_at_utc, zone) for item in checklist.items},
+    )
+
+
+def as_sheets(checklist: Checklist, zone: ZoneInfo) -> list[Sheet]:
+    """One row per item, with room to write who did it."""
+    headings = [
+        *(_("gate"), _("due"), _("due at ({zone})").format(zone=zone.key), _("owner"), _("item"), _("evidence")),
+        *(_("state"), _("why"), _("done by"), _("item id")),
+    ]
+    rows: list[list[Value]] = [
+        [
+            *(item.gate or "", item.due, item.due_at_utc.astimezone(zone).replace(tzinfo=None)),
+            *(str(ROLE_LABELS[item.owner]), str(item.title), str(item.evidence)),
+            *(str(STATE_LABELS[item.state]), str(item.note) if item.note else "", "", item.id),
+        ]
+        for _gate, items in sections(checklist)
+        for item in items
+    ]
+    return [Sheet(_("Checklist"), headings, rows)]

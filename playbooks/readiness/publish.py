@@ -1,0 +1,73 @@
+"""Makes the checklist of a campaign from its workspace, and writes it as people and scripts take it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from campaign.files import write_bytes, write_json, write_text
+from campaign.plan import Plan
+from campaign.readiness import Checklist
+from campaign.spreadsheets import write_workbook
+from campaign.words import Words
+from campaign.workspace import Workspace, default_as_of
+from playbooks.readiness.evaluate import choose_items, evaluate, gate_states
+from playbooks.readiness.gather import gather, input_hashes
+from playbooks.readiness.invitations import calendar_file
+from playbooks.readiness.pages import as_markdown, as_page, as_sheets
+from playbooks.readiness.policy import read_checklist_policy
+from playbooks.readiness.tier import load_ratio, tier_of
+
+
+def make_checklist(workspace: Workspace, campaign: str, now: datetime) -> Checklist:
+    """The campaign's items with their states at `now`; nothing is written.
+
+    Raises:
+        UserError: no such campaign, or a file that cannot be read.
+    """
+    policy = read_checklist_policy(workspace.folder)
+    evidence = gather(workspace, campaign)
+    plan = evidence.plan
+    ratio, assumptions = load_ratio(evidence.traffic, workspace.settings, evidence.capacities)
+    tier = tier_of(ratio, policy.tier_below)
+    waves = tuple(p for p in workspace.plans if p.id == plan.id or (plan.part_of and p.part_of == plan.part_of))
+    items = evaluate(choose_items(policy, tier, evidence, waves), evidence, now)
+    return Checklist(
+        campaign=plan.id,
+        tier=tier,
+        tier_ratio=ratio,
+        evaluated_at_utc=now,
+        historical=evidence.traffic.historical if evidence.traffic else False,
+        items=items,
+        gates=gate_states(policy, items, plan),
+        inputs=input_hashes(workspace, campaign),
+        assumptions=tuple(Words.of(text) for text in assumptions),
+    )
+
+
+def publish_checklist(workspace: Workspace, campaign: str, now: datetime) -> Checklist:
+    """Make the checklist and write `out/<id>/playbook/checklist.json|md|html|xlsx` and `warroom.ics`.
+
+    Raises:
+        UserError: no such campaign, a file that cannot be read, or a folder that cannot be written to.
+    """
+    checklist = make_checklist(workspace, campaign, now)
+    plan, folder = workspace.plan(campaign), workspace.out(campaign) / "playbook"
+    zone = zone_of(workspace, plan)
+    write_json(folder / "checklist.json", checklist.model_dump(mode="json"))
+    write_text(folder / "checklist.md", as_markdown(checklist, plan, zone))
+    write_text(folder / "checklist.html", as_page(checklist, plan, zone))
+    write_workbook(folder / "checklist.xlsx", as_sheets(checklist, zone))
+    ics = calendar_file(checklist, plan, zone, _stamp(workspace, plan, now))
+    write_bytes(folder / "warroom.ics", lambda file: file.write(ics))
+    return checklist
+
+
+def zone_of(workspace: Workspace, plan: Plan) -> ZoneInfo:
+    """The campaign's own zone, else the workspace's."""
+    return ZoneInfo(plan.time_zone) if plan.time_zone else workspace.settings.zone
+
+
+def _stamp(workspace: Workspace, plan: Plan, now: datetime) -> datetime:
+    """When the calendar's events were settled: as of D-3 at the latest, whole seconds."""
+    return default_as_of(plan, now).replace(microsecond=0)
