@@ -31,6 +31,12 @@ NowOption = Annotated[
     str | None,
     typer.Option("--now", help=_("Stands in for the clock, such as 2026-11-08T20:00+08:00."), metavar="TIME"),
 ]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", help=_("Only what was known then; three days before, or now if that is earlier."), metavar="TIME"
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help=_("Seed of every random draw."))]
 
 
@@ -66,6 +72,11 @@ class Console:
         """The last line: the next command."""
         if not self.as_json:
             sys.stdout.write(_("next: {command}").format(command=command) + "\n")
+
+    def look(self, page: Path) -> None:
+        """The last line of a command that made a page: where to look."""
+        if not self.as_json:
+            sys.stdout.write(_("open: {page}").format(page=page) + "\n")
 
     def note(self, text: Text) -> None:
         sys.stderr.write(f"{text}\n")

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from campaign.console import Progress
+from campaign.documents import read_json
+from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.readiness import Checklist
+from campaign.traffic import TrafficModel
 from campaign.workspace import Workspace
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.publish import publish_autoscaling
@@ -41,3 +44,21 @@ def publish_playbook(workspace: Workspace, campaign: str, now: datetime, progres
     checklist = publish_checklist(workspace, campaign, now)
     progress(say("checklist"), STEPS, STEPS)
     return Playbook(autoscaling, staffing, checklist)
+
+
+def model_as_of(workspace: Workspace, campaign: str) -> datetime:
+    """When the campaign's traffic model was made: the playbook's clock, so that it is the same on any day.
+
+    Raises:
+        UserError: no such campaign, or no traffic model yet.
+    """
+    plan = workspace.plan(campaign)
+    file = workspace.out(plan.id) / "traffic.json"
+    if not file.is_file():
+        problem = Problem(
+            say("there is no traffic model yet"),
+            say("run `surgeplan forecast {id}` first", id=plan.id),
+            file=f"out/{plan.id}/traffic.json",
+        )
+        raise UserError(problem)
+    return read_json(file, f"out/{plan.id}/traffic.json", TrafficModel).as_of_utc

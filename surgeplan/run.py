@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from campaign.console import Progress
+from campaign.language import say
 from campaign.plan import Plan
 from campaign.traffic import TrafficModel
 from campaign.workspace import Workspace
 from forecast.publish import publish_forecast
+from loadtest.build import Wanted
 from loadtest.publish import publish_scenario
 from loadtest.scenario import Scenario
 from playbooks.publish import Playbook, publish_playbook
@@ -37,6 +39,7 @@ def run_campaign(
     """
     plan = workspace.plan(campaign)
     traffic = publish_forecast(workspace, campaign, as_of, now, seed, progress)
-    scenario = publish_scenario(workspace, campaign, seed=seed)
+    progress(say("load-test scenario"), 0, 1)
+    scenario = publish_scenario(workspace, campaign, Wanted(seed=seed))
     playbook = publish_playbook(workspace, campaign, traffic.as_of_utc, progress)
     return Pack(plan, traffic, scenario, playbook)

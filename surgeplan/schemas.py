@@ -29,8 +29,7 @@ def schemas() -> dict[str, str]:
 
 def _record(place: str) -> type[BaseModel]:
     module, _, name = place.partition(":")
-    record = getattr(import_module(module), name)
-    assert issubclass(record, BaseModel)
+    record: type[BaseModel] = getattr(import_module(module), name)
     return record
 
 

@@ -1,0 +1,65 @@
+"""What a person wants to know first of a whole pack, as rows of words and as one JSON document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from campaign.console import width
+from campaign.language import _
+from campaign.numbers import local_minute, spoken
+from campaign.traffic import QUANTILES, Peak
+from surgeplan.run import Pack
+
+
+def summary_rows(pack: Pack, zone: ZoneInfo) -> list[tuple[str, str]]:
+    """Label and words of each line of the summary, in reading order."""
+    rows = [(_("peak, all services"), _peak_in_words(pack.traffic.total, zone))]
+    rows += [(name, _peak_in_words(peak, zone)) for name, peak in pack.traffic.services.items()]
+    replicas = ", ".join(f"{name} {plan.replicas.peak}" for name, plan in pack.playbook.autoscaling.services.items())
+    rows.append((_("replicas at peak"), replicas or "-"))
+    agents = ", ".join(f"{desk.desk} {desk.peak.agents_required}" for desk in pack.playbook.staffing.desks)
+    rows.append((_("agents at peak"), agents or "-"))
+    gates = ", ".join(f"{gate} {count}" for gate, count in items_by_gate(pack).items())
+    rows.append((_("checklist items by gate"), gates))
+    return rows
+
+
+def summary_text(pack: Pack, zone: ZoneInfo) -> str:
+    """The rows under the campaign's title, labels aligned."""
+    rows = summary_rows(pack, zone)
+    widest = max(width(label) for label, _words in rows)
+    lines = [f"{label}{' ' * (widest - width(label))}  {words}" for label, words in rows]
+    return "\n".join([pack.plan.title, *lines])
+
+
+def _peak_in_words(peak: Peak, zone: ZoneInfo) -> str:
+    q = peak.peak_requests_per_second
+    return _("p50 {p50}, p90 {p90}, p99 {p99} requests/s at {time}").format(
+        p50=spoken(q.p50), p90=spoken(q.p90), p99=spoken(q.p99), time=local_minute(peak.peak_at_utc, zone)
+    )
+
+
+def items_by_gate(pack: Pack) -> dict[str, int]:
+    """How many checklist items each gate waits for, in the gates' order; those of no gate last, as `-`."""
+    counted = Counter(item.gate or "-" for item in pack.playbook.checklist.items)
+    return {gate: counted[gate] for gate in sorted(counted, key=lambda gate: (gate == "-", gate))}
+
+
+def summary_document(pack: Pack, files: list[str]) -> dict[str, Any]:
+    """The same summary for machines."""
+    peaks = {"total": pack.traffic.total, **pack.traffic.services}
+    return {
+        "campaign": pack.plan.id,
+        "as_of_utc": pack.traffic.as_of_utc.isoformat(),
+        "peaks": {
+            name: {q: getattr(peak.peak_requests_per_second, q) for q in QUANTILES}
+            | {"peak_at_utc": peak.peak_at_utc.isoformat()}
+            for name, peak in peaks.items()
+        },
+        "replicas_at_peak": {n: p.replicas.peak for n, p in pack.playbook.autoscaling.services.items()},
+        "agents_at_peak": {desk.desk: desk.peak.agents_required for desk in pack.playbook.staffing.desks},
+        "items_by_gate": items_by_gate(pack),
+        "files": files,
+    }
