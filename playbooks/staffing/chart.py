@@ -1,0 +1,50 @@
+"""staffing.png and .svg: people needed and rostered, per desk, around the campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+from campaign.charts import BAND, BLUE, RED, chart, save_chart
+from campaign.language import _
+from campaign.plan import Plan
+from playbooks.staffing.planning import DeskFigures, span
+
+BEFORE, AFTER = timedelta(hours=24), timedelta(hours=36)
+PANEL_INCHES = 2.3
+
+
+def draw_staffing(folder: Path, figures: Sequence[DeskFigures], plan: Plan, zone: str) -> None:
+    """One panel per desk, from a day before the campaign to a day and a half after it, in the campaign's zone."""
+    with chart(height=1.0 + PANEL_INCHES * len(figures)) as figure:
+        panels = figure.subplots(len(figures), 1, sharex=True, squeeze=False)[:, 0]
+        for panel, one in zip(panels, figures, strict=True):
+            _draw(panel, one, plan, zone)
+        panels[0].legend(loc="upper left", fontsize=10)
+        for ending in ("png", "svg"):
+            save_chart(figure, folder / f"staffing.{ending}")
+
+
+def _draw(panel: Axes, figures: DeskFigures, plan: Plan, zone: str) -> None:
+    starts = [span(figures.clock, i)[0] for i in range(len(figures.required))]
+    shown = [i for i, start in enumerate(starts) if plan.starts_at - BEFORE <= start <= plan.ends_at + AFTER]
+    shown = shown or list(range(len(starts)))
+    local = np.array([starts[i].astimezone(ZoneInfo(zone)).replace(tzinfo=None) for i in shown])
+    panel.fill_between(local, figures.rostered[shown], step="post", color=BAND, label=_("people rostered"))
+    panel.step(local, figures.required[shown], where="post", color=BLUE, label=_("people needed"))
+    missing = figures.required[shown] > figures.rostered[shown] + 1e-6
+    panel.fill_between(
+        local, figures.rostered[shown], figures.required[shown], where=missing, step="post", color=RED, alpha=0.7,
+        label=_("missing"),
+    )  # fmt: skip
+    panel.set_title(figures.ready.name)
+    panel.set_ylim(bottom=0)
+    locator = AutoDateLocator(minticks=3, maxticks=12)  # type: ignore[no-untyped-call]
+    panel.xaxis.set_major_locator(locator)
+    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

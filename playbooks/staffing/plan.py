@@ -1,0 +1,130 @@
+"""`out/<id>/playbook/staffing.json`: the staffing plan as a record."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from campaign.documents import FileRecord
+from campaign.settings import RatioRange
+from campaign.words import Words
+
+
+class Target(FileRecord):
+    """What the desk promises, with the definition that the figure is of."""
+
+    definition: str
+    ratio: float
+    seconds: float
+    abandonment_max_ratio: float | None = None
+    occupancy_max_ratio: float
+
+
+class DeskPeak(FileRecord):
+    """The half-hour that needs most people; contacts_* before the bot, human_contacts_* after it."""
+
+    starts_at_utc: AwareDatetime
+    contacts_p50: float
+    contacts_p90: float
+    human_contacts_p50: float
+    human_contacts_p90: float
+    seats_p90: float
+    agents_required: int
+    agents_rostered: float
+    binding: str
+    service_level_ratio: float
+
+
+class Shortage(FileRecord):
+    """Where rostered people fall short of required ones, what that is priced at and how it is bridged."""
+
+    intervals: int
+    agent_hours: float
+    worst_at_utc: AwareDatetime | None = None
+    worst_agents: float = 0.0
+    price_hours: float = 0.0
+    bridged_by: tuple[Words, ...] = ()
+
+
+class ShiftCount(FileRecord):
+    shift: str
+    day: str
+    starts_at_utc: AwareDatetime
+    ends_at_utc: AwareDatetime
+    break_starts_at_utc: AwareDatetime | None
+    break_minutes: int
+    agents: int
+
+
+class Deflection(FileRecord):
+    """The bot's assumed shares and what five points less resolved cost at the peak."""
+
+    handled_ratio: RatioRange | None = None
+    contained_ratio: RatioRange | None = None
+    resolved_ratio: RatioRange
+    agents_more_for_5_points_less: int
+    agents_without_bot: int
+
+
+class Trigger(FileRecord):
+    """A level that the war room watches, and what is done when it is passed."""
+
+    level: int
+    when: Words
+    action: Words
+
+
+class SelfCheck(FileRecord):
+    """Predicted against simulated service level over the surge, both as shares of contacts."""
+
+    paths: int
+    contacts: int
+    starts_at_utc: AwareDatetime
+    ends_at_utc: AwareDatetime
+    predicted_ratio: float
+    simulated_ratio: float
+    simulated_standard_error: float
+    worst_interval_at_utc: AwareDatetime | None = None
+    worst_interval_predicted_ratio: float | None = None
+    worst_interval_simulated_ratio: float | None = None
+    simulated_abandoned_ratio: float
+
+
+class DeskPlan(FileRecord):
+    desk: str
+    channel: Literal["phone", "chat", "ticket"]
+    target: Target
+    shrinkage_ratio: float
+    peak: DeskPeak
+    required_hours: float
+    paid_hours: float
+    paid_to_required_ratio: float | None
+    solver_gap_ratio: float
+    cost: float | None = None
+    shortage: Shortage
+    worst_service_level_ratio: float | None
+    worst_service_level_at_utc: AwareDatetime | None
+    contacts_while_closed_p50: float
+    bot: Deflection | None = None
+    shifts: tuple[ShiftCount, ...]
+    triggers: tuple[Trigger, ...] = ()
+    self_check: SelfCheck | None = None
+    sentences: tuple[Words, ...] = ()
+
+
+class StaffingPlan(FileRecord):
+    """All desks of one campaign; `skipped` says why there is none."""
+
+    schema_version: Literal[1] = 1
+    campaign: str
+    historical: bool = False
+    inputs: dict[str, str]
+    staffed_to_quantile: float
+    paths: int = 0
+    skipped: Words | None = None
+    peak_agents_required: int = 0
+    peak_agents_rostered: float = 0.0
+    peak_at_utc: AwareDatetime | None = None
+    desks: tuple[DeskPlan, ...] = ()
+    assumptions: tuple[Words, ...] = ()

@@ -1,0 +1,187 @@
+"""Which shifts to put on: set covering over the desk's real shift types, with the price of every missing person stated.
+
+Missing people are bought in steps of rising price (policy), so that a shortage is spread instead of piled up; the
+programme is therefore never infeasible. Solved by HiGHS through scipy.optimize.milp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csc_array, csr_array, eye_array, hstack
+
+from campaign.settings import Shift, minutes_of_day
+from playbooks.staffing.erlang import Floats
+from playbooks.staffing.policy import ShortageStep, Solver
+
+INTERVAL_MINUTES = 30
+
+
+@dataclass(frozen=True)
+class ShiftDay:
+    """One shift type on one local date, with its break at one place: what an agent can be put on."""
+
+    shift: str
+    day: date
+    starts_at_utc: datetime
+    ends_at_utc: datetime
+    break_starts_at_utc: datetime | None
+    break_minutes: int
+
+    @property
+    def paid_hours(self) -> float:
+        """Breaks are not paid."""
+        return (self.ends_at_utc - self.starts_at_utc).total_seconds() / 3600 - self.break_minutes / 60
+
+
+@dataclass(frozen=True)
+class Rostered:
+    """How many people work each ShiftDay, and what that gives per interval.
+
+    agents: people at work (breaks deducted), a real number where a shift covers part of an interval.
+    gap_ratio: how far the solver was from proving it the cheapest.
+    """
+
+    counts: tuple[tuple[ShiftDay, int], ...]
+    agents: Floats
+    paid_hours: float
+    gap_ratio: float
+
+
+def shift_days(shifts: Sequence[Shift], days: Sequence[date], zone: ZoneInfo, moves_minutes: int) -> list[ShiftDay]:
+    """Every shift type on every local date, with its break in each place it may be moved to."""
+    return [placed for day in days for shift in shifts for placed in _with_breaks(shift, day, zone, moves_minutes)]
+
+
+def _with_breaks(shift: Shift, day: date, zone: ZoneInfo, moves_minutes: int) -> list[ShiftDay]:
+    starts = _at(day, minutes_of_day(shift.starts), zone)
+    length = timedelta(hours=shift.hours)
+    if not shift.break_minutes:
+        return [ShiftDay(shift.name, day, starts, starts + length, None, 0)]
+    middle = (shift.hours * 60 - shift.break_minutes) / 2
+    middle = INTERVAL_MINUTES * round(middle / INTERVAL_MINUTES)
+    moves = range(-moves_minutes, moves_minutes + 1, INTERVAL_MINUTES) if shift.hours >= 4 else (0,)
+    return [
+        ShiftDay(
+            shift.name, day, starts, starts + length, starts + timedelta(minutes=middle + move), shift.break_minutes
+        )
+        for move in moves
+    ]
+
+
+def _at(day: date, minutes: int, zone: ZoneInfo) -> datetime:
+    midnight = datetime.combine(day + timedelta(days=minutes // 1440), time(minutes // 60 % 24, minutes % 60), zone)
+    return midnight.astimezone(UTC)
+
+
+def coverage(options: Sequence[ShiftDay], starts_at_utc: NDArray[np.datetime64]) -> csc_array:
+    """Share of each interval that one person on each option is at work, [interval, option]."""
+    first = starts_at_utc[0].astype("datetime64[m]").astype(np.int64)
+    rows: list[int] = []
+    columns: list[int] = []
+    shares: list[float] = []
+    for column, option in enumerate(options):
+        begin, end = _minutes(option.starts_at_utc) - first, _minutes(option.ends_at_utc) - first
+        for row in range(max(0, begin // INTERVAL_MINUTES), min(len(starts_at_utc), -(-end // INTERVAL_MINUTES))):
+            share = _overlap(row, begin, end) - _break_overlap(option, row, first)
+            if share > 0:
+                rows.append(row)
+                columns.append(column)
+                shares.append(share / INTERVAL_MINUTES)
+    return csc_array((shares, (rows, columns)), shape=(len(starts_at_utc), len(options)))
+
+
+def _minutes(moment: datetime) -> int:
+    return int(moment.timestamp() // 60)
+
+
+def _overlap(row: int, begin: int, end: int) -> int:
+    start = row * INTERVAL_MINUTES
+    return max(0, min(end, start + INTERVAL_MINUTES) - max(begin, start))
+
+
+def _break_overlap(option: ShiftDay, row: int, first: int) -> int:
+    if option.break_starts_at_utc is None:
+        return 0
+    begin = _minutes(option.break_starts_at_utc) - first
+    return _overlap(row, begin, begin + option.break_minutes)
+
+
+def cover(
+    required: NDArray[np.int64],
+    starts_at_utc: NDArray[np.datetime64],
+    options: Sequence[ShiftDay],
+    steps: Sequence[ShortageStep],
+    solver: Solver,
+    agents_max: int | None = None,
+) -> Rostered:
+    """Put people on shifts at the least price of paid and missing hours.
+
+    required: people per half-hour; starts_at_utc: those half-hours, without holes; agents_max: people on one local day.
+    """
+    shares = coverage(options, starts_at_utc)
+    useful = np.flatnonzero(shares.T @ (required > 0) > 0)
+    kept, shares = [options[int(i)] for i in useful], shares[:, useful].tocsc()
+    if not kept:
+        return Rostered((), np.zeros(len(required)), 0.0, 0.0)
+    counts, gap = _solve(required, shares, kept, steps, solver, agents_max)
+    chosen = tuple((option, int(n)) for option, n in zip(kept, counts, strict=True) if n > 0)
+    paid = sum(option.paid_hours * n for option, n in chosen)
+    return Rostered(chosen, shares @ counts.astype(np.float64), paid, gap)
+
+
+def _solve(
+    required: NDArray[np.int64],
+    shares: csc_array,
+    options: Sequence[ShiftDay],
+    steps: Sequence[ShortageStep],
+    solver: Solver,
+    agents_max: int | None,
+) -> tuple[NDArray[np.int64], float]:
+    needed = np.flatnonzero(required > 0)
+    short = len(needed)
+    prices, widths = _shortage_prices(required[needed].astype(np.float64), steps)
+    paid = np.array([option.paid_hours for option in options])
+    matrix = hstack([shares.tocsr()[needed], *([eye_array(short)] * len(steps))])
+    constraints = [LinearConstraint(matrix, lb=required[needed].astype(np.float64))]
+    if agents_max is not None:
+        days, index = np.unique([option.day.toordinal() for option in options], return_inverse=True)
+        on_day = csr_array((np.ones(len(options)), (index, np.arange(len(options)))), shape=(len(days), len(options)))
+        padded = hstack([on_day, csr_array((len(days), short * len(steps)))])
+        constraints.append(LinearConstraint(padded, ub=np.full(len(days), float(agents_max))))
+    found = milp(
+        np.concatenate([paid, prices]),
+        constraints=constraints,
+        integrality=np.concatenate([np.ones(len(options)), np.zeros(short * len(steps))]),
+        bounds=Bounds(0, np.concatenate([np.full(len(options), np.inf), widths])),
+        options={"mip_rel_gap": solver.gap_ratio, "time_limit": solver.seconds},
+    )
+    if found.x is None:
+        return np.zeros(len(options), dtype=np.int64), 1.0
+    return np.rint(found.x[: len(options)]).astype(np.int64), float(found.mip_gap or 0.0)
+
+
+def _shortage_prices(required: Floats, steps: Sequence[ShortageStep]) -> tuple[Floats, Floats]:
+    """Price and largest size of each step's missing people, step by step over the intervals."""
+    hours = INTERVAL_MINUTES / 60
+    lower = [0.0, *(step.up_to_ratio for step in steps[:-1])]
+    prices = np.concatenate([np.full(len(required), step.price_hours_per_hour * hours) for step in steps])
+    widths = np.concatenate([required * (step.up_to_ratio - below) for step, below in zip(steps, lower, strict=True)])
+    return prices, widths
+
+
+def shortage_price_hours(missing: Floats, required: Floats, steps: Sequence[ShortageStep]) -> float:
+    """What missing people per half-hour cost by the stepped price, in paid hours."""
+    prices, widths = _shortage_prices(required, steps)
+    left, total = missing.astype(np.float64), 0.0
+    for price, width in zip(prices.reshape(len(steps), -1), widths.reshape(len(steps), -1), strict=True):
+        taken = np.minimum(left, width)
+        total += float(price @ taken)
+        left = left - taken
+    return total

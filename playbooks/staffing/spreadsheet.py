@@ -1,0 +1,95 @@
+"""roster.xlsx: one sheet per desk that a support lead can edit and hand back, and the half-hours behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from campaign.language import _
+from campaign.spreadsheets import Sheet, Value, write_workbook
+from playbooks.staffing.plan import DeskPlan, StaffingPlan
+from playbooks.staffing.planning import DeskFigures, span
+
+
+def write_roster(path: Path, figures: Sequence[DeskFigures], plan: StaffingPlan, zone: str) -> None:
+    """The workbook: summary, one roster per desk (its name is the sheet's), half-hours of each, assumptions."""
+    local = ZoneInfo(zone)
+    sheets = [_summary(plan, local)]
+    sheets += [_shifts(desk, local) for desk in plan.desks]
+    sheets += [_half_hours(one, local) for one in figures]
+    sheets.append(Sheet(_("assumptions"), [_("assumption")], [[str(text)] for text in plan.assumptions]))
+    write_workbook(path, sheets)
+
+
+def _summary(plan: StaffingPlan, zone: ZoneInfo) -> Sheet:
+    headings = [
+        _("desk"), _("peak half-hour"), _("contacts at the peak, half of campaigns stay below"),
+        _("contacts at the peak, nine of ten campaigns stay below"), _("people needed"), _("people rostered"),
+        _("what asks for them"), _("service level at the peak"), _("worst service level"), _("paid hours"),
+        _("missing hours"), _("bridged by"),
+    ]  # fmt: skip
+    rows: list[list[Value]] = [
+        [
+            desk.desk, _local(desk.peak.starts_at_utc, zone), round(desk.peak.contacts_p50),
+            round(desk.peak.contacts_p90), desk.peak.agents_required, round(desk.peak.agents_rostered, 1),
+            binding_in_words(desk.peak.binding), round(desk.peak.service_level_ratio, 3),
+            None if desk.worst_service_level_ratio is None else round(desk.worst_service_level_ratio, 3),
+            round(desk.paid_hours, 1), round(desk.shortage.agent_hours, 1),
+            "; ".join(map(str, desk.shortage.bridged_by)),
+        ]
+        for desk in plan.desks
+    ]  # fmt: skip
+    return Sheet(_("summary"), headings, rows)
+
+
+def binding_in_words(binding: str) -> str:
+    return {
+        "service_level": _("service level"),
+        "abandonment": _("abandonment"),
+        "occupancy": _("occupancy"),
+        "deadline": _("deadline"),
+        "none": "",
+    }[binding]
+
+
+def _shifts(desk: DeskPlan, zone: ZoneInfo) -> Sheet:
+    headings = [_("day"), _("shift"), _("starts"), _("ends"), _("break starts"), _("break, minutes"), _("agents")]
+    rows: list[list[Value]] = [
+        [
+            one.day, one.shift, _local(one.starts_at_utc, zone), _local(one.ends_at_utc, zone),
+            None if one.break_starts_at_utc is None else _local(one.break_starts_at_utc, zone), one.break_minutes,
+            one.agents,
+        ]
+        for one in desk.shifts
+    ]  # fmt: skip
+    return Sheet(desk.desk, headings, rows)
+
+
+def _half_hours(figures: DeskFigures, zone: ZoneInfo) -> Sheet:
+    headings = [
+        _("starts"), _("contacts, half of campaigns stay below"), _("contacts, nine of ten campaigns stay below"),
+        _("of these for people"), _("people needed"), _("people rostered"), _("what asks for them"), _("service level"),
+        _("given up"), _("occupancy"),
+    ]  # fmt: skip
+    rows: list[list[Value]] = [
+        [
+            _local(span(figures.clock, i)[0], zone), round(float(figures.contacts_p50[i]), 1),
+            round(float(figures.contacts_p90[i]), 1), round(float(figures.human_p90[i]), 1), int(figures.required[i]),
+            round(float(figures.rostered[i]), 1), binding_in_words(str(figures.binding[i])),
+            _ratio(figures.level_ratio[i]), _ratio(figures.abandoned_ratio[i]), _ratio(figures.occupancy_ratio[i]),
+        ]
+        for i in range(len(figures.required))
+        if figures.open[i]
+    ]  # fmt: skip
+    return Sheet(_("{desk} by half-hour").format(desk=figures.ready.name[:18]), headings, rows)
+
+
+def _ratio(value: float) -> Value:
+    number = float(value)
+    return None if number != number else round(number, 3)
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None)

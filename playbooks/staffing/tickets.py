@@ -1,0 +1,98 @@
+"""Tickets: work that may wait, each with its own deadline, first in first out.
+
+Staffing each interval for its own arrivals is wrong here: the plan is the cheapest level of people per day with which
+the work done S stays between what is due and what has come: A(t - deadline) <= S(t) <= A(t) (a linear programme).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+from scipy.sparse import csr_array, eye_array, hstack, vstack
+
+from playbooks.staffing.erlang import Floats
+
+PEAK_PRICE = 0.01
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What becomes of tickets when `done` can be finished per interval: counts at each interval's end.
+
+    within_ratio: of the tickets that came in the interval, the share finished by the deadline (1 where none came or
+    the deadline lies beyond the horizon).
+    """
+
+    open_tickets: Floats
+    oldest_hours: Floats
+    within_ratio: Floats
+
+
+def seats_for_tickets(
+    arrivals: Floats,
+    open_intervals: NDArray[np.bool_],
+    days: NDArray[np.int64],
+    deadline_intervals: int,
+    per_seat: float,
+) -> tuple[Floats, Floats]:
+    """Seats per interval (one level per day, real numbers), and the tickets that no one can finish in time.
+
+    arrivals: tickets per interval; days: which working day each interval belongs to, from 0; per_seat: tickets that one
+    seat finishes in an interval. At the end of the horizon half a deadline's tickets may be left open. Deadlines that
+    closed hours make impossible are missed by as little as can be, and returned as late tickets per interval.
+    """
+    count, day_count = len(arrivals), int(days.max()) + 1
+    came = np.concatenate([[0.0], np.cumsum(arrivals)])
+    due = came[np.clip(np.arange(1, count + 1) - deadline_intervals, 0, None)]
+    due[-1] = max(due[-1], came[max(0, count - deadline_intervals // 2)])
+    day_of = csr_array((np.ones(count), (np.arange(count), days)), shape=(count, day_count))
+    capacity = day_of.multiply((open_intervals * per_seat)[:, None]).tocsr()
+    difference = (eye_array(count) - eye_array(count, k=-1)).tocsr()
+    nothing, whole, days_to_peak = csr_array((count, day_count)), eye_array(count), eye_array(day_count)
+    one, none = csr_array((count, 1)), csr_array((day_count, count))
+    limits = vstack(
+        [
+            hstack([-whole, -whole, nothing, one]),
+            hstack([difference, csr_array((count, count)), -capacity, one]),
+            hstack([none, none, days_to_peak, csr_array(-np.ones((day_count, 1)))]),
+        ]
+    ).tocsr()
+    open_per_day = day_of.T @ open_intervals.astype(np.float64)
+    price = np.concatenate([np.zeros(count), np.full(count, 1e3), open_per_day + 1e-6, [PEAK_PRICE * count]])
+    bounds = np.concatenate(
+        [
+            np.column_stack([np.zeros(count), came[1:]]),
+            np.column_stack([np.zeros(count + day_count + 1), np.full(count + day_count + 1, np.inf)]),
+        ]
+    )
+    asked = np.concatenate([-due, np.zeros(count + day_count)])
+    solved = linprog(price, A_ub=limits, b_ub=asked, bounds=bounds, method="highs")  # type: ignore[call-overload]
+    late, per_day = solved.x[count : 2 * count], solved.x[2 * count : 2 * count + day_count]
+    return np.where(open_intervals, per_day[days], 0.0), late
+
+
+def worked_off(arrivals: Floats, capacity: Floats, deadline_intervals: int, interval_hours: float) -> Backlog:
+    """First in first out, checked on its own: what is open, how old the oldest is, what share keeps its deadline."""
+    came, done = np.cumsum(arrivals), _done(arrivals, capacity)
+    within = np.ones(len(arrivals))
+    for i in range(len(arrivals) - deadline_intervals):
+        if arrivals[i] > 0:
+            before = came[i] - arrivals[i]
+            within[i] = np.clip((done[i + deadline_intervals] - before) / arrivals[i], 0, 1)
+    first_open = np.searchsorted(came, done + 1e-6 * max(1.0, came[-1]), side="left")
+    age = (np.arange(len(arrivals)) - first_open + 1).clip(0) * interval_hours
+    left = came - done
+    return Backlog(left, np.where(left > 1e-6 * max(1.0, came[-1]), age, 0.0), within)
+
+
+def _done(arrivals: Floats, capacity: Floats) -> Floats:
+    done, total = 0.0, 0.0
+    path = np.empty(len(arrivals))
+    for i, (new, possible) in enumerate(zip(arrivals, capacity, strict=True)):
+        total += new
+        done = min(total, done + possible)
+        path[i] = done
+    return path
