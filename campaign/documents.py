@@ -62,20 +62,9 @@ def read_yaml(path: Path, name: str) -> Document:
     """
     text = read_utf8(path, name)
     try:
-        yaml = YAML()
-        yaml.version = (1, 2)
-        root = yaml.compose(text)
+        root = _yaml().compose(text)
     except YAMLError as error:
-        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        reason = (error.problem if isinstance(error, MarkedYAMLError) else None) or str(error)
-        raise UserError(
-            Problem(
-                say("is not valid YAML: {reason}", reason=reason),
-                say("check indentation, colons and quotes on this line and the one above"),
-                file=name,
-                line=mark.line + 1 if mark else 1,
-            )
-        ) from error
+        raise _not_yaml(error, name) from error
     if not isinstance(root, MappingNode):
         raise UserError(
             Problem(say("is empty or not a mapping of keys"), say("begin with schema_version: 1"), file=name, line=1)
@@ -86,6 +75,46 @@ def read_yaml(path: Path, name: str) -> Document:
     if problems:
         raise UserError(problems)
     return Document(name, content, lines)
+
+
+def read_yaml_stream(path: Path, name: str) -> tuple[Document, ...]:
+    """Parse a file of one or more YAML or JSON documents, such as Kubernetes manifests; empty ones are left out.
+
+    Raises:
+        UserError: missing, not text in UTF-8, not YAML, or a key twice.
+    """
+    text = read_utf8(path, name)
+    try:
+        roots = [root for root in _yaml().compose_all(text) if root is not None]
+    except YAMLError as error:
+        raise _not_yaml(error, name) from error
+    problems: list[Problem] = []
+    documents = []
+    for root in roots:
+        lines: dict[KeyPath, int] = {}
+        documents.append(Document(name, _construct(root, (), lines, problems, name), lines))
+    if problems:
+        raise UserError(problems)
+    return tuple(documents)
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.version = (1, 2)
+    return yaml
+
+
+def _not_yaml(error: YAMLError, name: str) -> UserError:
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    reason = (error.problem if isinstance(error, MarkedYAMLError) else None) or str(error)
+    return UserError(
+        Problem(
+            say("is not valid YAML: {reason}", reason=reason),
+            say("check indentation, colons and quotes on this line and the one above"),
+            file=name,
+            line=mark.line + 1 if mark else 1,
+        )
+    )
 
 
 def read_utf8(path: Path, name: str) -> str:
