@@ -15,7 +15,7 @@ from campaign.plan import Plan
 from campaign.settings import HistorySettings, HistoryWindow
 from forecast.buckets import HOUR_SECONDS, Series
 from forecast.epochs import epoch, moment_of
-from forecast.outages import Stretch, companion, drops
+from forecast.outages import DEVIATIONS_LEAST, Stretch, companion, drops
 from forecast.usual import hourly_rates, usual_at, usual_rates
 
 Kind = Literal["gap", "outage", "test-window", "bot", "surge"]
@@ -178,7 +178,7 @@ def _surges(name: str, measured: Mapping[str, Measured], known: Known) -> Iterat
     plans = [_plan_stretch(plan, PLAN_MARGIN_SECONDS) for plan in known.plans if plan.touches(name)]
     ratios = np.where(inside(m.hours * HOUR_SECONDS, plans), np.nan, m.ratios)
     with np.errstate(invalid="ignore"):
-        high = _closed(ratios > SURGE_RATIO)
+        high = _closed(ratios > max(SURGE_RATIO, _ordinary_most(ratios)))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], high, [False]]).astype(np.int8)))
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         if last - first > SURGE_HOURS_MOST:
@@ -187,6 +187,12 @@ def _surges(name: str, measured: Mapping[str, Measured], known: Known) -> Iterat
         kind: Kind = "bot" if _alone(name, measured, stretch) and _abrupt(m.series, stretch) else "surge"
         most = float(np.nanmax(ratios[first:last]))
         yield Finding(kind, name, moment_of(stretch[0]), moment_of(stretch[1]), most)
+
+
+def _ordinary_most(ratios: Floats) -> float:
+    """The ratio to usual that ordinary hours of this service hardly ever exceed: three robust deviations."""
+    logs = np.log(ratios[ratios > 0])
+    return float(np.exp(DEVIATIONS_LEAST * 1.4826 * np.median(np.abs(logs)))) if len(logs) else np.inf
 
 
 def _closed(high: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -2,7 +2,8 @@
 
 A stretch is taken for an outage when it lies below half of what is usual for the hour of the week and both its ends
 are steps: the rate halves, nearly, from one bucket to the next, and comes back in the same way. Crowds that leave
-(a match ends, a holiday begins) go gradually, or were never there.
+(a match ends, a holiday begins) go gradually, or were never there. Where the service's own noise from bucket to
+bucket is large, the drop and the steps must be as much larger.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ Stretch = tuple[int, int]
 LOW_RATIO = 0.5
 STEP_LOG = float(np.log(1.8))
 COMPANION_STEP_LOG = float(np.log(1.6))
-SECONDS_LEAST, SECONDS_MOST = 180, 24 * HOUR_SECONDS
+SECONDS_LEAST, SECONDS_MOST = 300, 24 * HOUR_SECONDS
+PAUSE_SECONDS = 900
 EXPECTED_LEAST = 100.0
-DEVIATIONS_LEAST = 8.0
+DEVIATIONS_LEAST = 3.0
 SHIFTS = (0, -1, 1, -2, 2)
 
 Floats = NDArray[np.float64]
@@ -27,12 +29,15 @@ Floats = NDArray[np.float64]
 
 def drops(series: Series, usual: Floats) -> list[Stretch]:
     """Outages of one service as [start, end) in seconds of UTC; `usual` is the usual rate in each bucket."""
+    if len(series) < 2:
+        return []
+    noise = DEVIATIONS_LEAST * _noise_by_bucket(series, usual)
+    step = np.maximum(STEP_LOG, noise)
     with np.errstate(invalid="ignore"):
-        low = series.rates < LOW_RATIO * usual
-    low = _bridged(low)
+        low = _bridged(series.rates < np.minimum(LOW_RATIO, np.exp(-noise)) * usual)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]]).astype(np.int8)))
     firsts, lasts = edges[::2], edges[1::2]
-    lost = np.concatenate([[0.0], np.cumsum(np.nan_to_num((usual - series.rates) * series.lengths))])
+    came = np.concatenate([[0.0], np.cumsum(np.where(np.isnan(usual), 0.0, series.rates * series.lengths))])
     expected = np.concatenate([[0.0], np.cumsum(np.nan_to_num(usual * series.lengths))])
     seconds = series.ends[lasts - 1] - series.starts[firsts]
     due = expected[lasts] - expected[firsts]
@@ -40,26 +45,54 @@ def drops(series: Series, usual: Floats) -> list[Stretch]:
         (seconds >= SECONDS_LEAST)
         & (seconds <= SECONDS_MOST)
         & (due >= EXPECTED_LEAST)
-        & (lost[lasts] - lost[firsts] >= DEVIATIONS_LEAST * np.sqrt(due))
+        & (came[lasts] - came[firsts] < LOW_RATIO * due)
     )
-    return [
+    found = [
         (int(series.starts[i]), int(series.ends[j - 1]))
         for i, j in zip(firsts[telling], lasts[telling], strict=True)
-        if min(_steps(series.rates, i, j, series)) >= STEP_LOG
-        and min(_steps(series.rates / usual, i, j, series)) >= STEP_LOG
+        if min(_steps(series.rates, i, j, series)) >= step[i]
+        and min(_steps(series.rates / usual, i, j, series)) >= step[i]
     ]
+    return _without_pauses(found)
+
+
+def bucket_noise(rates: Floats) -> float:
+    """Robust standard deviation of the log rate from bucket to bucket, beside all that changes slowly."""
+    changes = np.abs(np.diff(np.log(np.maximum(rates, 1e-6))))
+    return float(1.4826 * np.median(changes) / np.sqrt(2)) if len(changes) else 0.0
+
+
+def _noise_by_bucket(series: Series, usual: Floats) -> Floats:
+    """`bucket_noise`, and more in buckets with fewer requests than most: counting noise goes with 1 / √count."""
+    counts = usual * series.lengths
+    typical = np.nanmedian(counts) if not np.isnan(counts).all() else np.nan
+    more = np.sqrt(typical / np.where(counts > 0, counts, np.nan))
+    noise: Floats = bucket_noise(series.rates) * np.maximum(np.nan_to_num(more, nan=1.0), 1.0)
+    return noise
+
+
+def _without_pauses(stretches: list[Stretch]) -> list[Stretch]:
+    """Outages a quarter of an hour apart, or less, as one."""
+    joined: list[Stretch] = []
+    for stretch in stretches:
+        if joined and stretch[0] - joined[-1][1] <= PAUSE_SECONDS:
+            joined[-1] = joined[-1][0], stretch[1]
+        else:
+            joined.append(stretch)
+    return joined
 
 
 def companion(series: Series, seed: Stretch) -> Stretch | None:
     """The same outage on a service that stayed above the usual: it too steps down and up at both ends of the seed."""
     first, last = (int(n) for n in np.searchsorted(series.starts, seed))
+    least = max(COMPANION_STEP_LOG, DEVIATIONS_LEAST * bucket_noise(series.rates))
     best: tuple[float, Stretch] | None = None
     for i in (first + shift for shift in SHIFTS):
         for j in (last + shift for shift in SHIFTS):
             if not 0 < i < j < len(series):
                 continue
             step = min(_steps(series.rates, i, j, series))
-            if step >= COMPANION_STEP_LOG and (best is None or step > best[0]):
+            if step >= least and (best is None or step > best[0]):
                 best = step, (int(series.starts[i]), int(series.ends[j - 1]))
     return best[1] if best else None
 
