@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, ConfigDict
 
 from campaign.capacity import known_capacity
 from campaign.documents import FileRecord, read_json, read_utf8
@@ -28,10 +28,10 @@ Record = TypeVar("Record", bound=FileRecord)
 AGREES = ({"marketing"}, {"ops", "data"})  # one signature of each set makes a definition agreed
 
 
-class PartOfFile(BaseModel):
+class PartOfFile(FileRecord):
     """The part of another lane's file that is read here; its other keys are that lane's business."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
 
 class RunEndpoint(PartOfFile):
@@ -113,27 +113,16 @@ def _record(path: Path, workspace: Workspace, record: type[Record]) -> Record | 
 
 
 def _load_test(folder: Path, workspace: Workspace) -> LoadTestRun | None:
-    results, scenario = folder / "results.json", folder / "scenario.json"
-    if not results.is_file():
+    run = _record(folder / "results.json", workspace, RunFile)
+    if run is None:
         return None
-    run = RunFile.model_validate(_json(results, workspace))
-    stages = RunScenario.model_validate(_json(scenario, workspace)).stages if scenario.is_file() else ()
+    scenario = _record(folder / "scenario.json", workspace, RunScenario) or RunScenario()
     tested: Counter[str] = Counter()
     for endpoint in run.endpoints:
-        for stage in stages:
+        for stage in scenario.stages:
             if stage.stage == endpoint.stage:
                 tested.update({name: each * endpoint.achieved_per_second_peak for name, each in stage.requests.items()})
     return LoadTestRun(run.outcome, run.counts_for_campaign, run.ended_at_utc, dict(tested))
-
-
-def _json(path: Path, workspace: Workspace) -> object:
-    name = _name(path, workspace)
-    try:
-        return json.loads(read_utf8(path, name))
-    except json.JSONDecodeError as error:
-        what = say("is not valid JSON: {reason}", reason=error.msg)
-        todo = say("make it again with the command that wrote it")
-        raise UserError(Problem(what, todo, file=name, line=error.lineno)) from error
 
 
 def _rows(path: Path, workspace: Workspace, columns: set[str]) -> list[dict[str, str]] | None:

@@ -37,10 +37,13 @@ def gate_sentence(gate: GateState) -> Text:
     return say("{missing} of {items} items missing", missing=len(gate.missing), items=gate.items)
 
 
+def state_label(item: Item) -> Text:
+    return say("overdue") if item.overdue and item.state == "pending" else STATE_LABELS[item.state]
+
+
 def state_sentence(item: Item) -> str:
     """`pending`, `overdue`, and why."""
-    state = str(say("overdue") if item.overdue and item.state == "pending" else STATE_LABELS[item.state])
-    return f"{state} · {item.note}" if item.note else state
+    return f"{state_label(item)} · {item.note}" if item.note else str(state_label(item))
 
 
 def as_text(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> str:
@@ -99,7 +102,7 @@ def as_page(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> str:
         historical=checklist.historical,
         sections=[(gate, _heading(gate, zone), items) for gate, items in sections(checklist)],
         owners=ROLE_LABELS,
-        states=STATE_LABELS,
+        states={item.id: state_label(item) for item in checklist.items},
         due={item.id: local_minute(item.due_at_utc, zone) for item in checklist.items},
     )
 

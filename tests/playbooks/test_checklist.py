@@ -1,0 +1,388 @@
+"""The checklist: what applies, when it is due, and what the evidence makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaign.capacity import Capacity, CapacityRange
+from campaign.errors import UserError
+from campaign.language import Language
+from campaign.plan import Channel, Moment, Offer, Owner, Plan, Send
+from campaign.readiness import GATES, Item
+from campaign.settings import Bot, Desk, Limit, RatioRange, Replicas, Service, ServiceLevel, Settings, Switch
+from campaign.traffic import BackTest, Peak, Quantiles, TrafficModel
+from playbooks.autoscaling import plan as scaling
+from playbooks.readiness.checks import CHECKS
+from playbooks.readiness.evaluate import choose_items, evaluate, gate_states
+from playbooks.readiness.evidence import Evidence, LoadTestRun, Replay, StaffedSlot
+from playbooks.readiness.policy import due_at, read_checklist_policy
+from playbooks.readiness.tier import load_ratio, tier_of
+
+START = datetime(2026, 11, 10, 12, tzinfo=UTC)
+END = datetime(2026, 11, 11, 16, tzinfo=UTC)
+DAY = timedelta(days=1)
+SHOP = Service(name="shop", capacity_requests_per_second_per_replica=100, replicas=Replicas(today=8, max=100))
+CHAT = Desk(
+    name="chat",
+    channel="chat",
+    handle_seconds=400,
+    service_level=ServiceLevel(ratio=0.8, seconds=60),
+    bot=Bot(resolved_ratio=RatioRange(low=0.3, mid=0.4, high=0.5)),
+)
+SETTINGS = Settings(time_zone="Asia/Shanghai", services=(SHOP,))
+PLAN = Plan(
+    id="d11",
+    kind="flagship",
+    starts_at=START,
+    ends_at=END,
+    owner=Owner(contact="lin"),
+    channels=(Channel(name="push", sends=(Send(at=START, reach=1e6),)),),
+    moments=(Moment(at=START, kind="opening"),),
+    offers=(Offer(id="cut"),),
+    expected={"orders": 9.0},
+)
+
+
+def quantiles(p90: float) -> Quantiles:
+    return Quantiles(p10=p90 / 4, p50=p90 / 2, p90=p90, p99=p90 * 2)
+
+
+def model(p90: float = 6000.0, plan_hash: str = "p1") -> TrafficModel:
+    peak = Peak(peak_requests_per_second=quantiles(p90), peak_at_utc=START)
+    return TrafficModel(
+        campaign="d11",
+        as_of_utc=START - 3 * DAY,
+        lead_days=3,
+        inputs={"campaigns/d11.yaml": plan_hash},
+        seed=0,
+        paths=10,
+        starts_at_utc=START,
+        ends_at_utc=END,
+        knowledge="good",
+        services={"shop": peak},
+        total=peak,
+        back_test=BackTest(campaigns=0),
+    )
+
+
+def autoscaling(peak: int = 60, hit: bool = False, of_model: str = "t1") -> scaling.AutoscalingPlan:
+    outcome = scaling.Outcome(
+        overloaded_minutes=0, event_overload_ratio=0, above_capacity_ratio=0, replica_hours=1, oracle_ratio=1
+    )
+    limit = scaling.LimitHit(
+        limit="sms",
+        needed=9,
+        allowed=3,
+        admitted_requests_per_second=300,
+        refused_requests_per_second=600,
+        starts_at_utc=START,
+        ends_at_utc=END,
+    )
+    service = scaling.ServicePlan.model_construct(
+        verdict="scheduled",
+        limits_hit=(limit,) if hit else (),
+        replicas=scaling.ReplicaCounts(today=8, floor=8, most=100, peak=peak, needed=quantiles(peak)),
+        back_test=scaling.BackTest.model_construct(policies={"plan": outcome}),
+    )
+    return scaling.AutoscalingPlan.model_construct(campaign="d11", model=of_model, services={"shop": service})
+
+
+def evidence(**given: object) -> Evidence:
+    base = Evidence(plan=PLAN, settings=SETTINGS, plan_hash="p1", traffic=model(), traffic_hash="t1")
+    return replace(base, **given)  # type: ignore[arg-type]
+
+
+def run(tested: float, outcome: str = "GO", *, counts: bool = True, ended: datetime = START - 4 * DAY) -> LoadTestRun:
+    return LoadTestRun(outcome, counts, ended, {"shop": tested})
+
+
+def items(of: Evidence, tier: str = "L", waves: tuple[Plan, ...] = ()) -> tuple[Item, ...]:
+    return choose_items(POLICY, tier, of, waves or (of.plan,))  # type: ignore[arg-type]
+
+
+POLICY = read_checklist_policy(Path("/nowhere"))
+DUE = {
+    "plan-submitted": -28, "metrics-agreed": -28, "traffic-draft": -21, "quotas-obtained": -21, "load-test-first": -14,
+    "switch-table": -14, "game-day": -10, "load-test-full": -7, "readiness-review": -7, "bot-trained": -5,
+    "tracking-checked": -5, "compliance-cleared": -5, "newcomer-guidance": -5, "plan-frozen": -3, "change-freeze": -2,
+    "go-no-go": -1,
+}  # fmt: skip
+EVERYTHING = evidence(
+    settings=SETTINGS.model_copy(
+        update={
+            "desks": (CHAT,),
+            "switches": (Switch(id="off", effect={"shop": 0.5}, action="a", undo="u", executor="sre"),),
+            "limits": (Limit(name="sms", kind="rate", total=300, used_by={"shop": 0.01}),),
+        }
+    ),
+    autoscaling=autoscaling(hit=True),
+)
+
+
+@pytest.mark.parametrize(("item", "days"), DUE.items())
+def test_items_are_due_when_the_countdown_says(item: str, days: int) -> None:
+    found = {i.id: i for i in items(EVERYTHING)}
+    assert found[item].due_at_utc == START + days * DAY
+
+
+def test_what_follows_the_campaign_counts_from_its_end() -> None:
+    found = {i.id: i.due_at_utc for i in items(EVERYTHING)}
+    assert found["retrospective"] == END + 7 * DAY
+    assert found["event-report"] == END + 3 * DAY
+    assert found["hourly-sync"] == START + timedelta(hours=1)
+    assert due_at("T-30m", START, END) == START - timedelta(minutes=30)
+
+
+def test_a_small_campaign_has_at_most_twelve_items_whatever_it_needs() -> None:
+    small, middle, large = (items(EVERYTHING, tier) for tier in "SML")
+    assert len(small) <= 12
+    assert {i.id for i in small} < {i.id for i in middle} < {i.id for i in large}
+    assert {i.gate for i in large} == {*GATES, None}
+    assert "rate-limits" in {i.id for i in small}
+
+
+def test_every_item_and_check_of_the_policy_is_reached() -> None:
+    assert {row.id for row in POLICY.items} == {i.id for i in items(EVERYTHING)}
+    assert {row.check for row in POLICY.items if row.check} == set(CHECKS)
+
+
+def test_rate_limits_appear_only_where_a_limit_is_hit() -> None:
+    assert "rate-limits" not in {i.id for i in items(evidence(autoscaling=autoscaling()))}
+    assert "rate-limits" in {i.id for i in items(evidence(autoscaling=autoscaling(hit=True)))}
+
+
+@pytest.mark.parametrize(
+    ("item", "change"),
+    [("bot-trained", {"desks": ()}), ("staffing-plan", {"desks": ()}), ("game-day", {"switches": ()})],
+)
+def test_items_of_what_a_system_lacks_are_left_out(item: str, change: dict[str, object]) -> None:
+    lacking = replace(EVERYTHING, settings=EVERYTHING.settings.model_copy(update=change))
+    assert item in {i.id for i in items(EVERYTHING)}
+    assert item not in {i.id for i in items(lacking)}
+
+
+def test_waves_of_a_promotion_share_what_is_done_once() -> None:
+    first = PLAN.model_copy(
+        update={"id": "w1", "part_of": "d11", "starts_at": START - 10 * DAY, "ends_at": END - 10 * DAY}
+    )
+    second = PLAN.model_copy(update={"id": "w2", "part_of": "d11"})
+    found = {i.id: i for i in items(replace(EVERYTHING, plan=second), waves=(first, second))}
+    assert (found["quotas-obtained"].scope, found["quotas-obtained"].due_at_utc) == ("d11", START - 31 * DAY)
+    assert (found["plan-frozen"].scope, found["plan-frozen"].due_at_utc) == ("w2", START - 3 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "tier"), [(0.0, "S"), (0.499, "S"), (0.5, "M"), (0.799, "M"), (0.8, "L"), (7.0, "L"), (None, "L")]
+)
+def test_tier_boundaries(ratio: float | None, tier: str) -> None:
+    assert tier_of(ratio, POLICY.tier_below) == tier
+
+
+def test_the_tier_is_the_tightest_services_peak_over_what_it_can_carry() -> None:
+    each = CapacityRange(low=50, mid=100, high=150)
+    capacity = Capacity(service="shop", source="measured", capacity_requests_per_second_per_replica=each)
+    assert load_ratio(model(4000), SETTINGS, {"shop": capacity}) == (pytest.approx(4000 / (50 * 100)), [])
+    declared = capacity.model_copy(update={"source": "declared"})
+    _, said = load_ratio(model(4000), SETTINGS, {"shop": declared})
+    assert [str(text) for text in said] == ["the capacity of shop is declared, not measured"]
+
+
+def test_unknown_capacity_or_forecast_makes_a_campaign_large_and_says_so() -> None:
+    ratio, said = load_ratio(model(), SETTINGS, {})
+    assert ratio is None
+    assert str(said[0]) == "what shop can carry is unknown: treated as tier L until it is"
+    assert load_ratio(None, SETTINGS, {})[0] is None
+
+
+def one(check: str, of: Evidence) -> tuple[str, str]:
+    finding = CHECKS[check](of)
+    return finding.state, str(finding.note or "")
+
+
+def test_a_complete_plan_passes_and_a_thin_one_is_told_what_it_lacks() -> None:
+    assert one("plan-complete", evidence()) == ("pass", "")
+    thin = Plan(id="d11", kind="k", starts_at=START, ends_at=END)
+    told = one("plan-complete", evidence(plan=thin))
+    assert told == ("pending", "the plan does not say yet: owner.contact, channels, offers, expected")
+
+
+def test_a_traffic_model_of_an_older_plan_is_stale() -> None:
+    assert one("traffic-model", evidence()) == ("pass", "")
+    stale = one("traffic-model", evidence(plan_hash="p2"))
+    assert stale == ("stale", "the plan changed after traffic.json was made")
+    assert one("traffic-model", evidence(traffic=None))[0] == "pending"
+
+
+def test_an_autoscaling_plan_of_another_model_is_stale() -> None:
+    assert one("autoscaling-plan", evidence(autoscaling=autoscaling())) == ("pass", "")
+    assert one("autoscaling-plan", evidence(autoscaling=autoscaling(of_model="t0")))[0] == "stale"
+
+
+@pytest.mark.parametrize(
+    ("check", "tested", "state"),
+    [
+        *(("load-test-first", 3000, "pass"), ("load-test-first", 2999, "fail")),
+        *(("load-test-full", 6000, "pass"), ("load-test-full", 5999, "fail")),
+        *(("load-test-margin", 9000, "pass"), ("load-test-margin", 8999, "fail")),
+    ],
+)
+def test_a_load_test_passes_from_its_target_on(check: str, tested: float, state: str) -> None:
+    assert one(check, evidence(load_test=run(tested)))[0] == state
+
+
+def test_a_load_test_that_falls_short_names_service_and_rates() -> None:
+    told = one("load-test-full", evidence(load_test=run(4200)))
+    assert told == ("fail", "shop tested to 4,200 of 6,000 requests/s")
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        (run(9000, "NO-GO"), "fail"),
+        (run(9000, "INVALID"), "pending"),
+        (run(9000, "INCONCLUSIVE"), "pending"),
+        (run(9000, counts=False), "pending"),
+        (None, "pending"),
+    ],
+)
+def test_only_a_valid_go_proves_anything(given: LoadTestRun | None, state: str) -> None:
+    assert one("load-test-full", evidence(load_test=given))[0] == state
+
+
+def test_old_load_tests_are_stale() -> None:
+    (item,) = (i for i in items(EVERYTHING) if i.id == "load-test-covers")
+    ended = START - 20 * DAY
+    of = replace(EVERYTHING, load_test=run(9000, ended=ended))
+    assert evaluate((item,), of, ended + 14 * DAY)[0].state == "pass"
+    late = evaluate((item,), of, ended + 14 * DAY + timedelta(hours=1))[0]
+    assert (late.state, str(late.note)) == ("stale", "337 hours old; it proves this for 336")
+
+
+@pytest.mark.parametrize(("kind", "total", "state"), [("rate", 72, "pass"), ("rate", 71.9, "fail")])
+def test_quotas_hold_a_fifth_more_than_the_p90_peak(kind: str, total: float, state: str) -> None:
+    limit = Limit(name="sms", kind="rate", total=total, used_by={"shop": 0.01})
+    of = evidence(settings=SETTINGS.model_copy(update={"limits": (limit,)}))
+    assert one("quotas", of)[0] == state
+
+
+def test_quotas_per_replica_need_the_autoscaling_plan() -> None:
+    limit = Limit(name="db", kind="per_replica", total=1500, reserved=60, used_by={"shop": 20})
+    of = evidence(settings=SETTINGS.model_copy(update={"limits": (limit,)}))
+    assert one("quotas", of) == ("pending", "there is no autoscaling.json yet")
+    assert one("quotas", replace(of, autoscaling=autoscaling(60)))[0] == "pass"
+    assert one("quotas", replace(of, autoscaling=autoscaling(61))) == ("fail", "db needs 1,460, has 1,440")
+
+
+def test_a_roster_short_in_one_half_hour_fails_and_says_where() -> None:
+    slots = (StaffedSlot("2026-11-10T12:00:00Z", "chat", 9, 9), StaffedSlot("2026-11-10T12:30:00Z", "chat", 9, 8))
+    told = one("staffing", evidence(staffing=slots))
+    assert told == ("fail", "1 half-hours are short, the first at 2026-11-10T12:30:00Z on chat")
+    assert one("staffing", evidence(staffing=slots[:1]))[0] == "pass"
+    assert one("staffing", evidence(staffing=(replace(slots[0], rostered=None),)))[0] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("questions", "passed", "state"), [(5, 5, "pass"), (10, 9, "pass"), (10, 8, "fail"), (4, 4, "pending")]
+)
+def test_the_bot_must_answer_nine_of_ten_on_every_offer(questions: int, passed: int, state: str) -> None:
+    assert one("bot-replay", evidence(bot_replay={"cut": Replay(questions, passed)}))[0] == state
+
+
+def test_switches_need_who_how_and_back() -> None:
+    bare = evidence(settings=SETTINGS.model_copy(update={"switches": (Switch(id="off"),)}))
+    assert one("switch-table", bare) == ("pending", "without action, executor, effect or undo: off")
+    assert one("switches-drilled", bare) == ("pending", "not drilled yet: off")
+    assert one("switch-table", EVERYTHING)[0] == "pass"
+
+
+def test_an_undone_item_past_its_time_is_overdue() -> None:
+    (item,) = (i for i in items(EVERYTHING) if i.id == "compliance-cleared")
+    on_time = evaluate((item,), EVERYTHING, item.due_at_utc)[0]
+    late = evaluate((item,), EVERYTHING, item.due_at_utc + timedelta(seconds=1))[0]
+    assert (on_time.overdue, late.overdue, late.state) == (False, True, "pending")
+
+
+def test_the_review_waits_for_everything_before_it() -> None:
+    states = {i.id: i for i in evaluate(items(EVERYTHING), EVERYTHING, START - 8 * DAY)}
+    assert states["readiness-review"].state == "pending"
+    red = evaluate(items(EVERYTHING), replace(EVERYTHING, load_test=run(10)), START)
+    assert {i.id: i.state for i in red}["readiness-review"] == "fail"
+    done = tuple(i for i in items(EVERYTHING) if i.id in ("plan-submitted", "readiness-review"))
+    assert [i.state for i in evaluate(done, EVERYTHING, START)] == ["pass", "pass"]
+
+
+def test_a_gate_opens_when_nothing_is_missing() -> None:
+    found = evaluate(items(EVERYTHING), EVERYTHING, START)
+    gates = {g.gate: g for g in gate_states(POLICY, found, PLAN)}
+    assert (gates["G0"].open, gates["G1"].open) == (True, False)
+    assert "third-parties-told" in gates["G1"].missing
+    passed = tuple(i.model_copy(update={"state": "pass"}) for i in found)
+    assert all(g.open and not g.missing for g in gate_states(POLICY, passed, PLAN))
+
+
+@given(st.sampled_from(sorted(CHECKS)), st.floats(1, 1e6), st.integers(-60, 30))
+def test_the_same_evidence_and_time_give_the_same_states(check: str, tested: float, days: int) -> None:
+    of, now = replace(EVERYTHING, load_test=run(tested)), START + days * DAY
+    chosen = tuple(i for i in items(of) if i.check == check)
+    assert evaluate(chosen, of, now) == evaluate(chosen, of, now)
+
+
+@given(st.floats(1, 1e6), st.floats(0, 1e6))
+def test_a_higher_tested_rate_never_turns_a_pass_into_a_failure(tested: float, more: float) -> None:
+    if one("load-test-full", evidence(load_test=run(tested)))[0] == "pass":
+        assert one("load-test-full", evidence(load_test=run(tested + more)))[0] == "pass"
+
+
+def own(folder: Path, text: str) -> Path:
+    (folder / "checklist.yaml").write_text("schema_version: 1\n" + text, "utf-8")
+    return folder
+
+
+def test_a_workspace_overrides_adds_and_drops_items(tmp_path: Path) -> None:
+    policy = read_checklist_policy(
+        own(
+            tmp_path,
+            "items:\n  - {id: go-no-go, due: T-2d}\n  - {id: game-day, tiers: []}\n"
+            "  - {id: tax, owner: ops, due: T-9d, tiers: [L], title: {zh: a, en: b}, evidence: {zh: a, en: b}}\n",
+        )
+    )
+    found = {i.id: i for i in choose_items(policy, "L", EVERYTHING, (PLAN,))}
+    assert found["go-no-go"].due_at_utc == START - 2 * DAY
+    assert "game-day" not in found
+    assert found["tax"].gate is None
+
+
+def test_all_problems_of_a_workspaces_checklist_are_told_with_their_lines(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read_checklist_policy(
+            own(
+                tmp_path,
+                "items:\n  - {id: go-no-go, due: T-2w}\n  - {id: game-day, check: gameday}\n  - {id: x, ownr: ops}\n",
+            )
+        )
+    told = str(caught.value)
+    assert "checklist.yaml:3" in told
+    assert "T-2w is not a due time\n  write T-3d, T-1h, T-30m before it, T+7d after it" in told
+    assert "checklist.yaml:4" in told
+    assert "there is no check gameday" in told
+    assert "ownr: unknown key\n  did you mean owner?" in told
+
+
+@pytest.mark.parametrize("text", ["items: 3\n", "items:\n  - due: T-1d\n", "items:\n  - {id: a}\n  - {id: a}\n"])
+def test_a_checklist_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError):
+        read_checklist_policy(own(tmp_path, text))
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_row_speaks_both_languages(language: Language) -> None:
+    for row in POLICY.items:
+        assert row.title.speak(language)
+        assert row.evidence.speak(language)
+    assert len({row.title.speak(language) for row in POLICY.items}) == len(POLICY.items)
