@@ -2,8 +2,113 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from campaign.console import (
+    Console,
+    JsonOption,
+    LangOption,
+    NowOption,
+    SeedOption,
+    WorkspaceOption,
+    clock,
+    moment_option,
+    open_workspace,
+    table,
+)
+from campaign.language import _
+
+if TYPE_CHECKING:
+    from campaign.traffic import TrafficModel
+    from campaign.workspace import Workspace
+
+CampaignArgument = Annotated[str, typer.Argument(metavar="ID", help=_("The campaign's id."))]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help=_("What is known then; the earlier of now and D-3 where left out.")),
+]
 
 
 def mount(app: typer.Typer) -> None:
     """Add this package's commands to the app."""
+    history = typer.Typer(no_args_is_help=True, help=_("What is known of the past, and how it is kept up."))
+    history.command("show", help=_("Gaps, outages, load tests and surges without a plan; a picture of it all."))(
+        history_show
+    )
+    app.add_typer(history, name="history")
+    app.command("forecast", help=_("History before a moment and every overlapping plan in, traffic model out."))(
+        forecast
+    )
+
+
+def forecast(
+    campaign: CampaignArgument,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+    now: NowOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    console = Console.open(workspace, lang, as_json)
+    moment = moment_option(as_of, "--as-of")
+    opened = open_workspace(workspace)
+    from forecast.publish import publish_forecast
+
+    with console.progress() as progress:
+        model = publish_forecast(opened, campaign, moment, clock(now), seed, progress)
+    console.result(forecast_text(model, opened), model.model_dump(mode="json"))
+    console.next(f"surgeplan loadtest build {campaign}")
+
+
+def forecast_text(model: TrafficModel, workspace: Workspace) -> str:
+    """The forecast as people read it in a terminal."""
+    plan = workspace.plan(model.campaign)
+    zone = workspace.settings.zone
+    headings = [_("service"), "p10", "p50", "p90", "p99", _("peak at")]
+    rows = []
+    for name, peak in (*model.services.items(), (_("total"), model.total)):
+        found = peak.peak_requests_per_second
+        figures = [f"{value:,.0f}" for value in (found.p10, found.p50, found.p90, found.p99)]
+        rows.append([name, *figures, f"{peak.peak_at_utc.astimezone(zone):%m-%d %H:%M}"])
+    lines = [
+        _("{title}: peak requests per second, as of {as_of} ({days} days before)").format(
+            title=plan.title, as_of=f"{model.as_of_utc.astimezone(zone):%Y-%m-%d %H:%M}", days=f"{model.lead_days:.1f}"
+        ),
+        table(headings, rows),
+        knowledge_text(model),
+        *(f"- {assumption}" for assumption in model.assumptions),
+        _("written: {path}").format(path=f"out/{model.campaign}/traffic.json"),
+    ]
+    return "\n".join(lines)
+
+
+def knowledge_text(model: TrafficModel) -> str:
+    """How much past campaigns tell, in words."""
+    words = {
+        "none": _("known of this kind: nothing yet, so the range is wide"),
+        "little": _("known of this kind: one or two past campaigns"),
+        "some": _("known of this kind: three to seven past campaigns"),
+        "good": _("known of this kind: eight past campaigns or more"),
+    }
+    return words[model.knowledge]
+
+
+def history_show(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None) -> None:
+    console = Console.open(workspace, lang, as_json)
+    opened = open_workspace(workspace)
+    from forecast.history import open_history
+    from forecast.history_picture import draw_history
+    from forecast.history_report import history_report, report_text
+
+    history = open_history(opened)
+    report = history_report(opened, history)
+    picture = opened.folder / "out" / "history.png"
+    draw_history(picture, history, opened.settings.zone)
+    text = report_text(report, history) + "\n" + _("written: {path}").format(path="out/history.png")
+    console.result(text, report.model_dump(mode="json"))
+    upcoming = opened.plans[-1].id if opened.plans else "ID"
+    console.next(f"surgeplan forecast {upcoming}")

@@ -29,12 +29,16 @@ REQUESTS_PER_VISIT_ASSUMED = 8.0
 MINUTE_SD_DEFAULT = 0.03
 COARSE_SECONDS = 600
 PROPHET_WEIGHT = 0.35
-HORIZON_AFTER_SECONDS = DAY
+DEMAND_BEFORE_SECONDS, DEMAND_AFTER_SECONDS = 7 * DAY, 14 * DAY
+HORIZON_AFTER_SECONDS = DEMAND_AFTER_SECONDS + 2 * DAY
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What history and past campaigns taught, ready to predict the target."""
+    """What history and past campaigns taught, ready to predict the target.
+
+    others: every other plan whose traffic falls between a week before and two weeks after it; past: plans with traffic.
+    """
 
     target: Plan
     plans: Mapping[str, Plan]
@@ -56,6 +60,7 @@ class Prediction:
     rates: Singles
     draws: Draws
     settings: tuple[Setting, ...]
+    services: tuple[str, ...]
 
 
 def learn(
@@ -80,7 +85,7 @@ def learn(
     if prophet_seed is not None:
         baseline = _with_prophet(baseline, evidence, masked, settings, prophet_seed)
     past = tuple(p for p in plans if p.id != target.id and p.starts_at < as_of and _has_rows(p, evidence))
-    others = overlapping(target, plans)
+    others = overlapping(target, plans, DEMAND_BEFORE_SECONDS, DEMAND_AFTER_SECONDS)
     by_id = {plan.id: plan for plan in (*past, *others, target)}
     terms = tuple(term for plan in by_id.values() for term in terms_of(plan))
     numbers = numbers_of([by_id[p.id] for p in past], target, others)
@@ -92,9 +97,11 @@ def learn(
     return Learned(target, by_id, others, past, terms, blocks, numbers, baseline, uplift, minute_sds(blocks, baseline))
 
 
-def overlapping(target: Plan, plans: Sequence[Plan]) -> tuple[Plan, ...]:
-    """The other plans whose traffic falls into the target's window or the six hours on its sides."""
-    starts, ends = epoch(target.starts_at) - SIDE_SECONDS, epoch(target.ends_at) + SIDE_SECONDS
+def overlapping(
+    target: Plan, plans: Sequence[Plan], before_seconds: int = SIDE_SECONDS, after_seconds: int = SIDE_SECONDS
+) -> tuple[Plan, ...]:
+    """The other plans whose traffic falls into the target's window, widened on both sides."""
+    starts, ends = epoch(target.starts_at) - before_seconds, epoch(target.ends_at) + after_seconds
     return tuple(
         plan
         for plan in plans
@@ -108,7 +115,7 @@ def predict(learned: Learned, grid: Grid, paths: int, seed: int) -> Prediction:
     draws = draw(learned.uplift, learned.baseline, paths, rng)
     settings = target_settings(learned, grid)
     rates = joint_paths(settings, learned.uplift, learned.baseline, draws, learned.minute_sd, rng)
-    return Prediction(grid, rates, draws, settings)
+    return Prediction(grid, rates, draws, settings, learned.baseline.services)
 
 
 def target_settings(learned: Learned, grid: Grid) -> tuple[Setting, ...]:
@@ -164,7 +171,8 @@ def minute_sds(blocks: Sequence[Block], baseline: Baseline) -> Floats:
         joined = np.concatenate(steps) if steps else np.zeros(0)
         if len(joined) >= 50:
             found[s] = 1.4826 * float(np.median(np.abs(joined))) / np.sqrt(2.0)
-    return np.clip(found, 0.005, 0.5)
+    clipped: Floats = np.clip(found, 0.005, 0.5)
+    return clipped
 
 
 def _has_rows(plan: Plan, evidence: Evidence) -> bool:

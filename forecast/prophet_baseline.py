@@ -35,7 +35,7 @@ def prophet_log_rates(
     """
     recent = rates.index >= rates.index[-1] - pd.Timedelta(days=LEARNED_DAYS)
     rates, known = rates[recent], known[recent]
-    log_rate = np.log(np.maximum(rates.to_numpy(dtype=np.float64), rate_floor(rates.to_numpy()[known])))
+    log_rate = np.log(np.maximum(rates.to_numpy(dtype=np.float64), rate_floor(rates.to_numpy(dtype=np.float64)[known])))
     frame = pd.DataFrame({"ds": _local(pd.DatetimeIndex(rates.index), zone), "y": log_rate})[known]
     length_days = (frame["ds"].iloc[-1] - frame["ds"].iloc[0]).days
     with _quiet():
@@ -71,7 +71,7 @@ def _holiday_frame(country: str | None, past: pd.Series[pd.Timestamp], hours: pd
     named = public_holidays(country, int(past.iloc[0].year), int(hours[-1].year))
     if not named:
         return None
-    return pd.DataFrame({"holiday": list(named.values()), "ds": pd.to_datetime(list(named))})
+    return pd.DataFrame({"holiday": list(named.values()), "ds": pd.to_datetime([str(day) for day in named])})
 
 
 @contextmanager

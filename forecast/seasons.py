@@ -62,7 +62,8 @@ def design(hours: pd.DatetimeIndex, history_ends: pd.Timestamp, zone: ZoneInfo, 
 
 
 def _one_hot(values: NDArray[np.int32], count: int) -> NDArray[np.float64]:
-    return (values[:, None] == np.arange(count)).astype(np.float64)
+    chosen: NDArray[np.float64] = (values[:, None] == np.arange(count)).astype(np.float64)
+    return chosen
 
 
 def _holiday_columns(local: pd.DatetimeIndex, country: str | None) -> NDArray[np.float64]:
@@ -91,4 +92,5 @@ def _hinges(hours: pd.DatetimeIndex, history_ends: pd.Timestamp) -> NDArray[np.f
     length = (history_ends - hours[0]).total_seconds() / DAY
     days = np.minimum((hours - hours[0]).total_seconds().to_numpy() / DAY, length)
     knots = np.arange(0.0, max(length - HINGE_DAYS, 1.0), HINGE_DAYS)
-    return np.maximum(days[:, None] - knots, 0.0) / HINGE_DAYS
+    slopes: NDArray[np.float64] = np.maximum(days[:, None] - knots, 0.0) / HINGE_DAYS
+    return slopes

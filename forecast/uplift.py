@@ -3,7 +3,7 @@
     log y = log( base * exp(survival * season) * (1 + shares) + (levels + volumes) * exp(following * season) )
             + before + after + level error + noise
 
-`survival` is how much of the day's pattern a campaign flattens; `following` how much an event's pull depends on the hour.
+`survival` is how much of the day's pattern a campaign flattens, `following` how much a pull depends on the hour.
 Shares, levels and volumes are sums over the plans' terms of exp(log amplitude) * kernel. Log amplitudes and decays have
 Gaussian priors (`layout`); the posterior is its Laplace approximation, found by Gauss-Newton steps (Levenberg-Marquardt
 damping), and the campaigns' own spread by empirical Bayes. Milliseconds per step, no sampling.

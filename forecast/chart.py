@@ -1,0 +1,158 @@
+"""`traffic.png`: what is coming, when it peaks, and how sure that is; for people who read no statistics."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import matplotlib.dates as mdates
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from campaign.charts import AMBER, BAND, BLUE, INK, MUTED, OUTER, RED, chart, save_chart
+from campaign.language import _, current_language
+from campaign.plan import Plan
+from campaign.settings import Settings
+from forecast.epochs import HOUR, epoch, epochs
+from forecast.evidence import Evidence
+from forecast.model import Forecast
+
+Floats = NDArray[np.float64]
+
+PICTURE_SECONDS = 300
+ANALOGUES = 3
+MARKS = 4
+
+
+def draw_forecast(path: Path, forecast: Forecast, evidence: Evidence, settings: Settings) -> None:
+    """Draw the total of all services: band, middle, moments, the peak in words, and past campaigns of the kind."""
+    plan = forecast.learned.target
+    zone = ZoneInfo(plan.time_zone or settings.time_zone)
+    with chart(height=5.4) as figure:
+        axes = figure.subplots(2, 1, height_ratios=[3.2, 1.0])
+        _campaign(axes[0], forecast, evidence, zone)
+        _history(axes[1], forecast, evidence, zone)
+        figure.suptitle(plan.title, x=0.01, ha="left", fontweight="bold", fontsize=14)
+        save_chart(figure, path)
+
+
+def _campaign(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo) -> None:
+    times, quantiles = _total(forecast)
+    local = _local(times, zone)
+    p10, p50, p90, p99 = quantiles
+    axes.fill_between(local, p90, p99, color=OUTER, linewidth=0, label=_("up to 99 in 100"))
+    axes.fill_between(local, p10, p90, color=BAND, linewidth=0, label=_("8 of 10 campaigns"))
+    axes.plot(local, p50, color=BLUE, linewidth=1.8, label=_("middle"))
+    _analogues(axes, forecast, evidence, zone)
+    _moments(axes, forecast.learned.target, zone, float(p99.max()))
+    peak = forecast.model.total
+    at = peak.peak_at_utc.astimezone(zone)
+    found = peak.peak_requests_per_second
+    words = _("peak about {p50} per second at {time}\n9 of 10 below {p90}, 99 of 100 below {p99}").format(
+        p50=_number(found.p50), time=f"{at:%m-%d %H:%M}", p90=_number(found.p90), p99=_number(found.p99)
+    )
+    axes.set_title(words, fontsize=10, fontweight="normal", color=INK)
+    axes.set_ylabel(_("requests per second"), fontsize=10)
+    axes.set_ylim(0, float(p99.max()) * 1.25)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: _number(value)))
+    _time_axis(axes, zone)
+    axes.legend(loc="upper right", fontsize=9, ncols=2, bbox_to_anchor=(1.0, 1.0))
+
+
+def _total(forecast: Forecast) -> tuple[NDArray[np.int64], Floats]:
+    """Five-minute means of the total, their quantiles [quantile, interval]."""
+    paths = forecast.paths
+    starts = epochs(paths.starts_at_utc)
+    number = starts // np.maximum(paths.seconds, PICTURE_SECONDS)
+    at = np.flatnonzero(np.concatenate([[True], np.diff(number) != 0]))
+    total = paths.requests_per_second.sum(axis=1)
+    sums = np.add.reduceat(total * paths.seconds, at, axis=1)
+    lengths = np.add.reduceat(paths.seconds, at)
+    found = np.quantile(sums / lengths, [0.1, 0.5, 0.9, 0.99], axis=0)
+    return starts[at] + lengths // 2, found
+
+
+def _local(times: NDArray[np.int64], zone: ZoneInfo) -> Floats:
+    """Matplotlib dates in the zone's own wall time."""
+    return np.array([mdates.date2num(datetime.fromtimestamp(int(t), zone).replace(tzinfo=None)) for t in times])
+
+
+def _analogues(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo) -> None:
+    """Past campaigns of the same kind, shifted so that they start together."""
+    learned = forecast.learned
+    alike = [plan for plan in learned.past if plan.kind == learned.target.kind][-ANALOGUES:]
+    start, end = epoch(learned.target.starts_at), epoch(learned.target.ends_at)
+    for i, plan in enumerate(alike):
+        shift = start - epoch(plan.starts_at)
+        times, rates = _past_total(evidence, start - shift - 6 * HOUR, min(epoch(plan.ends_at), end - shift) + 6 * HOUR)
+        label = _("past campaigns, same start") if i == 0 else None
+        if len(times):
+            axes.plot(_local(times + shift, zone), rates, color=MUTED, linewidth=0.9, alpha=0.7, label=label)
+
+
+def _past_total(evidence: Evidence, starts: int, ends: int) -> tuple[NDArray[np.int64], Floats]:
+    """Total of all services in five-minute means, where every service is known."""
+    numbers = np.arange(starts // PICTURE_SECONDS, ends // PICTURE_SECONDS)
+    total = np.zeros(len(numbers))
+    for stretch in evidence.stretches:
+        inside = (stretch.starts >= starts) & (stretch.starts < ends) & ~np.isnan(stretch.rates)
+        if not inside.any():
+            return np.zeros(0, dtype=np.int64), np.zeros(0)
+        total += np.interp(
+            numbers * PICTURE_SECONDS, *_means(stretch.starts[inside], stretch.rates[inside], stretch.seconds[inside])
+        )
+    return numbers * PICTURE_SECONDS, total
+
+
+def _means(starts: NDArray[np.int64], rates: Floats, seconds: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+    number = starts // np.maximum(seconds, PICTURE_SECONDS)
+    at = np.flatnonzero(np.concatenate([[True], np.diff(number) != 0]))
+    return starts[at], np.add.reduceat(rates * seconds, at) / np.add.reduceat(seconds, at)
+
+
+def _moments(axes: Axes, plan: Plan, zone: ZoneInfo, top: float) -> None:
+    shown = sorted({(m.at, m.kind) for m in plan.moments})[:MARKS]
+    for i, (at, kind) in enumerate(shown):
+        x = float(_local(np.array([epoch(at)]), zone)[0])
+        axes.axvline(x, color=AMBER, linewidth=1.0, linestyle="--")
+        axes.annotate(
+            f"{at.astimezone(zone):%H:%M} {kind}",
+            (x, top * (0.80 - 0.13 * (i % 3))),
+            xytext=(4, 0),
+            textcoords="offset points",
+            fontsize=9,
+            color=AMBER,
+        )
+
+
+def _history(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo) -> None:
+    """Peak hour of every past day, so that the forecast's size can be seen beside what has been."""
+    total = evidence.hourly.sum(axis=1, min_count=1)
+    days = total.resample("D").max()
+    axes.bar(_local(epochs(days.index), zone), days.to_numpy(), width=1.0, color=MUTED)
+    target = forecast.learned.target
+    found = forecast.model.total.peak_requests_per_second
+    x = _local(np.array([epoch(target.starts_at)]), zone)
+    axes.vlines(x, found.p10, found.p90, color=RED, linewidth=4)
+    axes.set_title(
+        _("busiest hour of each day so far; red: this campaign's peak"), fontsize=10, fontweight="normal", color=INK
+    )
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: _number(value)))
+    axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))
+    axes.xaxis.set_major_formatter(mdates.DateFormatter("%Y-%m"))
+
+
+def _time_axis(axes: Axes, zone: ZoneInfo) -> None:
+    axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))
+    axes.xaxis.set_major_formatter(mdates.DateFormatter("%m-%d\n%H:%M"))
+    axes.set_xlabel(_("time in {zone}").format(zone=zone.key), fontsize=9, color=MUTED)
+
+
+def _number(value: float) -> str:
+    """As people say it: in ten thousands in Chinese, with thousands separators in English."""
+    if current_language() == "zh" and abs(value) >= 10_000:
+        return f"{value / 10_000:.3g}万"
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"

@@ -1,0 +1,212 @@
+"""Reads the workspace, forecasts, and writes `out/<id>/traffic.*`, `demand.*` and `effects.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaign.console import Progress, no_progress
+from campaign.demand import DemandPaths
+from campaign.errors import Problem, UserError
+from campaign.files import SIGNIFICANT_DIGITS, write_json, write_text
+from campaign.language import say
+from campaign.plan import Plan
+from campaign.traffic import QUANTILES, TrafficModel, TrafficPaths
+from campaign.workspace import Workspace, default_as_of
+from forecast.chart import draw_forecast
+from forecast.demand import LAG_REACH_HOURS, demand_paths, learn_demand
+from forecast.effects_file import EffectsFile, effects_file
+from forecast.episodes import Stretch
+from forecast.epochs import HOUR, epoch, epochs, moment_of
+from forecast.evidence import Disturbed, Evidence, learning_spans
+from forecast.grid import Grid
+from forecast.history import TrafficHistory, open_history, read_contacts, read_orders
+from forecast.learning import DEMAND_AFTER_SECONDS, DEMAND_BEFORE_SECONDS, predict, requests_per_visit
+from forecast.model import Forecast, build_traffic_model
+
+STEP = say("Forecasting")
+MASKING = ("outage", "test-window", "bot", "surge")
+
+
+def publish_forecast(
+    workspace: Workspace,
+    campaign_id: str,
+    as_of: datetime | None,
+    now: datetime,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> TrafficModel:
+    """Forecast a campaign as of a moment (default: the earlier of `now` and three days before) and write its files.
+
+    Raises:
+        UserError: unknown campaign, `as_of` not before the start, history missing, wrong or too short.
+    """
+    plan = workspace.plan(campaign_id)
+    moment = (as_of or default_as_of(plan, now)).astimezone(UTC).replace(microsecond=0)
+    refuse_early(plan, moment)
+    progress(STEP, 0, 5)
+    history = open_history(workspace, before=moment)
+    evidence = evidence_of(history, workspace, moment)
+    progress(STEP, 1, 5)
+    forecast = build_traffic_model(
+        evidence,
+        plan,
+        workspace.plans,
+        workspace.settings,
+        moment,
+        seed,
+        inputs=workspace.input_hashes(),
+        historical=plan.starts_at <= now,
+    )
+    progress(STEP, 3, 5)
+    demand = demand_of(workspace, forecast, evidence, moment, seed)
+    progress(STEP, 4, 5)
+    write_forecast(workspace, plan, forecast, demand, evidence)
+    progress(STEP, 5, 5)
+    return forecast.model
+
+
+def refuse_early(plan: Plan, as_of: datetime) -> None:
+    """Refuse a date that no forecast can have, before history is read."""
+    if as_of >= plan.starts_at:
+        what = say(
+            "{as_of} is not before the campaign's start {start}",
+            as_of=as_of.isoformat(),
+            start=plan.starts_at.isoformat(),
+        )
+        todo = say("a forecast made during a campaign is a re-forecast: use an earlier time")
+        raise UserError(Problem(what, todo, key="--as-of"))
+
+
+def evidence_of(history: TrafficHistory, workspace: Workspace, as_of: datetime) -> Evidence:
+    """What the forecast may know, from the workspace's history."""
+    hourly = history.hourly()
+    if hourly.empty:
+        raise UserError(
+            Problem(
+                say("there is no traffic before {as_of}", as_of=as_of.isoformat()),
+                say("add history/traffic.csv with starts_at, service, requests"),
+                file="history/traffic",
+            )
+        )
+    spans = learning_spans(workspace.plans, epoch(as_of))
+    stretches = tuple(_stretch(history, service, spans) for service in history.services)
+    disturbed = tuple(
+        Disturbed(f.service, epoch(f.starts_at_utc), epoch(f.ends_at_utc), f.kind)
+        for f in history.findings
+        if f.kind in MASKING
+    )
+    recent = as_of - timedelta(days=28)
+    lengths = [history.finest_seconds(service, recent, as_of) for service in history.services]
+    finest = min((length for length in lengths if length), default=HOUR)
+    return Evidence(hourly, stretches, disturbed, max(finest, 60), history.notes)
+
+
+def _stretch(history: TrafficHistory, service: str, spans: list[tuple[int, int]]) -> Stretch:
+    frames = [history.buckets(service, moment_of(starts), moment_of(ends)) for starts, ends in spans]
+    kept = [frame for frame in frames if len(frame)]
+    if not kept:
+        empty = np.zeros(0, dtype=np.int64)
+        return Stretch(service, empty, empty, np.zeros(0))
+    return Stretch(
+        service,
+        np.concatenate([epochs(frame["starts_at_utc"]) for frame in kept]),
+        np.concatenate([frame["seconds"].to_numpy(dtype=np.int64) for frame in kept]),
+        np.concatenate([frame["requests_per_second"].to_numpy(dtype=np.float64) for frame in kept]),
+    )
+
+
+def demand_of(
+    workspace: Workspace, forecast: Forecast, evidence: Evidence, as_of: datetime, seed: int
+) -> tuple[DemandPaths, tuple[str, ...]]:
+    """Demand from a week before the start to two weeks after the end, and what it assumes."""
+    settings = workspace.settings
+    orders = read_orders(workspace, as_of)
+    contacts = read_contacts(workspace, as_of)
+    rules = learn_demand(evidence.hourly, orders, contacts, settings, requests_per_visit(settings))
+    target = forecast.learned.target
+    first = (epoch(target.starts_at) - DEMAND_BEFORE_SECONDS) // HOUR * HOUR
+    last = -(-(epoch(target.ends_at) + DEMAND_AFTER_SECONDS) // HOUR) * HOUR
+    hours = np.arange(first - LAG_REACH_HOURS * HOUR, last, HOUR, dtype=np.int64)
+    rates = hourly_paths(forecast, evidence, hours, seed)
+    made = demand_paths(rules, hours, rates, first, settings, seed)
+    return made, tuple(text.speak("en") for text in rules.assumptions)
+
+
+def hourly_paths(forecast: Forecast, evidence: Evidence, hours: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
+    """Hourly rates [path, service, hour]: history where it is known, the same draws as the traffic afterwards."""
+    count = forecast.model.paths
+    known_until = int(evidence.hours[-1]) + HOUR
+    past, ahead = hours[hours < known_until], hours[hours >= known_until]
+    rates = np.empty((count, len(evidence.services), len(hours)), dtype=np.float32)
+    actual = evidence.hourly.reindex(np.asarray(past, dtype="datetime64[s]")).to_numpy(dtype=np.float64)
+    ordinary = np.exp(_baseline_at(forecast, past))
+    rates[:, :, : len(past)] = np.where(np.isnan(actual), ordinary, actual).T
+    grid = Grid(ahead, np.full(len(ahead), HOUR, dtype=np.int64))
+    rates[:, :, len(past) :] = predict(forecast.learned, grid, count, seed).rates
+    return rates
+
+
+def _baseline_at(forecast: Forecast, hours: NDArray[np.int64]) -> NDArray[np.float64]:
+    baseline = forecast.learned.baseline
+    return np.column_stack([baseline.log_at(s, hours + HOUR / 2) for s in range(len(baseline.services))])
+
+
+def write_forecast(
+    workspace: Workspace,
+    plan: Plan,
+    forecast: Forecast,
+    demand: tuple[DemandPaths, tuple[str, ...]],
+    evidence: Evidence,
+) -> None:
+    """Write every file of the forecast, the model last: its presence says that the others are complete."""
+    folder = workspace.out(plan.id)
+    made, assumed = demand
+    model = forecast.model.model_copy(update={"assumptions": (*forecast.model.assumptions, *assumed)})
+    forecast.paths.save(folder / "traffic_paths.npz")
+    made.save(folder / "demand_paths.npz")
+    write_text(folder / "traffic.csv", traffic_csv(forecast.paths))
+    write_text(folder / "demand.csv", demand_csv(made))
+    fitted: EffectsFile = effects_file(forecast)
+    write_json(folder / "effects.json", fitted.model_dump(mode="json"))
+    for ending in ("png", "svg"):
+        draw_forecast(folder / f"traffic.{ending}", forecast, evidence, workspace.settings)
+    write_json(folder / "traffic.json", model.model_dump(mode="json"))
+
+
+def traffic_csv(paths: TrafficPaths) -> str:
+    """One row per service and interval, in time order within each service."""
+    lines = ["starts_at_utc,seconds,service," + ",".join(f"requests_per_second_{name}" for name in QUANTILES)]
+    times = [f"{t}Z" for t in paths.starts_at_utc.astype("datetime64[s]").astype(str)]
+    for service in paths.services:
+        quantiles = paths.quantiles(service)
+        for i, at in enumerate(times):
+            values = ",".join(_short(float(value)) for value in quantiles[:, i])
+            lines.append(f"{at},{paths.seconds[i]},{service},{values}")
+    return "\n".join(lines) + "\n"
+
+
+def demand_csv(demand: DemandPaths) -> str:
+    """Long table: hourly sessions and orders, half-hourly contacts per desk."""
+    lines = ["starts_at_utc,seconds,measure,desk," + ",".join(QUANTILES)]
+    lines += _measure(demand.sessions, demand.hours_utc, HOUR, "sessions", "")
+    lines += _measure(demand.orders, demand.hours_utc, HOUR, "orders", "")
+    for desk in demand.desks:
+        lines += _measure(demand.of_desk(desk), demand.half_hours_utc, HOUR // 2, "contacts", desk)
+    return "\n".join(lines) + "\n"
+
+
+def _measure(
+    draws: NDArray[np.float32], times: NDArray[np.datetime64], seconds: int, measure: str, desk: str
+) -> Iterator[str]:
+    quantiles = np.quantile(draws.astype(np.float64), list(QUANTILES.values()), axis=0)
+    for i, at in enumerate(times.astype("datetime64[s]").astype(str)):
+        values = ",".join(_short(float(value)) for value in quantiles[:, i])
+        yield f"{at}Z,{seconds},{measure},{desk},{values}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.{SIGNIFICANT_DIGITS}g}"
