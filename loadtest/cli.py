@@ -2,8 +2,218 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from campaign.console import (
+    Console,
+    JsonOption,
+    LangOption,
+    SeedOption,
+    WorkspaceOption,
+    moment_option,
+    open_workspace,
+    table,
+)
+from campaign.language import _
+
+if TYPE_CHECKING:
+    from loadtest.results import PracticeTarget, Results
+    from loadtest.scenario import Scenario
+    from loadtest.verdict import Judgement
+
+Campaign = Annotated[str, typer.Argument(metavar="ID", help=_("The campaign."))]
+QuantileOption = Annotated[str, typer.Option("--quantile", help=_("p50, p90 or p99: p90 for the go-live decision."))]
+PathOption = Annotated[str | None, typer.Option("--path", metavar="worst", help=_("The worst sample path instead."))]
+AroundOption = Annotated[
+    str | None,
+    typer.Option("--around", metavar="TIME", help=_("Centre of the window, such as 2026-11-10T20:00+08:00.")),
+]
+MinutesOption = Annotated[int, typer.Option("--minutes", min=1, help=_("Length of the window."))]
+SecondsOption = Annotated[
+    int | None, typer.Option("--seconds", min=2, help=_("Length in seconds, for a short run around the peak."))
+]
+WholeOption = Annotated[bool, typer.Option("--whole", help=_("The whole campaign instead of a window."))]
+CompressOption = Annotated[
+    int, typer.Option("--compress", help=_("Play the quiet parts this many times as fast, up to 10."))
+]
+ScaleOption = Annotated[
+    float | None, typer.Option("--scale", help=_("Share of the forecast to send; it then proves nothing about it."))
+]
+EvenOption = Annotated[bool, typer.Option("--even", help=_("Evenly spaced arrivals instead of random ones."))]
+DriveOption = Annotated[
+    str | None,
+    typer.Option(
+        "--drive",
+        metavar="journeys|endpoints",
+        help=_("Visits through the funnel, or each endpoint on its own curve."),
+    ),
+]
+WritesOption = Annotated[
+    bool, typer.Option("--allow-writes", help=_("Let journeys send POST, PUT, PATCH and DELETE off this machine."))
+]
+HostOption = Annotated[str | None, typer.Option("--host", metavar="URL", help=_("The system under test."))]
+PracticeOption = Annotated[bool, typer.Option("--practice", help=_("A built-in local target instead."))]
+PracticeWorkersOption = Annotated[int, typer.Option("--practice-workers", min=1, help=_("Its workers."))]
+PracticeServiceOption = Annotated[
+    float,
+    typer.Option("--practice-service-ms", min=0.01, help=_("Its time for each request; capacity is workers / time.")),
+]
+PracticeExponentialOption = Annotated[
+    bool, typer.Option("--practice-exponential", help=_("Exponential service times instead of constant ones."))
+]
+PracticePortOption = Annotated[
+    int, typer.Option("--practice-port", min=0, max=65535, help=_("Its port; any free one where left out."))
+]
+ConfirmOption = Annotated[
+    str | None, typer.Option("--confirm", metavar="HOST", help=_("Repeat the host when it is not this machine."))
+]
+ProcessesOption = Annotated[
+    int, typer.Option("--processes", min=1, max=64, help=_("Sending processes, one core each."))
+]
 
 
 def mount(app: typer.Typer) -> None:
     """Add this package's commands to the app."""
+    lane = typer.Typer(no_args_is_help=True, help=_("Load tests that replay the forecast."))
+    lane.command("build", help=_("Traffic model to load-test scenario and an editable locustfile."))(build)
+    lane.command("run", help=_("Run the scenario with locust and judge it."))(run)
+    app.add_typer(lane, name="loadtest")
+
+
+def build(
+    campaign: Campaign,
+    quantile: QuantileOption = "p90",
+    path: PathOption = None,
+    around: AroundOption = None,
+    minutes: MinutesOption = 60,
+    seconds: SecondsOption = None,
+    whole: WholeOption = False,
+    compress: CompressOption = 1,
+    scale: ScaleOption = None,
+    even: EvenOption = False,
+    drive: DriveOption = None,
+    allow_writes: WritesOption = False,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    from loadtest.build import Wanted, known_drive
+    from loadtest.publish import publish_scenario
+
+    console = Console.open(workspace, lang, as_json)
+    wanted = Wanted(
+        curve=path or quantile,
+        around=moment_option(around, "--around"),
+        seconds=seconds or minutes * 60,
+        whole=whole,
+        compression=compress,
+        scale_ratio=1.0 if scale is None else scale,
+        even=even,
+        drive=known_drive(drive),
+        writes_allowed=allow_writes,
+        seed=seed,
+    )
+    opened = open_workspace(workspace)
+    with console.progress() as progress:
+        scenario = publish_scenario(opened, campaign, wanted, progress)
+    console.result(scenario_text(scenario, opened.settings.time_zone), scenario.model_dump(mode="json"))
+    console.next(f"surgeplan loadtest run {campaign} --practice")
+
+
+def run(
+    campaign: Campaign,
+    host: HostOption = None,
+    practice: PracticeOption = False,
+    practice_workers: PracticeWorkersOption = 8,
+    practice_service_ms: PracticeServiceOption = 10.0,
+    practice_exponential: PracticeExponentialOption = False,
+    practice_port: PracticePortOption = 0,
+    confirm: ConfirmOption = None,
+    processes: ProcessesOption = 1,
+    seconds: SecondsOption = None,
+    scale: ScaleOption = None,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    from campaign.errors import ExitCode
+    from loadtest.publish import RunWanted, publish_run
+    from loadtest.results import EXIT_CODES
+
+    console = Console.open(workspace, lang, as_json)
+    target = _practice(practice, practice_workers, practice_service_ms, practice_exponential)
+    _require_one_target(host, practice)
+    wanted = RunWanted(host, target, practice_port, confirm, processes, seconds, scale)
+    with console.progress() as progress:
+        results, judgement, interrupted = publish_run(open_workspace(workspace), campaign, wanted, progress)
+    console.result(results_text(results, judgement), results.model_dump(mode="json"))
+    console.next(
+        f"surgeplan playbook {campaign}" if results.outcome == "GO" else f"out/{campaign}/loadtest/report.html"
+    )
+    if interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    raise typer.Exit(EXIT_CODES[results.outcome])
+
+
+def _practice(wanted: bool, workers: int, service_ms: float, exponential: bool) -> PracticeTarget | None:
+    from loadtest.results import PracticeTarget
+
+    kind = "exponential" if exponential else "constant"
+    return PracticeTarget(workers=workers, service_ms=service_ms, distribution=kind) if wanted else None
+
+
+def _require_one_target(host: str | None, practice: bool) -> None:
+    from campaign.errors import Problem, UserError
+    from campaign.language import say
+
+    if (host is None) == (not practice):
+        what = say("say where to: either --host URL or --practice")
+        raise UserError(Problem(what, say("--practice starts a local target, nothing else is touched"), key="--host"))
+
+
+def scenario_text(scenario: Scenario, time_zone: str) -> str:
+    """What was built, for people."""
+    from zoneinfo import ZoneInfo
+
+    starts = scenario.starts_at_utc.astimezone(ZoneInfo(time_zone))
+    arrivals = sum(s.seconds * s.arrivals_per_second for stream in scenario.streams for s in stream.segments)
+    lines = [
+        _("curve {curve} from {start}, {seconds} s of run, scale {scale}").format(
+            curve=scenario.curve, start=starts.isoformat(" ", "minutes"), seconds=scenario.duration_seconds,
+            scale=f"{scenario.scale_ratio:g}"),
+        _("{arrivals} visitors expected, {stages} stages").format(
+            arrivals=f"{arrivals:.0f}", stages=len(scenario.stages)),
+        *(_("does not show: {text}").format(text=text) for text in scenario.invalidates),
+        *(_("assumed: {text}").format(text=text) for text in scenario.assumptions),
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def results_text(results: Results, judgement: Judgement) -> str:
+    """The verdict, why, and the endpoints' figures, for people."""
+    from loadtest.report import figures, outcome_in_words
+
+    headings = [_("stage"), "", _("requests"), _("failed"), _("slow, %"), _("p50, ms"), _("p99, ms"),
+                _("p99 from sending, ms"), _("objective, ms")]  # fmt: skip
+    rows = [[e.stage, e.outcome, *figures(e)] for e in results.endpoints]
+    generator = results.generator
+    lines = [f"{results.outcome}: {outcome_in_words(results.outcome)}"]
+    lines += [f"- {cause.what}" for cause in judgement.causes]
+    if not results.counts_for_campaign:
+        lines.append(_("This run does not count for the campaign: a practice target or a scaled curve was used."))
+    lines += [
+        table(headings, rows, left=2),
+        _("{arrived} of {scheduled} visitors started by {workers} workers").format(
+            arrived=generator.arrived, scheduled=generator.scheduled, workers=generator.workers),
+        _("generator lag p99 {lag} ms, share of a core {run}").format(
+            lag=_figure(generator.lag_p99_ms), run=_figure(generator.cpu_run_ratio)),
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

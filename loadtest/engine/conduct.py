@@ -1,0 +1,125 @@
+"""Who starts when: one epoch, one scenario and one shard of the schedule for every worker."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust.runners import LocalRunner, MasterRunner
+
+from campaign.documents import read_json
+from campaign.errors import UserError
+from campaign.files import sha256
+from loadtest.engine.pump import Emit, Run, write_lines
+from loadtest.hosts import checked_target
+from loadtest.scenario import SCENARIO, Scenario
+
+START, SEEN, FINISHED = "surge-start", "surge-seen", "surge-finished"
+LEAD_SECONDS = 1.5
+log = logging.getLogger("surgeplan")
+
+
+class Conductor:
+    """Lives in every locust process: the local one, the master, each worker."""
+
+    def __init__(self, environment: Any, runner: Any, folder: Path) -> None:
+        self.environment, self.runner, self.folder = environment, runner, folder
+        self.scenario_file = Path(os.environ.get("SURGEPLAN_SCENARIO", folder / SCENARIO))
+        self.scenario = self._checked_scenario()
+        self.started = Event()
+        self.begins_at_epoch, self.worker, self.workers = 0.0, 0, 1
+        self.run: Run | None = None
+        self.finished: set[int] = set()
+        self.emit: Emit = self._emit_to_master
+        if isinstance(runner, MasterRunner | LocalRunner):
+            self.emit = write_lines(Path(os.environ.get("SURGEPLAN_OBSERVATIONS", folder / "observations.jsonl")))
+            environment.events.test_start.add_listener(self._on_test_start)
+        if isinstance(runner, MasterRunner):
+            runner.register_message(SEEN, self._on_seen)
+            runner.register_message(FINISHED, self._on_finished)
+        elif not isinstance(runner, LocalRunner):
+            runner.register_message(START, self._on_start)
+        environment.events.test_stopping.add_listener(self._on_stopping)
+
+    def conduct(self, user: Any) -> None:
+        """Called in the one user of a worker: wait for the start, run this worker's share, report its end."""
+        self.started.wait()
+        missing = [s.stage for s in self.scenario.stages if s.stage not in user.steps()]
+        if missing:
+            self._refuse(f"locustfile.py has no method marked @stage for: {', '.join(missing)}")
+        steps = [user.steps()[s.stage] for s in self.scenario.stages]
+        self.run = Run(
+            self.environment, self.scenario, self.folder, user.host, self.worker, self.workers, self.emit
+        )  # fmt: skip
+        self.run.pump(user, steps, self.begins_at_epoch)
+        if isinstance(self.runner, LocalRunner):
+            self._quit()
+        else:
+            self.runner.send_message(FINISHED, {"worker": self.worker})
+        gevent.sleep(3600)
+
+    def _checked_scenario(self) -> Scenario:
+        try:
+            scenario = read_json(self.scenario_file, str(self.scenario_file), Scenario)
+            if self.environment.host:
+                checked_target(self.environment.host, scenario.allowed_hosts, os.environ.get("SURGEPLAN_CONFIRMED"))
+        except UserError as error:
+            self._refuse(str(error))
+        return scenario
+
+    def _refuse(self, reason: str) -> None:
+        log.error(reason)
+        sys.stderr.flush()
+        os._exit(2)
+
+    def _on_test_start(self, **_kwargs: Any) -> None:
+        self.begins_at_epoch = time.time() + LEAD_SECONDS
+        if isinstance(self.runner, MasterRunner):
+            clients = [c for c in self.runner.clients.ready if c.id]
+            self.workers = len(clients)
+            for index, client in enumerate(clients):
+                order = {
+                    "begins_at_epoch": self.begins_at_epoch,
+                    "worker": index,
+                    "workers": self.workers,
+                    "scenario": sha256(self.scenario_file),
+                    "sent_at_epoch": time.time(),
+                }
+                self.runner.send_message(START, order, client.id)
+        self.emit({"begins_at_epoch": self.begins_at_epoch, "workers": self.workers})
+        self.started.set()
+
+    def _on_start(self, msg: Any, **_kwargs: Any) -> None:
+        order = msg.data
+        if order["scenario"] != sha256(self.scenario_file):
+            self._refuse("this worker's scenario.json is not the master's")
+        self.begins_at_epoch, self.worker, self.workers = (
+            order["begins_at_epoch"], order["worker"], order["workers"],
+        )  # fmt: skip
+        self.emit({"worker": self.worker, "clock_offset_seconds": time.time() - order["sent_at_epoch"]})
+        self.started.set()
+
+    def _emit_to_master(self, record: dict[str, Any]) -> None:
+        self.runner.send_message(SEEN, record)
+
+    def _on_seen(self, msg: Any, **_kwargs: Any) -> None:
+        self.emit(msg.data)
+
+    def _on_finished(self, msg: Any, **_kwargs: Any) -> None:
+        self.finished.add(msg.data["worker"])
+        if len(self.finished) >= self.workers:
+            self._quit()
+
+    def _on_stopping(self, **_kwargs: Any) -> None:
+        if self.run is not None and not self.run.stopped and self.run.visits:
+            self.run.stop("stopped")
+
+    def _quit(self) -> None:
+        self.environment.process_exit_code = 0
+        gevent.spawn_later(0.2, self.runner.quit)

@@ -1,0 +1,208 @@
+"""The pump: one task per worker that starts every visitor at the time the schedule says, whatever the target does."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.pool import Group
+from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
+
+from loadtest.engine.feeders import FeederEmpty, Feeders
+from loadtest.engine.tally import Tally
+from loadtest.engine.visit import GuardedPool, Refused, Visit, marker_headers
+from loadtest.engine.watch import Watch
+from loadtest.scenario import Scenario
+from loadtest.schedule import build_schedule
+
+KILL_SWITCH = "STOP"
+Step = Callable[[Any, Visit], None]
+Emit = Callable[[dict[str, Any]], None]
+
+
+class Run:
+    """One worker's share of a run: its schedule, its visitors, what it saw."""
+
+    def __init__(
+        self, environment: Any, scenario: Scenario, folder: Path, host: str, worker: int, workers: int, emit: Emit
+    ) -> None:
+        self.environment, self.scenario, self.host, self.worker = environment, scenario, host, worker
+        self.folder = folder
+        self.schedule = build_schedule(scenario).shard(worker, workers)
+        self.tally = Tally(scenario.window_seconds)
+        self.pool = GuardedPool(host, scenario.in_flight_max, scenario.timeout_seconds)
+        self.feeders = Feeders(folder / "data", worker, workers)
+        run_id = os.environ.get("SURGEPLAN_RUN_ID", scenario.marker)
+        self.marker_headers = marker_headers(scenario.marker, run_id)
+        self.writes_allowed = scenario.writes_allowed or os.environ.get("SURGEPLAN_WRITES") == "allowed"
+        self.visits: Group = Group()
+        self.watch = Watch()
+        self.emit: Emit = lambda record: emit({"worker": worker, **record})
+        self.zero = 0.0
+        self.stopped = ""
+        self.open_requests = 0
+        self._steps: list[Step] = []
+        self._objects: Any = None
+        self._recent: list[tuple[int, int]] = []
+
+    def pump(self, user: Any, steps: list[Step], begins_at_epoch: float) -> None:
+        """Start every visitor on time, wait for the last ones, hand over what was seen."""
+        self._steps, self._objects = steps, user
+        allow_many_connections()
+        gc.collect()
+        gc.freeze()
+        self.zero = time.monotonic() + begins_at_epoch - time.time()
+        watcher = gevent.spawn(self._watch)
+        try:
+            self._start_visits()
+            self._drain()
+        finally:
+            watcher.kill()
+            self.finish()
+
+    def now(self) -> float:
+        """Seconds after the run's zero."""
+        return time.monotonic() - self.zero
+
+    def stop(self, reason: str) -> None:
+        self.stopped = self.stopped or reason
+
+    def finish(self) -> None:
+        """Hand over the rest: requests without a reply count as failed, arrivals that never left as unsent."""
+        visits = list(self.visits)
+        self.visits.kill(block=False)
+        if visits:
+            self.tally.unsent["unfinished visits"] += len(visits)
+        self._hand_over()
+        self.emit({"end": self.stopped or "done", "at": self.now()})
+        self.visits = Group()
+
+    def _start_visits(self) -> None:
+        schedule, streams = self.schedule, self.scenario.streams
+        at_seconds, stream, number = (a.tolist() for a in (schedule.at_seconds, schedule.stream, schedule.number))
+        firsts = [self.scenario.stage_index(s.stage) for s in streams]
+        for i, at in enumerate(at_seconds):
+            delay = at - self.now()
+            if delay > 0:
+                gevent.sleep(delay)
+            if self.stopped:
+                self.tally.unsent["stopped"] += len(at_seconds) - i
+                return
+            if len(self.visits) >= self.scenario.in_flight_max:
+                self.tally.unsent["in-flight"] += 1
+                continue
+            goes_on = streams[stream[i]].goes_on
+            self.visits.spawn(self._visit, Visit(self, number[i], at), firsts[stream[i]], goes_on)
+
+    def _visit(self, visit: Visit, stage: int, goes_on: bool) -> None:
+        intended = visit.intended
+        stages = self.scenario.stages
+        self.tally.arrived(intended, self.now())
+        while True:
+            visit.begin(stage, intended)
+            if not self._call(visit) or not goes_on or stage + 1 == len(stages):
+                return
+            if visit.rng.random() >= stages[stage].continues_ratio:
+                return
+            think = stages[stage].think_seconds / self.scenario.compression_at(self.now())
+            intended = self.now() + (visit.rng.expovariate(1 / think) if think > 0 else 0.0)
+            gevent.sleep(max(intended - self.now(), 0.0))
+            if self.stopped:
+                return
+            stage += 1
+
+    def _call(self, visit: Visit) -> bool:
+        """Walk one stage; False where the visit ends here because something failed."""
+        try:
+            self._steps[visit.stage](self._objects, visit)
+        except (Refused, FeederEmpty) as error:
+            self.tally.unsent["refused"] += 1
+            self.tally.errors[visit.stage, str(error)[:200]] += 1
+            self.stop(str(error))
+            return False
+        except FAILURE_EXCEPTIONS as error:
+            self.tally.ended(visit.stage, visit.intended, type(error).__name__)
+            return False
+        except Exception as error:
+            if not visit.failed:
+                self.tally.unsent["broken"] += 1
+                self.tally.errors[visit.stage, _where(error)] += 1
+            return False
+        return not visit.failed
+
+    def _drain(self) -> None:
+        """Wait for visitors on their way, longer for requests without a reply: those end by their own timeout."""
+        thinking_until = self.now() + self.scenario.drain_seconds
+        waiting_until = self.now() + max(self.scenario.drain_seconds, self.scenario.timeout_seconds + 5)
+        while len(self.visits) and not self.stopped:
+            if self.now() > waiting_until or (self.now() > thinking_until and not self.open_requests):
+                return
+            self.visits.join(timeout=0.25)
+
+    def _watch(self) -> None:
+        parent = os.getppid()
+        second = 0
+        while True:
+            gevent.sleep(max(self.zero + second + 1 - time.monotonic(), 0.05))
+            second += 1
+            if (self.folder / KILL_SWITCH).exists():
+                self.stop("kill switch")
+            if os.getppid() != parent:
+                self.stop("parent is gone")
+            self._abort_if_failing()
+            signal = self.watch.read()
+            lag_max_ms, self.tally.lag_max_ms = self.tally.lag_max_ms, 0.0
+            self.emit({"signal": [second - 1, *signal, len(self.visits), lag_max_ms]})
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        for record in self.tally.take():
+            self.emit(record)
+            gevent.sleep(0)
+
+    def _abort_if_failing(self) -> None:
+        failed = sum(cell[3] for cell in self.tally.cells.values())
+        ended = failed + sum(cell[2] for cell in self.tally.cells.values())
+        self._recent = [*self._recent[1 - self.scenario.abort_seconds :], (failed, ended)]
+        failed, ended = (sum(column) for column in zip(*self._recent, strict=True))
+        full = len(self._recent) >= self.scenario.abort_seconds
+        if full and ended >= 20 and failed > self.scenario.abort_error_ratio * ended:
+            self.stop(f"{failed} of {ended} requests failed within {self.scenario.abort_seconds} s")
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None and trace.tb_next.tb_frame.f_code.co_filename.endswith(".py"):
+        if Path(trace.tb_frame.f_code.co_filename).name == "locustfile.py":
+            break
+        trace = trace.tb_next
+    line = trace.tb_lineno if trace else 0
+    file = Path(trace.tb_frame.f_code.co_filename).name if trace else ""
+    return f"{file}:{line}: {type(error).__name__}: {error}"
+
+
+def allow_many_connections() -> None:
+    """Raise the soft limit of open files to the hard one."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def write_lines(path: Path) -> Emit:
+    """A function that appends each record to `path` as one line of JSON, at once readable by others."""
+    file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+
+    def emit(record: dict[str, Any]) -> None:
+        try:
+            file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+        except OSError as error:
+            sys.stderr.write(f"observations cannot be written: {error.strerror}\n")
+
+    return emit

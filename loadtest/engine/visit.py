@@ -1,0 +1,151 @@
+"""One visitor: cookies of their own, connections shared with all others, time counted from the intended start."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from geventhttpclient.client import HTTPClientPool
+from locust.contrib.fasthttp import FastHttpSession
+
+if TYPE_CHECKING:
+    from loadtest.engine.pump import Run
+
+READS = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+class Refused(Exception):
+    """A request that must not leave: another host than the run's, or a write that was not allowed."""
+
+
+class GuardedPool(HTTPClientPool):  # type: ignore[misc]
+    """Connections to the run's target and nowhere else; redirects and absolute addresses come through here too."""
+
+    def __init__(self, target: str, size: int, timeout_seconds: float) -> None:
+        super().__init__(concurrency=size, network_timeout=timeout_seconds, connection_timeout=timeout_seconds)
+        parts = urlsplit(target)
+        self.allowed = (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+
+    def get_client(self, url: Any) -> Any:
+        if (url.host, url.port) != self.allowed:
+            raise Refused(f"refused: {url.host}:{url.port} is not the host under test")
+        return super().get_client(url)
+
+
+class Visit:
+    """What the locustfile's methods are given. `intended` is when the next request was meant to go out."""
+
+    __slots__ = ("_random", "_session", "at", "failed", "intended", "number", "requests", "run", "stage")
+
+    def __init__(self, run: Run, number: int, intended: float) -> None:
+        self.run = run
+        self.number = number
+        self.intended = intended
+        self.at = intended
+        self.stage = 0
+        self.requests = 0
+        self.failed = False
+        self._session: FastHttpSession | None = None
+        self._random: random.Random | None = None
+
+    @property
+    def rng(self) -> random.Random:
+        """Random numbers of this visitor alone: the same in every run of the scenario, however many workers."""
+        if self._random is None:
+            self._random = random.Random(self.run.scenario.seed * 1_000_003 + self.number)
+        return self._random
+
+    @property
+    def client(self) -> FastHttpSession:
+        """Locust's own client, for what the short forms below cannot do."""
+        if self._session is None:
+            self._session = FastHttpSession(
+                base_url=self.run.host,
+                request_event=self,
+                user=None,
+                client_pool=self.run.pool,
+                max_retries=0,
+                headers=self.run.marker_headers,
+            )
+        return self._session
+
+    def pick(self, feeder: str) -> str:
+        """A value of `data/<feeder>.csv`; a number from 1 to 1000 where there is no such file."""
+        values = self.run.feeders.values(feeder)
+        return self.rng.choice(values) if values else str(self.rng.randrange(1, 1001))
+
+    def take(self, feeder: str) -> Mapping[str, str]:
+        """The next row of `data/<feeder>.csv`, given to no other visitor; refused when the rows run out."""
+        return self.run.feeders.take(feeder)
+
+    def get(self, path: str, **options: Any) -> Any:
+        return self.request("GET", path, **options)
+
+    def head(self, path: str, **options: Any) -> Any:
+        return self.request("HEAD", path, **options)
+
+    def options(self, path: str, **options: Any) -> Any:
+        return self.request("OPTIONS", path, **options)
+
+    def post(self, path: str, **options: Any) -> Any:
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Any:
+        return self.request("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Any:
+        return self.request("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Any:
+        return self.request("DELETE", path, **options)
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request of the current stage; options are those of locust's FastHttpUser client."""
+        if method not in READS and not self.run.writes_allowed:
+            raise Refused(f"refused: {method} writes; build with --allow-writes once the target is safe to write to")
+        self.requests += 1
+        self.at = time.monotonic() - self.run.zero
+        self.run.tally.sent(self.stage, self.intended, self.at)
+        self.run.open_requests += 1
+        try:
+            return self.client.request(method, path, **options)
+        finally:
+            self.run.open_requests -= 1
+
+    def fire(self, **meta: Any) -> None:
+        """Locust's client reports a finished request here; it goes on to locust counted from the intended start."""
+        run, stage = self.run, self.run.scenario.stages[self.stage]
+        service_seconds = meta["response_time"] / 1000
+        run.tally.replied(self.stage, self.intended, self.at, service_seconds, stage.objective.p99_ms / 1000)
+        error = error_name(meta)
+        run.tally.ended(self.stage, self.intended, error)
+        self.failed = self.failed or error is not None
+        meta["response_time"] += max(self.at - self.intended, 0.0) * 1000
+        run.environment.events.request.fire(**meta)
+        self.intended = time.monotonic() - run.zero
+
+    def begin(self, stage: int, intended: float) -> None:
+        self.stage, self.intended, self.requests = stage, intended, 0
+
+
+def error_name(meta: Mapping[str, Any]) -> str | None:
+    """A short name for what went wrong: the status code, or the exception's kind."""
+    exception = meta["exception"]
+    if exception is None:
+        return None
+    code = getattr(meta.get("response"), "status_code", 0) or 0
+    if code:
+        return str(code)
+    return type(exception).__name__
+
+
+def marker_headers(marker: str, run_id: str) -> dict[str, str]:
+    """Headers that mark every request as a test: our own, W3C baggage, and a User-Agent that says so."""
+    return {
+        "User-Agent": f"surgeplan-load-test/{marker} PerfomanceTest",
+        "X-Load-Test": run_id,
+        "baggage": f"loadtest={run_id}",
+    }

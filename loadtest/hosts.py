@@ -1,0 +1,109 @@
+"""Where traffic may go: nowhere, unless the workspace lists the host and its addresses are private or listed.
+
+A wrong host is production. The check runs before a run in the parent, and again in the process that sends.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from campaign.errors import Problem, UserError
+from campaign.language import Text, say
+
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True)
+class Target:
+    """A host that traffic may go to."""
+
+    url: str
+    host: str
+    port: int
+    loopback: bool
+
+
+def checked_target(url: str, allowed_hosts: Sequence[str], confirmed: str | None) -> Target:
+    """The target behind `url`, when traffic may go there.
+
+    Loopback is always allowed. Any other host must stand in `allowed_hosts` (a name, an address or a network such as
+    10.0.0.0/8), each address it resolves to must be private or in a listed network, and `confirmed` must repeat it.
+
+    Raises:
+        UserError: not a URL, does not resolve, or not allowed.
+    """
+    host, port = _host_and_port(url)
+    addresses = _resolved(host, port)
+    loopback = all(address.is_loopback for address in addresses)
+    if not loopback:
+        _require_listed(host, addresses, allowed_hosts)
+        if confirmed != host:
+            raise _refusal(
+                say("{host} is not this machine", host=host), say("repeat it to confirm: --confirm {host}", host=host)
+            )
+    return Target(url.rstrip("/"), host, port, loopback)
+
+
+def require_listening(target: Target, seconds: float = 3.0) -> None:
+    """Raises UserError where nothing accepts a connection at the target."""
+    try:
+        socket.create_connection((target.host, target.port), timeout=seconds).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise _refusal(
+            say("nothing answers at {host}:{port}: {reason}", host=target.host, port=target.port, reason=reason),
+            say("start it, or correct the address"),
+        ) from error
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+        raise _refusal(say("{url} is not an http address", url=url), say("write it as http://shop.staging:8080"))
+    return parts.hostname, port or (443 if parts.scheme == "https" else 80)
+
+
+def _resolved(host: str, port: int) -> list[Address]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise _refusal(
+            say("{host} does not resolve: {reason}", host=host, reason=reason), say("correct the name, or your DNS")
+        ) from error
+    return [ip_address(entry[4][0]) for entry in found]
+
+
+def _require_listed(host: str, addresses: Sequence[Address], allowed_hosts: Sequence[str]) -> None:
+    networks = [n for n in map(_network, allowed_hosts) if n is not None]
+    listed = [a for a in addresses if any(a.version == n.version and a in n for n in networks)]
+    if host not in allowed_hosts and len(listed) < len(addresses):
+        raise _refusal(
+            say("{host} is not in allowed_hosts", host=host),
+            say("add it to allowed_hosts in surgeplan.yaml once its owner agrees to the test"),
+        )
+    public = [a for a in addresses if a not in listed and not (a.is_private or a.is_loopback)]
+    if public:
+        raise _refusal(
+            say("{host} resolves to the public address {address}", host=host, address=str(public[0])),
+            say("add that address or its network to allowed_hosts if it is yours"),
+        )
+
+
+def _network(text: str):  # type: ignore[no-untyped-def]
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _refusal(what: Text, todo: Text) -> UserError:
+    return UserError(Problem(what, todo, key="--host"))

@@ -1,0 +1,182 @@
+"""Reads a campaign's traffic model, writes its scenario and locustfile, runs it, writes what came of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from campaign.console import Progress, no_progress
+from campaign.documents import read_json, read_utf8
+from campaign.errors import Problem, UserError
+from campaign.files import sha256, write_json, write_text
+from campaign.language import say
+from campaign.traffic import TrafficModel, TrafficPaths
+from campaign.workspace import SETTINGS, Workspace
+from loadtest.build import Wanted, build_scenario
+from loadtest.execution import OBSERVATIONS, Ended, Launch, practice_target, run_locust, startup_problem
+from loadtest.hosts import checked_target, require_listening
+from loadtest.journeys import LOCUSTFILE, extended_locustfile, new_locustfile
+from loadtest.observations import FIELDS, Observations, read_observations
+from loadtest.policy import shipped_validity
+from loadtest.report import write_report
+from loadtest.results import PracticeTarget, Reason, Results
+from loadtest.scenario import SCENARIO, Scenario
+from loadtest.schedule import build_schedule, counts_per_second
+from loadtest.shorten import shortened
+from loadtest.verdict import Judgement, judge
+
+RESULTS, REPORT, PER_SECOND = "results.json", "report.html", "per_second.csv"
+
+
+@dataclass(frozen=True)
+class RunWanted:
+    """How to run: against `host`, or a practice target."""
+
+    host: str | None = None
+    practice: PracticeTarget | None = None
+    practice_port: int = 0
+    confirmed: str | None = None
+    processes: int = 1
+    seconds: int | None = None
+    scale_ratio: float | None = None
+    writes_allowed: bool = False
+
+
+def publish_scenario(
+    workspace: Workspace, campaign_id: str, wanted: Wanted | None = None, progress: Progress = no_progress
+) -> Scenario:
+    """Write `loadtest/scenario.json`, and `loadtest/locustfile.py` where it is missing or lacks a stage.
+
+    Raises:
+        UserError: no such campaign, no traffic model yet, or a request that cannot be met; nothing is written.
+    """
+    plan = workspace.plan(campaign_id)
+    out = workspace.out(campaign_id)
+    files = [out / "traffic.json", out / "traffic_paths.npz"]
+    if not all(file.is_file() for file in files):
+        what = say("there is no traffic model of {id} yet", id=campaign_id)
+        raise UserError(Problem(what, say("run surgeplan forecast {id} first", id=campaign_id)))
+    progress(say("Building the scenario"), 0, 1)
+    model = read_json(files[0], f"out/{campaign_id}/traffic.json", TrafficModel)
+    inputs = {str(f.relative_to(workspace.folder)): sha256(f) for f in [workspace.folder / SETTINGS, *files]}
+    scenario = build_scenario(
+        TrafficPaths.load(files[1]), model, plan, workspace.settings, wanted or Wanted(), inputs
+    )  # fmt: skip
+    folder = out / "loadtest"
+    locustfile = folder / LOCUSTFILE
+    if locustfile.is_file():
+        text = extended_locustfile(read_utf8(locustfile, f"out/{campaign_id}/loadtest/{LOCUSTFILE}"), scenario.stages)
+    else:
+        text = new_locustfile(campaign_id, scenario.stages)
+    write_json(folder / SCENARIO, scenario.model_dump(mode="json"))
+    if not locustfile.is_file() or locustfile.read_text("utf-8") != text:
+        write_text(locustfile, text)
+    progress(say("Building the scenario"), 1, 1)
+    return scenario
+
+
+def read_scenario(workspace: Workspace, campaign_id: str) -> Scenario:
+    """The scenario of a campaign.
+
+    Raises:
+        UserError: it was not built yet.
+    """
+    workspace.plan(campaign_id)
+    file = workspace.out(campaign_id) / "loadtest" / SCENARIO
+    if not file.is_file():
+        what = say("there is no load-test scenario of {id} yet", id=campaign_id)
+        raise UserError(Problem(what, say("run surgeplan loadtest build {id} first", id=campaign_id)))
+    return read_json(file, f"out/{campaign_id}/loadtest/{SCENARIO}", Scenario)
+
+
+def publish_run(
+    workspace: Workspace, campaign_id: str, wanted: RunWanted, progress: Progress = no_progress
+) -> tuple[Results, Judgement, bool]:
+    """Run the scenario and write `loadtest/results.json`, `per_second.csv` and `report.html`.
+
+    Returns:
+        The record, the judgement behind it, and whether it was interrupted.
+
+    Raises:
+        UserError: nothing could be sent; results of an earlier run stay as they are.
+    """
+    scenario = read_scenario(workspace, campaign_id)
+    folder = workspace.out(campaign_id) / "loadtest"
+    if wanted.seconds or wanted.scale_ratio:
+        scenario = shortened(scenario, wanted.seconds, wanted.scale_ratio)
+    if wanted.practice is None:
+        return _run_at(str(wanted.host), scenario, folder, wanted, progress)
+    with practice_target(wanted.practice, wanted.practice_port) as url:
+        return _run_at(url, scenario, folder, wanted, progress)
+
+
+def _run_at(
+    url: str, scenario: Scenario, folder: Path, wanted: RunWanted, progress: Progress
+) -> tuple[Results, Judgement, bool]:
+    target = checked_target(url, scenario.allowed_hosts, wanted.confirmed)
+    require_listening(target)
+    (folder / "STOP").unlink(missing_ok=True)
+    record = folder / "run"
+    write_json(record / SCENARIO, scenario.model_dump(mode="json"))
+    launch = Launch(
+        folder, record / SCENARIO, record, target.url, f"{scenario.marker}-{time.time_ns() // 1_000_000:x}",
+        wanted.processes, wanted.confirmed, wanted.writes_allowed or target.loopback,
+    )  # fmt: skip
+    expected = scenario.duration_seconds
+    ended = run_locust(
+        launch,
+        expected + scenario.drain_seconds + scenario.timeout_seconds + 60,
+        lambda gone: progress(say("Sending the campaign's traffic"), int(min(gone, expected)), expected),
+    )
+    seen = read_observations(record / OBSERVATIONS)
+    if not seen.cells and not ended.interrupted:
+        raise UserError(startup_problem(record))
+    scheduled = counts_per_second(build_schedule(scenario).at_seconds, scenario.duration_seconds)
+    judgement = judge(scenario, scheduled, seen, shipped_validity())
+    results = _results(scenario, launch, wanted, ended, seen, judgement)
+    write_per_second(folder / PER_SECOND, scenario, seen)
+    write_json(folder / RESULTS, results.model_dump(mode="json"))
+    write_report(folder / REPORT, scenario, scheduled, seen, results, judgement)
+    return results, judgement, ended.interrupted
+
+
+def _results(
+    scenario: Scenario, launch: Launch, wanted: RunWanted, ended: Ended, seen: Observations, judgement: Judgement
+) -> Results:
+    started = datetime.fromtimestamp(seen.begins_at_epoch, UTC) if seen.begins_at_epoch else None
+    last = max((second for second, _stage in seen.cells), default=0)
+    return Results(
+        campaign=scenario.campaign,
+        outcome=judgement.outcome,
+        reasons=tuple(Reason(code=c.code, what=c.what.speak("en")) for c in judgement.causes),
+        counts_for_campaign=wanted.practice is None and scenario.scale_ratio >= 1,
+        finished=bool(seen.ends) and all(end == "done" for end in seen.ends.values()),
+        host=launch.url,
+        practice=wanted.practice,
+        run_id=launch.run_id,
+        curve=scenario.curve,
+        scale_ratio=scenario.scale_ratio,
+        seed=scenario.seed,
+        duration_seconds=scenario.duration_seconds,
+        started_at_utc=started,
+        ended_at_utc=datetime.fromtimestamp(started.timestamp() + last + 1, UTC) if started else None,
+        endpoints=judgement.endpoints,
+        generator=judgement.generator,
+        invalidates=scenario.invalidates,
+        versions={name: version(name) for name in ("locust", "gevent", "geventhttpclient", "hdrhistogram")},
+        inputs={SCENARIO: sha256(launch.scenario), LOCUSTFILE: sha256(launch.folder / LOCUSTFILE)},
+    )
+
+
+def write_per_second(path: Path, scenario: Scenario, seen: Observations) -> None:
+    """One row for each second and stage: `second, stage, intended, sent, ok, failed, slow`."""
+    names = [stage.stage for stage in scenario.stages]
+    rows = [
+        f"{second},{names[stage]},{','.join(map(str, cell.tolist()))}"
+        for (second, stage), cell in sorted(seen.cells.items())
+        if stage >= 0
+    ]
+    write_text(path, "\n".join([f"second,stage,{','.join(FIELDS)}", *rows]) + "\n")

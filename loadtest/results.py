@@ -1,0 +1,122 @@
+"""`out/<id>/loadtest/results.json`: what a run showed, and whether it showed anything."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from campaign.documents import FileRecord
+from campaign.errors import ExitCode
+
+Outcome = Literal["GO", "NO-GO", "INVALID", "INCONCLUSIVE"]
+EXIT_CODES: dict[Outcome, ExitCode] = {
+    "GO": ExitCode.YES,
+    "NO-GO": ExitCode.NO,
+    "INVALID": ExitCode.INVALID,
+    "INCONCLUSIVE": ExitCode.INCONCLUSIVE,
+}
+
+
+class Latency(FileRecord):
+    """Milliseconds at quantiles."""
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p999: float
+    max: float
+
+
+class Interval(FileRecord):
+    """An estimate with its confidence interval."""
+
+    low: float
+    mid: float
+    high: float
+
+
+class EndpointResult(FileRecord):
+    """One stage of the run. `response_ms` counts from the intended start, `service_ms` from the moment of sending."""
+
+    stage: str
+    endpoint: str
+    intended: int
+    sent: int
+    ok: int
+    failed: int
+    slow: int
+    offered_per_second_peak: float
+    achieved_per_second_peak: float
+    response_ms: Latency | None = None
+    service_ms: Latency | None = None
+    p99_objective_ms: float
+    error_objective_ratio: float
+    slow_ratio: Interval | None = None
+    error_ratio: Interval | None = None
+    outcome: Literal["GO", "NO-GO", "INCONCLUSIVE"]
+    errors: dict[str, int] = {}
+
+
+class GeneratorResult(FileRecord):
+    """Was it the generator? Shares are of one core, the highest of any worker over ten seconds."""
+
+    kind: Literal["surgeplan", "unknown"] = "surgeplan"
+    workers: int
+    scheduled: int
+    arrived: int
+    lag_p50_ms: float | None = None
+    lag_p99_ms: float | None = None
+    lag_max_ms: float | None = None
+    cpu_run_ratio: float | None = None
+    cpu_wait_ratio: float | None = None
+    memory_mib: float | None = None
+    in_flight_max: int | None = None
+    unsent: dict[str, int] = {}
+    invalid_seconds: tuple[int, ...] = ()
+
+
+class PracticeTarget(FileRecord):
+    """The built-in target: its capacity is workers / service time."""
+
+    workers: int
+    service_ms: float
+    distribution: Literal["constant", "exponential"] = "constant"
+
+    @property
+    def capacity_requests_per_second(self) -> float:
+        return 1000 * self.workers / self.service_ms
+
+
+class Reason(FileRecord):
+    """Why the outcome is what it is; `code` is for scripts."""
+
+    code: str
+    what: str
+
+
+class Results(FileRecord):
+    """The record of one run. `counts_for_campaign` is false for practice targets and scaled curves: they prove nothing
+    about the campaign, whatever the outcome says about the run."""
+
+    schema_version: Literal[1] = 1
+    campaign: str
+    outcome: Outcome
+    reasons: tuple[Reason, ...] = ()
+    counts_for_campaign: bool
+    finished: bool
+    host: str
+    practice: PracticeTarget | None = None
+    run_id: str
+    curve: str
+    scale_ratio: float
+    seed: int
+    duration_seconds: int
+    started_at_utc: AwareDatetime | None = None
+    ended_at_utc: AwareDatetime | None = None
+    endpoints: tuple[EndpointResult, ...] = ()
+    generator: GeneratorResult
+    invalidates: tuple[str, ...] = ()
+    versions: dict[str, str] = {}
+    inputs: dict[str, str] = {}
