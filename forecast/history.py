@@ -113,7 +113,7 @@ def _gap_notes(findings: Sequence[Finding]) -> list[Text]:
             gaps.setdefault(finding.service, []).append(finding)
     return [
         say(
-            "{service}: {count} gaps of {hours} h together are missing, not zero",
+            "{service}: {hours} h are missing in {count} places: taken as unknown, not as zero",
             service=service,
             count=len(found),
             hours=f"{sum(gap.hours for gap in found):.1f}",
