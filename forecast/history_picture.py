@@ -49,7 +49,8 @@ def _panel(axes: Axes, service: str, rates: pd.Series, zone: ZoneInfo) -> None:
     axes.set_title(_("{service}: requests per second, day's mean and range").format(service=service), fontsize=10)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:,.0f}"))
-    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(axes.xaxis.get_major_locator())  # type: ignore[no-untyped-call])
+    formatter = mdates.ConciseDateFormatter(axes.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
 
 
 def _mark(axes: Axes, findings: list[Finding], days: float, zone: ZoneInfo) -> None:
