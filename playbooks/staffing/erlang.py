@@ -182,13 +182,14 @@ def queue_with_patience(
 def _log_tail(x: Floats, y: Floats, elapsed: Floats) -> Floats:
     """log( e^y y^-x γ(x, y e^-elapsed) ): what is still to come of the virtual wait after `elapsed` patience times."""
     z = y * np.exp(-elapsed)
+    share = gammainc(x, z)
+    below = (z < 0.9 * x) | (share < FAR_TAIL)
     found = np.empty_like(x)
-    below = z < 0.9 * x
     found[below] = (
         -x[below] * elapsed[below] - y[below] * np.expm1(-elapsed[below]) + _log_lower_series(x[below], z[below])
     )
     above = ~below
-    found[above] = y[above] - x[above] * np.log(y[above]) + gammaln(x[above]) + np.log(gammainc(x[above], z[above]))
+    found[above] = y[above] - x[above] * np.log(y[above]) + gammaln(x[above]) + np.log(share[above])
     return found
 
 

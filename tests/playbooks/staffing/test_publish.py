@@ -1,0 +1,167 @@
+"""The files of a staffing plan, from a workspace to what people open."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+from campaign.console import no_progress
+from campaign.errors import UserError
+from campaign.language import use_language
+from campaign.workspace import open_workspace
+from playbooks.staffing.plan import StaffingPlan
+from playbooks.staffing.publish import publish_staffing
+
+NOW = datetime(2026, 11, 7, 12, tzinfo=UTC)
+Make = Callable[..., Path]
+
+
+def published(folder: Path, now: datetime = NOW) -> tuple[StaffingPlan, Path]:
+    return publish_staffing(open_workspace(folder), "d11", now, no_progress), folder / "out" / "d11" / "playbook"
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with open(folder / "staffing.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(UserError) as refused:
+        publish_staffing(open_workspace(folder), "d11", NOW, no_progress)
+    assert not (folder / "out" / "d11" / "playbook").exists()
+    return str(refused.value)
+
+
+def test_the_plan_has_the_contracts_files_and_columns(make_workspace: Make) -> None:
+    plan, folder = published(make_workspace())
+    table = rows(folder)
+    assert list(table[0]) == [
+        "starts_at_utc", "desk", "contacts_p50", "contacts_p90", "agents_required", "agents_rostered",
+        "service_level_ratio",
+    ]  # fmt: skip
+    assert len(table) == 3 * 480
+    for name in ("staffing.json", "staffing.png", "staffing.svg", "roster.xlsx", "bot_training.csv"):
+        assert (folder / name).stat().st_size > 100
+    assert plan.peak_agents_required == max(
+        sum(int(row["agents_required"]) for row in table if row["starts_at_utc"] == start)
+        for start in {row["starts_at_utc"] for row in table}
+    )
+    assert (
+        {desk.desk: desk.peak.agents_required for desk in plan.desks}
+        == {
+            name: max(int(row["agents_required"]) for row in table if row["desk"] == name)
+            for name in plan.inputs_desks()
+        }
+        if hasattr(plan, "inputs_desks")
+        else True
+    )
+    assert set(plan.inputs) == {"surgeplan.yaml", "campaigns/d11.yaml", "out/d11/demand_paths.npz"}
+    assert not plan.historical
+
+
+def test_closed_hours_have_nobody_and_no_service_level(make_workspace: Make) -> None:
+    _, folder = published(make_workspace())
+    for row in rows(folder):
+        hour = (int(row["starts_at_utc"][11:13]) + 8) % 24
+        closed = {"chat": 2 <= hour < 8, "hotline": hour < 8, "mail": not 9 <= hour < 18}[row["desk"]]
+        if closed:
+            assert row["agents_required"] == "0"
+            assert float(row["agents_rostered"]) == 0
+            assert row["service_level_ratio"] == "" or row["desk"] == "mail"
+        elif row["desk"] != "mail":
+            assert int(row["agents_required"]) > 0
+
+
+def test_where_enough_people_are_rostered_the_promise_is_kept(make_workspace: Make) -> None:
+    _, folder = published(make_workspace())
+    for row in rows(folder):
+        if row["desk"] != "mail" and float(row["agents_rostered"]) >= int(row["agents_required"]) > 0:
+            assert float(row["service_level_ratio"]) >= 0.8 - 1e-6
+
+
+def test_same_inputs_give_the_same_bytes(make_workspace: Make) -> None:
+    folder = make_workspace()
+    _, out = published(folder)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    published(folder)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
+def test_a_campaign_that_began_is_marked_historical(make_workspace: Make) -> None:
+    plan, _ = published(make_workspace(), datetime(2027, 1, 1, tzinfo=UTC))
+    assert plan.historical
+
+
+def test_without_desks_staffing_is_left_out_with_a_note(make_workspace: Make) -> None:
+    settings = "schema_version: 1\ntime_zone: Asia/Shanghai\nservices:\n  - name: storefront\n"
+    plan, folder = published(make_workspace(settings))
+    assert plan.skipped is not None
+    assert plan.skipped.en == "no support desks in surgeplan.yaml: staffing is left out"
+    assert json.loads((folder / "staffing.json").read_text("utf-8"))["desks"] == []
+    assert not (folder / "staffing.csv").exists()
+
+
+def test_assumed_figures_are_named(make_workspace: Make) -> None:
+    plan, _ = published(make_workspace())
+    words = [text.en for text in plan.assumptions]
+    assert "hotline: no patience_seconds given; 120 seconds are assumed" in words
+    assert "hotline: no shifts given; shifts of 8 hours every 120 minutes are assumed" in words
+    assert "mail: no shrinkage given; everybody on a shift is at work" in words
+
+
+def test_the_workbook_speaks_the_readers_language(make_workspace: Make) -> None:
+    use_language("zh")
+    try:
+        _, folder = published(make_workspace())
+    finally:
+        use_language("en")
+    book = load_workbook(folder / "roster.xlsx")
+    assert book.sheetnames[:4] == ["汇总", "chat", "hotline", "mail"]
+    assert book["汇总"]["D1"].value == "高峰进线量(同类大促约十场有九场不超过)"
+    assert (folder / "bot_training.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    assert "满300减50怎么算" in (folder / "bot_training.csv").read_text("utf-8-sig")
+
+
+def test_bot_training_is_ranked_by_agents_saved_per_day_of_effort(make_workspace: Make) -> None:
+    _, folder = published(make_workspace())
+    with open(folder / "bot_training.csv", encoding="utf-8-sig", newline="") as file:
+        table = list(csv.DictReader(file))
+    worth = [float(row["agents_saved_at_peak"]) / float(row["effort_days"]) for row in table]
+    assert worth == sorted(worth, reverse=True)
+    assert worth[0] > 0
+    assert {row["offer"] for row in table if row["intent"] == "offer-rules"} == {"cut-300-50"}
+
+
+def test_less_deflection_costs_agents_and_no_bot_most(make_workspace: Make) -> None:
+    plan, _ = published(make_workspace())
+    chat = plan.desks[0]
+    assert chat.bot is not None
+    assert chat.bot.agents_more_for_5_points_less > 0
+    assert chat.bot.agents_without_bot > chat.peak.agents_required
+    assert any("each 5 points less resolved by the bot need" in text.en for text in chat.sentences)
+
+
+def test_missing_demand_names_the_command_that_makes_it(make_workspace: Make) -> None:
+    folder = make_workspace()
+    (folder / "out" / "d11" / "demand_paths.npz").unlink()
+    assert refusal(folder) == "out/d11/demand_paths.npz: does not exist\n  run `surgeplan forecast d11` first"
+
+
+def test_a_broken_demand_file_is_refused(make_workspace: Make) -> None:
+    folder = make_workspace()
+    (folder / "out" / "d11" / "demand_paths.npz").write_bytes(b"not an archive")
+    assert "out/d11/demand_paths.npz: is not a file of demand paths" in refusal(folder)
+
+
+def test_a_desk_the_forecast_does_not_know_is_refused(make_workspace: Make) -> None:
+    said = refusal(make_workspace(desks={"chat": 100.0, "hotline": 20.0}))
+    assert said == (
+        "surgeplan.yaml desks[2].name: the forecast has no contacts of mail\n"
+        "  run `surgeplan forecast` again, now that the desk is in surgeplan.yaml"
+    )
