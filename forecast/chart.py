@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from campaign.charts import AMBER, BAND, BLUE, INK, MUTED, OUTER, RED, chart, sa
 from campaign.language import _, current_language
 from campaign.plan import Plan
 from campaign.settings import Settings
-from forecast.epochs import HOUR, epoch, epochs
+from forecast.epochs import DAY, HOUR, epoch, epochs
 from forecast.evidence import Evidence
 from forecast.model import Forecast
 
@@ -77,7 +77,8 @@ def _total(forecast: Forecast) -> tuple[NDArray[np.int64], Floats]:
 
 def _local(times: NDArray[np.int64], zone: ZoneInfo) -> Floats:
     """Matplotlib dates in the zone's own wall time."""
-    return np.array([mdates.date2num(datetime.fromtimestamp(int(t), zone).replace(tzinfo=None)) for t in times])
+    offsets = [datetime.fromtimestamp(int(t), zone).utcoffset() or timedelta() for t in times]
+    return np.asarray(times / DAY + np.array([offset.total_seconds() / DAY for offset in offsets]))
 
 
 def _analogues(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo) -> None:
@@ -141,14 +142,17 @@ def _history(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo)
         _("busiest hour of each day so far; red: this campaign's peak"), fontsize=10, fontweight="normal", color=INK
     )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: _number(value)))
-    axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))
-    axes.xaxis.set_major_formatter(mdates.DateFormatter("%Y-%m"))
+    _dates(axes, "%Y-%m")
 
 
 def _time_axis(axes: Axes, zone: ZoneInfo) -> None:
-    axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))
-    axes.xaxis.set_major_formatter(mdates.DateFormatter("%m-%d\n%H:%M"))
+    _dates(axes, "%m-%d\n%H:%M")
     axes.set_xlabel(_("time in {zone}").format(zone=zone.key), fontsize=9, color=MUTED)
+
+
+def _dates(axes: Axes, form: str) -> None:
+    axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(mdates.DateFormatter(form))  # type: ignore[no-untyped-call]
 
 
 def _number(value: float) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from campaign.plan import Plan
@@ -29,6 +30,8 @@ REQUESTS_PER_VISIT_ASSUMED = 8.0
 MINUTE_SD_DEFAULT = 0.03
 COARSE_SECONDS = 600
 PROPHET_WEIGHT = 0.35
+PROPHET_PAST_DAYS = 56
+PROPHET_HOURS_MIN = 10 * 24
 DEMAND_BEFORE_SECONDS, DEMAND_AFTER_SECONDS = 7 * DAY, 14 * DAY
 HORIZON_AFTER_SECONDS = DEMAND_AFTER_SECONDS + 2 * DAY
 
@@ -183,23 +186,21 @@ def _has_rows(plan: Plan, evidence: Evidence) -> bool:
 def _with_prophet(
     baseline: Baseline, evidence: Evidence, masked: NDArray[np.bool_], settings: Settings, seed: int
 ) -> Baseline:
-    """Prophet's opinion of the ordinary hours, brought to the ridge's level and mixed in."""
-    import pandas as pd
+    """Prophet's opinion of the total's ordinary hours, brought to the ridge's level and mixed into every service.
 
+    Services of one site share their rhythm, and one fit costs seconds.
+    """
     hours = pd.DatetimeIndex(naive_utc(baseline.hours))
-    ahead = baseline.hours > evidence.hours[-1] - 56 * DAY
+    ahead = baseline.hours > evidence.hours[-1] - PROPHET_PAST_DAYS * DAY
+    total = evidence.hourly.sum(axis=1, skipna=False)
+    known = ~masked.any(axis=1) & total.notna().to_numpy()
+    if known[-PROPHET_PAST_DAYS * 24 :].sum() < PROPHET_HOURS_MIN:
+        return baseline
+    opinion = prophet_log_rates(total, known, hours[ahead], settings.zone, settings.country, seed)
+    mine = np.log(np.exp(baseline.log_requests_per_second[ahead]).sum(axis=1))
+    recent = baseline.hours[ahead] <= evidence.hours[-1]
+    apart = opinion - mine
+    apart -= float(np.median(apart[recent][-14 * 24 :]))
     mixed = baseline.log_requests_per_second.copy()
-    for s, service in enumerate(evidence.services):
-        known = ~masked[:, s] & evidence.hourly[service].notna().to_numpy()
-        opinion = prophet_log_rates(
-            evidence.hourly[service], known, hours[ahead], settings.zone, settings.country, seed
-        )
-        mine = baseline.log_requests_per_second[ahead, s]
-        recent = baseline.hours[ahead] <= evidence.hours[-1]
-        opinion = opinion + float(np.median(mine[recent][-14 * 24 :] - opinion[recent][-14 * 24 :]))
-        mixed[ahead, s] = opinion
+    mixed[ahead] += apart[:, None]
     return blended(baseline, mixed, PROPHET_WEIGHT)
-
-
-def block_hours(blocks: Sequence[Block]) -> float:
-    return float(sum((block.ends - block.starts).sum() for block in blocks)) / HOUR

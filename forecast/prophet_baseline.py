@@ -35,7 +35,9 @@ def prophet_log_rates(
     """
     recent = rates.index >= rates.index[-1] - pd.Timedelta(days=LEARNED_DAYS)
     rates, known = rates[recent], known[recent]
-    log_rate = np.log(np.maximum(rates.to_numpy(dtype=np.float64), rate_floor(rates.to_numpy(dtype=np.float64)[known])))
+    log_rate = np.log(
+        np.maximum(rates.to_numpy(dtype=np.float64), rate_floor(np.asarray(rates.to_numpy()[known], dtype=np.float64)))
+    )
     frame = pd.DataFrame({"ds": _local(pd.DatetimeIndex(rates.index), zone), "y": log_rate})[known]
     length_days = (frame["ds"].iloc[-1] - frame["ds"].iloc[0]).days
     with _quiet():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from campaign.console import Progress, no_progress
 from campaign.demand import DemandPaths
@@ -51,6 +53,25 @@ def publish_forecast(
     history = open_history(workspace, before=moment)
     evidence = evidence_of(history, workspace, moment)
     progress(STEP, 1, 5)
+    with one_thread():
+        return _publish(workspace, plan, evidence, moment, now, seed, progress)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Linear algebra on one thread: matrices this small only wait for each other on more, and bytes stay the same."""
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
+
+
+def _publish(
+    workspace: Workspace,
+    plan: Plan,
+    evidence: Evidence,
+    moment: datetime,
+    now: datetime,
+    seed: int,
+    progress: Progress,
+) -> TrafficModel:
     forecast = build_traffic_model(
         evidence,
         plan,
@@ -152,7 +173,7 @@ def hourly_paths(forecast: Forecast, evidence: Evidence, hours: NDArray[np.int64
 
 def _baseline_at(forecast: Forecast, hours: NDArray[np.int64]) -> NDArray[np.float64]:
     baseline = forecast.learned.baseline
-    return np.column_stack([baseline.log_at(s, hours + HOUR / 2) for s in range(len(baseline.services))])
+    return np.column_stack([baseline.log_at(s, hours + HOUR // 2) for s in range(len(baseline.services))])
 
 
 def write_forecast(

@@ -161,7 +161,7 @@ def shoulders(terms: Sequence[Term], starts: Floats, ends: Floats) -> tuple[Floa
 
 @dataclass(frozen=True)
 class _Rows:
-    """A block with everything that does not change while parameters do."""
+    """A block with everything that does not change while parameters do; `fixed` are kernels without a learned decay."""
 
     block: Block
     features: Features
@@ -169,6 +169,7 @@ class _Rows:
     before: Floats
     after: Floats
     level: int
+    fixed: Mapping[int, Floats]
 
 
 def fit_uplift(
@@ -199,6 +200,11 @@ def fit_uplift(
             inside_window(own, block.starts, block.ends),
             *shoulders(own, block.starts, block.ends),
             level,
+            {
+                j: kernel_of(term, block.starts, block.ends, block.season, 0.0)
+                for j, term in enumerate(own)
+                if term.decay is None
+            },
         )
         for block, own, level, made in prepared
     ]
@@ -269,7 +275,12 @@ def parts_of(rows: _Rows, layout: Layout, theta: Floats) -> tuple[Parts, Floats]
     """The block's prediction, and each term's kernel at it [row, term]."""
     block, made = rows.block, rows.features
     shapes = np.column_stack(
-        [kernel_of(t, block.starts, block.ends, block.season, decay_of(t, layout, theta)) for t in made.terms]
+        [
+            rows.fixed[j]
+            if j in rows.fixed
+            else kernel_of(term, block.starts, block.ends, block.season, decay_of(term, layout, theta))
+            for j, term in enumerate(made.terms)
+        ]
     )
     return _predict(rows, layout, theta, shapes), shapes
 
@@ -304,8 +315,10 @@ def _evaluate(
         cost += float(np.sum(effective * 0.5 * (TAIL_FREEDOM + 1.0) * np.log(unlikely)))
         weight = effective * (TAIL_FREEDOM + 1.0) / (TAIL_FREEDOM * unlikely) / variance
         columns, mapping = _jacobian(rows, layout, theta, parts, shapes)
-        gradient = gradient + mapping.T @ (columns.T @ (weight * residual))
-        curvature = curvature + mapping.T @ ((columns.T * weight) @ columns) @ mapping
+        used = np.flatnonzero(mapping.any(axis=0))
+        narrow = mapping[:, used]
+        gradient[used] += narrow.T @ (columns.T @ (weight * residual))
+        curvature[np.ix_(used, used)] += narrow.T @ ((columns.T * weight) @ columns) @ narrow
     return cost, gradient, curvature
 
 
