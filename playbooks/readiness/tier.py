@@ -13,7 +13,9 @@ from playbooks.readiness.policy import TierBelow
 def load_ratio(
     model: TrafficModel | None, settings: Settings, capacities: dict[str, Capacity]
 ) -> tuple[float | None, list[Text]]:
-    """The tightest service's p90 peak over what it can carry (low capacity × most replicas), and what was assumed.
+    """The tightest service's p90 peak over what it is proven to carry, and what was assumed.
+
+    Proven is low capacity × the replicas that run today: more may be allowed, but nobody has seen them carry it.
 
     None where there is no forecast, or a service of the forecast has no known capacity.
     """
@@ -23,13 +25,13 @@ def load_ratio(
     ratios: list[float] = []
     for name, peak in sorted(model.services.items()):
         replicas = settings.service(name).replicas if name in settings.service_names else None
-        most = (replicas.max or replicas.today) if replicas else None
-        if name not in capacities or not most:
+        running = (replicas.today or replicas.min) if replicas else None
+        if name not in capacities or not running:
             assumptions.append(say("what {service} can carry is unknown: treated as tier L until it is", service=name))
             continue
         if capacities[name].source == "declared":
             assumptions.append(say("the capacity of {service} is declared, not measured", service=name))
-        carried = capacities[name].capacity_requests_per_second_per_replica.low * most
+        carried = capacities[name].capacity_requests_per_second_per_replica.low * running
         ratios.append(peak.peak_requests_per_second.p90 / carried)
     known = len(ratios) == len(model.services)
     return (max(ratios) if known and ratios else None), assumptions
