@@ -25,6 +25,7 @@ from loadtest.curves import (
     with_flashes,
 )
 from loadtest.funnel import funnel_stages, reach_ratios, requests_per_visit, service_stages, visits_per_second
+from loadtest.notes import Note
 from loadtest.scenario import Scenario, ScenarioStage, Stream, Stretch
 from loadtest.schedule import segments_of
 
@@ -104,8 +105,8 @@ def build_scenario(
         allowed_hosts=settings.allowed_hosts,
         writes_allowed=wanted.writes_allowed,
         inputs=inputs,
-        assumptions=tuple(text.speak("en") for text in said + _lift_notes(lifts) + _drive_notes(stages, drive)),
-        invalidates=tuple(text.speak("en") for text in invalidated(wanted.scale_ratio, wanted.compression)),
+        assumptions=tuple(Note.of(text) for text in said + _lift_notes(lifts) + _drive_notes(stages, drive)),
+        invalidates=tuple(Note.of(text) for text in invalidated(wanted.scale_ratio, wanted.compression)),
     )
 
 

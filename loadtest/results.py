@@ -8,6 +8,7 @@ from pydantic import AwareDatetime
 
 from campaign.documents import FileRecord
 from campaign.errors import ExitCode
+from loadtest.notes import Note
 
 Outcome = Literal["GO", "NO-GO", "INVALID", "INCONCLUSIVE"]
 EXIT_CODES: dict[Outcome, ExitCode] = {
@@ -117,6 +118,6 @@ class Results(FileRecord):
     ended_at_utc: AwareDatetime | None = None
     endpoints: tuple[EndpointResult, ...] = ()
     generator: GeneratorResult
-    invalidates: tuple[str, ...] = ()
+    invalidates: tuple[Note, ...] = ()
     versions: dict[str, str] = {}
     inputs: dict[str, str] = {}

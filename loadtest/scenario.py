@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from campaign.documents import FileRecord
 from campaign.plan import Identifier, NonNegative, Positive, Ratio
+from loadtest.notes import Note
 
 SCENARIO = "scenario.json"
 Seconds = Annotated[int, Field(gt=0)]
@@ -96,8 +97,8 @@ class Scenario(FileRecord):
     allowed_hosts: tuple[str, ...] = ()
     writes_allowed: bool = False
     inputs: dict[str, str] = {}
-    assumptions: tuple[str, ...] = ()
-    invalidates: tuple[str, ...] = ()
+    assumptions: tuple[Note, ...] = ()
+    invalidates: tuple[Note, ...] = ()
 
     def stage_index(self, stage: str) -> int:
         return next(i for i, known in enumerate(self.stages) if known.stage == stage)

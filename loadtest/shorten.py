@@ -6,6 +6,7 @@ import numpy as np
 
 from loadtest.build import invalidated
 from loadtest.curves import steepest_window
+from loadtest.notes import Note
 from loadtest.scenario import Scenario, Stretch
 from loadtest.schedule import segments_of, stream_rates
 
@@ -35,7 +36,7 @@ def shortened(scenario: Scenario, seconds: int | None, scale_ratio: float | None
             "scale_ratio": whole,
             "drain_seconds": min(scenario.drain_seconds, float(length)),
             "window_seconds": 10 if length >= 300 else 2,
-            "invalidates": tuple(text.speak("en") for text in invalidated(whole, compression)),
+            "invalidates": tuple(Note.of(text) for text in invalidated(whole, compression)),
         }
     )
 

@@ -21,7 +21,7 @@ from loadtest.hosts import checked_target
 from loadtest.scenario import SCENARIO, Scenario
 
 START, SEEN, FINISHED = "surge-start", "surge-seen", "surge-finished"
-LEAD_SECONDS = 1.5
+LEAD_SECONDS, LEAD_SECONDS_WITH_WORKERS = 0.5, 2.0
 log = logging.getLogger("surgeplan")
 
 
@@ -79,7 +79,8 @@ class Conductor:
         os._exit(2)
 
     def _on_test_start(self, **_kwargs: Any) -> None:
-        self.begins_at_epoch = time.time() + LEAD_SECONDS
+        with_workers = isinstance(self.runner, MasterRunner)
+        self.begins_at_epoch = time.time() + (LEAD_SECONDS_WITH_WORKERS if with_workers else LEAD_SECONDS)
         if isinstance(self.runner, MasterRunner):
             clients = [c for c in self.runner.clients.ready if c.id]
             self.workers = len(clients)

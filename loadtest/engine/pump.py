@@ -49,6 +49,7 @@ class Run:
         self.zero = 0.0
         self.stopped = ""
         self.open_requests = 0
+        self.complete = False
         self._steps: list[Step] = []
         self._objects: Any = None
         self._recent: list[tuple[int, int]] = []
@@ -64,6 +65,7 @@ class Run:
         try:
             self._start_visits()
             self._drain()
+            self.complete = True
         finally:
             watcher.kill()
             self.finish()
@@ -82,7 +84,8 @@ class Run:
         if visits:
             self.tally.unsent["unfinished visits"] += len(visits)
         self._hand_over()
-        self.emit({"end": self.stopped or "done", "at": self.now()})
+        end = "done" if self.complete else "stopped"
+        self.emit({"end": self.stopped or end, "at": self.now()})
         self.visits = Group()
 
     def _start_visits(self) -> None:

@@ -56,7 +56,7 @@ def test_a_scaled_or_compressed_scenario_says_what_it_cannot_show(workspace):
 
     assert scenario.duration_seconds == 50 * 6 + 600
     assert len(scenario.invalidates) == 2
-    assert "0.01 of the forecast" in scenario.invalidates[0]
+    assert "0.01 of the forecast" in scenario.invalidates[0].what
     assert {s.compression for s in scenario.stretches} == {1, 10}
 
 
@@ -76,7 +76,7 @@ def test_without_a_funnel_each_service_gets_its_own_curve(workspace):
     assert [s.stream for s in scenario.streams] == ["storefront", "checkout"]
     assert not any(s.goes_on for s in scenario.streams)
     assert max(s.arrivals_per_second for s in scenario.streams[1].segments) == pytest.approx(28)
-    assert "no funnel" in scenario.assumptions[0]
+    assert "no funnel" in scenario.assumptions[0].what
 
 
 def test_endpoints_of_a_funnel_get_the_visits_that_reach_them(workspace):
