@@ -133,7 +133,7 @@ def _parts(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settin
     parts = _lone_rows_like_the_others(parts)
     for part in parts:
         problems += _odd_lengths(connection, part)
-    return [_as_rates(part) for part in parts], problems
+    return [] if problems else [_as_rates(part) for part in parts], problems
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: Table, service: str) -> tuple[Seconds, NDArray[np.float64]]:
