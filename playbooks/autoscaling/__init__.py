@@ -1,0 +1,1 @@
+"""Traffic paths and capacity in, a step plan with its limits, cost, back-test and manifests out."""

@@ -1,0 +1,132 @@
+"""Floors for all services together: requirement, limits, steps, the HPA's ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaign.settings import Limit
+from playbooks.autoscaling.known import ServiceFacts
+from playbooks.autoscaling.limits import Hit, fits, rate_hits, within_limits
+from playbooks.autoscaling.minutes import MinuteTraffic, bursts
+from playbooks.autoscaling.policy import AutoscalingPolicy
+from playbooks.autoscaling.requirement import demand_quantile, replicas_for, widened
+from playbooks.autoscaling.steps import StepCover, cheapest_cover
+
+
+@dataclass(frozen=True)
+class Window:
+    """The minutes [first, last) of the traffic's grid for which steps are planned."""
+
+    first: int
+    last: int
+
+    @property
+    def minutes(self) -> int:
+        return self.last - self.first
+
+    @property
+    def days(self) -> int:
+        return -(-self.minutes // 1440)
+
+
+@dataclass(frozen=True)
+class Floors:
+    """One service's floors over the window, each [minute].
+
+    demand_requests_per_second: the quantile, burst included. required: replicas that carry it in that minute.
+    needed: with guard and lead. allowed: what the limits leave of it. cover: its steps.
+    """
+
+    demand_requests_per_second: NDArray[np.float64]
+    required: NDArray[np.int64]
+    needed: NDArray[np.int64]
+    allowed: NDArray[np.int64]
+    cover: StepCover
+    hits: tuple[Hit, ...]
+
+    def by_minute(self) -> NDArray[np.int64]:
+        return self.cover.by_minute(len(self.allowed))
+
+
+def plan_floors(
+    traffic: MinuteTraffic,
+    window: Window,
+    facts: Mapping[str, ServiceFacts],
+    limits: Sequence[Limit],
+    quantile_ratio: float,
+    policy: AutoscalingPolicy,
+) -> dict[str, Floors]:
+    """The cheapest readable floors of every service that stay within the limits."""
+    inside = slice(window.first, window.last)
+    rates = {name: traffic.requests_per_second[traffic.services.index(name)] for name in facts}
+    burst = bursts(traffic, policy.burst_ratio)
+    demand = {
+        name: demand_quantile(rates[name], quantile_ratio) * burst[traffic.services.index(name)] for name in facts
+    }
+    required = {name: replicas_for(demand[name], fact.low, fact.multiple) for name, fact in facts.items()}
+    needed = {name: guarded(required[name], fact, policy)[inside] for name, fact in facts.items()}
+    allowed, hits = within_limits(needed, {name: fact.most for name, fact in facts.items()}, limits)
+    allowed = {name: whole(allowed[name], fact.multiple) for name, fact in facts.items()}
+    hits += rate_hits({name: rates[name][:, inside] for name in facts}, quantile_ratio, limits)
+    covers = covers_within(allowed, limits, policy.steps_per_day * window.days)
+    return {
+        name: Floors(
+            demand_requests_per_second=demand[name][inside],
+            required=required[name][inside],
+            needed=needed[name],
+            allowed=allowed[name],
+            cover=covers[name],
+            hits=tuple(hit for hit in hits if hit.service == name),
+        )
+        for name in facts
+    }
+
+
+def covers_within(
+    allowed: Mapping[str, NDArray[np.int64]], limits: Sequence[Limit], steps_most: int
+) -> dict[str, StepCover]:
+    """Each service's cheapest cover; more steps only where the covers together would break a shared limit.
+
+    The minutes themselves fit, so enough steps always do.
+    """
+    while True:
+        covers = {name: cheapest_cover(need, steps_most) for name, need in allowed.items()}
+        held = {name: cover.by_minute(len(allowed[name])) for name, cover in covers.items()}
+        if fits(held, limits):
+            return covers
+        steps_most *= 2
+
+
+def guarded(required: NDArray[np.int64], fact: ServiceFacts, policy: AutoscalingPolicy) -> NDArray[np.int64]:
+    """The floor that must be ordered in each minute, so that the requirement is ready early, on time or late."""
+    ahead = policy.guard_early_minutes + fact.lead_minutes
+    return np.maximum(widened(required, policy.guard_late_minutes, ahead), whole_floor(fact))
+
+
+def whole_floor(fact: ServiceFacts) -> int:
+    return -(-fact.floor // fact.multiple) * fact.multiple
+
+
+def whole(replicas: NDArray[np.int64], multiple: int) -> NDArray[np.int64]:
+    """Rounded down to whole multiples: what a limit allows may not be rounded up."""
+    return replicas // multiple * multiple
+
+
+def ceilings(
+    floors: Mapping[str, Floors], facts: Mapping[str, ServiceFacts], limits: Sequence[Limit], headroom_ratio: float
+) -> dict[str, int]:
+    """maxReplicas of the HPA on top: the quota, else head-room over the highest step, within every shared limit."""
+    peaks = {name: int(floor.allowed.max()) for name, floor in floors.items()}
+    most = {name: facts[name].most or int(np.ceil(peaks[name] * headroom_ratio)) for name in floors}
+    for limit in (limit for limit in limits if limit.kind == "per_replica"):
+        used = {name: share for name, share in limit.used_by.items() if share > 0 and name in floors}
+        spare = limit.total - limit.reserved - sum(used[name] * peaks[name] for name in used)
+        wanted = sum(used[name] * (most[name] - peaks[name]) for name in used)
+        if wanted > 0 and spare < wanted:
+            part = max(spare, 0.0) / wanted
+            most |= {name: peaks[name] + int((most[name] - peaks[name]) * part) for name in used}
+    return {name: max(count, peaks[name]) for name, count in most.items()}

@@ -1,0 +1,167 @@
+"""What is known about each service, and what had to be assumed instead: every gap is a sentence or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from campaign.capacity import Capacity
+from campaign.errors import Problem
+from campaign.language import Text, say
+from campaign.plan import Plan
+from campaign.settings import Limit, Service, Settings
+from playbooks.autoscaling.limits import room, users
+from playbooks.autoscaling.policy import AutoscalingPolicy
+from playbooks.autoscaling.requirement import lead_minutes, newsvendor_ratio
+
+
+@dataclass(frozen=True)
+class ServiceFacts:
+    """A service ready to be planned."""
+
+    service: Service
+    capacity: Capacity
+    floor: int
+    most: int | None
+    startup_seconds: float
+    lead_minutes: int
+    multiple: int
+    assumptions: tuple[Text, ...]
+
+    @property
+    def low(self) -> float:
+        """Requests per second that one replica surely carries; plans use this bound."""
+        return self.capacity.capacity_requests_per_second_per_replica.low
+
+
+def facts_of(service: Service, capacity: Capacity, plan: Plan, policy: AutoscalingPolicy) -> ServiceFacts:
+    """What the plan uses for a service, each assumption in words."""
+    startup = service.startup_seconds_p99
+    replicas = service.replicas
+    floor = replicas.min if replicas.min is not None else policy.hpa_min_replicas
+    return ServiceFacts(
+        service=service,
+        capacity=capacity,
+        floor=max(floor, 1),
+        most=replicas.max,
+        startup_seconds=policy.startup_seconds_p99 if startup is None else startup,
+        lead_minutes=lead_minutes(
+            policy.startup_seconds_p99 if startup is None else startup,
+            policy.node_wait_seconds[1],
+            policy.executor_seconds,
+        ),
+        multiple=replicas.multiple_of or 1,
+        assumptions=(*_assumed(service, policy), *_about_capacity(service, capacity, plan, policy)),
+    )
+
+
+def _assumed(service: Service, policy: AutoscalingPolicy) -> Iterator[Text]:
+    name = service.name
+    if service.startup_seconds_p99 is None:
+        yield say(
+            "{service}: no startup_seconds_p99 given; a pod is taken to be ready within {seconds:g} s",
+            service=name, seconds=policy.startup_seconds_p99,
+        )  # fmt: skip
+    if service.replicas.min is None:
+        yield say("{service}: no replicas.min given; {count} is taken", service=name, count=policy.hpa_min_replicas)
+    if service.replicas.max is None:
+        yield say("{service}: no replicas.max given; no quota is taken to bound it", service=name)
+    if service.cost_per_replica_hour is None:
+        yield say("{service}: no cost_per_replica_hour given; its cost is left out", service=name)
+
+
+def _about_capacity(service: Service, capacity: Capacity, plan: Plan, policy: AutoscalingPolicy) -> Iterator[Text]:
+    name = service.name
+    if capacity.source == "declared":
+        yield say("{service}: its capacity is declared, not measured; measure it before the event", service=name)
+        return
+    if capacity.campaign is not None and capacity.campaign != plan.id:
+        yield say(
+            "{service}: its capacity was measured under the mix of {campaign}, not of this campaign",
+            service=name, campaign=capacity.campaign,
+        )  # fmt: skip
+    if capacity.host and ("127.0.0.1" in capacity.host or "localhost" in capacity.host):
+        yield say(
+            "{service}: its capacity was measured against {host}, which is not production",
+            service=name,
+            host=capacity.host,
+        )
+    if capacity.image:
+        yield say(
+            "{service}: its capacity holds for version {image}; measure again if another one runs on the day",
+            service=name, image=capacity.image,
+        )  # fmt: skip
+    if capacity.slo != service.slo:
+        yield say(
+            "{service}: its capacity was measured under another objective than surgeplan.yaml names now", service=name
+        )
+    age = plan.starts_at - (capacity.measured_at_utc or plan.starts_at)
+    if age > timedelta(days=policy.capacity_stale_days):
+        yield say("{service}: its capacity was measured {days} days before the event", service=name, days=age.days)
+
+
+def problems_of_limits(facts: Sequence[ServiceFacts], limits: Sequence[Limit], file: str) -> Iterator[Problem]:
+    """Limits that do not even carry today's floors: no plan can be made under them."""
+    for fact in facts:
+        if fact.most is not None and fact.most < max(fact.floor, fact.service.replicas.today or 0):
+            yield Problem(
+                say(
+                    "replicas.max {most} of {service} is below the {today} that run today",
+                    most=fact.most, service=fact.service.name, today=max(fact.floor, fact.service.replicas.today or 0),
+                ),
+                say("raise the quota, or correct replicas.today and replicas.min"),
+                file=file,
+                key="services",
+            )  # fmt: skip
+    floors = {fact.service.name: fact.floor for fact in facts}
+    for limit in (limit for limit in limits if limit.kind == "per_replica"):
+        needed = sum(used * floors[name] for name, used in users(limit, list(floors)).items())
+        if needed > room(limit):
+            yield Problem(
+                say(
+                    "limit {limit} leaves {room:g}, but the usual floors already take {needed:g}",
+                    limit=limit.name, room=room(limit), needed=needed,
+                ),
+                say("raise the limit, or correct its total, reserved and used_by"),
+                file=file,
+                key="limits",
+            )  # fmt: skip
+
+
+def quantile_of(settings: Settings, policy: AutoscalingPolicy) -> float:
+    """The demand quantile that floors cover: the workspace's own risk, else the policy's."""
+    own = settings.risk.overload_probability_per_minute
+    return 1 - (policy.overload_probability_per_minute if own is None else own)
+
+
+def newsvendor_of(fact: ServiceFacts, settings: Settings) -> float | None:
+    """The quantile that money alone would choose: a refused order's value against a replica-hour's cost.
+
+    None where the value, the cost or the funnel is not given.
+    """
+    value, cost = settings.risk.value_lost_per_refused_order, fact.service.cost_per_replica_hour
+    orders = orders_per_request(settings, fact.service.name)
+    if not value or not cost or not orders:
+        return None
+    return newsvendor_ratio(fact.low * 3600 * orders * value, cost)
+
+
+def orders_per_request(settings: Settings, service: str) -> float | None:
+    """Orders that one request on a service stands for, from the funnel's shares; None where it makes no requests."""
+    reach, requests = 1.0, 0.0
+    for stage in settings.funnel:
+        requests += reach * stage.requests.get(service, 0.0)
+        reach *= stage.continues_ratio
+    return reach / requests if requests else None
+
+
+def notice_problem(fact: ServiceFacts, first_need: datetime, now: datetime) -> Text | None:
+    """Where the start-up takes longer than the time that is left, in words."""
+    left = first_need - now
+    if timedelta(0) <= left < timedelta(minutes=fact.lead_minutes):
+        return say(
+            "{service}: replicas take {lead} min to be ready and only {left} min are left: raise the floor by hand now",
+            service=fact.service.name, lead=fact.lead_minutes, left=int(left.total_seconds() // 60),
+        )  # fmt: skip
+    return None

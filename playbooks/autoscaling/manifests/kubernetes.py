@@ -1,0 +1,195 @@
+"""HPA autoscaling/v2, CronJobs that patch its floor, what they may do, and their own cleanup.
+
+minReplicas is the only way in Kubernetes with neither dead-band nor rate limit. A cron line has no year
+and comes again: so the cleanup is part of the plan, not advice.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from campaign.language import _
+from playbooks.autoscaling.manifests.document import (
+    CLEANUP_AFTER,
+    Setting,
+    Values,
+    cron,
+    cron_zone,
+    kubernetes_name,
+    restore,
+    scheduled,
+    stamp,
+    to_yaml,
+)
+from playbooks.autoscaling.plan import ServicePlan, Step
+
+ACCOUNT = "surgeplan-steps"
+JOB_NAME_LENGTH = 52  # Kubernetes adds eleven characters for each run
+
+
+def kubernetes_files(setting: Setting) -> dict[str, str]:
+    """File name under `kubernetes/` to its text."""
+    hpas = [hpa(setting, name, service) for name, service in setting.plan.services.items()]
+    files = {
+        "10-hpa.yaml": to_yaml(
+            hpas,
+            [
+                setting.origin,
+                _("The safety net on top of the floors. Steps patch minReplicas: keep it out of what GitOps compares."),
+                _("Way back: apply the HPA that ran before; the last step restores its floor."),
+            ],
+        )
+    }
+    if scheduled(setting.plan):
+        files["20-rbac.yaml"] = to_yaml(
+            rbac(setting),
+            [setting.origin, _("What the steps may do: patch these HPAs, delete their own CronJobs, nothing else.")],
+        )
+        files["30-steps.yaml"] = to_yaml(
+            cron_jobs(setting),
+            [
+                setting.origin,
+                _("One CronJob for each step. Cron knows no year: the last one deletes them all after the campaign."),
+                _("Take back at any time: kubectl delete cronjob -l {label}").format(label=selector(setting)),
+            ],
+        )
+    return files
+
+
+def selector(setting: Setting) -> str:
+    return ",".join(f"{key}={value}" for key, value in setting.labels.items())
+
+
+def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
+    """The HPA of one service with its usual floor; steps raise it."""
+    policy = setting.policy
+    target = policy.hpa_target_on_plan_ratio if service.steps else policy.hpa_target_ratio
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": _metadata(setting, kubernetes_name(name)),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": kubernetes_name(name)},
+            "minReplicas": service.replicas.floor,
+            "maxReplicas": service.replicas.most,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {
+                        "name": "cpu",
+                        "target": {"type": "Utilization", "averageUtilization": round(100 * target)},
+                    },
+                }
+            ],
+            "behavior": {
+                "scaleUp": {
+                    "stabilizationWindowSeconds": 0,
+                    "selectPolicy": "Max",
+                    "policies": [
+                        {"type": "Percent", "value": 100, "periodSeconds": 15},
+                        {"type": "Pods", "value": 4, "periodSeconds": 15},
+                    ],
+                },
+                "scaleDown": {
+                    "stabilizationWindowSeconds": 300,
+                    "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+                },
+            },
+        },
+    }
+
+
+def rbac(setting: Setting) -> list[Values]:
+    """Service account, role and binding of the steps."""
+    names = [kubernetes_name(name) for name in scheduled(setting.plan)]
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ACCOUNT}
+    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": setting.policy.namespace}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(setting, ACCOUNT)},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": _metadata(setting, ACCOUNT),
+            "rules": [
+                {
+                    "apiGroups": ["autoscaling"],
+                    "resources": ["horizontalpodautoscalers"],
+                    "resourceNames": names,
+                    "verbs": ["get", "patch"],
+                },
+                {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["get", "list", "delete"]},
+            ],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": _metadata(setting, ACCOUNT),
+            "roleRef": role,
+            "subjects": [subject],
+        },
+    ]
+
+
+def cron_jobs(setting: Setting) -> list[Values]:
+    """A CronJob for each step of each service, the way back, and the cleanup."""
+    zone = cron_zone(setting)
+    jobs = [
+        _step_job(setting, name, step, zone)
+        for name, service in scheduled(setting.plan).items()
+        for step in (*service.steps, restore(setting, service))
+    ]
+    cleanup = ["delete", "cronjob", "-l", selector(setting), "-n", setting.policy.namespace, "--wait=false"]
+    at = setting.plan.ends_at_utc + CLEANUP_AFTER
+    return [
+        *jobs,
+        _job(
+            setting,
+            kubernetes_name("cleanup", setting.group)[:JOB_NAME_LENGTH].rstrip("-"),
+            at,
+            cleanup,
+            "cleanup",
+            zone,
+        ),
+    ]
+
+
+def _step_job(setting: Setting, name: str, step: Step, zone: ZoneInfo) -> Values:
+    patch = json.dumps({"spec": {"minReplicas": step.replicas}})
+    arguments = [
+        "patch", "hpa", kubernetes_name(name), "-n", setting.policy.namespace, "--type=merge", "-p", patch,
+    ]  # fmt: skip
+    job = f"{kubernetes_name('floor', name)[:40].rstrip('-')}-{stamp(step.starts_at_utc)}"
+    return _job(setting, job, step.starts_at_utc, arguments, step.why, zone)
+
+
+def _job(setting: Setting, name: str, at: datetime, arguments: list[str], why: str, zone: ZoneInfo) -> Values:
+    pod = {
+        "serviceAccountName": ACCOUNT,
+        "restartPolicy": "OnFailure",
+        "containers": [{"name": "kubectl", "image": setting.policy.kubectl_image, "args": arguments}],
+    }
+    metadata = _metadata(setting, name)
+    metadata["annotations"] |= {"surgeplan.io/at": at.isoformat(), "surgeplan.io/why": why}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": metadata,
+        "spec": {
+            "schedule": cron(at, zone),
+            "timeZone": zone.key,
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": 600,
+            "jobTemplate": {"spec": {"backoffLimit": 6, "template": {"spec": pod}}},
+        },
+    }
+
+
+def _metadata(setting: Setting, name: str) -> Values:
+    return {
+        "name": name,
+        "namespace": setting.policy.namespace,
+        "labels": dict(setting.labels),
+        "annotations": {"surgeplan.io/model": setting.plan.model},
+    }

@@ -1,0 +1,140 @@
+"""The autoscaling plan as it is kept: `out/<id>/playbook/autoscaling.json`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from campaign.capacity import CapacityRange
+from campaign.documents import FileRecord
+from campaign.traffic import Quantiles
+
+Verdict = Literal["reactive-suffices", "scheduled", "limited"]
+POLICIES = ("hpa-alone", "hpa-alone-at-plan-target", "static-peak", "oracle", "plan")
+
+
+class Step(FileRecord):
+    """From this instant the floor is this many replicas, until the next step."""
+
+    starts_at_utc: AwareDatetime
+    replicas: int
+    why: str
+
+
+class LimitHit(FileRecord):
+    """What ends before the demand does: needed and allowed in the limit's own unit at the worst minute.
+
+    admitted_requests_per_second: what this service may let in at that minute; the rest must be refused or degraded.
+    """
+
+    limit: str
+    needed: float
+    allowed: float
+    admitted_requests_per_second: float
+    refused_requests_per_second: float
+    starts_at_utc: AwareDatetime
+    ends_at_utc: AwareDatetime
+    owner: str = ""
+
+
+class Outcome(FileRecord):
+    """One policy over the replayed paths.
+
+    overloaded_minutes: mean per path. event_overload_ratio: share of paths with any overloaded minute.
+    above_capacity_ratio: requests above capacity over all requests. oracle_ratio: replica-hours over the oracle's.
+    """
+
+    overloaded_minutes: float
+    event_overload_ratio: float
+    above_capacity_ratio: float
+    replica_hours: float
+    oracle_ratio: float
+
+
+class BackTest(FileRecord):
+    """The sample paths replayed in 15-second ticks; path i comes `shift_minutes[i % n]` late (negative: early)."""
+
+    paths: int
+    tick_seconds: int
+    shift_minutes: tuple[int, ...]
+    nodes_wait: bool
+    policies: dict[str, Outcome]
+
+    @property
+    def never_worse(self) -> bool:
+        """The plan has no more overloaded minutes than the HPA alone at the same target."""
+        plan, alone = self.policies["plan"], self.policies["hpa-alone-at-plan-target"]
+        return plan.overloaded_minutes <= alone.overloaded_minutes
+
+
+class RiskPoint(FileRecord):
+    """What one quantile costs and leaves at risk: the floor's replica-hours, and minutes that need more than it."""
+
+    quantile_ratio: float
+    replica_hours: float
+    cost: float | None
+    short_minutes: float
+    event_short_ratio: float
+
+
+class ReplicaCounts(FileRecord):
+    """today: running now, where known. floor: minReplicas before and after. most: maxReplicas of the HPA on top.
+
+    peak: the plan's highest step (the HPA's median peak where it suffices); needed: at the peak, over sample paths.
+    """
+
+    today: int | None
+    floor: int
+    most: int
+    peak: int
+    needed: Quantiles
+    multiple_of: int = 1
+
+
+class ServicePlan(FileRecord):
+    verdict: Verdict
+    verdict_why: str
+    capacity_requests_per_second_per_replica: CapacityRange
+    capacity_source: Literal["measured", "declared", "imported"]
+    quantile_ratio: float
+    newsvendor_quantile_ratio: float | None
+    lead_minutes: int
+    replicas: ReplicaCounts
+    steps: tuple[Step, ...]
+    limits_hit: tuple[LimitHit, ...] = ()
+    replica_hours: float
+    cost: float | None
+    back_test: BackTest
+    risk_against_cost: tuple[RiskPoint, ...] = ()
+    assumptions: tuple[str, ...] = ()
+
+
+class AutoscalingPlan(FileRecord):
+    """`out/<id>/playbook/autoscaling.json`."""
+
+    schema_version: Literal[1] = 1
+    campaign: str
+    shared_with: tuple[str, ...] = Field(default=(), description="campaigns that these steps serve as well")
+    model: str = Field(description="sha256 of traffic.json")
+    as_of_utc: AwareDatetime
+    historical: bool = False
+    time_zone: str
+    currency: str
+    starts_at_utc: AwareDatetime
+    ends_at_utc: AwareDatetime
+    inputs: dict[str, str]
+    services: dict[str, ServicePlan]
+    not_planned: dict[str, str] = {}
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def peak_replicas(self) -> int:
+        """The sum of the services' highest steps."""
+        return sum(service.replicas.peak for service in self.services.values())
+
+    @property
+    def cost(self) -> float | None:
+        """The whole plan's cost where every service has a price."""
+        costs = [service.cost for service in self.services.values()]
+        return None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None)

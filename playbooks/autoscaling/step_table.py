@@ -1,0 +1,138 @@
+"""`autoscaling.md`: the table that a person reviews and signs, in the campaign's own zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from zoneinfo import ZoneInfo
+
+from campaign.language import Text, _, say
+from campaign.numbers import local_minute, percent, spoken
+from playbooks.autoscaling.plan import AutoscalingPlan, BackTest, LimitHit, ServicePlan, Verdict
+
+VERDICTS: dict[Verdict, Text] = {
+    "reactive-suffices": say("today's HPA suffices"),
+    "scheduled": say("scheduled steps needed"),
+    "limited": say("limited: a quota or dependency ends before the demand does"),
+}
+POLICY_NAMES: dict[str, Text] = {
+    "plan": say("this plan, HPA on top"),
+    "hpa-alone": say("today's HPA alone"),
+    "hpa-alone-at-plan-target": say("HPA alone at the plan's target"),
+    "static-peak": say("static p99 peak"),
+    "oracle": say("one who knew it all"),
+}
+
+
+def step_table(plan: AutoscalingPlan, title: str) -> str:
+    """The whole document in the current language."""
+    zone = ZoneInfo(plan.time_zone)
+    lines = [f"# {_('Autoscaling plan')} · {title}", "", *_head(plan, zone)]
+    for name, service in plan.services.items():
+        lines += ["", f"## {name} · {VERDICTS[service.verdict]}", "", *_service(service, zone, plan.currency)]
+    if plan.not_planned:
+        lines += ["", f"## {_('Not planned')}", "", *(f"- {name}: {why}" for name, why in plan.not_planned.items())]
+    assumed = [*plan.assumptions, *(text for service in plan.services.values() for text in service.assumptions)]
+    if assumed:
+        lines += ["", f"## {_('Assumptions')}", "", *(f"- {text}" for text in assumed)]
+    return "\n".join(lines) + "\n"
+
+
+def _head(plan: AutoscalingPlan, zone: ZoneInfo) -> Iterator[str]:
+    yield _("Times are {zone}. Traffic model {model}, as of {as_of}.").format(
+        zone=plan.time_zone, model=plan.model[:12], as_of=local_minute(plan.as_of_utc, zone, year=True)
+    )
+    yield _("Steps hold from {start} to {end}; then the floor returns to its usual value.").format(
+        start=local_minute(plan.starts_at_utc, zone, year=True), end=local_minute(plan.ends_at_utc, zone, year=True)
+    )
+    if plan.historical:
+        yield _("Historical: the campaign has already begun; nothing here is to be applied.")
+    if plan.shared_with:
+        yield _("One set of steps for this campaign and {others}: they share a service and an hour.").format(
+            others=", ".join(plan.shared_with)
+        )
+
+
+def _service(service: ServicePlan, zone: ZoneInfo, currency: str) -> Iterator[str]:
+    capacity, replicas = service.capacity_requests_per_second_per_replica, service.replicas
+    yield service.verdict_why + _(".")
+    yield ""
+    yield "- " + _("capacity of one replica: {low:g} to {high:g} requests per second ({source})").format(
+        low=capacity.low, high=capacity.high, source=SOURCES[service.capacity_source]
+    )
+    yield "- " + _("replicas needed at the peak: p50 {p50:,.0f}, p90 {p90:,.0f}, p99 {p99:,.0f}").format(
+        **replicas.needed.model_dump()
+    )
+    yield "- " + _("usual floor {floor}, maxReplicas {most}, started {lead} min ahead").format(
+        floor=replicas.floor, most=replicas.most, lead=service.lead_minutes
+    )
+    yield "- " + _("floors cover the demand that a minute stays below with probability {quantile}").format(
+        quantile=f"{100 * service.quantile_ratio:g} %"
+    )
+    yield "- " + _cost(service, currency)
+    if service.steps:
+        yield from ("", *table([_("from"), _("replicas"), _("why")], _step_rows(service, zone), "lrl"))
+    if service.limits_hit:
+        yield from ("", f"**{_('Limits hit')}**", "", *(_limit(hit, zone) for hit in service.limits_hit))
+    yield from ("", *_replays(service.back_test))
+
+
+SOURCES: dict[str, Text] = {"measured": say("measured"), "declared": say("declared"), "imported": say("imported")}
+
+
+def _step_rows(service: ServicePlan, zone: ZoneInfo) -> list[list[str]]:
+    return [[local_minute(s.starts_at_utc, zone), str(s.replicas), s.why] for s in service.steps]
+
+
+def _cost(service: ServicePlan, currency: str) -> str:
+    if service.cost is None:
+        return _("{hours} replica-hours").format(hours=spoken(service.replica_hours))
+    return _("{hours} replica-hours, {cost} {currency}").format(
+        hours=spoken(service.replica_hours), cost=spoken(service.cost), currency=currency
+    )
+
+
+def _limit(hit: LimitHit, zone: ZoneInfo) -> str:
+    return "- " + _(
+        "{limit}: {needed} needed, {allowed} allowed, {start} to {end}: admit {admitted} requests per second, "
+        "refuse or degrade {refused}"
+    ).format(
+        limit=hit.limit,
+        needed=spoken(hit.needed),
+        allowed=spoken(hit.allowed),
+        start=local_minute(hit.starts_at_utc, zone),
+        end=local_minute(hit.ends_at_utc, zone),
+        admitted=spoken(hit.admitted_requests_per_second),
+        refused=spoken(hit.refused_requests_per_second),
+    )
+
+
+def _replays(test: BackTest) -> Iterator[str]:
+    yield _("Replayed on {paths} sample paths:").format(paths=test.paths)
+    yield ""
+    headings = [
+        _("policy"),
+        _("overloaded min"),
+        _("events overloaded"),
+        _("above capacity"),
+        _("replica-hours"),
+        _("× oracle"),
+    ]
+    rows = [
+        [
+            str(POLICY_NAMES[name]),
+            f"{outcome.overloaded_minutes:.2f}",
+            percent(outcome.event_overload_ratio),
+            f"{100 * outcome.above_capacity_ratio:.3f} %",
+            f"{outcome.replica_hours:,.0f}",
+            f"{outcome.oracle_ratio:.2f}",
+        ]
+        for name, outcome in ((name, test.policies[name]) for name in POLICY_NAMES)
+    ]
+    yield from table(headings, rows, "lrrrrr")
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], aligned: str) -> list[str]:
+    """A Markdown table; `aligned` has l or r for each column. Bars in texts are kept from splitting cells."""
+    marks = {"l": ":--", "r": "--:"}
+    lines = [headings, [marks[a] for a in aligned], *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

@@ -1,0 +1,1 @@
+"""The replay engine: sample paths played tick by tick through policies, vectorised over [row, path]."""

@@ -1,0 +1,61 @@
+"""Kubernetes' HorizontalPodAutoscaler in its own arithmetic, on whole arrays at once.
+
+Source: kubernetes/kubernetes, pkg/controller/podautoscaler/horizontal.go and replica_calculator.go (v1.32), with the
+defaults of autoscaling/v2 `behavior`: up by the larger of 100 % and 4 pods per 15 s at once, down only to the largest
+recommendation of the last 300 s. All arrays broadcast against [row, path].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+Rates = NDArray[np.float64]
+
+TOLERANCE_RATIO = 0.1
+SYNC_SECONDS = 15
+UP_PODS = 4
+DOWN_WINDOW_SECONDS = 300
+ROUNDING = 1e-9
+
+
+def wanted_by_utilization(utilization_ratio: Rates, target_ratio: Rates, ready: Counts, unready: Counts) -> Counts:
+    """Replicas that a Resource metric (CPU utilisation of the ready pods) asks for.
+
+    On the way up unready pods count as idle, and a change of direction by counting them means no change
+    (GetResourceReplicas). Without any ready pod there is no metric and nothing changes.
+    """
+    replicas = ready + unready
+    ratio = utilization_ratio / target_ratio
+    wanted = np.ceil(ratio * ready - ROUNDING).astype(np.int64)
+    spread = ratio * ready / np.maximum(replicas, 1)
+    careful = (unready > 0) & (ratio > 1)
+    steady = np.where(
+        careful,
+        (spread <= 1 + TOLERANCE_RATIO) | (wanted < replicas),
+        np.abs(1 - ratio) <= TOLERANCE_RATIO,
+    )
+    return np.where(steady | (ready == 0), replicas, wanted)
+
+
+def wanted_by_rate(requests_per_second: Rates, target_per_replica: Rates, replicas: Counts) -> Counts:
+    """Replicas that an External metric of type AverageValue asks for (GetExternalPerPodMetricReplicas)."""
+    ratio = requests_per_second / (target_per_replica * np.maximum(replicas, 1))
+    wanted = np.ceil(requests_per_second / target_per_replica - ROUNDING).astype(np.int64)
+    return np.where(np.abs(1 - ratio) <= TOLERANCE_RATIO, replicas, wanted)
+
+
+def next_replicas(wanted: Counts, recent_most: Counts, replicas: Counts, floor: Any, ceiling: Any) -> Counts:
+    """What the controller sets: stabilised, within the scale-up policy, within minReplicas and maxReplicas.
+
+    `recent_most` is the largest recommendation of the down window, this one included. Below minReplicas the controller
+    jumps at once: neither tolerance nor policy applies on that branch.
+    """
+    stabilised = np.where(wanted > replicas, wanted, np.minimum(replicas, recent_most))
+    limit = np.maximum(2 * replicas, replicas + UP_PODS)
+    followed = np.minimum(np.maximum(np.minimum(stabilised, limit), floor), ceiling)
+    set_to: Counts = np.where(replicas < floor, floor, followed)
+    return set_to
