@@ -13,6 +13,7 @@ from campaign.traffic import BackTest
 Singles = NDArray[np.float32]
 
 PSEUDO_CAMPAIGNS = 5.0
+BIAS_SD = 0.06
 Z90 = 1.2816
 Z_MOST = 3.0
 SCALE_LEAST, SCALE_MOST = 0.6, 2.5
@@ -43,10 +44,14 @@ class Score:
         return float(np.log(self.peak_actual / self.peak_p50))
 
     @property
+    def width(self) -> float:
+        """Standard deviation of the forecast's own upper half, on the log scale."""
+        return max(float(np.log(self.peak_p90 / self.peak_p50)) / Z90, 0.02)
+
+    @property
     def z(self) -> float:
-        """The miss in standard deviations of the forecast's own upper half."""
-        width = max(float(np.log(self.peak_p90 / self.peak_p50)) / Z90, 0.02)
-        return self.log_miss / width
+        """The miss in standard deviations."""
+        return self.log_miss / self.width
 
 
 @dataclass(frozen=True)
@@ -63,16 +68,18 @@ class Calibration:
 
 
 def calibration_from(scores: Sequence[Score], kind: str) -> Calibration:
-    """Bias and width from scores of earlier campaigns, both shrunk as if five more campaigns had been perfect.
+    """Bias and width from scores of earlier campaigns.
 
-    Campaigns of another kind count a third.
+    A miss counts for the bias by how sure that forecast was, against a prior of no bias; the width is shrunk as if five
+    more campaigns had been as wide as said. Campaigns of another kind count a third.
     """
     if not scores:
         return Calibration()
     weights = np.array([1.0 if score.kind == kind else 1.0 / 3.0 for score in scores])
     misses = np.clip([score.log_miss for score in scores], -1.0, 1.0)
     zs = np.clip([score.z for score in scores], -Z_MOST, Z_MOST)
-    bias = float(np.sum(weights * misses) / (weights.sum() + PSEUDO_CAMPAIGNS))
+    trust = weights / np.array([score.width for score in scores]) ** 2
+    bias = float(np.sum(trust * misses) / (trust.sum() + 1.0 / BIAS_SD**2))
     square = (PSEUDO_CAMPAIGNS + np.sum(weights * zs**2)) / (PSEUDO_CAMPAIGNS + weights.sum())
     scale = float(np.clip(np.sqrt(square), SCALE_LEAST, SCALE_MOST))
     return Calibration(bias, scale, len(scores), summary(scores))

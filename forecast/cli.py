@@ -80,7 +80,7 @@ def forecast_text(model: TrafficModel, workspace: Workspace) -> str:
         ),
         table(headings, rows),
         knowledge_text(model),
-        *(f"- {assumption}" for assumption in model.assumptions),
+        *(f"- {assumption}" for assumption in model.spoken_assumptions()),
         _("written: {path}").format(path=f"out/{model.campaign}/traffic.json"),
     ]
     return "\n".join(lines)

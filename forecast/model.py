@@ -14,7 +14,7 @@ from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.settings import Settings
-from campaign.traffic import BackTest, LearnedFrom, Peak, Quantiles, TrafficModel, TrafficPaths
+from campaign.traffic import BackTest, LearnedFrom, Peak, Quantiles, Sentence, TrafficModel, TrafficPaths
 from forecast.calibration import Calibration, calibrated
 from forecast.effects import effects_of, second_profiles
 from forecast.epochs import DAY, epoch, moment_of, naive_utc
@@ -100,6 +100,7 @@ def build_traffic_model(
         effects=effects_of(learned, prediction),
         back_test=calibration.back_test or BackTest(campaigns=0),
         assumptions=tuple(text.speak("en") for text in said),
+        assumptions_said=tuple(Sentence.of(text) for text in said),
         learned_from=learned_from(learned),
         other_plans=tuple(plan.id for plan in overlapping(campaign, plans)),
     )

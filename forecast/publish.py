@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,12 @@ from campaign.console import Progress, no_progress
 from campaign.demand import DemandPaths
 from campaign.errors import Problem, UserError
 from campaign.files import SIGNIFICANT_DIGITS, write_json, write_text
-from campaign.language import say
+from campaign.language import Text, say
 from campaign.plan import Plan
-from campaign.traffic import QUANTILES, TrafficModel, TrafficPaths
-from campaign.workspace import Workspace, default_as_of
+from campaign.traffic import QUANTILES, Sentence, TrafficModel, TrafficPaths
+from campaign.workspace import LEAD_DAYS, Workspace, default_as_of
+from forecast.backtest import calibrating, calibration_of, testable
+from forecast.backtest_cache import campaigns_again
 from forecast.chart import draw_forecast
 from forecast.demand import LAG_REACH_HOURS, demand_paths, learn_demand
 from forecast.effects_file import EffectsFile, effects_file
@@ -30,6 +34,7 @@ from forecast.learning import DEMAND_AFTER_SECONDS, DEMAND_BEFORE_SECONDS, predi
 from forecast.model import Forecast, build_traffic_model
 
 STEP = say("Forecasting")
+CACHE = Path("out") / "backtest-cache.json"
 MASKING = ("outage", "test-window", "bot", "surge")
 
 
@@ -72,6 +77,17 @@ def _publish(
     seed: int,
     progress: Progress,
 ) -> TrafficModel:
+    known_by_then = testable(evidence, workspace.plans, LEAD_DAYS, moment)
+    tested = campaigns_again(
+        evidence,
+        calibrating(known_by_then, plan),
+        workspace.plans,
+        workspace.settings,
+        LEAD_DAYS,
+        workspace.folder / CACHE,
+        progress,
+    )
+    progress(STEP, 2, 5)
     forecast = build_traffic_model(
         evidence,
         plan,
@@ -80,10 +96,12 @@ def _publish(
         moment,
         seed,
         inputs=workspace.input_hashes(),
+        calibration=calibration_of(tested, plan.kind),
         historical=plan.starts_at <= now,
     )
     progress(STEP, 3, 5)
-    demand = demand_of(workspace, forecast, evidence, moment, seed)
+    demand, assumed = demand_of(workspace, forecast, evidence, moment, seed)
+    forecast = with_assumptions(forecast, assumed)
     progress(STEP, 4, 5)
     write_forecast(workspace, plan, forecast, demand, evidence)
     progress(STEP, 5, 5)
@@ -142,7 +160,7 @@ def _stretch(history: TrafficHistory, service: str, spans: list[tuple[int, int]]
 
 def demand_of(
     workspace: Workspace, forecast: Forecast, evidence: Evidence, as_of: datetime, seed: int
-) -> tuple[DemandPaths, tuple[str, ...]]:
+) -> tuple[DemandPaths, tuple[Text, ...]]:
     """Demand from a week before the start to two weeks after the end, and what it assumes."""
     settings = workspace.settings
     orders = read_orders(workspace, as_of)
@@ -154,7 +172,19 @@ def demand_of(
     hours = np.arange(first - LAG_REACH_HOURS * HOUR, last, HOUR, dtype=np.int64)
     rates = hourly_paths(forecast, evidence, hours, seed)
     made = demand_paths(rules, hours, rates, first, settings, seed)
-    return made, tuple(text.speak("en") for text in rules.assumptions)
+    return made, rules.assumptions
+
+
+def with_assumptions(forecast: Forecast, assumed: tuple[Text, ...]) -> Forecast:
+    """The forecast with what the demand behind it takes for granted added to its own assumptions."""
+    said = (*forecast.assumptions, *assumed)
+    model = forecast.model.model_copy(
+        update={
+            "assumptions": tuple(text.speak("en") for text in said),
+            "assumptions_said": tuple(Sentence.of(text) for text in said),
+        }
+    )
+    return replace(forecast, model=model, assumptions=said)
 
 
 def hourly_paths(forecast: Forecast, evidence: Evidence, hours: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
@@ -180,22 +210,20 @@ def write_forecast(
     workspace: Workspace,
     plan: Plan,
     forecast: Forecast,
-    demand: tuple[DemandPaths, tuple[str, ...]],
+    demand: DemandPaths,
     evidence: Evidence,
 ) -> None:
     """Write every file of the forecast, the model last: its presence says that the others are complete."""
     folder = workspace.out(plan.id)
-    made, assumed = demand
-    model = forecast.model.model_copy(update={"assumptions": (*forecast.model.assumptions, *assumed)})
     forecast.paths.save(folder / "traffic_paths.npz")
-    made.save(folder / "demand_paths.npz")
+    demand.save(folder / "demand_paths.npz")
     write_text(folder / "traffic.csv", traffic_csv(forecast.paths))
-    write_text(folder / "demand.csv", demand_csv(made))
+    write_text(folder / "demand.csv", demand_csv(demand))
     fitted: EffectsFile = effects_file(forecast)
     write_json(folder / "effects.json", fitted.model_dump(mode="json"))
     for ending in ("png", "svg"):
         draw_forecast(folder / f"traffic.{ending}", forecast, evidence, workspace.settings)
-    write_json(folder / "traffic.json", model.model_dump(mode="json"))
+    write_json(folder / "traffic.json", forecast.model.model_dump(mode="json"))
 
 
 def traffic_csv(paths: TrafficPaths) -> str:
