@@ -84,6 +84,22 @@ class BackTest(FileRecord):
     peaks_within_p99: int | None = None
 
 
+class Sentence(FileRecord):
+    """An assumption that can still be said in any language: the English message and its values."""
+
+    message: str
+    values: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, text: Text) -> Sentence:
+        """Values that are texts themselves are kept in English."""
+        values = {k: v.speak("en") if isinstance(v, Text) else str(v) for k, v in text.values.items()}
+        return cls(message=text.message, values=values)
+
+    def text(self) -> Text:
+        return Text(self.message, dict(self.values))
+
+
 class TrafficModel(FileRecord):
     """`out/<id>/traffic.json`."""
 
@@ -106,8 +122,13 @@ class TrafficModel(FileRecord):
     effects: tuple[Effect, ...] = ()
     back_test: BackTest
     assumptions: tuple[str, ...] = ()
+    assumptions_said: tuple[Sentence, ...] = ()
     learned_from: tuple[LearnedFrom, ...] = ()
     other_plans: tuple[str, ...] = ()
+
+    def spoken_assumptions(self) -> tuple[str, ...]:
+        """The assumptions in the reader's language."""
+        return tuple(str(sentence.text()) for sentence in self.assumptions_said) or self.assumptions
 
 
 @dataclass(frozen=True)
