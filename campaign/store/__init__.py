@@ -1,0 +1,1 @@
+"""What people decided: an append-only, hash-chained log in SQLite, or in PostgreSQL by URL."""
