@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from forecast.calibration import Calibration, Score, calibrated, calibration_fro
 from forecast.epochs import DAY, HOUR, epoch, epochs
 from forecast.evidence import Evidence, known_before, undisturbed
 from forecast.grid import Grid
-from forecast.learning import Learned, grid_for, learn, overlapping, predict
+from forecast.learning import grid_for, learn, overlapping, predict
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -80,9 +80,8 @@ def forecast_again(
     settings: Settings,
     lead_days: float,
     seed: int = 0,
-    start: Mapping[str, float] | None = None,
     calibration: Calibration | None = None,
-) -> tuple[Tested, Learned] | None:
+) -> Tested | None:
     """Forecast one past campaign as of its lead and score it; None where nothing ordinary was known by then."""
     as_of = plan.starts_at - timedelta(days=lead_days)
     before = known_before(evidence, epoch(as_of))
@@ -90,9 +89,9 @@ def forecast_again(
         return None
     grid = grid_for(plan, overlapping(plan, plans), finest_of(evidence, plan))
     known_plans = [p for p in plans if p.starts_at < plan.ends_at + timedelta(days=21)]
-    learned = learn(before, plan, known_plans, settings, as_of, start=start)
+    learned = learn(before, plan, known_plans, settings, as_of)
     rates = calibrated(predict(learned, grid, PATHS, seed).rates, calibration or Calibration())
-    return _scored(evidence, plan, grid, rates, as_of), learned
+    return _scored(evidence, plan, grid, rates, as_of)
 
 
 def finest_of(evidence: Evidence, plan: Plan) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from campaign.console import Progress, no_progress
 from campaign.documents import FileRecord, read_json
 from campaign.errors import UserError
-from campaign.files import write_json
+from campaign.files import rounded, write_json
 from campaign.language import say
 from campaign.plan import Plan
 from campaign.settings import Settings
@@ -83,17 +83,15 @@ def campaigns_again(
     """
     kept = {test.key: test for test in _read(cache)}
     tests: list[Tested] = []
-    start: dict[str, float] | None = None
     for i, plan in enumerate(chosen):
         progress(STEP, i, len(chosen))
         key = key_of(evidence, plan, plans, settings, lead_days)
         if key not in kept:
-            made = forecast_again(evidence, plan, plans, settings, lead_days, start=start)
+            made = forecast_again(evidence, plan, plans, settings, lead_days)
             if made is None:
                 continue
-            tested, learned = made
-            start = dict(zip(learned.uplift.layout.names, learned.uplift.mean.tolist(), strict=True))
-            kept[key] = _kept(key, tested)
+            # Rounded as in the file, so that a forecast has the same bytes with a warm cache and with a cold one.
+            kept[key] = KeptTest.model_validate(rounded(_kept(key, made).model_dump(mode="json")))
             write_json(cache, KeptTests(tests=tuple(kept.values())).model_dump(mode="json"))
         tests.append(_tested(kept[key]))
     progress(STEP, len(chosen), len(chosen))

@@ -72,15 +72,13 @@ def learn(
     plans: Sequence[Plan],
     settings: Settings,
     as_of: datetime,
-    until: int | None = None,
-    start: Mapping[str, float] | None = None,
     prophet_seed: int | None = None,
 ) -> Learned:
     """Fit baseline and uplift on what was known at `as_of`; plans of campaigns to come count only where they overlap.
 
-    until: seconds since 1970 to carry the baseline to; prophet_seed: mix Prophet in (slower), with this seed.
+    prophet_seed: mix Prophet in (slower), with this seed.
     """
-    end = until or epoch(target.ends_at) + HORIZON_AFTER_SECONDS
+    end = epoch(target.ends_at) + HORIZON_AFTER_SECONDS
     masked = mask_of(evidence, plans)
     horizon = horizon_hours(evidence, end)
     lead_days = max(epoch(target.starts_at) - int(evidence.hours[-1]), DAY) / DAY
@@ -96,7 +94,7 @@ def learn(
     touched = touched_services(terms, by_id, baseline.services)
     spans = split(learning_spans(past, epoch(as_of)))
     blocks = blocks_of(undisturbed(evidence), spans, terms, baseline, touched)
-    uplift = fit_uplift(blocks, terms, by_id, layout, numbers, baseline, start)
+    uplift = fit_uplift(blocks, terms, by_id, layout, numbers, baseline)
     return Learned(target, by_id, others, past, terms, blocks, numbers, baseline, uplift, minute_sds(blocks, baseline))
 
 

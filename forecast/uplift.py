@@ -179,12 +179,8 @@ def fit_uplift(
     layout: Layout,
     numbers: Numbers,
     baseline: Baseline,
-    start: Mapping[str, float] | None = None,
 ) -> Uplift:
-    """Posterior of all parameters given the past campaigns' rows; without any row it is the prior.
-
-    `start` may hold values of parameters by name from an earlier fit: a place to begin, not a belief.
-    """
+    """Posterior of all parameters given the past campaigns' rows; without any row it is the prior."""
     volumes = typical_volumes(terms)
     prepared = []
     for block in blocks:
@@ -210,14 +206,11 @@ def fit_uplift(
     ]
     means, sds = np.array(layout.means), np.array(layout.sds)
     theta = means.copy()
-    for name, value in (start or {}).items():
-        if name in layout.index:
-            theta[layout.index[name]] = value
     spread = _Spread(CAMPAIGN_SD, SERVICE_SD, np.full(len(baseline.services), NOISE_SD))
     covariance = np.diag(sds**2)
     for turn in range(ROUNDS if ready else 0):
         sds = _with_spread(layout, sds, spread)
-        steps = STEPS_FIRST if turn == 0 and not start else STEPS_AGAIN
+        steps = STEPS_FIRST if turn == 0 else STEPS_AGAIN
         theta, covariance = _climb(ready, layout, theta, means, sds, spread.noise, steps)
         spread = _respread(ready, layout, theta, covariance, spread, len(baseline.services))
     learned = {plans[terms[i].campaign].id for block in blocks for i in block.terms}
