@@ -51,8 +51,8 @@ class Series:
 def bucket_lengths(starts: Seconds) -> Seconds:
     """Each bucket's length in seconds, from distinct starts in order.
 
-    A step to the next start that most of the steps before it, or after it, share is the length; any other step is a
-    gap, and the length is that of the neighbours. A single start tells nothing: zero.
+    A step to the next start that most of the steps before it, or after it, share, and one of its two neighbours, is the
+    length; any other step is a gap, and the length is that of the neighbours. A single start tells nothing: zero.
     """
     if len(starts) < 2:
         return np.zeros(len(starts), dtype=np.int64)
@@ -65,7 +65,8 @@ def bucket_lengths(starts: Seconds) -> Seconds:
     after = _prevailing(steps, doubtful, +1)
     own, previous = lengths[doubtful], lengths[np.maximum(doubtful - 1, 0)]
     own[doubtful == len(starts) - 1] = HOUR_SECONDS * 24 * 366
-    usual = (own == before) | (own == after)
+    following = steps[np.minimum(doubtful + 1, len(steps) - 1)]
+    usual = ((own == before) | (own == after)) & ((own == previous) | (own == following))
     follows_on = (previous == before) | (previous == after)
     lengths[doubtful] = np.where(usual, own, np.minimum(own, np.where(follows_on, previous, np.minimum(before, after))))
     return lengths
