@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,7 +68,10 @@ def read_traffic(workspace: Workspace) -> Traffic:
             for number, path in enumerate(files):
                 table, found = _table(connection, path, number, workspace, Path(scratch))
                 problems += found
-                if table is None or found:
+                if table is None:
+                    continue
+                problems += _unknown_services(connection, table, workspace.settings)
+                if found:
                     continue
                 traffic.notes += table.notes
                 file_parts, found = _parts(connection, table, workspace.settings)
@@ -111,18 +114,12 @@ def unreadable(name: str, error: duckdb.Error) -> Problem:
 
 
 def _parts(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings) -> tuple[list[Part], list[Problem]]:
-    known = {*settings.service_names, *(was.name for service in settings.services for was in service.was)}
-    found = connection.execute(
-        f"SELECT service, count(*), min(rowid) FROM {table.table} GROUP BY service ORDER BY service"
-    ).fetchall()
     problems: list[Problem] = []
     parts: list[Part] = []
     if "endpoint" in table.columns:
         problems += _repeated_endpoints(connection, table)
-    for service, count, first in found:
-        if service not in known:
-            problems += _unknown_service(connection, table, service, count, first, known)
-            continue
+    found = connection.execute(f"SELECT DISTINCT service FROM {table.table} ORDER BY service").fetchall()
+    for service in (row[0] for row in found if row[0] in known_names(settings)):
         starts, values = _rows(connection, table, service)
         again = np.flatnonzero(starts[1:] == starts[:-1]) + 1
         if len(again):
@@ -134,6 +131,11 @@ def _parts(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settin
     for part in parts:
         problems += _odd_lengths(connection, part)
     return [] if problems else [_as_rates(part) for part in parts], problems
+
+
+def known_names(settings: Settings) -> set[str]:
+    """Names of services, today's and earlier ones."""
+    return {*settings.service_names, *(was.name for service in settings.services for was in service.was)}
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: Table, service: str) -> tuple[Seconds, NDArray[np.float64]]:
@@ -169,11 +171,15 @@ def _lone_rows_like_the_others(parts: list[Part]) -> list[Part]:
     ]
 
 
-def _unknown_service(
-    connection: duckdb.DuckDBPyConnection, table: Table, service: str, count: int, first: int, known: Iterable[str]
-) -> Iterator[Problem]:
-    what = say("there is no service {name} in surgeplan.yaml ({count} rows)", name=service, count=count)
-    yield from named(connection, table, [first], 1, "service", what, nearest(service, known))
+def _unknown_services(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings) -> Iterator[Problem]:
+    known = known_names(settings)
+    found = connection.execute(
+        f"SELECT service, count(*), min(rowid) FROM {table.table} GROUP BY service ORDER BY min(rowid)"
+    ).fetchall()
+    for service, count, first in found:
+        if service and service not in known:
+            what = say("there is no service {name} in surgeplan.yaml ({count} rows)", name=service, count=count)
+            yield from named(connection, table, [first], 1, "service", what, nearest(service, known))
 
 
 def _repeated(
