@@ -84,7 +84,7 @@ class SelfCheck(FileRecord):
     ends_at_utc: AwareDatetime
     predicted_ratio: float
     simulated_ratio: float
-    simulated_standard_error: float
+    difference_standard_error: float
     worst_interval_at_utc: AwareDatetime | None = None
     worst_interval_predicted_ratio: float | None = None
     worst_interval_simulated_ratio: float | None = None

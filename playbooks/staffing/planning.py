@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from playbooks.staffing import bot, shifts, tickets
+from playbooks.staffing import bot, shifts, surge, tickets
 from playbooks.staffing.desk import DAY_MINUTES, ReadyDesk, opening_minutes
 from playbooks.staffing.erlang import Floats
 from playbooks.staffing.offered_load import offered_load
 from playbooks.staffing.policy import StaffingPolicy
-from playbooks.staffing.requirement import heads, performance, required_seats, service_level
+from playbooks.staffing.requirement import Rules, heads, performance, required_seats, service_level
 
 INTERVAL_SECONDS = 1800
 INTERVAL_HOURS = 0.5
@@ -75,6 +75,7 @@ class DeskFigures:
     occupancy_ratio: Floats
     wait_seconds: Floats
     oldest_hours: Floats
+    surges: tuple[slice, ...]
 
     @property
     def rostered(self) -> Floats:
@@ -88,12 +89,13 @@ class DeskFigures:
 
 @dataclass(frozen=True)
 class Need:
-    """Seats before shrinkage per interval, what asks for them, and the load behind it."""
+    """Seats before shrinkage per interval, what asks for them, the load behind it, and the surges solved exactly."""
 
     seats: Floats
     binding: NDArray[np.str_]
     load_p50: Floats
     load_p90: Floats
+    surges: tuple[slice, ...]
 
 
 def open_intervals(ready: ReadyDesk, clock: Clock) -> Bools:
@@ -112,14 +114,31 @@ def human_paths(ready: ReadyDesk, contacts: NDArray[np.floating], clock: Clock) 
     return human if ready.rules is None else np.where(open_intervals(ready, clock), human, 0.0)
 
 
-def need(ready: ReadyDesk, human: Floats, clock: Clock, quantile: float) -> Need:
-    """Seats that `human` contact paths ask for at a quantile of their load."""
+def need(ready: ReadyDesk, human: Floats, clock: Clock, policy: StaffingPolicy) -> Need:
+    """Seats that `human` contact paths ask for at the policy's quantile: stationary, for each interval on its own."""
+    quantile = policy.staff_to_quantile
     if ready.rules is None:
         return _tickets_need(ready, human, clock, quantile)
     load = offered_load(human, INTERVAL_SECONDS, ready.rules.seconds_at_full)
     middle, high = np.quantile(load, [0.5, quantile], axis=0)
     found = required_seats(ready.rules, high)
-    return Need(found.seats, found.binding, middle, high)
+    return Need(found.seats, found.binding, middle, high, ())
+
+
+def refined(ready: ReadyDesk, asked: Need, arrivals_per_second: Floats, policy: StaffingPolicy) -> Need:
+    """The same need with every surge solved by the exact chain; a desk too large for it keeps the stationary need."""
+    if ready.rules is None:
+        return asked
+    seats, binding = asked.seats.copy(), asked.binding.copy()
+    stretches = []
+    for stretch in surge.surge_stretches(asked.load_p90, policy.surge_load_ratio):
+        if asked.seats[stretch].max() * ready.rules.at_once > policy.transient_places_max:
+            continue
+        seats[stretch], binding[stretch] = surge.refined(
+            ready.rules, arrivals_per_second, seats, stretch, INTERVAL_SECONDS
+        )
+        stretches.append(stretch)
+    return Need(seats, binding, asked.load_p50, asked.load_p90, tuple(stretches))
 
 
 def _tickets_need(ready: ReadyDesk, human: Floats, clock: Clock, quantile: float) -> Need:
@@ -129,7 +148,7 @@ def _tickets_need(ready: ReadyDesk, human: Floats, clock: Clock, quantile: float
         arrivals, open_intervals(ready, clock), days, deadline_intervals(ready), tickets_per_seat(ready)
     )
     nothing = np.zeros(len(seats))
-    return Need(seats, np.where(seats > 0, "deadline", "none"), nothing, nothing)
+    return Need(seats, np.where(seats > 0, "deadline", "none"), nothing, nothing, ())
 
 
 def ticket_arrivals(human: Floats, quantile: float) -> Floats:
@@ -152,16 +171,16 @@ def plan_desk(ready: ReadyDesk, contacts: NDArray[np.floating], clock: Clock, po
     quantiles = [0.5, policy.staff_to_quantile]
     contacts_p50, contacts_p90 = np.quantile(contacts.astype(np.float64), quantiles, axis=0)
     human_p50, human_p90 = np.quantile(human, quantiles, axis=0)
-    asked = need(ready, human, clock, policy.staff_to_quantile)
+    asked = refined(ready, need(ready, human, clock, policy), human_p90 / INTERVAL_SECONDS, policy)
     is_open = open_intervals(ready, clock)
     seats = np.where(is_open, asked.seats, 0.0)
     required = heads(seats, ready.desk.shrinkage_ratio)
     roster = roster_for(ready, required, clock, policy)
-    met = experience(ready, human, asked.load_p90, roster.agents, is_open, clock, policy.staff_to_quantile)
+    met = experience(ready, human, asked, roster.agents, is_open, policy.staff_to_quantile)
     return DeskFigures(
         ready, clock, is_open, contacts_p50, contacts_p90, human_p50, human_p90, asked.load_p50, asked.load_p90,
         seats, np.where(is_open, asked.binding, "none"), required, roster,
-        met.level_ratio, met.abandoned_ratio, met.occupancy_ratio, met.wait_seconds, met.oldest_hours,
+        met.level_ratio, met.abandoned_ratio, met.occupancy_ratio, met.wait_seconds, met.oldest_hours, asked.surges,
     )  # fmt: skip
 
 
@@ -184,16 +203,28 @@ class Experience:
 
 
 def experience(
-    ready: ReadyDesk, human: Floats, load: Floats, people: Floats, is_open: Bools, clock: Clock, quantile: float
+    ready: ReadyDesk, human: Floats, asked: Need, people: Floats, is_open: Bools, quantile: float
 ) -> Experience:
-    """What contacts meet when `people` (including shrinkage) are rostered for `load`."""
+    """What contacts meet when `people` (including shrinkage) are rostered for what `asked` is asked for."""
     seats = people * ready.at_work_ratio
     if ready.rules is None:
         return _tickets_experience(ready, ticket_arrivals(human, quantile), seats)
+    found = _stationary_experience(ready.rules, asked.load_p90, seats, is_open)
+    rates = np.quantile(human, quantile, axis=0) / INTERVAL_SECONDS
+    for stretch in asked.surges:
+        outcomes = surge.played(ready.rules, rates, seats, stretch, INTERVAL_SECONDS)
+        found.level_ratio[stretch] = [one.level_ratio for one in outcomes]
+        found.abandoned_ratio[stretch] = [one.abandoned_ratio for one in outcomes]
+        found.occupancy_ratio[stretch] = [one.occupancy_ratio for one in outcomes]
+        found.wait_seconds[stretch] = [one.wait_seconds for one in outcomes]
+    return found
+
+
+def _stationary_experience(rules: Rules, load: Floats, seats: Floats, is_open: Bools) -> Experience:
     busy = is_open & (load > 0)
     level = np.where(is_open, 1.0, np.nan)
-    level[busy] = service_level(ready.rules, load[busy], seats[busy])
-    met = performance(ready.rules, load, np.floor(seats + 1e-9).astype(np.int64))
+    level[busy] = service_level(rules, load[busy], seats[busy])
+    met = performance(rules, load, np.floor(seats + 1e-9).astype(np.int64))
     closed = np.where(is_open, 0.0, np.nan)
     return Experience(
         level,
@@ -220,7 +251,7 @@ def agents_for(ready: ReadyDesk, human: Floats, clock: Clock, policy: StaffingPo
     """People required in one interval for other contact paths than the plan's: what a change of assumption costs."""
     window = slice(max(0, at - 24), at + 1) if ready.rules else slice(None)
     part = Clock(clock.starts_at_utc[window], clock.minute_of_day[window], clock.day[window], clock.zone)
-    seats = need(ready, human[:, window], part, policy.staff_to_quantile).seats
+    seats = need(ready, human[:, window], part, policy).seats
     return int(heads(seats, ready.desk.shrinkage_ratio)[at - (window.start or 0)])
 
 

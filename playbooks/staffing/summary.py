@@ -9,19 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.language import Text, say
+from campaign.numbers import percent
 from campaign.settings import Bot
 from campaign.words import Words
 from playbooks.staffing import planning
 from playbooks.staffing.bot import with_less_deflection
 from playbooks.staffing.desk import ReadyDesk, definition_in_words
 from playbooks.staffing.erlang import Floats
-from playbooks.staffing.plan import Deflection, DeskPeak, DeskPlan, ShiftCount, Shortage, Target
+from playbooks.staffing.plan import Deflection, DeskPeak, DeskPlan, SelfCheck, ShiftCount, Shortage, Target
 from playbooks.staffing.planning import INTERVAL_HOURS, DeskFigures, span
 from playbooks.staffing.policy import StaffingPolicy
+from playbooks.staffing.replay import self_check
 from playbooks.staffing.shifts import Rostered, shortage_price_hours
 from playbooks.staffing.triggers import bridges, triggers
 
 LESS_POINTS = 5.0
+SELF_CHECK_SEED = 0
 
 
 def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: StaffingPolicy) -> DeskPlan:
@@ -29,6 +32,7 @@ def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: Staf
     required_hours = float(figures.required.sum()) * INTERVAL_HOURS
     worst = _worst(figures)
     deflection = _deflection(figures, contacts, policy)
+    check = self_check(figures, contacts, policy, SELF_CHECK_SEED)
     hourly = ready.desk.cost_per_agent_hour
     return DeskPlan(
         desk=ready.name,
@@ -48,7 +52,8 @@ def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: Staf
         bot=deflection,
         shifts=shift_counts(roster),
         triggers=triggers(figures, policy),
-        sentences=tuple(Words.of(text) for text in _sentences(figures, deflection)),
+        self_check=check,
+        sentences=tuple(Words.of(text) for text in _sentences(figures, deflection, check)),
     )
 
 
@@ -151,7 +156,7 @@ def _agents_with(figures: DeskFigures, bot: Bot | None, contacts: NDArray[np.flo
     return planning.agents_for(changed, human, figures.clock, policy, figures.peak)
 
 
-def _sentences(figures: DeskFigures, deflection: Deflection | None) -> Iterable[Text]:
+def _sentences(figures: DeskFigures, deflection: Deflection | None, check: SelfCheck | None) -> Iterable[Text]:
     peak = span(figures.clock, figures.peak)[0].astimezone(figures.clock.zone)
     when = peak.strftime("%m-%d %H:%M")
     yield say(
@@ -164,6 +169,13 @@ def _sentences(figures: DeskFigures, deflection: Deflection | None) -> Iterable[
             count=deflection.agents_more_for_5_points_less,
             when=when,
             all=deflection.agents_without_bot,
+        )
+    if check:
+        yield say(
+            "replayed on {paths} sample paths around the peak: service level {simulated}, predicted {predicted}",
+            paths=check.paths,
+            simulated=percent(check.simulated_ratio),
+            predicted=percent(check.predicted_ratio),
         )
     closed = float(figures.contacts_p50[~figures.open].sum())
     if closed >= 1 and figures.ready.rules is not None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from campaign.console import no_progress
 from campaign.demand import DemandPaths
+from campaign.workspace import open_workspace
+from playbooks.staffing.publish import publish_staffing
+
+NOW = datetime(2026, 11, 7, 12, tzinfo=UTC)
 
 SETTINGS = """\
 schema_version: 1
@@ -74,13 +81,23 @@ def demand(desks: dict[str, float], paths: int = 40, intervals: int = 480) -> De
     return DemandPaths(per_hour, per_hour, contacts, tuple(desks), hours, starts)
 
 
+def make_in(folder: Path, settings: str = SETTINGS, desks: dict[str, float] | None = None) -> Path:
+    (folder / "campaigns").mkdir()
+    (folder / "surgeplan.yaml").write_text(settings, "utf-8")
+    (folder / "campaigns" / "d11.yaml").write_text(PLAN, "utf-8")
+    demand(DESKS if desks is None else desks).save(folder / "out" / "d11" / "demand_paths.npz")
+    return folder
+
+
 @pytest.fixture
 def make_workspace(tmp_path: Path) -> Callable[..., Path]:
-    def make(settings: str = SETTINGS, desks: dict[str, float] | None = None) -> Path:
-        (tmp_path / "campaigns").mkdir()
-        (tmp_path / "surgeplan.yaml").write_text(settings, "utf-8")
-        (tmp_path / "campaigns" / "d11.yaml").write_text(PLAN, "utf-8")
-        demand(DESKS if desks is None else desks).save(tmp_path / "out" / "d11" / "demand_paths.npz")
-        return tmp_path
+    """Writes a workspace with demand into a folder of its own."""
+    return partial(make_in, tmp_path)
 
-    return make
+
+@pytest.fixture(scope="session")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace that has been planned once, to be read only."""
+    folder = make_in(tmp_path_factory.mktemp("planned"))
+    publish_staffing(open_workspace(folder), "d11", NOW, no_progress)
+    return folder

@@ -1,0 +1,141 @@
+"""A plan replayed contact by contact: discrete-event simulation of phone and chat desks.
+
+Agents hold up to K contacts; a new one goes to the agent with fewest; each agent finishes contacts at the rate of the
+number it holds. Agents whose shift ends finish what they have and take nothing new. Waiting is first come, first
+served, and ends with an exponential patience. It shares no formula with the plan, so that it can judge the plan.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playbooks.staffing.erlang import Definition, Floats
+from playbooks.staffing.requirement import Rules
+
+DRAWS = 1 << 14
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What every contact met, in order of arrival: seconds from the start, seconds waited, whether it was served."""
+
+    arrived_seconds: Floats
+    waited_seconds: Floats
+    served: NDArray[np.bool_]
+
+    def good_and_counted(self, definition: Definition, within_seconds: float) -> tuple[NDArray[np.bool_], ...]:
+        """Which contacts kept the promise and which count at all, by the definition.
+
+        `virtual_wait_within` cannot be seen on contacts that left early; here those count as having waited too long.
+        """
+        early = self.waited_seconds <= within_seconds
+        good, everyone = self.served & early, np.ones(len(early), dtype=bool)
+        if definition == "answered_within":
+            return good, self.served
+        if definition == "short_abandons_dropped":
+            return good, self.served | ~early
+        if definition == "short_abandons_good":
+            return early, everyone
+        return good, everyone
+
+
+def arrivals(contacts: Floats, interval_seconds: float, rng: np.random.Generator) -> Floats:
+    """Poisson arrival times, seconds from the start, for mean counts per interval."""
+    counts = rng.poisson(contacts)
+    starts = np.repeat(np.arange(len(contacts)) * interval_seconds, counts)
+    found: Floats = np.sort(starts + rng.uniform(0, interval_seconds, len(starts)))
+    return found
+
+
+def simulate(
+    arrived: Floats, seats: Sequence[int], interval_seconds: float, rules: Rules, rng: np.random.Generator
+) -> Outcome:
+    """Play arrivals (seconds, sorted) against whole seats per interval; the last interval's seats stay to the end."""
+    patience = rng.exponential(rules.patience_seconds, len(arrived))
+    waited, served = patience.copy(), np.zeros(len(arrived), dtype=bool)
+    desk = _Desk(rules, int(seats[0]))
+    queue: deque[int] = deque()
+    draw, where = _stream(rng.standard_exponential), _stream(rng.random)
+    now, arrival, interval, count = 0.0, 0, 1, len(arrived)
+    change = interval_seconds if len(seats) > 1 else np.inf
+    while arrival < count or queue:
+        due = arrived[arrival] if arrival < count else np.inf
+        finish = now + next(draw) / desk.rate if desk.rate > 0 else np.inf
+        now = min(due, finish, change)
+        if now == np.inf:
+            break
+        if now == change:
+            desk.staff(int(seats[interval]))
+            interval += 1
+            change = interval * interval_seconds if interval < len(seats) else np.inf
+        elif now == due:
+            queue.append(arrival)
+            arrival += 1
+        else:
+            desk.finish(next(where))
+        while queue and desk.free():
+            first = queue.popleft()
+            wait = now - arrived[first]
+            if wait < patience[first]:
+                waited[first], served[first] = wait, True
+                desk.take()
+    return Outcome(arrived, waited, served)
+
+
+def _stream(draw: Callable[[int], Floats]) -> Iterator[float]:
+    while True:
+        yield from draw(DRAWS).tolist()
+
+
+class _Desk:
+    """Agents counted by how many contacts they hold; those going home are counted apart and take nothing new."""
+
+    def __init__(self, rules: Rules, seats: int) -> None:
+        self.each = [0.0, *((j + 1) / s for j, s in enumerate(rules.handle_seconds))]
+        self.full = rules.at_once
+        self.on = [seats] + [0] * self.full
+        self.leaving = [0] * (self.full + 1)
+        self.rate = 0.0
+
+    def free(self) -> bool:
+        return any(self.on[level] for level in range(self.full))
+
+    def take(self) -> None:
+        level = next(level for level in range(self.full) if self.on[level])
+        self._move(self.on, level, level + 1)
+
+    def finish(self, where: float) -> None:
+        """End one contact; `where` in [0, 1) chooses among all agents in proportion to their rates."""
+        left = where * self.rate
+        for group in (self.on, self.leaving):
+            for level in range(1, self.full + 1):
+                left -= group[level] * self.each[level]
+                if left < 0 and group[level]:
+                    self._move(group, level, level - 1)
+                    return
+        group = self.on if any(self.on[1:]) else self.leaving
+        level = max(level for level in range(1, self.full + 1) if group[level])
+        self._move(group, level, level - 1)
+
+    def staff(self, seats: int) -> None:
+        """Change how many are at work; idle agents leave first, then those who hold least."""
+        surplus = sum(self.on) - seats
+        if surplus < 0:
+            self.on[0] -= surplus
+        for level in range(self.full + 1):
+            gone = min(max(surplus, 0), self.on[level])
+            self.on[level] -= gone
+            self.leaving[level] += gone if level else 0
+            surplus -= gone
+
+    def _move(self, group: list[int], level: int, to: int) -> None:
+        group[level] -= 1
+        group[to] += 1
+        self.rate += self.each[to] - self.each[level]
+        if not any(self.on[1:]) and not any(self.leaving[1:]):
+            self.rate = 0.0
