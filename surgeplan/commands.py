@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +22,9 @@ from campaign.console import (
 )
 from campaign.language import _
 
+if TYPE_CHECKING:
+    from metrics.intake.records import Answers
+
 
 def mount(app: typer.Typer) -> None:
     """Add these commands to the app."""
@@ -36,20 +40,53 @@ def _before_any_command(lang: LangOption = None) -> None:
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help=_("The new workspace's folder; new or empty."))],
-    example: Annotated[str, typer.Option("--example", help=_("A shipped example."), metavar="NAME")] = "double11",
+    example: Annotated[
+        str | None, typer.Option("--example", help=_("A shipped example."), metavar="NAME", show_default="double11")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help=_("The folder an example is made from."), metavar="FOLDER")
+    ] = None,
+    exports: Annotated[
+        Path | None,
+        typer.Option("--from", help=_("A folder of exports: Grafana, BI, logs, kubectl, schedules."), metavar="FOLDER"),
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option("--time-zone", help=_("The team's zone, and that of times without an offset."))
+    ] = None,
+    rates: Annotated[
+        bool | None, typer.Option("--rates/--counts", help=_("What figures are where the files do not say."))
+    ] = None,
+    requests_per_session: Annotated[
+        float | None,
+        typer.Option("--requests-per-session", min=0.01, help=_("Where only visits are known, no requests.")),
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option("--service", help=_("The service of exports that name none."), metavar="NAME")
+    ] = None,
+    day_first: Annotated[
+        bool | None, typer.Option("--day-first/--month-first", help=_("How dates such as 11/10/2026 are meant."))
     ] = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
     seed: SeedOption = 0,
 ) -> None:
+    console = Console.open(folder, lang, as_json)
+    if exports is None:
+        _init_example(folder, example or "double11", data, lang, seed, console)
+        return
+    from surgeplan.intake import given_answers, refuse_other_origins
+
+    refuse_other_origins(example, data)
+    answers = given_answers(time_zone, rates, requests_per_session, service, day_first)
+    _init_from(folder, exports, answers, lang, console)
+
+
+def _init_example(folder: Path, example: str, data: Path | None, lang: str | None, seed: int, console: Console) -> None:
     from surgeplan.init import init_example
 
-    console = Console.open(folder, lang, as_json)
     with console.progress() as progress:
         made = init_example(folder, example, data, seed, progress)
-    console = Console.open(folder, lang, as_json)
+    console = Console.open(folder, lang, console.as_json)
     opened = open_workspace(folder)
     console.result(
         _("{folder}: a workspace with {plans} plans and {services} services").format(
@@ -58,6 +95,26 @@ def init(
         {"folder": str(folder), "example": example, "seed": seed, "plans": [plan.id for plan in opened.plans]},
     )
     console.next(f"surgeplan run {made.next_campaign} --workspace {folder}")
+
+
+def _init_from(folder: Path, exports: Path, answers: Answers, lang: str | None, console: Console) -> None:
+    from metrics.intake.records import Unanswered
+    from surgeplan.intake import answered, init_from
+    from surgeplan.intake_texts import next_command, report, report_json
+
+    while True:
+        try:
+            with console.progress() as progress:
+                imported = init_from(folder, exports, answers, lang, progress)
+            break
+        except Unanswered as unanswered:
+            if console.as_json or not sys.stdin.isatty():
+                raise
+            question = unanswered.questions[0]
+            answers = answered(answers, question, typer.prompt(str(question.problem()), err=True))
+    console = Console.open(folder, lang, console.as_json)
+    console.result(report(imported), report_json(imported))
+    console.next(next_command(imported, folder))
 
 
 def check(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None) -> None:

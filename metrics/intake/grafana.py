@@ -1,0 +1,135 @@
+"""Grafana's CSV: "Download CSV" of a panel (one column per series) and the older one row per reading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from campaign.language import Text, say
+from metrics.intake.headings import Headed, role_of
+from metrics.intake.quantities import read_quantity
+from metrics.intake.records import Answers, Buckets, Column, Findings, Reading, Recognised
+from metrics.intake.series import Figures, Times, bucketed, decide_values, told_values
+
+LABELS = ("service", "app", "application", "deployment", "job", "container", "service_name", "handler", "host")
+LABEL = re.compile(r"""(\w+)=~?"?'?([^"',}\]]+)"?'?""")
+RATED_ROWS = 5
+CALL = re.compile(r"\b(?:sum|rate|irate|increase|avg|max|min)\s*\(")
+
+
+def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised | None:
+    """A panel's export: a time column with series beside it, or series, time and value; None for other tables."""
+    if not table.has("time"):
+        return None
+    if table.has("series", "value"):
+        return _read(table, _long(table), answers, findings)
+    others = [i for i, heading in enumerate(table.headings) if heading and i != table.roles["time"]]
+    named = all(role_of(table.headings[i]) in (None, "value") for i in others)
+    if not others or not (named or _rated(table, others)):
+        return None
+    return _read(table, _wide(table, others), answers, findings)
+
+
+def _rated(table: Headed, others: list[int]) -> bool:
+    """Whether figures carry a rate's unit: then `orders` is a service, not a number of orders."""
+    found = (read_quantity(row[1][i]) for row in table.rows[:RATED_ROWS] for i in others if i < len(row[1]))
+    return any(quantity is not None and quantity.rate is not None for quantity in found)
+
+
+def series_name(legend: str) -> str:
+    """The service in a legend: `checkout`, `{service="checkout"}`, `sum(rate(x{job="checkout"}[1m])) by (job)`."""
+    labels = {name: value.strip() for name, value in LABEL.findall(legend)}
+    for label in LABELS:
+        if label in labels:
+            return identifier(labels[label])
+    return identifier(re.sub(r"\s*\(.*\)$", "", legend))
+
+
+def identifier(text: str) -> str:
+    """A name that a service may have; letters of other scripts are kept out, so it may come out empty."""
+    return re.sub(r"[^A-Za-z0-9._@-]+", "-", text.strip()).strip("-._@")
+
+
+def _wide(table: Headed, others: list[int]) -> Iterator[tuple[str, int, int]]:
+    """(legend, column, index of row) of every figure."""
+    for i in range(len(table.rows)):
+        yield from ((table.headings[column], column, i) for column in others)
+
+
+def _long(table: Headed) -> Iterator[tuple[str, int, int]]:
+    for i, row in enumerate(table.rows):
+        yield str(table.cell(row, "series") or ""), table.roles["value"], i
+
+
+def _read(
+    table: Headed, cells: Iterator[tuple[str, int, int]], answers: Answers, findings: Findings
+) -> Recognised | None:
+    times, figures = Times(table, answers, findings), Figures(table, findings)
+    instants = {}
+    readings: list[Reading] = []
+    legends: dict[str, str] = {}
+    for legend, column, i in cells:
+        row = table.rows[i]
+        key = (legend, i) if table.has("series", "value") else ("", i)
+        if key not in instants:
+            instants[key] = times.of(row, key[0])
+        at, value = instants[key], figures.of(row, column)
+        legends.setdefault(legend, series_name(legend))
+        if at is not None and value is not None:
+            readings.append(Reading(at, legend, value, row[0]))
+    notes = [*table.notes, *times.close(), *figures.close()]
+    if figures.units:
+        unit = ", ".join(sorted(figures.units))
+        notes.append(say("its unit is {unit}, not requests: not used", unit=unit))
+        return Recognised(table.place, "grafana", "traffic", notes=tuple(notes))
+    services = _services(legends, answers, findings, table)
+    told = "rates" if figures.rate is not None else told_values(" ".join(legends))
+    heading = ", ".join(list(legends)[:3])
+    values = decide_values(told, (r.value for r in readings), answers, table.place, findings, heading)
+    readings = [Reading(r.at, services[r.key], r.value, r.row) for r in readings]
+    buckets, more = bucketed("requests", readings, table.place, findings, sums=values == "counts")
+    return Recognised(
+        table.place,
+        "grafana",
+        "traffic",
+        columns=tuple(_columns(table, services, values, answers)),
+        buckets=(as_rates(buckets, values),) if buckets else (),
+        notes=(*notes, *more),
+        source={"values": values},
+    )
+
+
+def _services(legends: dict[str, str], answers: Answers, findings: Findings, table: Headed) -> dict[str, str]:
+    """Service by legend; a lone series that names none is asked for."""
+    names = {}
+    for legend, name in legends.items():
+        unnamed = (
+            not name or name.lower() in ("value", "a", "b") or bool(CALL.search(legend) and name == identifier(legend))
+        )
+        if unnamed and not answers.service:
+            findings.ask("--service", say("the series {legend} names no service", legend=legend or "-"), table.place)
+        names[legend] = (answers.service or name or "unnamed") if unnamed else name
+    return names
+
+
+def _columns(table: Headed, services: dict[str, str], values: str | None, answers: Answers) -> Iterator[Column]:
+    zone = answers.time_zone.key if answers.time_zone else "UTC"
+    yield Column(table.heading("time"), say("time, the bucket's start (without an offset: {zone})", zone=zone))
+    for legend, service in services.items():
+        yield Column(legend, meaning_of(values, service))
+
+
+def meaning_of(values: str | None, service: str) -> Text:
+    if values == "rates":
+        return say("requests per second of {service}", service=service)
+    if values == "counts":
+        return say("requests per bucket of {service}", service=service)
+    return say("requests of {service}", service=service)
+
+
+def as_rates(buckets: Buckets, values: str | None) -> Buckets:
+    """Counts per bucket as requests per second."""
+    if values != "counts":
+        return buckets
+    rates = {at: value / buckets.seconds for at, value in buckets.values.items()}
+    return Buckets(buckets.measure, buckets.seconds, rates)

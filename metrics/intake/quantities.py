@@ -1,0 +1,72 @@
+"""Figures as people and tools write them: `12.4K req/s`, `1,234`, `180万`, `180w`, `-`."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+MISSING = frozenset(
+    {"", "-", "--", "—", "–", "/", "n/a", "na", "#n/a", "null", "none", "nan", "undefined", "无", "暂无"}
+)
+SUFFIXES = {
+    "": 1.0, "k": 1e3, "K": 1e3, "千": 1e3, "w": 1e4, "W": 1e4, "万": 1e4, "M": 1e6, "Mil": 1e6, "mil": 1e6,
+    "百万": 1e6, "千万": 1e7, "亿": 1e8, "G": 1e9, "B": 1e9, "Bil": 1e9, "bil": 1e9, "Tri": 1e12,
+}  # fmt: skip
+"""Grafana's short unit writes K, Mil, Bil, Tri; its SI units k, M, G; Chinese sheets 万 and w."""
+RATES_PER_SECOND = {
+    **dict.fromkeys(
+        ("req/s", "reqs/s", "r/s", "reqps", "rps", "qps", "tps", "ops/s", "ops", "cps", "c/s", "/s", "次/秒", "笔/秒"),
+        1.0,
+    ),
+    **dict.fromkeys(("req/min", "reqs/min", "rpm", "ops/min", "opm", "cpm", "c/m", "/min", "次/分", "次/分钟"), 1 / 60),
+}
+COUNTS = frozenset({"req", "reqs", "requests", "次", "个", "人", "单", "笔", "条", "件", "元", "¥", "￥"})
+NUMBER = re.compile(r"^([¥￥$]?)\s*([+-]?(?:\d[\d,\u00a0 _]*)?\.?\d+(?:[eE][+-]?\d+)?)\s*(.*)$")
+# Two-letter suffixes before one-letter ones, so that `Mil` is not `M` of `il`.
+LEADING_SUFFIX = re.compile(r"^(Mil|mil|Bil|bil|Tri|百万|千万|[kKwWMGB千万亿])(?![A-Za-z])\s*(.*)$")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A figure: None where the cell says that there is none.
+
+    rate: the figure times this is per second, None where the cell does not call it a rate. unit: any other unit.
+    """
+
+    value: float | None
+    rate: float | None = None
+    unit: str = ""
+
+
+def read_quantity(cell: object) -> Quantity | None:
+    """The figure in a cell; None where it is no figure at all."""
+    if cell is None or isinstance(cell, bool | datetime):
+        return Quantity(None) if cell is None else None
+    if isinstance(cell, int | float):
+        return Quantity(float(cell)) if math.isfinite(cell) else Quantity(None)
+    text = unicodedata.normalize("NFKC", str(cell)).strip()
+    if text.lower() in MISSING:
+        return Quantity(None)
+    found = NUMBER.match(text)
+    if found is None:
+        return None
+    number = float(re.sub(r"[,\u00a0 _]", "", found[2]))
+    return _with_unit(number, found[3].strip())
+
+
+def _with_unit(number: float, rest: str) -> Quantity | None:
+    if rest in RATES_PER_SECOND:
+        return Quantity(number, RATES_PER_SECOND[rest])
+    suffix = LEADING_SUFFIX.match(rest)
+    if suffix:
+        number, rest = number * SUFFIXES[suffix[1]], suffix[2].strip()
+    if not rest or rest in COUNTS:
+        return Quantity(number)
+    if rest.lower() in RATES_PER_SECOND:
+        return Quantity(number, RATES_PER_SECOND[rest.lower()])
+    if len(rest) > 8 or re.search(r"\d", rest):
+        return None
+    return Quantity(number, unit=rest)

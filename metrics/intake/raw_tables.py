@@ -1,0 +1,121 @@
+"""Files as rows of cells: any of the encodings, separators and workbooks that exports come in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from openpyxl import load_workbook
+
+from campaign.errors import Problem
+from campaign.language import Text, say
+from metrics.intake.records import Place
+
+OLE_SIGNATURE = b"\xd0\xcf\x11\xe0"
+SEPARATORS = ",;\t|"
+SNIFFED_LINES = 20
+LARGEST_TABLE_BYTES = 200_000_000
+
+Cell = object
+Row = tuple[int, tuple[Cell, ...]]
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Rows with their numbers (from 1) as they stand in one sheet, empty ones left out."""
+
+    place: Place
+    rows: tuple[Row, ...]
+    notes: tuple[Text, ...] = ()
+
+
+def read_raw_tables(path: Path, name: str, problems: list[Problem]) -> list[RawTable]:
+    """Every sheet of a CSV or Excel file; what cannot be read goes to `problems`."""
+    place = Place(name)
+    if path.stat().st_size > LARGEST_TABLE_BYTES:
+        what = say("is too large for a table ({megabytes} MB)", megabytes=path.stat().st_size // 1_000_000)
+        problems.append(place.problem(what, say("split it, or export a coarser interval")))
+        return []
+    content = path.read_bytes()
+    if content.startswith(OLE_SIGNATURE):
+        what = say("is protected by a password, or of the old .xls kind")
+        problems.append(place.problem(what, say("save it as .xlsx without a password")))
+        return []
+    if content.startswith(b"PK"):
+        return _sheets(content, place, problems)
+    text, notes = decoded(content)
+    if text is None:
+        what = say("is not text in UTF-8, UTF-16 or GB18030")
+        problems.append(place.problem(what, say("save it as UTF-8 CSV")))
+        return []
+    rows, more = _csv_rows(text)
+    return [RawTable(place, rows, (*notes, *more))] if rows else []
+
+
+def decoded(content: bytes) -> tuple[str | None, tuple[Text, ...]]:
+    """The text of a file, and what is worth saying about how it was written."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return content.decode("utf-16"), (say("read as UTF-16"),)
+        except UnicodeDecodeError:
+            return None, ()
+    if b"\x00" in content[:4096]:
+        return None, ()
+    try:
+        text = content.decode("utf-8-sig")
+        return text, ((say("its byte order mark is skipped"),) if content.startswith(b"\xef\xbb\xbf") else ())
+    except UnicodeDecodeError:
+        pass
+    try:
+        return content.decode("gb18030"), (say("read as GB18030 (GBK)"),)
+    except UnicodeDecodeError:
+        return None, ()
+
+
+def _csv_rows(text: str) -> tuple[tuple[Row, ...], tuple[Text, ...]]:
+    lines = text.splitlines()
+    separator, skipped = None, 0
+    if lines and lines[0].strip().strip('"').startswith("sep="):
+        separator, skipped = lines[0].strip().strip('"')[4:5] or ",", 1
+    body = "\n".join(lines[skipped:])
+    reader = csv.reader(io.StringIO(body), delimiter=separator or separator_of(lines[skipped:]))
+    rows = tuple((reader.line_num + skipped, tuple(cell.strip() for cell in row)) for row in reader)
+    return tuple(row for row in rows if any(row[1])), ()
+
+
+def separator_of(lines: list[str]) -> str:
+    """The separator that the first lines share most often."""
+    sample = [line for line in lines[:SNIFFED_LINES] if line.strip()]
+    scores = {}
+    for separator in SEPARATORS:
+        counts = Counter(line.count(separator) for line in sample)
+        count, lines_with = max(counts.items(), key=lambda item: (item[0] > 0, item[1], item[0]), default=(0, 0))
+        scores[separator] = (count > 0, lines_with, count)
+    return max(SEPARATORS, key=lambda separator: scores[separator])
+
+
+def _sheets(content: bytes, place: Place, problems: list[Problem]) -> list[RawTable]:
+    try:
+        workbook = load_workbook(io.BytesIO(content), read_only=False, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        what = say("is no readable workbook: {reason}", reason=str(error))
+        problems.append(place.problem(what, say("open it in a spreadsheet and save it as .xlsx again")))
+        return []
+    tables = []
+    for sheet in workbook.worksheets:
+        cells = enumerate(sheet.iter_rows(values_only=True), start=1)
+        rows = tuple((number, tuple(_tidy(cell) for cell in row)) for number, row in cells)
+        rows = tuple(row for row in rows if any(cell not in (None, "") for cell in row[1]))
+        notes = () if sheet.sheet_state == "visible" else (say("the sheet is hidden"),)
+        if rows:
+            tables.append(RawTable(Place(place.file, sheet.title), rows, notes))
+    workbook.close()
+    return tables
+
+
+def _tidy(cell: Cell) -> Cell:
+    return cell.strip() if isinstance(cell, str) else cell

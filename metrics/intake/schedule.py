@@ -1,0 +1,197 @@
+"""Marketing's schedule sheet: one row per campaign or per action of one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from pydantic import ValidationError
+
+from campaign.documents import Complaint
+from campaign.language import Text, say
+from campaign.plan import Channel, Owner, Plan, Send
+from metrics.intake.grafana import identifier
+from metrics.intake.headings import Headed
+from metrics.intake.moments import LocalClock, read_moment
+from metrics.intake.quantities import read_quantity
+from metrics.intake.raw_tables import Row
+from metrics.intake.records import Answers, Column, Findings, Recognised
+
+KINDS = {
+    "flagship": ("大促", "s级", "flagship", "年度"),
+    "flash-sale": ("秒杀", "闪购", "限时", "flash"),
+    "livestream-day": ("直播", "livestream", "live"),
+    "coupon": ("发券", "领券", "coupon"),
+    "brand-day": ("品牌日", "brand"),
+    "member-day": ("会员日", "会员", "member"),
+}
+UNNAMED_KIND = "unnamed"
+DRIVERS = {"audience": "audience", "discount": "discount_ratio", "coupons": "coupon_quantity"}
+EXPECTED = {"expected_sessions": "sessions", "expected_orders": "orders"}
+
+
+def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised | None:
+    """A sheet with names, starts and ends of campaigns; None for other tables."""
+    if not table.has("campaign", "campaign_starts"):
+        return None
+    if answers.time_zone is None:
+        what = say("its times have no offset (first: {time})", time=str(table.cell(table.rows[0], "campaign_starts")))
+        findings.ask("--time-zone", what, table.place)
+    clock = LocalClock(answers.time_zone) if answers.time_zone else None
+    plans: dict[str, Plan] = {}
+    notes: list[Text] = list(table.notes)
+    for row in _filled(table):
+        plan = _plan(table, row, clock, answers, findings, notes)
+        if plan is not None:
+            earlier = plans.get(plan.id)
+            plans[plan.id] = _merged(earlier, plan) if earlier else plan
+    return Recognised(
+        table.place, "schedule", "plans", tuple(_columns(table)), plans=tuple(plans.values()), notes=tuple(notes)
+    )
+
+
+def _filled(table: Headed) -> Iterator[Row]:
+    """Rows with a campaign; a name merged over several rows stands in the first of them only."""
+    carried: dict[str, object] = {}
+    for number, cells in table.rows:
+        filled = list(cells)
+        for role in ("campaign", "campaign_starts", "campaign_ends", "campaign_kind"):
+            at = table.roles.get(role)
+            if at is None or at >= len(filled):
+                continue
+            if role == "campaign" and filled[at] not in (None, ""):
+                carried = {}
+            if filled[at] in (None, ""):
+                filled[at] = carried.get(role)
+            else:
+                carried[role] = filled[at]
+        if filled[table.roles["campaign"]] not in (None, ""):
+            yield number, tuple(filled)
+
+
+def _plan(
+    table: Headed, row: Row, clock: LocalClock | None, answers: Answers, findings: Findings, notes: list[Text]
+) -> Plan | None:
+    name = str(table.cell(row, "campaign"))
+    starts_at = _time(table, row, "campaign_starts", clock, answers)
+    ends_at = _time(table, row, "campaign_ends", clock, answers, end_of_day=True)
+    if starts_at is None or (ends_at is None and "campaign_ends" in table.roles):
+        role = "campaign_starts" if starts_at is None else "campaign_ends"
+        what = say("{name}: {heading} is no time", name=name, heading=table.heading(role))
+        findings.problems.append(table.place.at(row[0]).problem(what, say("write it as 2026-11-10 20:00")))
+        return None
+    if ends_at is None:
+        ends_at = starts_at + timedelta(days=1)
+        notes.append(say("{name}: no end is given, so a day is assumed", name=name))
+    try:
+        return Plan(
+            id=plan_id(name, starts_at),
+            name=name,
+            kind=kind_of(str(table.cell(row, "campaign_kind") or ""), name),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            owner=Owner(team="marketing", name=str(table.cell(row, "owner") or "")),
+            drivers=dict(_figures(table, row, DRIVERS)),
+            channels=tuple(_channels(table, row, clock, answers, starts_at, ends_at)),
+            expected=dict(_figures(table, row, EXPECTED)),
+        )
+    except ValidationError as error:
+        what = say("{name}: {reason}", name=name, reason=_reason(error))
+        findings.problems.append(table.place.at(row[0]).problem(what, say("correct it in the sheet")))
+        return None
+
+
+def _reason(error: ValidationError) -> Text | str:
+    detail = error.errors()[0]
+    complaint = detail.get("ctx", {}).get("error")
+    return complaint.what if isinstance(complaint, Complaint) else str(detail["msg"])
+
+
+def _time(
+    table: Headed, row: Row, role: str, clock: LocalClock | None, answers: Answers, *, end_of_day: bool = False
+) -> datetime | None:
+    cell = table.cell(row, role)
+    moment = read_moment(cell, answers.day_first) if cell not in (None, "") else None
+    if moment is None:
+        return None
+    dated = isinstance(cell, str) and not re.search(r"[:时点T]", cell)
+    if end_of_day and (dated or (isinstance(cell, datetime) and cell.time() == datetime.min.time())):
+        moment += timedelta(days=1)
+    if moment.tzinfo is None and clock is None:
+        return moment.replace(tzinfo=UTC)
+    instant = clock.utc(moment, f"{role}{row[0]}") if clock else moment
+    return instant.astimezone(clock.zone) if instant and clock else instant
+
+
+def plan_id(name: str, starts_at: datetime) -> str:
+    """`618-2026-05-31` of a name with Latin letters or digits, else `campaign-2026-05-31`."""
+    base = identifier(unicodedata.normalize("NFKC", name)).lower()
+    return f"{base or 'campaign'}-{starts_at:%Y-%m-%d}"
+
+
+def kind_of(text: str, name: str) -> str:
+    """The kind that a sheet's own word stands for; `unnamed` where it says nothing known."""
+    for given in (text.lower(), name.lower()):
+        for kind, signs in KINDS.items():
+            if given and any(sign in given for sign in signs):
+                return kind
+    return identifier(text).lower() or UNNAMED_KIND
+
+
+def _figures(table: Headed, row: Row, roles: dict[str, str]) -> Iterator[tuple[str, float]]:
+    for role, name in roles.items():
+        quantity = read_quantity(table.cell(row, role)) if role in table.roles else None
+        if quantity and quantity.value is not None:
+            yield name, quantity.value / 100 if quantity.unit == "%" else quantity.value
+
+
+def _channels(
+    table: Headed, row: Row, clock: LocalClock | None, answers: Answers, starts_at: datetime, ends_at: datetime
+) -> Iterator[Channel]:
+    figures = dict(_figures(table, row, {"reach": "reach", "spend": "spend", "open_ratio": "open_ratio"}))
+    name = identifier(str(table.cell(row, "channel") or "")).lower()
+    sent = _time(table, row, "send_at", clock, answers) if "send_at" in table.roles else None
+    if "reach" in figures:
+        send = Send(at=sent or starts_at, reach=figures["reach"], open_ratio=figures.get("open_ratio"))
+        yield Channel(name=name or "push", sends=(send,))
+    if "spend" in figures:
+        yield Channel(name=f"{name}-spend" if "reach" in figures and name else name or "paid", spend=figures["spend"],
+                      starts_at=starts_at, ends_at=ends_at)  # fmt: skip
+
+
+def _merged(one: Plan, other: Plan) -> Plan:
+    """Two rows of one campaign: its channels together, each name once."""
+    channels = list(one.channels)
+    for channel in other.channels:
+        names = {c.name for c in channels}
+        number = next(n for n in range(1, 100) if (channel.name if n == 1 else f"{channel.name}-{n}") not in names)
+        renamed = channel.name if number == 1 else f"{channel.name}-{number}"
+        channels.append(channel.model_copy(update={"name": renamed}))
+    return one.model_copy(update={"channels": tuple(channels), "drivers": {**other.drivers, **one.drivers}})
+
+
+def _columns(table: Headed) -> Iterator[Column]:
+    for role, meaning in MEANINGS.items():
+        if role in table.roles:
+            yield Column(table.heading(role), meaning)
+
+
+MEANINGS = {
+    "campaign": say("the campaign's name"),
+    "campaign_starts": say("its start"),
+    "campaign_ends": say("its end (a date alone includes that day)"),
+    "campaign_kind": say("its kind"),
+    "channel": say("the channel"),
+    "reach": say("people reached by a message"),
+    "send_at": say("when the message is sent"),
+    "open_ratio": say("share of them who open it"),
+    "spend": say("money spent"),
+    "audience": say("driver: audience"),
+    "discount": say("driver: discount_ratio"),
+    "coupons": say("driver: coupon_quantity"),
+    "expected_sessions": say("expected sessions"),
+    "expected_orders": say("expected orders"),
+    "owner": say("who answers for it"),
+}

@@ -1,0 +1,431 @@
+"""Exports as they come: each gives the right table, or the right question."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import exports
+
+from campaign.errors import UserError
+from campaign.language import use_language
+from metrics.intake.folder import Intake, read_folder
+from metrics.intake.records import Answers, Recognised, Unanswered
+
+ZONE = ZoneInfo("Asia/Shanghai")
+FULL = Answers(time_zone=ZONE, values="rates", requests_per_session=8.0, service="web", day_first=True)
+FIRST = int(exports.START.timestamp())
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    use_language("en")
+
+
+def only(folder: Path, answers: Answers = FULL) -> Recognised:
+    intake = read_folder(folder, answers)
+    assert len(intake.recognised) == 1
+    return intake.recognised[0]
+
+
+def figures(found: Recognised, measure: str = "requests") -> dict[tuple[str, int], float]:
+    return next(buckets.values for buckets in found.buckets if buckets.measure == measure)
+
+
+def seconds(found: Recognised, measure: str = "requests") -> int:
+    return next(buckets.seconds for buckets in found.buckets if buckets.measure == measure)
+
+
+def notes(found: Recognised) -> list[str]:
+    return [str(note) for note in found.notes]
+
+
+def asked(folder: Path, answers: Answers) -> list[tuple[str, str]]:
+    with pytest.raises(Unanswered) as caught:
+        read_folder(folder, answers)
+    return [(question.option, str(question.what)) for question in caught.value.questions]
+
+
+def refused(folder: Path, answers: Answers = FULL) -> list[tuple[str, str, int | None, str]]:
+    with pytest.raises(UserError) as caught:
+        read_folder(folder, answers)
+    return [(p.file, p.key, p.line, str(p.what)) for p in caught.value.problems]
+
+
+# --- Grafana -----------------------------------------------------------------------------------------------------
+
+
+def test_grafana_wide_with_si_suffixes_and_local_times(tmp_path: Path) -> None:
+    exports.grafana_wide(tmp_path / "panel.csv")
+    found = only(tmp_path, Answers(time_zone=ZONE))
+    assert (found.reader, seconds(found)) == ("grafana", 60)
+    assert figures(found)["gateway", FIRST] == pytest.approx(round(exports.level(exports.START) / 10, 1) * 1000)
+    assert figures(found)["checkout", FIRST] == exports.level(exports.START)
+    assert [str(column.meaning) for column in found.columns][1:] == [
+        "requests per second of gateway",
+        "requests per second of checkout",
+    ]
+
+
+def test_local_times_without_a_zone_are_asked_for(tmp_path: Path) -> None:
+    exports.grafana_wide(tmp_path / "panel.csv")
+    assert asked(tmp_path, Answers()) == [("--time-zone", "its times have no offset (first: 2026-10-05 00:00)")]
+
+
+def test_grafana_epoch_with_labels_asks_what_the_figures_are(tmp_path: Path) -> None:
+    exports.grafana_epoch(tmp_path / "panel.csv")
+    assert asked(tmp_path, Answers())[0][0] == "--rates|--counts"
+    found = only(tmp_path, Answers(values="counts"))
+    assert figures(found)["checkout", FIRST] == pytest.approx(exports.level(exports.START) / 60)
+
+
+def test_a_rate_expression_as_legend_says_what_it_is(tmp_path: Path) -> None:
+    exports.grafana_epoch(tmp_path / "panel.csv", 'sum(rate(http_requests_total{service="checkout"}[1m]))')
+    found = only(tmp_path, Answers())
+    assert figures(found)["checkout", FIRST] == exports.level(exports.START)
+
+
+def test_a_rate_called_a_count_is_asked_about(tmp_path: Path) -> None:
+    exports.grafana_epoch(tmp_path / "panel.csv", "checkout request count", lambda n: n / 500)
+    [(option, what)] = asked(tmp_path, Answers())
+    assert option == "--rates|--counts"
+    assert "is called a count, but has fractions (peak 0.188" in what
+
+
+def test_grafana_series_as_rows(tmp_path: Path) -> None:
+    exports.grafana_long(tmp_path / "grafana_data_export.csv")
+    found = only(tmp_path)
+    assert {key for key, _ in figures(found)} == {"gateway", "checkout"}
+    assert figures(found)["gateway", FIRST] == exports.level(exports.START) + 0.5
+
+
+def test_grafana_for_excel_with_separator_line_and_byte_order_mark(tmp_path: Path) -> None:
+    rows = [["Time", "checkout"]] + [[t.isoformat(), f"{exports.level(t)} rps"] for t in exports.times(60, 1)]
+    exports.text_file(tmp_path / "excel.csv", "sep=;\n" + exports.csv_text(rows, ";"), "utf-8-sig")
+    found = only(tmp_path, Answers())
+    assert len(figures(found)) == 60
+    assert "its byte order mark is skipped" in notes(found)
+
+
+def test_missing_readings_are_gaps(tmp_path: Path) -> None:
+    rows = [["Time", "checkout"]]
+    for i, t in enumerate(exports.times(60, 1)):
+        rows.append([t.isoformat(), ("-", "null", "N/A", "")[i % 4] if 20 <= i < 24 else f"{exports.level(t)} req/s"])
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
+    found = only(tmp_path)
+    assert len(figures(found)) == 56
+    assert "4 empty cells are missing, not zero" in notes(found)
+
+
+def test_readings_every_15_seconds_become_minutes(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["Time", "checkout"]]
+    rows += [[(exports.START + timedelta(seconds=15 * i)).isoformat(), f"{10 + i % 4} req/s"] for i in range(40)]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
+    found = only(tmp_path)
+    assert seconds(found) == 60
+    assert set(figures(found).values()) == {11.5}
+
+
+def test_requests_per_minute_become_per_second(tmp_path: Path) -> None:
+    rows = [["Time", "checkout"]] + [[t.isoformat(), "600 rpm"] for t in exports.times(10, 1)]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
+    assert set(figures(only(tmp_path)).values()) == {10.0}
+
+
+def test_a_panel_of_milliseconds_is_not_taken_for_traffic(tmp_path: Path) -> None:
+    rows = [["Time", "p99 checkout"]] + [[t.isoformat(), "120 ms"] for t in exports.times(10, 1)]
+    exports.text_file(tmp_path / "latency.csv", exports.csv_text(rows))
+    found = only(tmp_path)
+    assert found.buckets == ()
+    assert notes(found) == ["its unit is ms, not requests: not used"]
+
+
+def test_a_step_of_two_hours_is_too_coarse(tmp_path: Path) -> None:
+    rows = [["Time", "checkout"]] + [[t.isoformat(), "120 req/s"] for t in exports.times(10, 120)]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
+    found = only(tmp_path)
+    assert found.buckets == ()
+    assert "one figure per 120 minutes is too coarse: not used" in notes(found)
+
+
+def test_the_repeated_hour_of_autumn_is_told_apart_by_order(tmp_path: Path) -> None:
+    start = datetime(2026, 10, 25, 0, tzinfo=UTC) - timedelta(hours=1)
+    berlin = ZoneInfo("Europe/Berlin")
+    instants = [start + timedelta(minutes=30 * i) for i in range(10)]
+    rows = [["Time", "web"]] + [[f"{t.astimezone(berlin):%Y-%m-%d %H:%M:%S}", "5 req/s"] for t in instants]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
+    found = only(tmp_path, replace(FULL, time_zone=berlin))
+    assert sorted(at for _, at in figures(found)) == [int(t.timestamp()) for t in instants]
+    assert "2 times of the repeated hour are told apart by order" in notes(found)
+
+
+def test_a_time_that_clocks_never_showed_is_refused(tmp_path: Path) -> None:
+    rows = [["Time", "web"], ["2026-03-29 02:30:00", "5 req/s"], ["2026-03-29 03:30:00", "5 req/s"]]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
+    problems = refused(tmp_path, replace(FULL, time_zone=ZoneInfo("Europe/Berlin")))
+    assert problems == [("panel.csv", "", 2, "clocks never showed the time in row 2")]
+
+
+def test_two_figures_for_one_time_are_refused_with_their_rows(tmp_path: Path) -> None:
+    rows = [["Time", "web"], ["2026-10-05T00:00Z", "5 req/s"], ["2026-10-05T00:01Z", "6 req/s"]]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text([*rows, ["2026-10-05T00:01Z", "7 req/s"]]))
+    assert refused(tmp_path) == [("panel.csv", "", 4, "rows 3 and 4 give two figures of web at 2026-10-05T00:01Z")]
+
+
+def test_repeated_rows_count_once(tmp_path: Path) -> None:
+    rows = [["Time", "web"], ["2026-10-05T00:00Z", "5 req/s"], ["2026-10-05T00:01Z", "6 req/s"]]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text([*rows, rows[2]]))
+    found = only(tmp_path)
+    assert len(figures(found)) == 2
+    assert "1 repeated rows are left out" in notes(found)
+
+
+def test_text_among_figures_and_negatives_are_named_by_row(tmp_path: Path) -> None:
+    rows = [["Time", "web"], ["2026-10-05T00:00Z", "5"], ["2026-10-05T00:01Z", "broken"], ["2026-10-05T00:02Z", "-3"]]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
+    assert refused(tmp_path) == [
+        ("panel.csv", "", 3, "web: row 3 holds no figure"),
+        ("panel.csv", "", 4, "web: row 4 is negative"),
+    ]
+
+
+# --- business reports --------------------------------------------------------------------------------------------
+
+
+def test_chinese_report_in_gbk_asks_how_many_requests_a_visit_makes(tmp_path: Path) -> None:
+    exports.text_file(tmp_path / "流量.csv", exports.csv_text(exports.hourly_report()), "gbk")
+    questions = asked(tmp_path, Answers(time_zone=ZONE, service="web"))
+    assert questions == [("--requests-per-session", "only 访客数 are known, no requests")]
+    found = only(tmp_path)
+    assert "read as GB18030 (GBK)" in notes(found)
+    assert figures(found)["web", FIRST] == pytest.approx(exports.level(exports.START) * 100 * 8 / 3600)
+    assert figures(found, "orders")["", FIRST] == exports.level(exports.START)
+
+
+def test_workbook_with_merged_title_totals_row_and_thousands(tmp_path: Path) -> None:
+    rows = exports.hourly_report(48)
+    body = [[d, f"{h}:00-{h + 1}:00", f"{visitors / 10000}万", f"{orders:,}"] for d, h, visitors, orders in rows[1:]]
+    title: list[list[object]] = [["核心数据日报（自动导出）", None, None, None], rows[0]]
+    total: list[list[object]] = [["合计", None, "999万", "1,234,567"]]
+    exports.sheet_file(tmp_path / "日报.xlsx", {"数据": [*title, *body, *total]}, merged="A1:D1")
+    found = only(tmp_path)
+    assert found.place.sheet == "数据"
+    assert len(figures(found)) == 48
+    assert figures(found)["web", FIRST] == pytest.approx(exports.level(exports.START) * 100 * 8 / 3600)
+    assert "the first 1 rows are a title, not data" in notes(found)
+    assert "totals in row 51 are left out" in notes(found)
+
+
+def test_ga4_date_and_hour(tmp_path: Path) -> None:
+    rule = "# " + "-" * 40 + "\n"
+    comments = rule + "# Traffic acquisition\n" + rule
+    rows = [["Date + hour (YYYYMMDDHH)", "Sessions", "Ecommerce purchases"]]
+    rows += [[f"{t:%Y%m%d%H}", exports.level(t), 3] for t in exports.times(48, 60)]
+    exports.text_file(tmp_path / "ga4.csv", comments + exports.csv_text(rows))
+    found = only(tmp_path)
+    assert (found.reader, seconds(found)) == ("report", 3600)
+    assert figures(found)["web", FIRST] == pytest.approx(exports.level(exports.START) * 8 / 3600)
+
+
+def test_utf16_tab_separated_report(tmp_path: Path) -> None:
+    text = exports.csv_text(exports.hourly_report(30), "\t")
+    exports.text_file(tmp_path / "report.txt", text, "utf-16")
+    found = only(tmp_path)
+    assert len(figures(found)) == 30
+    assert "read as UTF-16" in notes(found)
+
+
+def test_daily_report_is_too_coarse_for_traffic_but_said(tmp_path: Path) -> None:
+    rows = [["日期", "访客数", "新增用户", "GMV"]]
+    rows += [[f"{t:%Y/%m/%d}", "180w", "1.2万", "¥3,400,000"] for t in exports.times(10, 1440)]
+    exports.text_file(tmp_path / "daily.csv", exports.csv_text(rows))
+    found = only(tmp_path)
+    assert (found.kind, found.buckets) == ("business", ())
+    assert "figures per day are too coarse for traffic: not used" in notes(found)
+
+
+def test_requests_per_service_and_five_minutes(tmp_path: Path) -> None:
+    rows = [["统计时间", "服务", "请求数"]]
+    rows += [
+        [f"{t:%Y年%m月%d日 %H:%M}", s, exports.level(t) * 300] for t in exports.times(24, 5) for s in ("pay", "web")
+    ]
+    exports.text_file(tmp_path / "apm.csv", exports.csv_text(rows))
+    found = only(tmp_path)
+    assert seconds(found) == 300
+    assert figures(found)["pay", FIRST] == pytest.approx(exports.level(exports.START))
+
+
+def test_slashed_dates_that_could_be_either_are_asked_about(tmp_path: Path) -> None:
+    rows = [["Time", "Requests", "Service"]]
+    rows += [[f"0{i}/10/2026 00:00", 60, "web"] for i in (5, 6)]
+    exports.text_file(tmp_path / "report.csv", exports.csv_text(rows))
+    assert asked(tmp_path, replace(FULL, day_first=None))[0][0] == "--day-first|--month-first"
+
+
+def test_slashed_dates_that_can_only_be_one_are_not(tmp_path: Path) -> None:
+    rows = [["Time", "Requests", "Service"]]
+    rows += [[f"10/25/2026 0{i}:00", 3600, "web"] for i in range(5)]
+    exports.text_file(tmp_path / "report.csv", exports.csv_text(rows))
+    found = only(tmp_path, replace(FULL, day_first=None))
+    assert figures(found)["web", int(datetime(2026, 10, 25, tzinfo=ZONE).timestamp())] == 1.0
+
+
+def test_two_sheets_are_two_tables(tmp_path: Path) -> None:
+    schedule: list[list[object]] = [
+        ["活动名称", "开始时间", "结束时间", "活动类型", "预算"],
+        ["双11", "2026-11-10 20:00", "2026-11-11", "大促", "120万"],
+    ]
+    exports.sheet_file(
+        tmp_path / "大促.xlsx", {"流量": exports.hourly_report(24), "排期": schedule, "备注": [["随便写写"]]}
+    )
+    intake = read_folder(tmp_path, FULL)
+    assert [(r.place.sheet, r.kind) for r in intake.recognised] == [("流量", "traffic"), ("排期", "plans")]
+    assert [place.sheet for place in intake.unknown] == ["备注"]
+
+
+# --- support, marketing, cluster ------------------------------------------------------------------------------------
+
+
+def test_support_report_by_desk_and_half_hour(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["日期", "时段", "技能组", "会话量", "机器人接待量", "机器人解决量", "平均处理时长(秒)"]
+    ]
+    for t in exports.times(48, 30):
+        end = t + timedelta(minutes=30)
+        rows.append([f"{t:%Y-%m-%d}", f"{t:%H:%M}-{end:%H:%M}", "在线客服一组", 40, 30, 12, 300])
+        rows.append([f"{t:%Y-%m-%d}", f"{t:%H:%M}-{end:%H:%M}", "在线客服二组", 10, 5, 2, 320])
+        rows.append([f"{t:%Y-%m-%d}", f"{t:%H:%M}-{end:%H:%M}", "热线", 7, 0, 0, 240])
+    exports.text_file(tmp_path / "会话报表.csv", exports.csv_text(rows), "gb18030")
+    found = only(tmp_path)
+    assert (found.kind, seconds(found, "contacts")) == ("contacts", 1800)
+    assert figures(found, "contacts")["chat", FIRST] == 50
+    assert figures(found, "contacts")["phone", FIRST] == 7
+    assert figures(found, "bot_resolved")["chat", FIRST] == 14
+
+
+def test_english_ticket_export(tmp_path: Path) -> None:
+    rows = [["Date", "Hour", "Ticket channel", "Tickets created"]]
+    rows += [[f"{t:%Y-%m-%d}", t.hour, "Email", 12] for t in exports.times(24, 60)]
+    exports.text_file(tmp_path / "zendesk.csv", exports.csv_text(rows))
+    assert figures(only(tmp_path), "contacts")["ticket", FIRST] == 12
+
+
+def test_schedule_sheet_becomes_plans(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["2026 下半年大促排期", None, None, None, None, None, None, None],
+        ["活动名称", "活动类型", "开始时间", "结束时间", "渠道", "触达人数", "推送时间", "预算"],
+        ["双11 开门红", "大促", "2026-11-10 20:00", "2026-11-11", "app-push", "180万", "2026-11-10 19:55", "-"],
+        [None, None, None, None, "douyin", None, None, "30w"],
+        ["会员日", "会员日", "2026/12/01", "2026/12/01", "sms", "5,000", "2026/12/01 10:00", ""],
+    ]
+    exports.sheet_file(tmp_path / "排期.xlsx", {"排期": rows})
+    first, second = only(tmp_path).plans
+    assert (first.id, first.kind) == ("11-2026-11-10", "flagship")
+    assert first.starts_at.isoformat() == "2026-11-10T20:00:00+08:00"
+    assert first.ends_at.isoformat() == "2026-11-12T00:00:00+08:00"
+    assert first.channels[0].sends[0].reach == 1_800_000
+    assert first.channels[0].sends[0].at.isoformat() == "2026-11-10T19:55:00+08:00"
+    assert (first.channels[1].name, first.channels[1].spend) == ("douyin", 300_000)
+    assert (second.kind, second.ends_at.isoformat()) == ("member-day", "2026-12-02T00:00:00+08:00")
+
+
+def test_a_campaign_that_ends_before_it_starts_is_named_with_its_row(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["Campaign", "Start", "End"], ["Launch", "2026-11-10 20:00", "2026-11-10 09:00"]]
+    exports.text_file(tmp_path / "plan.csv", exports.csv_text(rows))
+    [(file, _key, line, what)] = refused(tmp_path)
+    assert (file, line) == ("plan.csv", 2)
+    assert "is not after starts_at" in what
+
+
+def test_kubectl_objects_give_services_and_bounds(tmp_path: Path) -> None:
+    exports.kubectl_yaml(tmp_path / "cluster.yaml")
+    found = only(tmp_path)
+    checkout, mailer = found.services
+    assert (checkout.replicas, checkout.min_replicas, checkout.max_replicas) == (8, 4, 60)
+    assert (checkout.cpu_cores, checkout.memory_gib) == (2.0, 3.5)
+    assert (mailer.name, mailer.cpu_cores) == ("mailer", None)
+    assert notes(found) == ["1 workloads of the cluster's own namespaces are left out"]
+
+
+# --- access logs ----------------------------------------------------------------------------------------------------
+
+
+def test_combined_log_is_counted_by_minute(tmp_path: Path) -> None:
+    exports.access_log(tmp_path / "checkout-access.log.gz")
+    found = only(tmp_path, Answers())
+    assert figures(found) == {("checkout", FIRST + 60 * i): 1.0 for i in range(10)}
+
+
+def test_log_without_a_service_is_asked_for(tmp_path: Path) -> None:
+    exports.access_log(tmp_path / "access.log")
+    assert asked(tmp_path, Answers()) == [("--service", "it does not say of which service")]
+
+
+def test_virtual_hosts_are_services(tmp_path: Path) -> None:
+    exports.access_log(tmp_path / "access.log", host="shop.example.com:443 ")
+    assert {key for key, _ in figures(only(tmp_path, Answers()))} == {"shop.example.com"}
+
+
+def test_lines_cut_in_half_are_counted_apart(tmp_path: Path) -> None:
+    exports.access_log(tmp_path / "web-access.log", cut=True)
+    found = only(tmp_path, Answers())
+    assert sum(figures(found).values()) * 60 == pytest.approx(600)
+    assert notes(found) == ["1 lines are cut or of another form: not counted"]
+
+
+@pytest.mark.parametrize("form", [{}, {"key": "ts", "epoch": True}, {"key": "time_iso8601"}])
+def test_json_logs(tmp_path: Path, form: dict[str, object]) -> None:
+    exports.json_log(tmp_path / "app.jsonl", **form)  # type: ignore[arg-type]
+    found = only(tmp_path, Answers())
+    assert figures(found) == {("coupon", FIRST + 60 * i): 1.0 for i in range(5)}
+
+
+def test_json_log_without_offset_asks_for_the_zone(tmp_path: Path) -> None:
+    exports.json_log(tmp_path / "app.jsonl", naive=True)
+    assert asked(tmp_path, Answers())[0][0] == "--time-zone"
+    found = only(tmp_path, Answers(time_zone=ZoneInfo("UTC")))
+    assert figures(found)["coupon", FIRST] == 1.0
+
+
+# --- files that cannot be used --------------------------------------------------------------------------------------
+
+
+def test_protected_and_broken_workbooks_and_empty_files_are_all_named(tmp_path: Path) -> None:
+    exports.encrypted_workbook(tmp_path / "a.xlsx")
+    exports.broken_workbook(tmp_path / "b.xlsx")
+    exports.text_file(tmp_path / "c.csv", "")
+    problems = refused(tmp_path)
+    assert [file for file, *_ in problems] == ["a.xlsx", "b.xlsx", "c.csv"]
+    assert problems[0][3] == "is protected by a password, or of the old .xls kind"
+    assert problems[1][3].startswith("is no readable workbook")
+    assert problems[2][3] == "is empty"
+
+
+def test_binary_files_and_empty_folders(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b"\x00\x01\x02" * 100)
+    assert refused(tmp_path) == [("x.csv", "", None, "is not text in UTF-8, UTF-16 or GB18030")]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UserError, match="holds no files"):
+        read_folder(tmp_path / "none", FULL)
+
+
+def test_what_nothing_recognises_is_left_and_said(tmp_path: Path) -> None:
+    exports.text_file(tmp_path / "notes.csv", "hello,world\n1,2\n")
+    exports.text_file(tmp_path / "slides.pptx", "not read")
+    assert read_folder(tmp_path, FULL) == Intake((), tuple(p for p in read_folder(tmp_path, FULL).unknown))
+    assert [place.file for place in read_folder(tmp_path, FULL).unknown] == ["notes.csv", "slides.pptx"]
+
+
+def test_all_questions_of_all_files_come_at_once(tmp_path: Path) -> None:
+    exports.grafana_wide(tmp_path / "a.csv")
+    exports.text_file(tmp_path / "b.csv", exports.csv_text(exports.hourly_report(24)))
+    exports.access_log(tmp_path / "access.log")
+    options = {(option) for option, _ in asked(tmp_path, Answers())}
+    assert options == {"--time-zone", "--requests-per-session", "--service"}
