@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from forecast.evidence import Evidence
 
 Floats = NDArray[np.float64]
 
-METHOD = 1
 STEP = say("Forecasting past campaigns again")
 
 
@@ -50,10 +50,19 @@ class KeptTests(FileRecord):
     tests: tuple[KeptTest, ...] = ()
 
 
+@cache
+def method() -> str:
+    """Hash of the forecaster itself: another version of it gives other scores."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 def key_of(evidence: Evidence, plan: Plan, plans: Sequence[Plan], settings: Settings, lead_days: float) -> str:
     """Hash of everything a past campaign's test depends on: traffic up to its end, plans known by then, settings."""
     ends = epoch(plan.ends_at) + 6 * HOUR
-    digest = hashlib.sha256(f"{METHOD} {plan.id} {lead_days}".encode())
+    digest = hashlib.sha256(f"{method()} {plan.id} {lead_days}".encode())
     hourly = evidence.hourly[evidence.hours < ends]
     digest.update(np.ascontiguousarray(hourly.to_numpy(dtype=np.float64)).tobytes())
     for stretch in evidence.stretches:
@@ -74,14 +83,14 @@ def campaigns_again(
     plans: Sequence[Plan],
     settings: Settings,
     lead_days: float,
-    cache: Path,
+    kept_in: Path,
     progress: Progress = no_progress,
 ) -> tuple[Tested, ...]:
     """Forecast the chosen campaigns again in time order, taking what the cache file knows, keeping what is new.
 
     Interrupted runs go on where they stopped: the cache is written after every campaign.
     """
-    kept = {test.key: test for test in _read(cache)}
+    kept = {test.key: test for test in _read(kept_in)}
     tests: list[Tested] = []
     for i, plan in enumerate(chosen):
         progress(STEP, i, len(chosen))
@@ -92,7 +101,7 @@ def campaigns_again(
                 continue
             # Rounded as in the file, so that a forecast has the same bytes with a warm cache and with a cold one.
             kept[key] = KeptTest.model_validate(rounded(_kept(key, made).model_dump(mode="json")))
-            write_json(cache, KeptTests(tests=tuple(kept.values())).model_dump(mode="json"))
+            write_json(kept_in, KeptTests(tests=tuple(kept.values())).model_dump(mode="json"))
         tests.append(_tested(kept[key]))
     progress(STEP, len(chosen), len(chosen))
     return tuple(tests)

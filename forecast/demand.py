@@ -186,7 +186,7 @@ def lagged(values: Floats, lag_hours: float) -> Floats:
     length = values.shape[-1]
     size = 1 << int(np.ceil(np.log2(length + len(kernel))))
     spread = np.fft.irfft(np.fft.rfft(values, size) * np.fft.rfft(kernel, size), size)
-    return np.asarray(spread[..., 72 : 72 + length])
+    return np.maximum(spread[..., 72 : 72 + length], 0.0)
 
 
 def open_share(desk: Desk, half_hours: NDArray[np.int64], zone: ZoneInfo) -> Floats:

@@ -30,16 +30,13 @@ def pulse(start: Floats, end: Floats, sending_seconds: float, decay_seconds: flo
         later = _integrated(x, decay_seconds, PUSH_RISE_SECONDS)
         return (later - _integrated(x - width, decay_seconds, PUSH_RISE_SECONDS)) / width
 
-    return (arrived(end) - arrived(start)) / (end - start)
+    return np.maximum(arrived(end) - arrived(start), 0.0) / (end - start)
 
 
 def spike(start: Floats, end: Floats, decay_seconds: float, rise_seconds: float = SPIKE_RISE_SECONDS) -> Floats:
     """A sharp rise at zero and an exponential decay; about one at its top."""
-    return (
-        decay_seconds
-        * (_come(end, decay_seconds, rise_seconds) - _come(start, decay_seconds, rise_seconds))
-        / (end - start)
-    )
+    grown = _come(end, decay_seconds, rise_seconds) - _come(start, decay_seconds, rise_seconds)
+    return decay_seconds * np.maximum(grown, 0.0) / (end - start)
 
 
 def ramp(start: Floats, end: Floats, seconds: float = RAMP_SECONDS) -> Floats:
@@ -57,7 +54,7 @@ def plateau(start: Floats, end: Floats, length_seconds: float, edge_seconds: flo
     def present(x: Floats) -> Floats:
         return _mounting(x, edge_seconds) - _mounting(x - length_seconds, edge_seconds)
 
-    return (present(end) - present(start)) / (end - start)
+    return np.maximum(present(end) - present(start), 0.0) / (end - start)
 
 
 def _come(x: Floats, decay: float, rise: float) -> Floats:

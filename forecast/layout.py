@@ -26,6 +26,8 @@ CAMPAIGN_SD, SERVICE_SD = 0.25, 0.12
 KIND_SD, DRIVER_SD, PAIR_SD = 0.35, 0.45, 0.3
 LOADING_SD, LANDING_SD = 0.4, 0.3
 FIELD_SD = 0.25
+SIZE_EFFECT = 0.15
+EXTRAPOLATION_RATIO = 1.5
 
 # Log of the usual size, and its standard deviation. Volumes: requests per person per request of a visit.
 USUAL: Mapping[str, tuple[float, float]] = {
@@ -80,34 +82,49 @@ class Layout:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The plans' numbers, each as log of its ratio to the past campaigns' median [campaign][field]."""
+    """The plans' numbers made comparable [campaign][field], and the effect expected of a unit of each.
+
+    missing: plans that do not give a number (it counts as typical there). stretched: the target's numbers beyond 1.5
+    times their past maximum, with the ratio: extrapolation.
+    """
 
     scores: Mapping[str, Mapping[str, float]]
+    expected: Mapping[str, float]
     missing: Mapping[str, tuple[str, ...]]
     stretched: tuple[tuple[str, float], ...]
 
 
 def numbers_of(plans: Sequence[Plan], target: Plan, others: Sequence[Plan] = ()) -> Numbers:
-    """Standardise the numbers that the target gives and at least two past plans give; a missing one counts as typical.
+    """Compare the numbers that the target gives and that vary over at least two past plans.
 
-    `stretched` names the target's numbers beyond 1.5 times their past maximum, with the ratio: extrapolation.
+    Sizes (always positive) become the log of their ratio to the past median, with a positive effect expected; flags and
+    others become their distance from the past mean in units of their range.
     """
     scored = (*plans, *others, target)
     scores: dict[str, dict[str, float]] = {plan.id: {} for plan in scored}
+    expected: dict[str, float] = {}
     missing: dict[str, tuple[str, ...]] = {}
     stretched = []
     for name, value in sorted(target.drivers.items()):
-        past = {plan.id: plan.drivers[name] for plan in plans if plan.drivers.get(name, 0.0) > 0}
-        if value <= 0 or len(past) < 2:
+        past = [plan.drivers[name] for plan in plans if name in plan.drivers]
+        if len(past) < 2 or len({*past, value}) < 2:
             continue
-        middle = float(np.median(list(past.values())))
+        size = min(*past, value) > 0 and max(past) > 1.0
+        expected[name] = SIZE_EFFECT if size else 0.0
         for plan in scored:
-            given = plan.drivers.get(name, 0.0)
-            scores[plan.id][name] = math.log(given / middle) if given > 0 else 0.0
-        missing[name] = tuple(plan.id for plan in plans if plan.id not in past)
-        if value > 1.5 * max(past.values()):
-            stretched.append((name, value / max(past.values())))
-    return Numbers(scores, missing, tuple(stretched))
+            given = plan.drivers.get(name)
+            scores[plan.id][name] = 0.0 if given is None else _score(given, past, size)
+        missing[name] = tuple(plan.id for plan in plans if name not in plan.drivers)
+        if max(past) > 0 and value > EXTRAPOLATION_RATIO * max(past):
+            stretched.append((name, value / max(past)))
+    return Numbers(scores, expected, missing, tuple(stretched))
+
+
+def _score(given: float, past: Sequence[float], size: bool) -> float:
+    if size:
+        return math.log(max(given, 1e-9) / float(np.median(past)))
+    width = max(past) - min(past)
+    return float(np.clip((given - float(np.mean(past))) / (width or 1.0), -3.0, 3.0))
 
 
 def layout_of(
@@ -148,7 +165,7 @@ def _add_term(layout: Layout, term: Term, requests_per_visit: float) -> None:
 def _add_campaign(layout: Layout, plan: Plan, services: Sequence[str], numbers: Numbers) -> None:
     layout.add(f"kind:{plan.kind}", 0.0, KIND_SD)
     for name in numbers.scores[plan.id]:
-        layout.add(f"field:{name}", 0.15, FIELD_SD)
+        layout.add(f"field:{name}", numbers.expected[name], FIELD_SD)
     layout.add(f"campaign:{plan.id}", 0.0, CAMPAIGN_SD)
     for service in services:
         layout.add(f"own:{plan.id}:{service}", 0.0, SERVICE_SD)
