@@ -92,6 +92,7 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
     """DuckDB in bounded memory; it spills into the folder `scratch`."""
     connection = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(scratch)})
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # it would print into a command's result
     return connection
 
 
