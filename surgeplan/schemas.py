@@ -19,6 +19,11 @@ RECORDS = {
     "traffic.json": "campaign.traffic:TrafficModel",
     "capacity.json": "campaign.capacity:Capacity",
     "checklist.json": "campaign.readiness:Checklist",
+    "metrics.yaml": "metrics.dictionary:DictionaryFile",
+    "scenario.json": "loadtest.scenario:Scenario",
+    "results.json": "loadtest.results:Results",
+    "autoscaling.json": "playbooks.autoscaling.plan:AutoscalingPlan",
+    "staffing.json": "playbooks.staffing.plan:StaffingPlan",
 }
 
 

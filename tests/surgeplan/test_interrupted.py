@@ -1,0 +1,39 @@
+"""Ctrl-C in the middle: exit 130, one line, and nothing half-written."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from surgeplan.cli import main
+
+CAMPAIGN = "double11-2026-opening"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.8, 4.0, 9.0])
+def test_ctrl_c_leaves_earlier_outputs_intact(tmp_path: Path, seconds: float) -> None:
+    shop = tmp_path / "shop"
+    assert main(["init", str(shop), "--example", "double11"]) == 0
+    out = shop / "out" / CAMPAIGN
+    out.mkdir(parents=True)
+    (out / "traffic.json").write_text("earlier", "utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "surgeplan", "forecast", CAMPAIGN, "--workspace", str(shop), "--lang", "en"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert said.rstrip().endswith("interrupted; earlier results are untouched")
+    assert "Traceback" not in said
+    assert (out / "traffic.json").read_text("utf-8") == "earlier"
+    assert sorted(p.name for p in out.iterdir()) == ["traffic.json"]
