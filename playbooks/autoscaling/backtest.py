@@ -8,24 +8,31 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from playbooks.autoscaling.plan import BackTest, Outcome
+from playbooks.autoscaling.plan import BackTest, Outcome, Spread
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.requirement import replicas_for
 from playbooks.simulation.fixed import clairvoyant_replica_hours, in_ticks, under_fixed_replicas
 from playbooks.simulation.replay import TICK_SECONDS, Demand, Fleet, Nodes, Replayed, replay
 
-REPLAYED = ("hpa-alone", "hpa-alone-at-plan-target", "plan")
+
+@dataclass(frozen=True)
+class Way:
+    """One way to plan a service: its floor [minute], the HPA's target on top and its maxReplicas."""
+
+    spread: Spread
+    hpa_target_ratio: float
+    planned: NDArray[np.int64]
+    most: int
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is replayed for one service: its usual floor, its planned floor [minute], and how its replicas behave."""
+    """What is replayed for one service: its usual floor, how its replicas behave, and the ways, cheapest first."""
 
     capacity_requests_per_second_per_replica: float
     floor: int
-    planned: NDArray[np.int64]
-    most: int
     startup_seconds: float
+    ways: tuple[Way, ...]
     multiple: int = 1
 
 
@@ -37,59 +44,108 @@ class Picture:
     capacity_requests_per_second: dict[str, NDArray[np.float64]]
 
 
+@dataclass(frozen=True)
+class Tested:
+    """The way that was chosen by replay, its back-test beside the others', and a picture."""
+
+    way: Way
+    back_test: BackTest
+    picture: Picture
+
+
 def back_tests(
     demand: Demand, candidates: Mapping[str, Candidate], policy: AutoscalingPolicy, shift_minutes: Sequence[int]
-) -> tuple[dict[str, BackTest], dict[str, Picture]]:
+) -> dict[str, Tested]:
     """Replay `demand` [service, path, minute], services in the order of `candidates`, shifted path by path."""
     demand = replace(demand, requests_per_second=shifted(demand.requests_per_second, shift_minutes))
-    fleets = [fleet for i, c in enumerate(candidates.values()) for fleet in fleets_of(i, c, policy)]
-    watch = _middle_path(demand.requests_per_second)
-    played = replay(demand, fleets, watch)
-    tests, pictures = {}, {}
-    for i, (name, candidate) in enumerate(candidates.items()):
-        quarters = None if demand.quarters is None else demand.quarters[i]
-        rates = in_ticks(demand.requests_per_second[i], quarters)
-        rows = {label: i * len(REPLAYED) + j for j, label in enumerate(REPLAYED)}
-        oracle_hours = clairvoyant_replica_hours(rates, candidate.capacity_requests_per_second_per_replica)
-        outcomes = {label: _outcome(played, row, oracle_hours) for label, row in rows.items()}
-        outcomes["static-peak"] = _static(rates, candidate, oracle_hours)
-        outcomes["oracle"] = Outcome(
-            overloaded_minutes=0, event_overload_ratio=0, above_capacity_ratio=0,
-            replica_hours=float(oracle_hours.mean()), oracle_ratio=1.0,
-        )  # fmt: skip
-        tests[name] = BackTest(
-            paths=demand.requests_per_second.shape[1],
-            tick_seconds=TICK_SECONDS,
-            shift_minutes=tuple(shift_minutes),
-            nodes_wait=policy.nodes_wait,
-            policies=outcomes,
-        )
-        capacity = candidate.capacity_requests_per_second_per_replica
-        ready = {label: played.watched_ready[row] * capacity for label, row in rows.items()}
-        pictures[name] = Picture(played.watched_demand[rows["plan"]], ready)
-    return tests, pictures
+    rows: list[tuple[int, str]] = []
+    fleets: list[Fleet] = []
+    for i, candidate in enumerate(candidates.values()):
+        named = fleets_of(i, candidate, policy)
+        rows += [(i, label) for label in named]
+        fleets += named.values()
+    played = replay(demand, fleets, _middle_path(demand.requests_per_second))
+    return {
+        name: _tested(i, candidate, demand, played, rows, policy, shift_minutes)
+        for i, (name, candidate) in enumerate(candidates.items())
+    }
 
 
-def fleets_of(service: int, candidate: Candidate, policy: AutoscalingPolicy) -> list[Fleet]:
-    """The rows of one service, in the order of `REPLAYED`."""
+def _tested(
+    service: int,
+    candidate: Candidate,
+    demand: Demand,
+    played: Replayed,
+    rows: Sequence[tuple[int, str]],
+    policy: AutoscalingPolicy,
+    shift_minutes: Sequence[int],
+) -> Tested:
+    capacity = candidate.capacity_requests_per_second_per_replica
+    rates = in_ticks(demand.requests_per_second[service], None if demand.quarters is None else demand.quarters[service])
+    oracle_hours = clairvoyant_replica_hours(rates, capacity)
+    mine = {label: row for row, (owner, label) in enumerate(rows) if owner == service}
+    outcomes = {label: _outcome(played, row, oracle_hours) for label, row in mine.items()}
+    chosen = chosen_way([outcomes[way_label(k)] for k in range(len(candidate.ways))], outcomes["hpa-alone"], policy)
+    way = candidate.ways[chosen]
+    kept = {"plan": way_label(chosen), "hpa-alone": "hpa-alone", WARM: WARM}
+    kept["hpa-alone-at-plan-target"] = alone_label(way.hpa_target_ratio, policy)
+    test = BackTest(
+        paths=demand.requests_per_second.shape[1],
+        tick_seconds=TICK_SECONDS,
+        shift_minutes=tuple(shift_minutes),
+        nodes_wait=policy.nodes_wait,
+        policies={label: outcomes[row] for label, row in kept.items() if row in outcomes}
+        | {"static-peak": _static(rates, candidate, oracle_hours), "oracle": _oracle(oracle_hours)},
+    )
+    ready = {label: played.watched_ready[mine[kept[label]]] * capacity for label in ("plan", "hpa-alone")}
+    return Tested(way, test, Picture(played.watched_demand[mine["hpa-alone"]], ready))
+
+
+def chosen_way(ways: Sequence[Outcome], alone: Outcome, policy: AutoscalingPolicy) -> int:
+    """The first (cheapest) way that is safe and no worse than the HPA alone; else that with the fewest bad minutes."""
+    for k, outcome in enumerate(ways):
+        safe = outcome.event_overload_ratio <= policy.event_overload_ratio
+        no_worse = outcome.overloaded_minutes <= alone.overloaded_minutes
+        refused = outcome.above_capacity_ratio <= max(alone.above_capacity_ratio, policy.above_capacity_ratio)
+        if safe and no_worse and refused:
+            return k
+    return min(range(len(ways)), key=lambda k: (ways[k].overloaded_minutes, k))
+
+
+WARM = "hpa-alone-warm-nodes"
+
+
+def way_label(k: int) -> str:
+    return f"way-{k}"
+
+
+def alone_label(target_ratio: float, policy: AutoscalingPolicy) -> str:
+    return "hpa-alone" if target_ratio == policy.hpa_target_ratio else f"hpa-alone-{target_ratio}"
+
+
+def fleets_of(service: int, candidate: Candidate, policy: AutoscalingPolicy) -> dict[str, Fleet]:
+    """The rows of one service: the HPA alone, with warm nodes, at the ways' targets, and the ways."""
     slowest = candidate.startup_seconds
     nodes = Nodes(policy.node_wait_seconds, policy.node_headroom_ratio) if policy.nodes_wait else None
+    first = candidate.ways[0]
     alone = Fleet(
         service=service,
         capacity_requests_per_second_per_replica=candidate.capacity_requests_per_second_per_replica,
-        floor=np.full(len(candidate.planned), candidate.floor),
-        ceiling=candidate.most,
+        floor=np.full(len(first.planned), candidate.floor),
+        ceiling=first.most,
         target_ratio=policy.hpa_target_ratio,
         metric=policy.hpa_metric,
         start_seconds=(slowest / 2, slowest),
         nodes=nodes,
     )
-    same_target = replace(alone, target_ratio=policy.hpa_target_on_plan_ratio)
-    return [
-        alone,
-        same_target,
-        replace(same_target, floor=candidate.planned, floor_late_seconds=policy.executor_seconds),
-    ]
+    fleets = {"hpa-alone": alone}
+    if nodes is not None:
+        fleets[WARM] = replace(alone, nodes=None)
+    for k, way in enumerate(candidate.ways):
+        at_target = replace(alone, target_ratio=way.hpa_target_ratio, ceiling=way.most)
+        fleets.setdefault(alone_label(way.hpa_target_ratio, policy), at_target)
+        fleets[way_label(k)] = replace(at_target, floor=way.planned, floor_late_seconds=policy.executor_seconds)
+    return fleets
 
 
 def shifted(rates: NDArray[np.float32], shift_minutes: Sequence[int]) -> NDArray[np.float32]:
@@ -117,6 +173,16 @@ def _outcome(played: Replayed, row: int, oracle_hours: NDArray[np.float64]) -> O
         ),
         replica_hours=float(hours.mean()),
         oracle_ratio=float(hours.mean() / oracle_hours.mean()),
+    )
+
+
+def _oracle(hours: NDArray[np.float64]) -> Outcome:
+    return Outcome(
+        overloaded_minutes=0,
+        event_overload_ratio=0,
+        above_capacity_ratio=0,
+        replica_hours=float(hours.mean()),
+        oracle_ratio=1.0,
     )
 
 

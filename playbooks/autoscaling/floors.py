@@ -34,6 +34,37 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Risk:
+    """Which demand quantile a floor carries: the strict one near instants, the quiet one where the HPA follows.
+
+    instants: minutes of the traffic's grid at which demand may jump; None where every minute is strict.
+    """
+
+    quantile_ratio: float
+    quiet_quantile_ratio: float
+    instants: tuple[int, ...] | None
+
+    def demand(self, rates: NDArray[np.float32], fact: ServiceFacts) -> NDArray[np.float64]:
+        """[minute] requests per second; `rates` [path, minute]."""
+        strict = demand_quantile(rates, self.quantile_ratio)
+        if self.instants is None:
+            return strict
+        near = surge_minutes(self.instants, rates.shape[1], fact.lead_minutes)
+        return np.where(near, strict, demand_quantile(rates, self.quiet_quantile_ratio))
+
+
+def surge_minutes(instants: Sequence[int], minutes: int, lead_minutes: int) -> NDArray[np.bool_]:
+    """[minute]: from an instant until replicas that the HPA started at it are ready.
+
+    The guard widens this on both sides like every other requirement.
+    """
+    near = np.zeros(minutes, bool)
+    for instant in instants:
+        near[instant : instant + lead_minutes + 1] = True
+    return near
+
+
+@dataclass(frozen=True)
 class Floors:
     """One service's floors over the window, each [minute].
 
@@ -57,21 +88,19 @@ def plan_floors(
     window: Window,
     facts: Mapping[str, ServiceFacts],
     limits: Sequence[Limit],
-    quantile_ratio: float,
+    risk: Risk,
     policy: AutoscalingPolicy,
 ) -> dict[str, Floors]:
     """The cheapest readable floors of every service that stay within the limits."""
     inside = slice(window.first, window.last)
     rates = {name: traffic.requests_per_second[traffic.services.index(name)] for name in facts}
     burst = bursts(traffic, policy.burst_ratio)
-    demand = {
-        name: demand_quantile(rates[name], quantile_ratio) * burst[traffic.services.index(name)] for name in facts
-    }
+    demand = {name: risk.demand(rates[name], facts[name]) * burst[traffic.services.index(name)] for name in facts}
     required = {name: replicas_for(demand[name], fact.low, fact.multiple) for name, fact in facts.items()}
     needed = {name: guarded(required[name], fact, policy)[inside] for name, fact in facts.items()}
     allowed, hits = within_limits(needed, {name: fact.most for name, fact in facts.items()}, limits)
     allowed = {name: whole(allowed[name], fact.multiple) for name, fact in facts.items()}
-    hits += rate_hits({name: rates[name][:, inside] for name in facts}, quantile_ratio, limits)
+    hits += rate_hits({name: rates[name][:, inside] for name in facts}, risk.quantile_ratio, limits)
     covers = covers_within(allowed, limits, policy.steps_per_day * window.days)
     return {
         name: Floors(

@@ -11,7 +11,7 @@ from campaign.documents import FileRecord
 from campaign.traffic import Quantiles
 
 Verdict = Literal["reactive-suffices", "scheduled", "limited"]
-POLICIES = ("hpa-alone", "hpa-alone-at-plan-target", "static-peak", "oracle", "plan")
+Spread = Literal["surges", "everywhere"]
 
 
 class Step(FileRecord):
@@ -98,7 +98,10 @@ class ServicePlan(FileRecord):
     capacity_requests_per_second_per_replica: CapacityRange
     capacity_source: Literal["measured", "declared", "imported"]
     quantile_ratio: float
+    quiet_quantile_ratio: float
+    spread: Spread = Field(description="where the strict quantile holds: near announced instants, or everywhere")
     newsvendor_quantile_ratio: float | None
+    hpa_target_ratio: float = Field(description="of the HPA on top of the floor")
     lead_minutes: int
     replicas: ReplicaCounts
     steps: tuple[Step, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,20 +14,21 @@ from campaign.language import say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import Quantiles
-from playbooks.autoscaling.backtest import Candidate, Picture, back_tests
-from playbooks.autoscaling.floors import Floors, Window, ceilings, plan_floors, whole_floor
+from playbooks.autoscaling.backtest import Candidate, Picture, Tested, Way, back_tests
+from playbooks.autoscaling.floors import Floors, Risk, Window, ceilings, plan_floors, whole_floor
 from playbooks.autoscaling.known import ServiceFacts, newsvendor_of, quantile_of
-from playbooks.autoscaling.limits import Hit
+from playbooks.autoscaling.limits import Hit, fits
 from playbooks.autoscaling.minutes import MinuteTraffic, bursts
-from playbooks.autoscaling.plan import BackTest, LimitHit, ReplicaCounts, ServicePlan, Verdict
+from playbooks.autoscaling.plan import LimitHit, ReplicaCounts, RiskPoint, ServicePlan, Spread, Verdict
 from playbooks.autoscaling.policy import AutoscalingPolicy
-from playbooks.autoscaling.reasons import Occasion, occasions, steps_of, window_of
+from playbooks.autoscaling.reasons import Occasion, jump_minutes, occasions, steps_of, window_of
 from playbooks.autoscaling.requirement import replicas_for
 from playbooks.autoscaling.risk import risk_against_cost
 from playbooks.autoscaling.verdict import verdict_of
 from playbooks.simulation.replay import Demand
 
 STEPS = 3
+SPREADS: tuple[Spread, ...] = ("surges", "everywhere")
 
 
 @dataclass(frozen=True)
@@ -65,20 +66,62 @@ class Answer:
 
 def plan_services(question: Question, progress: Progress) -> Answer:
     """Plan every service of the question together."""
-    settings, policy, facts = question.settings, question.policy, question.facts
-    window = window_of(question.plans, question.traffic, policy)
-    quantile_ratio = quantile_of(settings, policy)
+    window = window_of(question.plans, question.traffic, question.policy)
     progress(say("floors and steps"), 0, STEPS)
-    floors = plan_floors(question.traffic, window, facts, settings.limits, quantile_ratio, policy)
-    most = ceilings(floors, facts, settings.limits, policy.hpa_max_headroom_ratio)
+    spreads = {spread: spread_floors(question, window, spread) for spread in SPREADS}
     progress(say("replay of the plan"), 1, STEPS)
-    tests, pictures = back_tests(
-        replayed_demand(question, window), candidates(facts, floors, most), policy, question.shift_minutes
-    )
+    candidates = {name: candidate_of(question, name, spreads) for name in question.facts}
+    tested = tested_within_limits(question, replayed_demand(question, window), candidates)
     progress(say("risk against cost"), 2, STEPS)
-    services = {name: _service_plan(question, window, name, floors[name], most[name], tests[name]) for name in facts}
+    floors = {name: spreads[test.way.spread].floors[name] for name, test in tested.items()}
+    services = {name: _service_plan(question, window, name, floors[name], tested[name]) for name in tested}
     progress(say("risk against cost"), STEPS, STEPS)
-    return Answer(services, floors, pictures, window)
+    return Answer(services, floors, {name: test.picture for name, test in tested.items()}, window)
+
+
+@dataclass(frozen=True)
+class SpreadFloors:
+    """Floors and maxReplicas of every service under one spread of the strict quantile."""
+
+    floors: dict[str, Floors]
+    most: dict[str, int]
+
+
+def spread_floors(question: Question, window: Window, spread: Spread) -> SpreadFloors:
+    settings, policy = question.settings, question.policy
+    instants = jump_minutes(question.plans, question.traffic) if spread == "surges" else None
+    risk = Risk(quantile_of(settings, policy), policy.quiet_quantile_ratio, instants)
+    floors = plan_floors(question.traffic, window, question.facts, settings.limits, risk, policy)
+    return SpreadFloors(floors, ceilings(floors, question.facts, settings.limits, policy.hpa_max_headroom_ratio))
+
+
+def candidate_of(question: Question, name: str, spreads: Mapping[Spread, SpreadFloors]) -> Candidate:
+    """The ways to plan a service, cheapest first: a higher HPA target before a lower, surges before everywhere."""
+    fact, policy = question.facts[name], question.policy
+    targets: dict[tuple[Spread, float], None] = {
+        ("surges", policy.hpa_target_on_plan_ratio): None,
+        ("surges", policy.hpa_target_ratio): None,
+        ("everywhere", policy.hpa_target_ratio): None,
+    }
+    return Candidate(
+        capacity_requests_per_second_per_replica=fact.low,
+        floor=whole_floor(fact),
+        startup_seconds=fact.startup_seconds,
+        ways=tuple(
+            Way(spread, target, spreads[spread].floors[name].by_minute(), spreads[spread].most[name])
+            for spread, target in targets
+        ),
+        multiple=fact.multiple,
+    )
+
+
+def tested_within_limits(question: Question, demand: Demand, candidates: Mapping[str, Candidate]) -> dict[str, Tested]:
+    """The cheapest safe way of each service; the strictest of all where the mixture would break a shared limit."""
+    tested = back_tests(demand, candidates, question.policy, question.shift_minutes)
+    if fits({name: test.way.planned for name, test in tested.items()}, question.settings.limits):
+        return tested
+    strictest = {name: replace(candidate, ways=candidate.ways[-1:]) for name, candidate in candidates.items()}
+    return back_tests(demand, strictest, question.policy, question.shift_minutes)
 
 
 def replayed_demand(question: Question, window: Window) -> Demand:
@@ -89,54 +132,45 @@ def replayed_demand(question: Question, window: Window) -> Demand:
     return Demand(rates, traffic.quarters[rows] if traffic.known_bursts.any() else None)
 
 
-def candidates(
-    facts: Mapping[str, ServiceFacts], floors: Mapping[str, Floors], most: Mapping[str, int]
-) -> dict[str, Candidate]:
-    return {
-        name: Candidate(
-            capacity_requests_per_second_per_replica=fact.low,
-            floor=whole_floor(fact),
-            planned=floors[name].by_minute(),
-            most=most[name],
-            startup_seconds=fact.startup_seconds,
-            multiple=fact.multiple,
-        )
-        for name, fact in facts.items()
-    }
-
-
-def _service_plan(
-    question: Question, window: Window, name: str, floors: Floors, most: int, test: BackTest
-) -> ServicePlan:
+def _service_plan(question: Question, window: Window, name: str, floors: Floors, tested: Tested) -> ServicePlan:
     fact, policy, traffic = question.facts[name], question.policy, question.traffic
-    verdict, why = verdict_of(test, floors.hits, policy)
+    verdict, why = verdict_of(tested.back_test, floors.hits, policy)
     scheduled = verdict != "reactive-suffices"
-    hours = test.policies["plan" if scheduled else "hpa-alone"].replica_hours
+    hours = tested.back_test.policies["plan" if scheduled else "hpa-alone"].replica_hours
     price = fact.service.cost_per_replica_hour
-    row = traffic.services.index(name)
-    inside = slice(window.first, window.last)
     return ServicePlan(
         verdict=verdict,
         verdict_why=str(why),
         capacity_requests_per_second_per_replica=fact.capacity.capacity_requests_per_second_per_replica,
         capacity_source=fact.capacity.source,
         quantile_ratio=quantile_of(question.settings, policy),
+        quiet_quantile_ratio=policy.quiet_quantile_ratio,
+        spread=tested.way.spread,
+        hpa_target_ratio=tested.way.hpa_target_ratio if scheduled else policy.hpa_target_ratio,
         newsvendor_quantile_ratio=newsvendor_of(fact, question.settings),
         lead_minutes=fact.lead_minutes,
-        replicas=_counts(question, window, fact, floors, most, verdict),
+        replicas=_counts(question, window, fact, floors, tested.way.most, verdict),
         steps=steps_of(floors, window, traffic, question.announced, fact, policy, question.zone) if scheduled else (),
         limits_hit=tuple(limit_hit(hit, fact, floors, traffic, window, policy) for hit in floors.hits),
         replica_hours=hours,
         cost=None if price is None else hours * price,
-        back_test=test,
-        risk_against_cost=risk_against_cost(
-            traffic.requests_per_second[row][:, inside],
-            bursts(traffic, policy.burst_ratio)[row, inside],
-            fact,
-            policy.steps_per_day * window.days,
-            policy,
-        ),
+        back_test=tested.back_test,
+        risk_against_cost=risk_points(question, window, fact, tested.way.spread),
         assumptions=tuple(str(text) for text in fact.assumptions),
+    )
+
+
+def risk_points(question: Question, window: Window, fact: ServiceFacts, spread: Spread) -> tuple[RiskPoint, ...]:
+    """What every quantile would cost in the place of the chosen one."""
+    policy, inside = question.policy, question.traffic.between(window.first, window.last)
+    row = inside.services.index(fact.service.name)
+    return risk_against_cost(
+        inside.requests_per_second[row],
+        bursts(inside, policy.burst_ratio)[row],
+        fact,
+        policy.steps_per_day * window.days,
+        policy,
+        jump_minutes(question.plans, inside) if spread == "surges" else None,
     )
 
 

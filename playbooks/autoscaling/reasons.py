@@ -32,6 +32,14 @@ def occasions(plans: Sequence[Plan], traffic: MinuteTraffic) -> tuple[Occasion, 
     return tuple(Occasion(traffic.minute_of(at), name) for at, name in sorted(named))
 
 
+def jump_minutes(plans: Sequence[Plan], traffic: MinuteTraffic) -> tuple[int, ...]:
+    """Minutes at which demand may jump: moments, sends, slots that begin, channels and campaigns that begin."""
+    instants = {at for plan in plans for at in (plan.starts_at, *plan.instants)}
+    instants |= {slot.starts_at for plan in plans for channel in plan.channels for slot in channel.slots}
+    instants |= {channel.starts_at for plan in plans for channel in plan.channels if channel.starts_at}
+    return tuple(sorted({traffic.minute_of(at) for at in instants}))
+
+
 def steps_of(
     floors: Floors,
     window: Window,

@@ -17,6 +17,7 @@ VERDICTS: dict[Verdict, Text] = {
 POLICY_NAMES: dict[str, Text] = {
     "plan": say("this plan, HPA on top"),
     "hpa-alone": say("today's HPA alone"),
+    "hpa-alone-warm-nodes": say("today's HPA alone, nodes kept warm"),
     "hpa-alone-at-plan-target": say("HPA alone at the plan's target"),
     "static-peak": say("static p99 peak"),
     "oracle": say("one who knew it all"),
@@ -26,14 +27,14 @@ POLICY_NAMES: dict[str, Text] = {
 def step_table(plan: AutoscalingPlan, title: str) -> str:
     """The whole document in the current language."""
     zone = ZoneInfo(plan.time_zone)
-    lines = [f"# {_('Autoscaling plan')} · {title}", "", *_head(plan, zone)]
+    lines = ["# " + _("Autoscaling plan") + f" · {title}", "", *_head(plan, zone)]
     for name, service in plan.services.items():
         lines += ["", f"## {name} · {VERDICTS[service.verdict]}", "", *_service(service, zone, plan.currency)]
     if plan.not_planned:
-        lines += ["", f"## {_('Not planned')}", "", *(f"- {name}: {why}" for name, why in plan.not_planned.items())]
+        lines += ["", "## " + _("Not planned"), "", *(f"- {name}: {why}" for name, why in plan.not_planned.items())]
     assumed = [*plan.assumptions, *(text for service in plan.services.values() for text in service.assumptions)]
     if assumed:
-        lines += ["", f"## {_('Assumptions')}", "", *(f"- {text}" for text in assumed)]
+        lines += ["", "## " + _("Assumptions"), "", *(f"- {text}" for text in assumed)]
     return "\n".join(lines) + "\n"
 
 
@@ -65,18 +66,26 @@ def _service(service: ServicePlan, zone: ZoneInfo, currency: str) -> Iterator[st
     yield "- " + _("usual floor {floor}, maxReplicas {most}, started {lead} min ahead").format(
         floor=replicas.floor, most=replicas.most, lead=service.lead_minutes
     )
-    yield "- " + _("floors cover the demand that a minute stays below with probability {quantile}").format(
-        quantile=f"{100 * service.quantile_ratio:g} %"
-    )
+    yield "- " + _covered(service)
     yield "- " + _cost(service, currency)
     if service.steps:
         yield from ("", *table([_("from"), _("replicas"), _("why")], _step_rows(service, zone), "lrl"))
     if service.limits_hit:
-        yield from ("", f"**{_('Limits hit')}**", "", *(_limit(hit, zone) for hit in service.limits_hit))
+        yield from ("", "**" + _("Limits hit") + "**", "", *(_limit(hit, zone) for hit in service.limits_hit))
     yield from ("", *_replays(service.back_test))
 
 
 SOURCES: dict[str, Text] = {"measured": say("measured"), "declared": say("declared"), "imported": say("imported")}
+
+
+def _covered(service: ServicePlan) -> str:
+    strict, quiet = f"{100 * service.quantile_ratio:g} %", f"{100 * service.quiet_quantile_ratio:g} %"
+    if service.spread == "everywhere":
+        return _("floors carry what a minute stays below with probability {strict}").format(strict=strict)
+    return _(
+        "floors carry what a minute stays below with probability {strict} near announced instants, {quiet} elsewhere, "
+        "where the HPA at {target} follows"
+    ).format(strict=strict, quiet=quiet, target=percent(service.hpa_target_ratio))
 
 
 def _step_rows(service: ServicePlan, zone: ZoneInfo) -> list[list[str]]:
@@ -126,7 +135,7 @@ def _replays(test: BackTest) -> Iterator[str]:
             f"{outcome.replica_hours:,.0f}",
             f"{outcome.oracle_ratio:.2f}",
         ]
-        for name, outcome in ((name, test.policies[name]) for name in POLICY_NAMES)
+        for name, outcome in ((name, test.policies[name]) for name in POLICY_NAMES if name in test.policies)
     ]
     yield from table(headings, rows, "lrrrrr")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from campaign.language import Text, say
 from campaign.numbers import spoken
 from playbooks.autoscaling.limits import Hit
-from playbooks.autoscaling.plan import BackTest, Verdict
+from playbooks.autoscaling.plan import BackTest, Outcome, Verdict
 from playbooks.autoscaling.policy import AutoscalingPolicy
 
 
@@ -22,20 +22,35 @@ def verdict_of(back_test: BackTest, hits: tuple[Hit, ...], policy: AutoscalingPo
             needed=spoken(worst.needed),
             refused=1 - worst.share_ratio,
         )
-    suffices = (
-        alone.event_overload_ratio <= policy.event_overload_ratio
-        and alone.above_capacity_ratio <= policy.above_capacity_ratio
-    )
-    if suffices:
+    if suffices(alone, policy):
         return "reactive-suffices", say(
-            "the HPA at {target:.0%} follows this ramp: {minutes:.1f} overloaded minutes and {above:.2%} of "
-            "requests above capacity in {paths} replays",
-            target=policy.hpa_target_ratio, minutes=alone.overloaded_minutes, above=alone.above_capacity_ratio,
+            "the HPA at {target:.0%} follows this ramp: {minutes:.1f} overloaded minutes and {above:.2%} of requests "
+            "above capacity in {paths} replays",
+            target=policy.hpa_target_ratio,
+            minutes=alone.overloaded_minutes,
+            above=alone.above_capacity_ratio,
             paths=back_test.paths,
-        )  # fmt: skip
+        )
+    warm = back_test.policies.get("hpa-alone-warm-nodes")
+    if warm is not None and suffices(warm, policy):
+        return "scheduled", say(
+            "nodes come too late for the HPA alone at {target:.0%}: {minutes:.1f} overloaded minutes and {above:.2%} "
+            "of requests above capacity; were the nodes kept warm, it would suffice without steps",
+            target=policy.hpa_target_ratio,
+            minutes=alone.overloaded_minutes,
+            above=alone.above_capacity_ratio,
+        )
     return "scheduled", say(
         "the HPA alone at {target:.0%} is too late: {minutes:.1f} overloaded minutes and {above:.2%} of requests "
         "above capacity; with these steps {planned:.1f} and {rest:.3%}",
         target=policy.hpa_target_ratio, minutes=alone.overloaded_minutes, above=alone.above_capacity_ratio,
         planned=plan.overloaded_minutes, rest=plan.above_capacity_ratio,
     )  # fmt: skip
+
+
+def suffices(alone: Outcome, policy: AutoscalingPolicy) -> bool:
+    """Whether an HPA by itself keeps the event within the policy's risk."""
+    return (
+        alone.event_overload_ratio <= policy.event_overload_ratio
+        and alone.above_capacity_ratio <= policy.above_capacity_ratio
+    )

@@ -64,8 +64,6 @@ def selector(setting: Setting) -> str:
 
 def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
     """The HPA of one service with its usual floor; steps raise it."""
-    policy = setting.policy
-    target = policy.hpa_target_on_plan_ratio if service.steps else policy.hpa_target_ratio
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -79,7 +77,7 @@ def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
                     "type": "Resource",
                     "resource": {
                         "name": "cpu",
-                        "target": {"type": "Utilization", "averageUtilization": round(100 * target)},
+                        "target": {"type": "Utilization", "averageUtilization": round(100 * service.hpa_target_ratio)},
                     },
                 }
             ],
