@@ -32,6 +32,7 @@ class Item(FileRecord):
     why: Words | None = None
     scope: str = Field(description="the campaign, or the promotion whose waves share this item")
     check: str | None = Field(default=None, description="the machine check that decides it; null: a signed note does")
+    binds: tuple[str, ...] = Field(default=(), description="what a signed note is about; a change there makes it stale")
     life_hours: float | None = Field(default=None, description="evidence older than this is stale")
     state: State = "pending"
     overdue: bool = False
@@ -42,8 +43,18 @@ class Item(FileRecord):
         return self.state in DONE
 
 
+class Signature(FileRecord):
+    """One role's signature under a gate: pending until signed, stale once what was signed has changed."""
+
+    role: Role
+    state: Literal["pending", "pass", "stale"]
+    by: str | None = None
+    at_utc: AwareDatetime | None = None
+    note: Words | None = None
+
+
 class GateState(FileRecord):
-    """A gate is open when every one of its items passed or was waived."""
+    """A gate is open when every one of its items passed or was waived, and every role it asks for has signed."""
 
     gate: Gate
     title: Words
@@ -51,6 +62,7 @@ class GateState(FileRecord):
     open: bool
     items: int
     missing: tuple[str, ...] = Field(description="ids of the items that hold it shut")
+    signatures: tuple[Signature, ...] = ()
 
 
 class Checklist(FileRecord):
@@ -68,6 +80,7 @@ class Checklist(FileRecord):
     gates: tuple[GateState, ...]
     inputs: dict[str, str]
     assumptions: tuple[Words, ...] = ()
+    bundle: str | None = Field(default=None, description="hash of the frozen bundle")
 
     def of_gate(self, gate: Gate | None) -> tuple[Item, ...]:
         """The items of one gate (None: of no gate), in order of due time."""

@@ -13,6 +13,7 @@ from campaign.language import Text, say
 from campaign.numbers import spoken
 from campaign.readiness import State
 from campaign.traffic import Quantiles
+from playbooks.readiness.binding import Binding, changed
 from playbooks.readiness.evidence import Evidence
 
 QUOTA_MARGIN = 1.2  # a limit met exactly at p90 is exceeded in one campaign of ten
@@ -63,9 +64,81 @@ def traffic_model(evidence: Evidence) -> Finding:
     model = evidence.traffic
     if model is None:
         return Finding("pending", say("there is no traffic.json yet"))
-    if model.inputs.get(evidence.plan_file) != evidence.plan_hash:
-        return Finding("stale", say("the plan changed after traffic.json was made"), model.as_of_utc)
-    return Finding("pass", None, model.as_of_utc)
+    if model.inputs.get(evidence.plan_file) == evidence.plan_hash:
+        return Finding("pass", None, model.as_of_utc)
+    if _only_wording_since(evidence, model.inputs.get(evidence.plan_file)):
+        return Finding("pass", say("only the plan's wording changed since"), model.as_of_utc)
+    return Finding("stale", say("the plan changed after traffic.json was made"), model.as_of_utc)
+
+
+def _only_wording_since(evidence: Evidence, plan_hash: str | None) -> bool:
+    """Whether the frozen plan is the one of that hash, and asks for the same demand as today's."""
+    bundle = evidence.bundle
+    if bundle is None or bundle.files.get(evidence.plan_file) != plan_hash:
+        return False
+    return bundle.components.get("demand") == evidence.binding.parts.get("demand")
+
+
+FROZEN_PARTS = ("demand", "dictionary", "model")
+
+
+def frozen(evidence: Evidence) -> Finding:
+    bundle = evidence.bundle
+    if bundle is None:
+        return Finding("pending", say("not frozen yet: surgeplan freeze {id}", id=evidence.plan.id))
+    if evidence.bundle_damage:
+        names = ", ".join(evidence.bundle_damage)
+        return Finding("fail", say("bundle {hash} is not as it was frozen: {names}", hash=bundle.hash, names=names))
+    signed = Binding(bundle.components, bundle.peaks)
+    since = changed(signed, evidence.binding, FROZEN_PARTS)
+    if since:
+        return Finding("stale", say("{what} since the freeze", what=joined(since)))
+    if changed(signed, evidence.binding, ("wording",)):
+        note = say("bundle {hash}; the plan's wording changed since", hash=bundle.hash)
+        return Finding("pass", note)
+    return Finding("pass", say("bundle {hash}", hash=bundle.hash))
+
+
+def decision(evidence: Evidence) -> Finding:
+    decided = evidence.standing.decision
+    if decided is None:
+        return PENDING
+    verdict = say("{verdict} by {actor}", verdict=str(decided.body["verdict"]).upper(), actor=decided.actor)
+    if decided.body["verdict"] == "no-go":
+        return Finding("fail", verdict)
+    limits = [f"{name} ≤ {value:g}" for name, value in sorted(decided.body.get("limits", {}).items())]
+    note = say("{verdict}: {limits}", verdict=verdict, limits=", ".join(limits)) if limits else verdict
+    return Finding("pass", note, decided.at_utc)
+
+
+MIX_DISTANCE = 0.10
+
+
+def load_test_covers(evidence: Evidence) -> Finding:
+    """Covers the model: every service reached its p90, and the services' shares differ by at most 0.10 in all."""
+    finding = load_test_full(evidence)
+    run, model = evidence.load_test, evidence.traffic
+    if finding.state != "pass" or run is None or model is None:
+        return finding
+    wanted = {name: peak.peak_requests_per_second.p90 for name, peak in model.services.items()}
+    distance = mix_distance(run.tested, wanted)
+    if distance > MIX_DISTANCE:
+        note = say(
+            "the request mix differs by {distance}, at most {most} is covered",
+            distance=f"{distance:.2f}",
+            most=f"{MIX_DISTANCE:.2f}",
+        )
+        return Finding("fail", note, run.ended_at_utc)
+    return finding
+
+
+def mix_distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Total variation between two mixes of request rates: 0 for the same shares, 1 for nothing in common."""
+    total_one, total_other = sum(one.values()), sum(other.values())
+    if not total_one or not total_other:
+        return 0.0 if total_one == total_other else 1.0
+    names = one.keys() | other.keys()
+    return sum(abs(one.get(n, 0.0) / total_one - other.get(n, 0.0) / total_other) for n in names) / 2
 
 
 def quotas(evidence: Evidence) -> Finding:
@@ -84,7 +157,7 @@ def quotas(evidence: Evidence) -> Finding:
         if needed > limit.total - limit.reserved:
             here = spoken(limit.total - limit.reserved)
             short.append(say("{limit} needs {needed}, has {has}", limit=limit.name, needed=spoken(needed), has=here))
-    return Finding("fail", _joined(short)) if short else PASS
+    return Finding("fail", joined(short)) if short else PASS
 
 
 def _peak_replicas(evidence: Evidence) -> dict[str, float]:
@@ -92,10 +165,11 @@ def _peak_replicas(evidence: Evidence) -> dict[str, float]:
     return {name: float(service.replicas.peak) for name, service in plan.services.items()} if plan else {}
 
 
-def _joined(texts: list[Text]) -> Text:
+def joined(texts: list[Text]) -> Text:
+    """Several findings as one sentence."""
     if len(texts) == 1:
         return texts[0]
-    return say("{first}; {rest}", first=texts[0], rest=_joined(texts[1:]))
+    return say("{first}; {rest}", first=texts[0], rest=joined(texts[1:]))
 
 
 def switch_table(evidence: Evidence) -> Finding:
@@ -143,7 +217,7 @@ def _tested(evidence: Evidence, target: Callable[[Quantiles], float]) -> Finding
         for name, peak in model.services.items()
         if (tested := run.tested.get(name, 0.0)) < (n := target(peak.peak_requests_per_second))
     ]
-    return Finding("fail", _joined(short), run.ended_at_utc) if short else Finding("pass", None, run.ended_at_utc)
+    return Finding("fail", joined(short), run.ended_at_utc) if short else Finding("pass", None, run.ended_at_utc)
 
 
 def staffing(evidence: Evidence) -> Finding:
@@ -202,8 +276,8 @@ def retrospective(evidence: Evidence) -> Finding:
     return PASS if evidence.learned else PENDING
 
 
-def unproven(evidence: Evidence) -> Finding:
-    """What only a signed act proves: frozen bundles, decisions and earlier gates are looked at by `evaluate`."""
+def earlier_gates(evidence: Evidence) -> Finding:
+    """Decided by `evaluate`, which alone sees the other items."""
     return PENDING
 
 
@@ -214,17 +288,16 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "quotas": quotas,
     "load-test-first": load_test_first,
     "load-test-full": load_test_full,
-    "load-test-covers": load_test_full,
+    "load-test-covers": load_test_covers,
     "load-test-margin": load_test_margin,
     "switch-table": switch_table,
     "switches-drilled": switches_drilled,
     "staffing": staffing,
-    "earlier-gates": unproven,
+    "earlier-gates": earlier_gates,
     "bot-replay": bot_replay,
-    "frozen": unproven,
+    "frozen": frozen,
     "autoscaling-plan": autoscaling_plan,
-    "rate-limits": unproven,
-    "decision": unproven,
+    "decision": decision,
     "history-fresh": history_fresh,
     "event-report": event_report,
     "retrospective": retrospective,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Literal
 
 from campaign.language import say
 from campaign.plan import Plan
-from campaign.readiness import GATES, Gate, GateState, Item, Tier
+from campaign.readiness import GATES, Gate, GateState, Item, Role, Signature, Tier
 from campaign.words import Words
-from playbooks.readiness.checks import CHECKS, Finding
+from playbooks.readiness.binding import changed
+from playbooks.readiness.checks import CHECKS, Finding, joined
 from playbooks.readiness.evidence import Evidence
-from playbooks.readiness.policy import ChecklistPolicy, ItemPolicy, Need, due_at
+from playbooks.readiness.policy import ChecklistPolicy, GatePolicy, ItemPolicy, Need, due_at
 
 
 def choose_items(policy: ChecklistPolicy, tier: Tier, evidence: Evidence, waves: tuple[Plan, ...]) -> tuple[Item, ...]:
@@ -50,18 +52,55 @@ def _item(row: ItemPolicy, plan: Plan, first: Plan) -> Item:
         why=row.why,
         scope=(plan.part_of or plan.id) if shared else plan.id,
         check=row.check,
+        binds=row.binds,
         life_hours=row.life_hours,
     )
 
 
 def evaluate(items: tuple[Item, ...], evidence: Evidence, now: datetime) -> tuple[Item, ...]:
     """Every item with its state. Evidence older than its life is stale; an undone item past its due time is overdue."""
-    found = tuple(_stated(item, _aged(item, _finding(item, evidence), now), now) for item in items)
-    return tuple(_review(item, found, now) if item.check == "earlier-gates" else item for item in found)
+    found = tuple(_stated(item, _waived(item, _finding(item, evidence, now), evidence, now), now) for item in items)
+    return tuple(
+        _review(item, found, now) if item.check == "earlier-gates" and not item.done else item for item in found
+    )
 
 
-def _finding(item: Item, evidence: Evidence) -> Finding:
-    return CHECKS[item.check](evidence) if item.check else Finding("pending")
+def _finding(item: Item, evidence: Evidence, now: datetime) -> Finding:
+    found = CHECKS[item.check](evidence) if item.check else _note(item, evidence)
+    signed = evidence.standing.decision if item.check == "decision" else None
+    if signed and found.state == "pass":
+        since = changed(signed.binding, evidence.binding, item.binds)
+        if since:
+            return Finding("stale", say("{what} since {actor} signed", what=joined(since), actor=signed.actor))
+    return _aged(item, found, now)
+
+
+def _note(item: Item, evidence: Evidence) -> Finding:
+    """What a signed note proves: nothing once what it is about has changed, or its attachment is not what it was."""
+    signed = evidence.standing.notes.get((item.scope, item.id))
+    if signed is None:
+        return Finding("pending")
+    words = say("{actor}: {note}", actor=signed.actor, note=signed.body.get("note") or "-")
+    if signed.body.get("verdict") == "fail":
+        return Finding("fail", words, signed.at_utc)
+    since = changed(signed.binding, evidence.binding, item.binds)
+    if since:
+        return Finding("stale", say("{what} since {actor} signed", what=joined(since), actor=signed.actor))
+    for path, was in signed.body.get("attachments", {}).items():
+        if evidence.attachments.get(path) != was:
+            return Finding("stale", say("{path} is not what {actor} signed", path=path, actor=signed.actor))
+    return Finding("pass", words, signed.at_utc)
+
+
+def _waived(item: Item, finding: Finding, evidence: Evidence, now: datetime) -> Finding:
+    waiver = evidence.standing.waivers.get((item.scope, item.id))
+    if waiver is None or finding.state == "pass":
+        return finding
+    until = datetime.fromisoformat(str(waiver.body["until"]))
+    words = {"actor": waiver.actor, "reason": waiver.body["reason"], "until": until.strftime("%Y-%m-%d %H:%M UTC")}
+    if now <= until:
+        return Finding("waived", say("{actor}, until {until}: {reason}", **words))
+    return Finding(finding.state, say("the waiver ended {until} ({actor}: {reason})", **words))
 
 
 def _aged(item: Item, finding: Finding, now: datetime) -> Finding:
@@ -95,19 +134,41 @@ def _review(item: Item, items: Iterable[Item], now: datetime) -> Item:
     return _stated(item, Finding("pass"), now)
 
 
-def gate_states(policy: ChecklistPolicy, items: tuple[Item, ...], plan: Plan) -> tuple[GateState, ...]:
-    """The gates that have items, in order; a gate is open when each of its items passed or was waived."""
-    return tuple(_gate(gate, policy, items, plan) for gate in GATES if any(item.gate == gate for item in items))
+def gate_states(
+    policy: ChecklistPolicy, items: tuple[Item, ...], tier: Tier, evidence: Evidence
+) -> tuple[GateState, ...]:
+    """The gates that have items, in order; open when each item is done and each role the gate asks for has signed."""
+    return tuple(_gate(gate, policy, items, tier, evidence) for gate in GATES if any(i.gate == gate for i in items))
 
 
-def _gate(gate: Gate, policy: ChecklistPolicy, items: tuple[Item, ...], plan: Plan) -> GateState:
+def _gate(gate: Gate, policy: ChecklistPolicy, items: tuple[Item, ...], tier: Tier, evidence: Evidence) -> GateState:
+    rule, plan = policy.gates[gate], evidence.plan
     own = [item for item in items if item.gate == gate]
     missing = tuple(item.id for item in own if not item.done)
+    signatures = tuple(_signature(gate, role, rule, evidence) for role in signing_roles(rule, tier, evidence))
     return GateState(
         gate=gate,
-        title=policy.gates[gate].title,
-        due_at_utc=due_at(policy.gates[gate].due, plan.starts_at, plan.ends_at),
-        open=not missing,
+        title=rule.title,
+        due_at_utc=due_at(rule.due, plan.starts_at, plan.ends_at),
+        open=not missing and all(signature.state == "pass" for signature in signatures),
         items=len(own),
         missing=missing,
+        signatures=signatures,
     )
+
+
+def signing_roles(rule: GatePolicy, tier: Tier, evidence: Evidence) -> tuple[Role, ...]:
+    """Who must sign a gate: nobody in tier S, support only where there are desks."""
+    if tier == "S":
+        return ()
+    return tuple(role for role in rule.signatures if role != "support" or evidence.settings.desks)
+
+
+def _signature(gate: Gate, role: Role, rule: GatePolicy, evidence: Evidence) -> Signature:
+    signed = evidence.standing.signatures.get((gate, role))
+    if signed is None:
+        return Signature(role=role, state="pending")
+    since = changed(signed.binding, evidence.binding, rule.binds)
+    note = Words.of(say("{what} since {actor} signed", what=joined(since), actor=signed.actor)) if since else None
+    state: Literal["pass", "stale"] = "stale" if since else "pass"
+    return Signature(role=role, state=state, by=signed.actor, at_utc=signed.at_utc, note=note)

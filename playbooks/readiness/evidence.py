@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from campaign.bundle import FrozenBundle
 from campaign.capacity import Capacity
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import TrafficModel
 from playbooks.autoscaling.plan import AutoscalingPlan
+from playbooks.readiness.binding import Binding
+from playbooks.readiness.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,11 @@ class Replay:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All there is about one campaign. Missing files are None."""
+    """All there is about one campaign. Missing files are None.
+
+    bundle_damage: files of the frozen bundle that are not as they were frozen. attachments: SHA-256 of the files that
+    signed notes brought, as they are now, by path; those that are gone are left out.
+    """
 
     plan: Plan
     settings: Settings
@@ -62,6 +69,11 @@ class Evidence:
     history_ends_at_utc: datetime | None = None
     retro: bool = False
     learned: bool = False
+    standing: Standing = field(default_factory=Standing)
+    binding: Binding = field(default_factory=Binding)
+    bundle: FrozenBundle | None = None
+    bundle_damage: tuple[str, ...] = ()
+    attachments: dict[str, str] = field(default_factory=dict)
 
     @property
     def plan_file(self) -> str:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import AwareDatetime, ConfigDict
 
+from campaign.bundle import FrozenBundle
 from campaign.capacity import known_capacity
 from campaign.documents import FileRecord, read_json, read_utf8
 from campaign.errors import Problem, UserError
 from campaign.files import sha256
 from campaign.language import say
 from campaign.plan import Plan
+from campaign.store.events import Event
 from campaign.traffic import TrafficModel
 from campaign.workspace import SETTINGS, Workspace
 from metrics.dictionary import DICTIONARY, Dictionary, open_dictionary
 from playbooks.autoscaling.plan import AutoscalingPlan
+from playbooks.readiness.binding import bind
 from playbooks.readiness.evidence import Evidence, LoadTestRun, Replay, StaffedSlot
 from playbooks.readiness.policy import CHECKLIST
+from playbooks.readiness.standing import Standing, standing
 
 Record = TypeVar("Record", bound=FileRecord)
+STATE_URL = "SURGEPLAN_STATE"  # an environment variable, because a URL with a password has no place in git
 AGREES = ({"marketing"}, {"ops", "data"})  # one signature of each set makes a definition agreed
 
 
@@ -55,14 +62,19 @@ class RunScenario(PartOfFile):
     stages: tuple[RunStage, ...] = ()
 
 
-def gather(workspace: Workspace, campaign: str) -> Evidence:
-    """Everything that checks may ask about.
+def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = None) -> Evidence:
+    """Everything that checks may ask about; `log` stands in for the workspace's own event log.
 
     Raises:
         UserError: no such campaign, or a file that cannot be read.
     """
-    plan, out = workspace.plan(campaign), workspace.out(campaign)
+    events = acts(workspace, campaign, whole_log(workspace) if log is None else log)
+    plan, out = _plan(workspace, campaign, events), workspace.out(campaign)
     traffic = out / "traffic.json"
+    model = _record(traffic, workspace, TrafficModel)
+    dictionary = open_dictionary(workspace)
+    stands = standing(events, campaign)
+    bundle = _bundle(out, stands, workspace)
     return Evidence(
         plan=plan,
         settings=workspace.settings,
@@ -72,22 +84,100 @@ def gather(workspace: Workspace, campaign: str) -> Evidence:
             for service in workspace.settings.services
             if (capacity := known_capacity(service, _capacity_file(workspace, service.name)))
         },
-        traffic=_record(traffic, workspace, TrafficModel),
+        traffic=model,
         traffic_hash=sha256(traffic) if traffic.is_file() else None,
         autoscaling=_record(out / "playbook" / "autoscaling.json", workspace, AutoscalingPlan),
         load_test=_load_test(out / "loadtest", workspace),
         staffing=_staffing(out / "playbook" / "staffing.csv", workspace),
         bot_training=_offers_of(out / "playbook" / "bot_training.csv", workspace),
         bot_replay=_replay(workspace.folder / "evidence" / campaign / "bot_replay.csv", workspace),
-        unapproved_metrics=unapproved(plan, open_dictionary(workspace)),
+        unapproved_metrics=unapproved(plan, dictionary),
         history_ends_at_utc=_history_end(workspace),
         retro=(out / "retro.json").is_file(),
         learned=_learned(workspace.folder / "history" / "retrospectives.jsonl", campaign),
+        standing=stands,
+        binding=bind(plan, model, used_metric_ids(plan, dictionary), _hashes_by_part(out)),
+        bundle=bundle,
+        bundle_damage=_damage(out / "frozen" / bundle.hash, bundle) if bundle else (),
+        attachments=_attachments(stands, workspace),
     )
 
 
+def whole_log(workspace: Workspace) -> Sequence[Event]:
+    """The workspace's event log, empty before the first act.
+
+    Raises:
+        UserError: the log was edited or cannot be read.
+    """
+    url = os.environ.get(STATE_URL)
+    if not url and not (workspace.folder / "state" / "surgeplan.db").is_file():
+        return []
+    from campaign.store.log import open_log
+    from campaign.store.transfer import sound_events
+
+    return sound_events(open_log(workspace.folder, url))
+
+
+def acts(workspace: Workspace, campaign: str, log: Sequence[Event]) -> list[Event]:
+    """What a log says about the campaign, and about the promotion it is a wave of."""
+    promotion = next((p.part_of for p in workspace.plans if p.id == campaign), None)
+    return [event for event in log if event.campaign in (campaign, promotion)]
+
+
+def _plan(workspace: Workspace, campaign: str, events: list[Event]) -> Plan:
+    if events and all(plan.id != campaign for plan in workspace.plans):
+        what = say("the plan is gone, but {count} acts were signed on it", count=len(events))
+        todo = say("bring the file back from git: what was signed cannot be checked without it")
+        raise UserError(Problem(what, todo, file=f"campaigns/{campaign}.yaml"))
+    return workspace.plan(campaign)
+
+
+PART_FILES = {
+    "model": "traffic.json",
+    "profile": "loadtest/scenario.json",
+    "autoscaling": "playbook/autoscaling.json",
+    "staffing": "playbook/staffing.csv",
+}
+
+
+def _hashes_by_part(out: Path) -> dict[str, str]:
+    return {part: sha256(out / name) for part, name in PART_FILES.items() if (out / name).is_file()}
+
+
+def used_metric_ids(plan: Plan, dictionary: Dictionary) -> dict[str, str]:
+    """The ids of the metrics that the plan's figures use."""
+    names = {name for used in (*plan.metrics, *plan.expected) if (name := dictionary.find(used))}
+    return {name: dictionary.ids[name] for name in sorted(names)}
+
+
+def _bundle(out: Path, stands: Standing, workspace: Workspace) -> FrozenBundle | None:
+    """The bundle of the newest freeze.
+
+    Raises:
+        UserError: the log knows it, but its folder is gone.
+    """
+    if stands.freeze is None:
+        return None
+    file = out / "frozen" / str(stands.freeze.body["bundle"]) / "bundle.json"
+    return read_json(file, _name(file, workspace), FrozenBundle)
+
+
+def _damage(folder: Path, bundle: FrozenBundle) -> tuple[str, ...]:
+    """Files of the bundle that are gone or changed."""
+    return tuple(
+        name
+        for name, was in sorted(bundle.files.items())
+        if not (folder / name).is_file() or sha256(folder / name) != was
+    )
+
+
+def _attachments(stands: Standing, workspace: Workspace) -> dict[str, str]:
+    paths = {path for note in stands.notes.values() for path in note.body.get("attachments", {})}
+    return {path: sha256(file) for path in sorted(paths) if (file := workspace.folder / path).is_file()}
+
+
 def input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
-    """SHA-256 of the files that a checklist is made from, by their path in the workspace."""
+    """SHA-256 of the files that a checklist is made from, by their path in the workspace; `state` is the log's head."""
     out = workspace.out(campaign)
     files = [
         *(workspace.folder / name for name in (SETTINGS, DICTIONARY, CHECKLIST)),
@@ -97,7 +187,9 @@ def input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
         *(out / "playbook" / name for name in ("autoscaling.json", "staffing.csv", "bot_training.csv")),
         workspace.folder / "evidence" / campaign / "bot_replay.csv",
     ]
-    return {_name(file, workspace): sha256(file) for file in files if file.is_file()}
+    hashes = {_name(file, workspace): sha256(file) for file in files if file.is_file()}
+    events = whole_log(workspace)
+    return hashes | ({"state": events[-1].hash} if events else {})
 
 
 def _capacity_file(workspace: Workspace, service: str) -> Path:
@@ -170,8 +262,7 @@ def _replay(path: Path, workspace: Workspace) -> dict[str, Replay] | None:
 
 def unapproved(plan: Plan, dictionary: Dictionary) -> tuple[str, ...]:
     """Metrics the plan uses whose present id lacks the consent of marketing, or of both ops and data."""
-    names = sorted({name for used in (*plan.metrics, *plan.expected) if (name := dictionary.find(used))})
-    return tuple(name for name in names if not _agreed(name, dictionary))
+    return tuple(name for name in used_metric_ids(plan, dictionary) if not _agreed(name, dictionary))
 
 
 def _agreed(name: str, dictionary: Dictionary) -> bool:

@@ -25,7 +25,7 @@ DOMAIN = "surgeplan"
 def calendar_file(checklist: Checklist, plan: Plan, zone: ZoneInfo, stamp: datetime) -> bytes:
     """The calendar as bytes; `stamp` becomes every DTSTAMP."""
     events = [
-        _campaign(plan, zone),
+        _campaign(checklist, plan, zone),
         _freeze(plan, zone),
         _sync(plan, zone),
         *_moments(plan, zone),
@@ -58,9 +58,12 @@ def _event(uid: str, title: str, starts_at: datetime, zone: ZoneInfo, lasts: tim
     return event
 
 
-def _campaign(plan: Plan, zone: ZoneInfo) -> Event:
+def _campaign(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> Event:
     title = _("Campaign: {name}").format(name=plan.title)
-    return _event(f"campaign-{plan.id}", title, plan.starts_at, zone, plan.ends_at - plan.starts_at)
+    event = _event(f"campaign-{plan.id}", title, plan.starts_at, zone, plan.ends_at - plan.starts_at)
+    if checklist.bundle:
+        event.add("description", _("Frozen bundle {hash}.").format(hash=checklist.bundle))
+    return event
 
 
 def _freeze(plan: Plan, zone: ZoneInfo) -> Event:

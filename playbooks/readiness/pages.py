@@ -9,7 +9,7 @@ from campaign.language import Text, _, say
 from campaign.numbers import local_minute, percent
 from campaign.pages import render
 from campaign.plan import Plan
-from campaign.readiness import Checklist, GateState, Item
+from campaign.readiness import Checklist, GateState, Item, Signature
 from campaign.spreadsheets import Sheet, Value
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
 
@@ -34,7 +34,9 @@ def tier_sentence(checklist: Checklist) -> Text:
 def gate_sentence(gate: GateState) -> Text:
     if gate.open:
         return say("gate open")
-    return say("{missing} of {items} items missing", missing=len(gate.missing), items=gate.items)
+    if gate.missing:
+        return say("{missing} of {items} items missing", missing=len(gate.missing), items=gate.items)
+    return say("signatures missing")
 
 
 def state_label(item: Item) -> Text:
@@ -68,12 +70,32 @@ def _heading(gate: GateState | None, zone: ZoneInfo) -> str:
     return f"{gate.gate} {gate.title} · {local_minute(gate.due_at_utc, zone)} · {gate_sentence(gate)}"
 
 
+def gate_as_text(gate: GateState, items: tuple[Item, ...], zone: ZoneInfo) -> str:
+    """Yes or no, then every item that holds the gate shut or was waived, and every signature."""
+    shown = [item for item in items if item.state != "pass"]
+    rows = [[i.id, str(i.title), str(ROLE_LABELS[i.owner]), state_sentence(i)] for i in shown]
+    rows += [[s.role, str(say("signature")), str(ROLE_LABELS[s.role]), signature_sentence(s)] for s in gate.signatures]
+    body = [table([_("item"), "", _("owner"), _("state")], rows, left=4)] if rows else []
+    return "\n".join([_heading(gate, zone), *body])
+
+
+def signature_sentence(signature: Signature) -> str:
+    if signature.by is None:
+        return str(say("not signed"))
+    if signature.note:
+        return f"{STATE_LABELS['stale']} · {signature.note}"
+    return str(say("signed by {name}", name=signature.by))
+
+
 def as_markdown(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> str:
     """A list that can be ticked in any editor; names are escaped so that they cannot be markup."""
     lines = [f"# {_('Checklist')}: {_escaped(plan.title)}", "", f"{tier_sentence(checklist)}. {_times_in(zone)}"]
     lines += [f"- {assumption}" for assumption in checklist.assumptions]
     for gate, items in sections(checklist):
         lines += ["", f"## {_heading(gate, zone)}", ""]
+        if gate and gate.signatures:
+            signed = [f"{ROLE_LABELS[s.role]}: {_escaped(signature_sentence(s))}" for s in gate.signatures]
+            lines += [" · ".join(signed), ""]
         for item in items:
             due = f"{item.due} ({local_minute(item.due_at_utc, zone)})"
             lines.append(f"- [{MARKS.get(item.state, ' ')}] **{item.title}** · {ROLE_LABELS[item.owner]} · {due}")
@@ -102,6 +124,8 @@ def as_page(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> str:
         historical=checklist.historical,
         sections=[(gate, _heading(gate, zone), items) for gate, items in sections(checklist)],
         owners=ROLE_LABELS,
+        signed={(g.gate, s.role): signature_sentence(s) for g in checklist.gates for s in g.signatures},
+        bundle=checklist.bundle,
         states={item.id: state_label(item) for item in checklist.items},
         due={item.id: local_minute(item.due_at_utc, zone) for item in checklist.items},
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, ValidationError, model_validator
 
 from campaign.documents import Complaint, Document, FileRecord, problems_of, read_yaml
 from campaign.errors import Problem, UserError, nearest
@@ -15,6 +15,7 @@ from campaign.language import say
 from campaign.plan import Identifier, Positive, Ratio
 from campaign.readiness import Gate, Role, Tier
 from campaign.words import Words
+from playbooks.readiness.binding import Part
 from playbooks.readiness.checks import CHECKS
 
 CHECKLIST = "checklist.yaml"
@@ -44,6 +45,8 @@ Need = Literal["bot", "desks", "limits_hit", "sends", "switches"]
 class GatePolicy(FileRecord):
     due: Due
     title: Words
+    signatures: tuple[Role, ...] = ()
+    binds: tuple[Part, ...] = ()
 
 
 class ItemPolicy(FileRecord):
@@ -62,6 +65,7 @@ class ItemPolicy(FileRecord):
     needs: Need | None = None
     check: Annotated[str, AfterValidator(_known_check)] | None = None
     life_hours: Positive | None = None
+    binds: tuple[Part, ...] = ()
 
 
 class TierBelow(FileRecord):
@@ -76,8 +80,17 @@ class ChecklistPolicy(FileRecord):
 
     schema_version: Literal[1] = 1
     tier_below: TierBelow
+    four_eyes: tuple[Tier, ...]
     gates: dict[Gate, GatePolicy]
     items: tuple[ItemPolicy, ...]
+
+    @model_validator(mode="after")
+    def _four_eyes_where_it_matters(self) -> Self:
+        for tier in ("M", "L"):
+            if tier not in self.four_eyes:
+                what = say("tier {tier} cannot do without four eyes", tier=tier)
+                raise Complaint(what, say("only tier S may: [M, L]"), key=("four_eyes",))
+        return self
 
 
 def read_checklist_policy(folder: Path) -> ChecklistPolicy:

@@ -2,56 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from campaign.files import write_bytes, write_json, write_text
+from campaign.language import say
 from campaign.plan import Plan
 from campaign.readiness import Checklist
 from campaign.spreadsheets import write_workbook
+from campaign.store.events import Event
 from campaign.words import Words
 from campaign.workspace import Workspace, default_as_of
 from playbooks.readiness.evaluate import choose_items, evaluate, gate_states
+from playbooks.readiness.evidence import Evidence
 from playbooks.readiness.gather import gather, input_hashes
 from playbooks.readiness.invitations import calendar_file
 from playbooks.readiness.pages import as_markdown, as_page, as_sheets
-from playbooks.readiness.policy import read_checklist_policy
+from playbooks.readiness.policy import ChecklistPolicy, read_checklist_policy
 from playbooks.readiness.tier import load_ratio, tier_of
 
 
-def make_checklist(workspace: Workspace, campaign: str, now: datetime) -> Checklist:
-    """The campaign's items with their states at `now`; nothing is written.
+@dataclass(frozen=True)
+class Review:
+    """A checklist and what it was made from."""
+
+    checklist: Checklist
+    evidence: Evidence
+    policy: ChecklistPolicy
+
+
+def review(workspace: Workspace, campaign: str, now: datetime, log: Sequence[Event] | None = None) -> Review:
+    """The campaign's items and gates with their states at `now`; nothing is written.
+
+    `log` stands in for the workspace's own event log (an act sees the one of its own transaction).
 
     Raises:
-        UserError: no such campaign, or a file that cannot be read.
+        UserError: no such campaign, an edited log, or a file that cannot be read.
     """
     policy = read_checklist_policy(workspace.folder)
-    evidence = gather(workspace, campaign)
+    evidence = gather(workspace, campaign, log)
     plan = evidence.plan
     ratio, assumptions = load_ratio(evidence.traffic, workspace.settings, evidence.capacities)
     tier = tier_of(ratio, policy.tier_below)
+    if tier not in policy.four_eyes:
+        assumptions.append(
+            say("four eyes is switched off for tier {tier}: authors may sign their own gates", tier=tier)
+        )
     waves = tuple(p for p in workspace.plans if p.id == plan.id or (plan.part_of and p.part_of == plan.part_of))
     items = evaluate(choose_items(policy, tier, evidence, waves), evidence, now)
-    return Checklist(
+    checklist = Checklist(
         campaign=plan.id,
         tier=tier,
         tier_ratio=ratio,
         evaluated_at_utc=now,
         historical=evidence.traffic.historical if evidence.traffic else False,
         items=items,
-        gates=gate_states(policy, items, plan),
+        gates=gate_states(policy, items, tier, evidence),
         inputs=input_hashes(workspace, campaign),
         assumptions=tuple(Words.of(text) for text in assumptions),
+        bundle=evidence.bundle.hash if evidence.bundle else None,
     )
+    return Review(checklist, evidence, policy)
 
 
 def publish_checklist(workspace: Workspace, campaign: str, now: datetime) -> Checklist:
     """Make the checklist and write `out/<id>/playbook/checklist.json|md|html|xlsx` and `warroom.ics`.
 
     Raises:
-        UserError: no such campaign, a file that cannot be read, or a folder that cannot be written to.
+        UserError: no such campaign, an edited log, a file that cannot be read, or a folder that cannot be written to.
     """
-    checklist = make_checklist(workspace, campaign, now)
+    checklist = review(workspace, campaign, now).checklist
     plan, folder = workspace.plan(campaign), workspace.out(campaign) / "playbook"
     zone = zone_of(workspace, plan)
     write_json(folder / "checklist.json", checklist.model_dump(mode="json"))

@@ -319,11 +319,11 @@ def test_the_review_waits_for_everything_before_it() -> None:
 
 def test_a_gate_opens_when_nothing_is_missing() -> None:
     found = evaluate(items(EVERYTHING), EVERYTHING, START)
-    gates = {g.gate: g for g in gate_states(POLICY, found, PLAN)}
+    gates = {g.gate: g for g in gate_states(POLICY, found, "L", EVERYTHING)}
     assert (gates["G0"].open, gates["G1"].open) == (True, False)
     assert "third-parties-told" in gates["G1"].missing
     passed = tuple(i.model_copy(update={"state": "pass"}) for i in found)
-    assert all(g.open and not g.missing for g in gate_states(POLICY, passed, PLAN))
+    assert all(g.open and not g.missing for g in gate_states(POLICY, passed, "S", EVERYTHING))
 
 
 @given(st.sampled_from(sorted(CHECKS)), st.floats(1, 1e6), st.integers(-60, 30))

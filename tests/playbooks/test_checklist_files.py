@@ -178,7 +178,7 @@ def test_the_command_prints_items_by_gate_and_writes_nothing(folder: Path, capsy
     out = capsys.readouterr().out
     assert out.startswith("Autumn sale · tier L\n")
     assert "G3 Freeze and hand-over · 10-21 20:00" in out
-    assert out.endswith("next: surgeplan playbook autumn\n")
+    assert out.endswith("next: surgeplan gate autumn G0\n")
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tier"] == "L"
     assert not (folder / "out").exists()

@@ -1,0 +1,80 @@
+"""What a sign-off binds to: the parts of plan, model and plans whose change can make it wrong.
+
+`wording`: names, offers. `times`: start and end. `demand`: everything in the plan that a forecast reads.
+`dictionary`: the ids of the metrics the plan uses. `model`, `profile`, `autoscaling`, `staffing`: the files of those
+steps. `peak` is no hash: it holds as long as no service's p90 peak grows beyond the signed one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from campaign.language import Text, say
+from campaign.plan import Plan
+from campaign.traffic import TrafficModel
+
+Part = Literal["wording", "times", "demand", "dictionary", "model", "profile", "autoscaling", "staffing", "peak"]
+
+PART_LABELS: dict[str, Text] = {
+    "wording": say("the plan's wording"),
+    "times": say("the campaign's times"),
+    "demand": say("the plan's times, reach or moments"),
+    "dictionary": say("the metric definitions"),
+    "model": say("the traffic model"),
+    "profile": say("the load profile"),
+    "autoscaling": say("the autoscaling plan"),
+    "staffing": say("the staffing plan"),
+}
+WORDING = {"name", "owner", "offers"}
+TIMES = {"starts_at", "ends_at"}
+NOT_DEMAND = WORDING | {"schema_version", "metrics", "expected", "observed"}
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Hashes by part, and p90 peaks by service in requests per second."""
+
+    parts: dict[str, str] = field(default_factory=dict)
+    peaks: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"parts": self.parts, "peaks": self.peaks}
+
+
+def plan_parts(plan: Plan) -> dict[str, str]:
+    """The hashes of a plan's wording, times and demand."""
+    fields = plan.model_dump(mode="json")
+    return {
+        "wording": _hash({key: fields[key] for key in WORDING}),
+        "times": _hash({key: fields[key] for key in TIMES}),
+        "demand": _hash({key: value for key, value in fields.items() if key not in NOT_DEMAND}),
+    }
+
+
+def bind(plan: Plan, model: TrafficModel | None, metric_ids: Mapping[str, str], files: Mapping[str, str]) -> Binding:
+    """What there is to bind to now. `metric_ids`: of the metrics the plan uses; `files`: SHA-256 by part."""
+    parts = plan_parts(plan) | {"dictionary": _hash(dict(metric_ids))} | dict(files)
+    peaks = {name: peak.peak_requests_per_second.p90 for name, peak in model.services.items()} if model else {}
+    return Binding(parts, peaks)
+
+
+def changed(signed: Binding, now: Binding, parts: Iterable[str]) -> list[Text]:
+    """What makes a signature over `parts` stale, in words; empty while it holds."""
+    found: list[Text] = []
+    for part in parts:
+        if part == "peak":
+            grown = sorted(name for name, peak in now.peaks.items() if peak > signed.peaks.get(name, peak))
+            if grown:
+                found.append(say("the p90 peak of {services} grew", services=", ".join(grown)))
+        elif signed.parts.get(part) != now.parts.get(part):
+            found.append(say("{part} changed", part=PART_LABELS[part]))
+    return found
+
+
+def _hash(content: object) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,67 @@
+"""Acts as they are done: inside one transaction of the log, on a review that saw every act before them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from campaign.errors import Problem, UserError
+from campaign.files import sha256
+from campaign.language import say
+from campaign.store.events import Act, Event, chain_problems
+from campaign.store.log import EventLog, open_log
+from campaign.workspace import Workspace
+from playbooks.readiness.gather import STATE_URL
+from playbooks.readiness.publish import Review, review
+
+
+def workspace_log(workspace: Workspace) -> EventLog:
+    """The workspace's log: `state/surgeplan.db`, or the database that SURGEPLAN_STATE names."""
+    return open_log(workspace.folder, os.environ.get(STATE_URL))
+
+
+def record(workspace: Workspace, campaign: str, now: datetime, act: Callable[[Review], Act]) -> Event:
+    """Do an act on the campaign's review.
+
+    Raises:
+        UserError: the act is refused, or the log was edited or cannot be written.
+    """
+    return record_on_log(workspace, lambda log: act(review(workspace, campaign, now, log)))
+
+
+def record_on_log(workspace: Workspace, act: Callable[[Sequence[Event]], Act]) -> Event:
+    """Do an act on all events so far, which must be as they were written."""
+    log = workspace_log(workspace)
+
+    def decide(events: Sequence[Event]) -> Act:
+        problems = chain_problems(events, log.place)
+        if problems:
+            raise UserError(problems)
+        return act(events)
+
+    return log.append(decide)
+
+
+def attached(workspace: Workspace, paths: Sequence[Path]) -> dict[str, str]:
+    """SHA-256 of attachments by their path in the workspace.
+
+    Raises:
+        UserError: a file that does not exist, or lies outside the workspace (links are followed).
+    """
+    root = workspace.folder.resolve()
+    problems: list[Problem] = []
+    found: dict[str, str] = {}
+    for path in paths:
+        file = (path if path.is_absolute() else workspace.folder / path).resolve()
+        if not file.is_relative_to(root):
+            todo = say("copy it into evidence/: what a signature rests on must stay with the workspace")
+            problems.append(Problem(say("lies outside the workspace"), todo, file=str(path)))
+        elif not file.is_file():
+            problems.append(Problem(say("does not exist"), say("paths count from the workspace"), file=str(path)))
+        else:
+            found[file.relative_to(root).as_posix()] = sha256(file)
+    if problems:
+        raise UserError(problems)
+    return found
