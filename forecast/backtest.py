@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -168,6 +168,36 @@ def last_week(evidence: Evidence, hours: NDArray[np.int64], as_of: datetime) -> 
     weeks = np.maximum(np.ceil((hours - epoch(as_of) + HOUR) / (7 * DAY)), 1).astype(np.int64)
     wanted = hours - weeks * 7 * DAY
     return np.array([total[position[int(h)]] if int(h) in position else np.nan for h in wanted])
+
+
+def corrected(tested: Tested, calibration: Calibration) -> Tested:
+    """The test as it would have come out with paths corrected so."""
+    old, shift = tested.score, float(np.exp(calibration.bias_log))
+
+    def wider(values: Floats, middle: float) -> Floats:
+        return np.asarray(middle * shift * (np.maximum(values, 1e-9) / middle) ** calibration.scale_ratio)
+
+    p10, p90, p99 = wider(np.array([old.peak_p10, old.peak_p90, old.peak_p99]), old.peak_p50).tolist()
+    middle = tested.middle * shift
+    score = replace(
+        old,
+        wape_ratio=wape(tested.actual, middle),
+        peak_p10=p10,
+        peak_p50=old.peak_p50 * shift,
+        peak_p90=p90,
+        peak_p99=p99,
+    )
+    peaks = wider(tested.peak_hours, float(np.median(tested.peak_hours)))
+    return replace(tested, score=score, middle=middle, peak_hours=peaks)
+
+
+def calibrated_in_order(tested: Sequence[Tested]) -> tuple[Tested, ...]:
+    """Each test corrected by what the tests of campaigns that were over by its own as-of would have taught."""
+    made = []
+    for one in tested:
+        earlier = [t.score for t in tested if int(t.hours[-1]) + HOUR <= epoch(one.as_of)]
+        made.append(corrected(one, calibration_from(earlier, one.score.kind)))
+    return tuple(made)
 
 
 def calibration_of(tested: Sequence[Tested], kind: str) -> Calibration:

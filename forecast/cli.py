@@ -24,12 +24,15 @@ from campaign.language import _
 if TYPE_CHECKING:
     from campaign.traffic import TrafficModel
     from campaign.workspace import Workspace
+    from forecast.backtest_file import BackTestFile
 
 CampaignArgument = Annotated[str, typer.Argument(metavar="ID", help=_("The campaign's id."))]
 AsOfOption = Annotated[
     str | None,
     typer.Option("--as-of", metavar="TIME", help=_("What is known then; the earlier of now and D-3 where left out.")),
 ]
+KindOption = Annotated[str | None, typer.Option("--kind", metavar="KIND", help=_("Only campaigns of this kind."))]
+LeadOption = Annotated[float, typer.Option("--lead-days", min=0.5, max=60, help=_("How many days before each start."))]
 
 
 def mount(app: typer.Typer) -> None:
@@ -42,6 +45,7 @@ def mount(app: typer.Typer) -> None:
     app.command("forecast", help=_("History before a moment and every overlapping plan in, traffic model out."))(
         forecast
     )
+    app.command("backtest", help=_("Every past campaign forecast as of its own lead, beside plain peers."))(backtest)
 
 
 def forecast(
@@ -62,6 +66,54 @@ def forecast(
         model = publish_forecast(opened, campaign, moment, clock(now), seed, progress)
     console.result(forecast_text(model, opened), model.model_dump(mode="json"))
     console.next(f"surgeplan loadtest build {campaign}")
+
+
+def backtest(
+    kind: KindOption = None,
+    lead_days: LeadOption = 3.0,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+    now: NowOption = None,
+) -> None:
+    console = Console.open(workspace, lang, as_json)
+    opened = open_workspace(workspace)
+    from forecast.backtest_publish import publish_backtest
+
+    with console.progress() as progress:
+        made = publish_backtest(opened, clock(now), kind, lead_days, progress=progress)
+    console.result(backtest_text(made), made.model_dump(mode="json"))
+    console.next(f"surgeplan forecast {opened.plans[-1].id}")
+
+
+def backtest_text(made: BackTestFile) -> str:
+    """The back-test as people read it in a terminal."""
+    headings = [
+        _("method"),
+        _("campaigns"),
+        _("error"),
+        _("peak error"),
+        _("peaks in p90"),
+        _("peaks in p99"),
+        "p90/peak",
+    ]
+    rows = []
+    for name, found in sorted(made.over_all.items(), key=lambda item: item[1].wape_ratio):
+        inside = [found.peaks_within_p90, found.peaks_within_p99]
+        shares = ["-" if count is None else f"{count}/{found.campaigns}" for count in inside]
+        paid = "-" if found.p90_to_peak_median_ratio is None else f"{found.p90_to_peak_median_ratio:.2f}"
+        errors = [f"{100 * value:.1f} %" for value in (found.wape_ratio, found.peak_error_ratio)]
+        rows.append([name, str(found.campaigns), *errors, *shares, paid])
+    lines = [
+        _("{count} past campaigns, each forecast {days} days before it, by hour on the total").format(
+            count=len(made.campaigns), days=f"{made.lead_days:g}"
+        ),
+        table(headings, rows),
+    ]
+    if made.last_week_wins:
+        lines.append(_("warning: the same hours a week earlier are closer than this forecast; do not rely on it yet"))
+    lines.append(_("written: {path}").format(path="out/backtest.json"))
+    return "\n".join(lines)
 
 
 def forecast_text(model: TrafficModel, workspace: Workspace) -> str:

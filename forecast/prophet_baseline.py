@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
+import holidays
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from forecast.seasons import public_holidays
 Floats = NDArray[np.float64]
 
 LEARNED_DAYS = 200
+PEER_LEARNED_DAYS = 400
 
 
 def prophet_log_rates(
@@ -87,3 +89,41 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+def prophet_samples(
+    rates: pd.Series[float],
+    hours: pd.DatetimeIndex,
+    zone: ZoneInfo,
+    country: str | None,
+    events: Mapping[str, tuple[Floats, Floats]],
+    seed: int,
+    paths: int = 300,
+) -> tuple[Floats, Floats]:
+    """Prophet as people use it: requests per second straight, every hour learned from, its own uncertainty.
+
+    rates: the known hours (naive UTC index, NaN left out); hours: what to forecast; events: regressors by name, each as
+    (past, ahead) values on the two indices, entered multiplicatively.
+
+    Returns:
+        Middle [hour] and samples [path, hour], below zero cut off.
+    """
+    frame = pd.DataFrame({"ds": _local(pd.DatetimeIndex(rates.index), zone), "y": rates.to_numpy(dtype=np.float64)})
+    ahead = pd.DataFrame({"ds": _local(hours, zone)})
+    for name, (past, future) in events.items():
+        frame[name], ahead[name] = past, future
+    known = frame["y"].notna()
+    recent = frame["ds"] >= frame["ds"].iloc[-1] - pd.Timedelta(days=PEER_LEARNED_DAYS)
+    with _quiet():
+        from prophet import Prophet
+
+        model = Prophet(uncertainty_samples=paths)
+        if country is not None and country.upper() in holidays.list_supported_countries():
+            model.add_country_holidays(country_name=country.upper())
+        for name in events:
+            model.add_regressor(name, mode="multiplicative", standardize=False)
+        model.fit(frame[known & recent], seed=seed)
+        np.random.seed(seed)
+        drawn = model.predictive_samples(ahead)["yhat"].T
+        middle = model.predict(ahead)["yhat"].to_numpy()
+    return np.maximum(middle, 0.0), np.maximum(drawn, 0.0)
