@@ -113,6 +113,27 @@ class DeskPlan(FileRecord):
     sentences: tuple[Words, ...] = ()
 
 
+class Judged(FileRecord):
+    """What given people achieve during the campaign (tickets: over the whole horizon), at the planned quantile."""
+
+    desk: str
+    starts_at_utc: AwareDatetime
+    ends_at_utc: AwareDatetime
+    service_level_ratio: float
+    target_ratio: float
+    worst_service_level_ratio: float
+    worst_at_utc: AwareDatetime
+    abandoned_ratio: float | None
+    longest_wait_seconds: float | None
+    occupancy_max_ratio: float | None
+    oldest_ticket_hours: float | None
+    backlog_max: float
+    backlog_clear_at_utc: AwareDatetime | None
+    missing_agent_hours: float
+    most_agents_required: int
+    keeps_promise: bool
+
+
 class StaffingPlan(FileRecord):
     """All desks of one campaign; `skipped` says why there is none."""
 

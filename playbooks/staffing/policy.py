@@ -43,6 +43,13 @@ class TriggerLevels(FileRecord):
     backlog_of_threshold_ratio: Ratio
 
 
+class LabourLimits(FileRecord):
+    rest_hours: Positive
+    days_in_seven: Annotated[int, Field(ge=1, le=7)]
+    hours_in_seven_days: Positive
+    hours_a_day: Positive
+
+
 class Intent(FileRecord):
     """A kind of question: its assumed share of the campaign's contacts and what training the bot for it can win."""
 
@@ -69,6 +76,7 @@ class StaffingPolicy(FileRecord):
     self_check: SelfCheckSize
     triggers: TriggerLevels
     intents: tuple[Intent, ...]
+    labour: LabourLimits
 
 
 @cache

@@ -1,0 +1,148 @@
+"""An edited roster read back: in either language, from a workbook or a CSV, with every problem at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from openpyxl import Workbook
+
+from campaign.errors import UserError
+from playbooks.staffing.policy import shipped_policy
+from playbooks.staffing.roster_file import RosterFile, read_roster
+from playbooks.staffing.roster_rules import broken_limits, impossible
+
+ZONE = ZoneInfo("Asia/Shanghai")
+HEAD = "desk,day,shift,starts,ends,break_starts,break_minutes,agents,agent\n"
+
+
+def from_csv(folder: Path, *lines: str, encoding: str = "utf-8") -> RosterFile:
+    path = folder / "edited.csv"
+    path.write_bytes((HEAD + "\n".join(lines) + "\n").encode(encoding))
+    return read_roster(path, ["chat", "hotline"], ZONE)
+
+
+def refused(folder: Path, *lines: str) -> str:
+    with pytest.raises(UserError) as error:
+        from_csv(folder, *lines)
+    return str(error.value)
+
+
+def workbook(folder: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        page = book.create_sheet(name)
+        for row in rows:
+            page.append(row)
+    book.save(folder / "edited.xlsx")
+    return folder / "edited.xlsx"
+
+
+CHINESE = ["日期", "班次", "开始", "结束", "休息开始", "休息(分钟)", "人数"]
+
+
+def test_a_workbook_with_chinese_headings_is_read(tmp_path: Path) -> None:
+    row = ["2026-11-10", "late", datetime(2026, 11, 10, 18), datetime(2026, 11, 11, 2), None, 60, 30]
+    found = read_roster(workbook(tmp_path, {"chat": [CHINESE, row], "hotline": [CHINESE]}), ["chat", "hotline"], ZONE)
+    shift = found.rows[0].shift
+    assert shift.starts_at_utc == datetime(2026, 11, 10, 10, tzinfo=UTC)
+    assert shift.ends_at_utc == datetime(2026, 11, 10, 18, tzinfo=UTC)
+    assert shift.break_starts_at_utc == datetime(2026, 11, 10, 13, 30, tzinfo=UTC)
+    assert found.rows[0].agents == 30
+
+
+def test_times_of_day_beside_a_day_may_run_past_midnight(tmp_path: Path) -> None:
+    found = from_csv(tmp_path, "chat,2026-11-10,late,18:00,02:00,22:00,60,30,")
+    assert found.rows[0].shift.ends_at_utc == datetime(2026, 11, 10, 18, tzinfo=UTC)
+    assert found.rows[0].shift.paid_hours == 7
+
+
+def test_a_gbk_file_is_read_and_said(tmp_path: Path) -> None:
+    found = from_csv(tmp_path, "chat,2026-11-10,晚班,18:00,24:00,,0,30,", encoding="gbk")
+    assert found.rows[0].shift.shift == "晚班"
+    assert [str(note) for note in found.notes] == ["edited.csv is not UTF-8; it was read as GB18030"]
+
+
+def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
+    assert from_csv(tmp_path, "chat,2026-11-10,late,18:00,24:00,,0,30,", encoding="utf-8-sig").rows[0].agents == 30
+
+
+def test_a_renamed_sheet_is_named_with_the_one_it_may_be(tmp_path: Path) -> None:
+    path = workbook(tmp_path, {"chats": [CHINESE], "hotline": [CHINESE]})
+    with pytest.raises(UserError) as error:
+        read_roster(path, ["chat", "hotline"], ZONE)
+    assert str(error.value) == "edited.xlsx: has no sheet named chat\n  did you mean chats?"
+
+
+def test_a_file_that_is_no_workbook_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "edited.xlsx").write_bytes(b"plain text")
+    with pytest.raises(UserError) as error:
+        read_roster(tmp_path / "edited.xlsx", ["chat"], ZONE)
+    assert str(error.value) == "edited.xlsx: is not an .xlsx workbook\n  save it as .xlsx or .csv"
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read: No such file"):
+        read_roster(tmp_path / "none.csv", ["chat"], ZONE)
+    with pytest.raises(UserError, match="cannot be read: No such file"):
+        read_roster(tmp_path / "none.xlsx", ["chat"], ZONE)
+
+
+def test_all_problems_of_all_rows_come_at_once(tmp_path: Path) -> None:
+    said = refused(
+        tmp_path,
+        "chatt,2026-11-10,late,18:00,24:00,,0,30,",
+        "chat,2026-11-10,late,2026-11-10 18:00,2026-11-10 10:00,,0,30,",
+        "chat,2026-11-10,late,18:00,24:00,,0,minus one,",
+        "chat,2026-11-10,late,18:00,24:00,03:00,60,5,",
+        "chat,2026-11-10,late,early,24:00,,0,5,",
+    )
+    assert said.splitlines() == [
+        "edited.csv:2 desk: there is no desk chatt",
+        "  did you mean chat?",
+        "edited.csv:3 ends: ends before it starts",
+        "  write the next day's date if it runs past midnight",
+        "edited.csv:4 agents: is not a number of people",
+        "  write a whole number from 0 up",
+        "edited.csv:5 break_starts: the break is outside the shift",
+        "  move it between start and end",
+        "edited.csv:6 starts: 'early' is not a time",
+        "  write it as 2026-11-10 20:00, or as 20:00 beside a day",
+    ]
+
+
+def test_a_file_without_shifts_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path) == "edited.csv: has no shifts\n  keep the headings of roster.xlsx"
+
+
+def test_one_person_cannot_work_two_shifts_at_once(tmp_path: Path) -> None:
+    roster = from_csv(
+        tmp_path, "chat,2026-11-10,a,08:00,16:00,,0,,Li Lei", "hotline,2026-11-10,b,15:00,23:00,,0,,Li Lei"
+    )
+    assert [str(problem) for problem in impossible(roster, "edited.csv")] == [
+        "edited.csv:3 hotline: Li Lei has another shift at that time (row 2)\n  give one of the two to somebody else"
+    ]
+
+
+def test_unknown_people_and_missing_skills_are_refused(tmp_path: Path) -> None:
+    head = [*CHINESE, "客服"]
+    rows: list[list[object]] = [head]
+    for name in ("张三", "李四", "王五"):
+        rows.append(["2026-11-10", "late", "18:00", "23:00", None, 0, 1, name])
+    people: list[list[object]] = [["客服", "客服组"], ["张三", "chat"], ["李四", "hotline"]]
+    path = workbook(tmp_path, {"chat": rows, "hotline": [head], "人员": people})
+    said = [problem.what.speak("en") for problem in impossible(read_roster(path, ["chat", "hotline"], ZONE), path.name)]
+    assert said == ["李四 does not work chat", "there is nobody called 王五 on the sheet of people"]
+
+
+def test_too_little_rest_and_too_long_weeks_are_named(tmp_path: Path) -> None:
+    lines = [f"chat,2026-11-{day:02d},a,08:00,17:00,12:00,60,,Han Meimei" for day in range(9, 16)]
+    roster = from_csv(tmp_path, *lines, "chat,2026-11-15,b,20:00,24:00,,0,,Han Meimei")
+    said = [str(text) for text in broken_limits(roster, shipped_policy().labour)]
+    assert said == [
+        "Han Meimei rests 3 hours before 2026-11-15: less than 11",
+        "Han Meimei: 7 days and 60 hours in seven days from 2026-11-09; at most 6 and 54",
+    ]
