@@ -38,6 +38,15 @@ class LimitHit(FileRecord):
     owner: str = ""
 
 
+class EndpointLimit(FileRecord):
+    """What one endpoint wants at the worst minute, and what of it is admitted; value_rank 0 is the most valuable."""
+
+    endpoint: str
+    value_rank: int | None
+    demand_requests_per_second: float
+    admitted_requests_per_second: float
+
+
 class Outcome(FileRecord):
     """One policy over the replayed paths.
 
@@ -106,6 +115,7 @@ class ServicePlan(FileRecord):
     replicas: ReplicaCounts
     steps: tuple[Step, ...]
     limits_hit: tuple[LimitHit, ...] = ()
+    rate_limits: tuple[EndpointLimit, ...] = ()
     replica_hours: float
     cost: float | None
     back_test: BackTest

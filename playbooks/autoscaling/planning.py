@@ -14,12 +14,13 @@ from campaign.language import say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import Quantiles
+from playbooks.autoscaling.admission import admitted_by_endpoint
 from playbooks.autoscaling.backtest import Candidate, Picture, Tested, Way, back_tests
 from playbooks.autoscaling.floors import Floors, Risk, Window, ceilings, plan_floors, whole_floor
 from playbooks.autoscaling.known import ServiceFacts, newsvendor_of, quantile_of
 from playbooks.autoscaling.limits import Hit, fits
 from playbooks.autoscaling.minutes import MinuteTraffic, bursts
-from playbooks.autoscaling.plan import LimitHit, ReplicaCounts, RiskPoint, ServicePlan, Spread, Verdict
+from playbooks.autoscaling.plan import EndpointLimit, LimitHit, ReplicaCounts, RiskPoint, ServicePlan, Spread, Verdict
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.reasons import Occasion, jump_minutes, occasions, steps_of, window_of
 from playbooks.autoscaling.requirement import replicas_for
@@ -135,6 +136,7 @@ def replayed_demand(question: Question, window: Window) -> Demand:
 def _service_plan(question: Question, window: Window, name: str, floors: Floors, tested: Tested) -> ServicePlan:
     fact, policy, traffic = question.facts[name], question.policy, question.traffic
     verdict, why = verdict_of(tested.back_test, floors.hits, policy)
+    hits = tuple(limit_hit(hit, fact, floors, traffic, window, policy) for hit in floors.hits)
     scheduled = verdict != "reactive-suffices"
     hours = tested.back_test.policies["plan" if scheduled else "hpa-alone"].replica_hours
     price = fact.service.cost_per_replica_hour
@@ -151,7 +153,8 @@ def _service_plan(question: Question, window: Window, name: str, floors: Floors,
         lead_minutes=fact.lead_minutes,
         replicas=_counts(question, window, fact, floors, tested.way.most, verdict),
         steps=steps_of(floors, window, traffic, question.announced, fact, policy, question.zone) if scheduled else (),
-        limits_hit=tuple(limit_hit(hit, fact, floors, traffic, window, policy) for hit in floors.hits),
+        limits_hit=hits,
+        rate_limits=rate_limits(question, name, hits),
         replica_hours=hours,
         cost=None if price is None else hours * price,
         back_test=tested.back_test,
@@ -172,6 +175,15 @@ def risk_points(question: Question, window: Window, fact: ServiceFacts, spread: 
         policy,
         jump_minutes(question.plans, inside) if spread == "surges" else None,
     )
+
+
+def rate_limits(question: Question, name: str, hits: Sequence[LimitHit]) -> tuple[EndpointLimit, ...]:
+    """What each endpoint of a limited service may admit at the tightest of its limits."""
+    if not hits:
+        return ()
+    tightest = min(hits, key=lambda hit: hit.admitted_requests_per_second)
+    demand = tightest.admitted_requests_per_second + tightest.refused_requests_per_second
+    return admitted_by_endpoint(question.settings.funnel, name, demand, tightest.admitted_requests_per_second)
 
 
 def _counts(

@@ -9,6 +9,7 @@ from campaign.console import Progress, no_progress
 from campaign.files import write_json, write_text
 from campaign.language import Text, say
 from campaign.plan import Plan
+from campaign.settings import Service
 from campaign.workspace import SETTINGS, Workspace
 from playbooks.autoscaling.inputs import (
     ReadTraffic,
@@ -20,11 +21,11 @@ from playbooks.autoscaling.inputs import (
     zone_of,
 )
 from playbooks.autoscaling.known import notice_problem
+from playbooks.autoscaling.manifests.bundle import bundle
 from playbooks.autoscaling.manifests.document import Setting, require_distinct_names
-from playbooks.autoscaling.manifests.kubernetes import kubernetes_files
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.planning import Answer, Question, plan_services, shared_names
-from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
+from playbooks.autoscaling.policy import read_policy
 from playbooks.autoscaling.step_table import step_table
 
 
@@ -69,15 +70,17 @@ def publish_autoscaling(
         not_planned={name: str(why) for name, why in unknown.items()},
         assumptions=tuple(str(text) for text in _assumptions(question, answer, reads, now)),
     )
-    write_plan(workspace.out(campaign_id) / "playbook", plan, policy, Setting(plan, policy, zone), campaign.title)
+    services = {name: fact.service for name, fact in facts.items()}
+    write_plan(workspace.out(campaign_id) / "playbook", Setting(plan, policy, zone), services, campaign.title)
     return plan
 
 
-def write_plan(folder: Path, plan: AutoscalingPlan, policy: AutoscalingPolicy, setting: Setting, title: str) -> None:
+def write_plan(folder: Path, setting: Setting, services: dict[str, Service], title: str) -> None:
     """Write every file of the plan into the playbook's folder, the record last."""
-    write_folder(folder / "kubernetes", kubernetes_files(setting))
-    write_text(folder / "autoscaling.md", step_table(plan, title))
-    write_json(folder / "autoscaling.json", plan.model_dump(mode="json"))
+    for name, files in bundle(setting, services).items():
+        write_folder(folder / name, files)
+    write_text(folder / "autoscaling.md", step_table(setting.plan, title))
+    write_json(folder / "autoscaling.json", setting.plan.model_dump(mode="json"))
 
 
 def write_folder(folder: Path, files: dict[str, str]) -> None:

@@ -72,6 +72,7 @@ def _service(service: ServicePlan, zone: ZoneInfo, currency: str) -> Iterator[st
         yield from ("", *table([_("from"), _("replicas"), _("why")], _step_rows(service, zone), "lrl"))
     if service.limits_hit:
         yield from ("", "**" + _("Limits hit") + "**", "", *(_limit(hit, zone) for hit in service.limits_hit))
+        yield from ("", *_admitted(service))
     yield from ("", *_replays(service.back_test))
 
 
@@ -113,6 +114,15 @@ def _limit(hit: LimitHit, zone: ZoneInfo) -> str:
         admitted=spoken(hit.admitted_requests_per_second),
         refused=spoken(hit.refused_requests_per_second),
     )
+
+
+def _admitted(service: ServicePlan) -> Iterator[str]:
+    headings = [_("endpoint, most valuable first"), _("wanted per second"), _("admitted per second")]
+    rows = [
+        [limit.endpoint, spoken(limit.demand_requests_per_second), spoken(limit.admitted_requests_per_second)]
+        for limit in service.rate_limits
+    ]
+    yield from table(headings, rows, "lrr")
 
 
 def _replays(test: BackTest) -> Iterator[str]:

@@ -45,7 +45,10 @@ def kubernetes_files(setting: Setting) -> dict[str, str]:
     if scheduled(setting.plan):
         files["20-rbac.yaml"] = to_yaml(
             rbac(setting),
-            [setting.origin, _("What the steps may do: patch these HPAs, delete their own CronJobs, nothing else.")],
+            [
+                setting.origin,
+                _("What the steps may do: patch these HPAs and their head-room, delete CronJobs of this namespace."),
+            ],
         )
         files["30-steps.yaml"] = to_yaml(
             cron_jobs(setting),
@@ -67,7 +70,7 @@ def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
-        "metadata": _metadata(setting, kubernetes_name(name)),
+        "metadata": metadata_of(setting, kubernetes_name(name)),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": kubernetes_name(name)},
             "minReplicas": service.replicas.floor,
@@ -102,19 +105,26 @@ def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
 def rbac(setting: Setting) -> list[Values]:
     """Service account, role and binding of the steps."""
     names = [kubernetes_name(name) for name in scheduled(setting.plan)]
+    rooms = [kubernetes_name("headroom", name) for name in scheduled(setting.plan)]
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ACCOUNT}
     subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": setting.policy.namespace}
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(setting, ACCOUNT)},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata_of(setting, ACCOUNT)},
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "Role",
-            "metadata": _metadata(setting, ACCOUNT),
+            "metadata": metadata_of(setting, ACCOUNT),
             "rules": [
                 {
                     "apiGroups": ["autoscaling"],
                     "resources": ["horizontalpodautoscalers"],
                     "resourceNames": names,
+                    "verbs": ["get", "patch"],
+                },
+                {
+                    "apiGroups": ["apps"],
+                    "resources": ["deployments"],
+                    "resourceNames": rooms,
                     "verbs": ["get", "patch"],
                 },
                 {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["get", "list", "delete"]},
@@ -123,7 +133,7 @@ def rbac(setting: Setting) -> list[Values]:
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "RoleBinding",
-            "metadata": _metadata(setting, ACCOUNT),
+            "metadata": metadata_of(setting, ACCOUNT),
             "roleRef": role,
             "subjects": [subject],
         },
@@ -142,7 +152,7 @@ def cron_jobs(setting: Setting) -> list[Values]:
     at = setting.plan.ends_at_utc + CLEANUP_AFTER
     return [
         *jobs,
-        _job(
+        one_job(
             setting,
             kubernetes_name("cleanup", setting.group)[:JOB_NAME_LENGTH].rstrip("-"),
             at,
@@ -159,16 +169,16 @@ def _step_job(setting: Setting, name: str, step: Step, zone: ZoneInfo) -> Values
         "patch", "hpa", kubernetes_name(name), "-n", setting.policy.namespace, "--type=merge", "-p", patch,
     ]  # fmt: skip
     job = f"{kubernetes_name('floor', name)[:40].rstrip('-')}-{stamp(step.starts_at_utc)}"
-    return _job(setting, job, step.starts_at_utc, arguments, step.why, zone)
+    return one_job(setting, job, step.starts_at_utc, arguments, step.why, zone)
 
 
-def _job(setting: Setting, name: str, at: datetime, arguments: list[str], why: str, zone: ZoneInfo) -> Values:
+def one_job(setting: Setting, name: str, at: datetime, arguments: list[str], why: str, zone: ZoneInfo) -> Values:
     pod = {
         "serviceAccountName": ACCOUNT,
         "restartPolicy": "OnFailure",
         "containers": [{"name": "kubectl", "image": setting.policy.kubectl_image, "args": arguments}],
     }
-    metadata = _metadata(setting, name)
+    metadata = metadata_of(setting, name)
     metadata["annotations"] |= {"surgeplan.io/at": at.isoformat(), "surgeplan.io/why": why}
     return {
         "apiVersion": "batch/v1",
@@ -184,7 +194,8 @@ def _job(setting: Setting, name: str, at: datetime, arguments: list[str], why: s
     }
 
 
-def _metadata(setting: Setting, name: str) -> Values:
+def metadata_of(setting: Setting, name: str) -> Values:
+    """Name, namespace, the plan's label and the model it came from."""
     return {
         "name": name,
         "namespace": setting.policy.namespace,

@@ -24,11 +24,17 @@ services:
     capacity_requests_per_second_per_replica: 100
     replicas: {today: 8, min: 4, max: 400}
     startup_seconds_p99: 90
+    cpu_cores: 2
+    memory_gib: 4
+    slo: {p99_ms: 300}
     cost_per_replica_hour: 0.9
   - name: checkout
     capacity_requests_per_second_per_replica: 50
     replicas: {today: 4, min: 2, max: 400}
     startup_seconds_p99: 90
+    cpu_cores: 2
+    memory_gib: 4
+    slo: {p99_ms: 300}
     cost_per_replica_hour: 0.9
 """
 PLAN = """\

@@ -1,0 +1,112 @@
+"""Room on nodes before the first pods come: pause pods that give way at once, scaled up and down by CronJobs.
+
+They go in the minute of the highest step: evicted ones would wait as pending pods and order nodes that nobody needs.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from campaign.language import _
+from campaign.settings import Service
+from playbooks.autoscaling.manifests.document import (
+    Setting,
+    Values,
+    cron_zone,
+    kubernetes_name,
+    scheduled,
+    stamp,
+    to_yaml,
+)
+from playbooks.autoscaling.manifests.kubernetes import metadata_of, one_job
+from playbooks.autoscaling.plan import ServicePlan
+
+PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
+PRIORITY_CLASS = "surgeplan-headroom"
+AHEAD = timedelta(minutes=30)
+
+
+def prewarm_files(setting: Setting, services: dict[str, Service]) -> dict[str, str]:
+    """File name under `kubernetes/` to its text; empty where nodes are warm or no service says how big its pods are."""
+    wanted = {
+        name: plan
+        for name, plan in scheduled(setting.plan).items()
+        if services[name].cpu_cores and services[name].memory_gib and headroom(plan) > 0
+    }
+    if not wanted or not setting.policy.nodes_wait:
+        return {}
+    documents = [_priority_class(setting)]
+    for name, plan in wanted.items():
+        documents += [_deployment(setting, services[name]), *_jobs(setting, name, plan)]
+    comments = [
+        setting.origin,
+        _(
+            "Pause pods hold room on nodes and give way to real pods at once. Sized: highest step less the floor "
+            "before it."
+        ),
+        _("Way back: kubectl delete -f this file."),
+    ]
+    return {"25-node-headroom.yaml": to_yaml(documents, comments)}
+
+
+def headroom(service: ServicePlan) -> int:
+    """Replicas that the highest step adds to the one before it."""
+    counts = [step.replicas for step in service.steps]
+    highest = counts.index(max(counts))
+    return counts[highest] - (counts[highest - 1] if highest else service.replicas.floor)
+
+
+def _priority_class(setting: Setting) -> Values:
+    metadata = metadata_of(setting, PRIORITY_CLASS)
+    del metadata["namespace"]
+    return {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": metadata,
+        "value": -10,
+        "globalDefault": False,
+        "description": "Gives way to every real pod.",
+    }
+
+
+def deployment_name(service: str) -> str:
+    return kubernetes_name("headroom", service)
+
+
+def _deployment(setting: Setting, service: Service) -> Values:
+    assert service.cpu_cores is not None
+    assert service.memory_gib is not None
+    asked = {"cpu": f"{service.cpu_cores:g}", "memory": f"{service.memory_gib * 1024:.0f}Mi"}
+    name = deployment_name(service.name)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata_of(setting, name),
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {
+                    "priorityClassName": PRIORITY_CLASS,
+                    "terminationGracePeriodSeconds": 0,
+                    "containers": [{"name": "pause", "image": PAUSE_IMAGE, "resources": {"requests": asked}}],
+                },
+            },
+        },
+    }
+
+
+def _jobs(setting: Setting, name: str, service: ServicePlan) -> list[Values]:
+    highest = max(service.steps, key=lambda step: step.replicas)
+    zone = cron_zone(setting)
+    jobs = []
+    for at, count in ((highest.starts_at_utc - AHEAD, headroom(service)), (highest.starts_at_utc, 0)):
+        patch = json.dumps({"spec": {"replicas": count}})
+        arguments = [
+            "patch", "deployment", deployment_name(name), "-n", setting.policy.namespace, "--type=merge", "-p", patch,
+        ]  # fmt: skip
+        job = f"{kubernetes_name('headroom', name)[:40].rstrip('-')}-{stamp(at)}"
+        jobs.append(one_job(setting, job, at, arguments, "node head-room", zone))
+    return jobs
