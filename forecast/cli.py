@@ -132,10 +132,38 @@ def forecast_text(model: TrafficModel, workspace: Workspace) -> str:
         ),
         table(headings, rows),
         knowledge_text(model),
+        *bridge_lines(model),
         *(f"- {assumption}" for assumption in model.spoken_assumptions()),
         _("written: {path}").format(path=f"out/{model.campaign}/traffic.json"),
     ]
     return "\n".join(lines)
+
+
+def bridge_lines(model: TrafficModel) -> list[str]:
+    """From the last comparable peak to this one, the steps that matter."""
+    if model.bridge is None:
+        return []
+    start = model.bridge.from_peak_requests_per_second
+    lines = [_("last comparable: {campaign}, {peak} at its peak").format(
+        campaign=model.bridge.from_campaign, peak=f"{start:,.0f}"
+    )]  # fmt: skip
+    for step in model.bridge.steps:
+        if abs(step.change_requests_per_second) >= 0.01 * start:
+            change, reached = step.change_requests_per_second, step.reaches_requests_per_second
+            lines.append(f"  {step_name(step.step)}: {change:+,.0f} → {reached:,.0f}")
+    return lines
+
+
+def step_name(step: str) -> str:
+    """A bridge's step in words; a driver keeps its own name."""
+    words = {
+        "luck": _("what it had beyond its plan"),
+        "ordinary traffic": _("ordinary traffic of that hour"),
+        "campaign": _("the campaign itself"),
+        "unseen minutes": _("the highest of many minutes"),
+        "uncertainty": _("uncertainty, up to p90"),
+    }
+    return words.get(step, step)
 
 
 def knowledge_text(model: TrafficModel) -> str:

@@ -41,7 +41,8 @@ class Block:
     """Rows of one service over at most two days, and the terms that reach into them.
 
     starts, ends, log_rates, log_base, season: [row]; log_level: the service's typical log level over the block;
-    log_share: log of its part of all services' typical level; terms: indices into the terms of all campaigns.
+    log_share: log of its part of all services' typical level; terms: indices into the terms of all campaigns; level_sd:
+    how far ordinary traffic may lie off here, where that is not what the baseline says.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Block:
     log_level: float
     log_share: float
     terms: tuple[int, ...]
+    level_sd: float | None = None
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ from forecast.grid import SIDE_SECONDS, Grid, make_grid
 from forecast.layout import Numbers, layout_of, numbers_of
 from forecast.paths import Draws, Setting, draw, joint_paths, setting
 from forecast.prophet_baseline import prophet_log_rates
+from forecast.remembered import peak_remembered, remembered_blocks
 from forecast.terms import Term, terms_of
 from forecast.uplift import Uplift, fit_uplift
 
@@ -85,7 +86,8 @@ def learn(
     baseline = fit_baseline(evidence.hourly, masked, horizon, settings.zone, settings.country, lead_days)
     if prophet_seed is not None:
         baseline = _with_prophet(baseline, evidence, masked, settings, prophet_seed)
-    past = tuple(p for p in plans if p.id != target.id and p.starts_at < as_of and _has_rows(p, evidence))
+    before = [p for p in plans if p.id != target.id and p.starts_at < as_of]
+    past = tuple(p for p in before if has_rows(p, evidence) or peak_remembered(p, as_of))
     others = overlapping(target, plans, DEMAND_BEFORE_SECONDS, DEMAND_AFTER_SECONDS)
     by_id = {plan.id: plan for plan in (*past, *others, target)}
     terms = tuple(term for plan in by_id.values() for term in terms_of(plan))
@@ -93,7 +95,11 @@ def learn(
     layout = layout_of(terms, by_id, baseline.services, numbers, requests_per_visit(settings))
     touched = touched_services(terms, by_id, baseline.services)
     spans = split(learning_spans(past, epoch(as_of)))
-    blocks = blocks_of(undisturbed(evidence), spans, terms, baseline, touched)
+    remembered = [p for p in past if not has_rows(p, evidence)]
+    blocks = (
+        *blocks_of(undisturbed(evidence), spans, terms, baseline, touched),
+        *remembered_blocks(remembered, terms, baseline),
+    )
     uplift = fit_uplift(blocks, terms, by_id, layout, numbers, baseline)
     return Learned(target, by_id, others, past, terms, blocks, numbers, baseline, uplift, minute_sds(blocks, baseline))
 
@@ -176,7 +182,7 @@ def minute_sds(blocks: Sequence[Block], baseline: Baseline) -> Floats:
     return clipped
 
 
-def _has_rows(plan: Plan, evidence: Evidence) -> bool:
+def has_rows(plan: Plan, evidence: Evidence) -> bool:
     starts, ends = epoch(plan.starts_at), epoch(plan.ends_at)
     return any(((s.starts >= starts) & (s.starts < ends)).any() for s in evidence.stretches)
 

@@ -15,6 +15,7 @@ from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import BackTest, LearnedFrom, Peak, Quantiles, Sentence, TrafficModel, TrafficPaths
+from forecast.bridge import bridge_of
 from forecast.calibration import Calibration, calibrated
 from forecast.effects import effects_of, second_profiles
 from forecast.epochs import DAY, epoch, moment_of, naive_utc
@@ -24,6 +25,7 @@ from forecast.learning import (
     Learned,
     Prediction,
     grid_for,
+    has_rows,
     learn,
     overlapping,
     predict,
@@ -98,6 +100,7 @@ def build_traffic_model(
         peak_minute_factor=None if factor is None else Quantiles.of(factor),
         second_profiles=second_profiles(learned, grid),
         effects=effects_of(learned, prediction),
+        bridge=bridge_of(learned, evidence, total),
         back_test=calibration.back_test or BackTest(campaigns=0),
         assumptions=tuple(text.speak("en") for text in said),
         assumptions_said=tuple(Sentence.of(text) for text in said),
@@ -243,6 +246,14 @@ def assumptions(
         for name, plans in learned.numbers.missing.items()
         if plans
     ]
+    remembered = [plan.id for plan in learned.past if not has_rows(plan, evidence)]
+    if remembered:
+        said.append(
+            say(
+                "known only by the peak that was written down, taken as all services together: {plans}",
+                plans=", ".join(remembered),
+            )
+        )
     silent = [name for name in evidence.services if not (evidence.hourly[name] > 0).any()]
     said += [say("service {name} has never had any traffic", name=name) for name in silent]
     if not calibration.campaigns:

@@ -186,7 +186,7 @@ def fit_uplift(
     for block in blocks:
         own = [terms[i] for i in block.terms]
         name = f"level:{block.key}"
-        layout.add(name, 0.0, float(baseline.past_level_sd[block.service]))
+        layout.add(name, 0.0, block.level_sd or float(baseline.past_level_sd[block.service]))
         made = (plans, layout, numbers, volumes, baseline.services[block.service], block.log_share, block.log_level)
         prepared.append((block, own, layout.index[name], made))
     ready = [
