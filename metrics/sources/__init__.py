@@ -1,0 +1,1 @@
+"""Where history keeps coming from: monitoring, databases, drop folders, posts and tables that people fill in."""

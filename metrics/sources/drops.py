@@ -1,0 +1,86 @@
+"""Files that somebody drops into a folder: exports as `init --from` reads them, and Parquet with history's columns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from campaign.console import Progress, no_progress
+from campaign.errors import Problem, UserError
+from campaign.language import Text, say
+from campaign.settings import Settings
+from metrics.intake.folder import read_folder
+from metrics.intake.records import Answers, Buckets
+from metrics.sources.records import VALUES, Batch, DropSource, batch_of
+
+MEASURES = {"traffic": "requests", "orders": "orders", "contacts": "contacts"}
+
+
+def fetch_drops(
+    source: DropSource,
+    workspace: Path,
+    settings: Settings,
+    since: datetime,
+    until: datetime,
+    progress: Progress = no_progress,
+) -> Batch:
+    """Rows of every file in the folder that begin in [since, until).
+
+    Raises:
+        Unanswered: a file leaves something open that the source does not say.
+        UserError: the folder or a file cannot be used.
+    """
+    folder = workspace / source.folder
+    if not folder.is_dir():
+        problem = Problem(say("is no folder"), say("make it, or correct sources.{name}.folder", name=source.name))
+        raise UserError(Problem(problem.what, problem.todo, file=source.folder, key=source.name))
+    files = sorted(folder.glob("*.parquet"))
+    if files:
+        return _parquet(source, files, since, until)
+    answers = Answers(
+        time_zone=settings.zone,
+        values=source.values,
+        requests_per_session=source.requests_per_session,
+        service=source.service,
+        day_first=source.day_first,
+    )
+    intake = read_folder(folder, answers, progress)
+    parts = [b for found in intake.recognised for b in found.buckets if b.measure == MEASURES[source.measure]]
+    notes = [say("{file}: nothing in it was recognised", file=place.file) for place in intake.unknown]
+    return _batch(source, parts, notes, since, until)
+
+
+def _batch(source: DropSource, parts: list[Buckets], notes: list[Text], since: datetime, until: datetime) -> Batch:
+    """Files by name: a later one holds where two have the same row. Traffic comes as requests per second."""
+    value = "requests_per_second" if source.measure == "traffic" else VALUES[source.measure][0]
+    keys = {"traffic": ("service",), "contacts": ("desk",), "orders": ()}[source.measure]
+    first, end = since.timestamp(), until.timestamp()
+    rows: dict[tuple[int | str, ...], tuple[float, ...]] = {}
+    for part in parts:
+        for (name, at), figure in part.values.items():
+            if first <= at < end:
+                rows[(at, source.rename.get(name, name)) if keys else (at,)] = (figure,)
+    return Batch(keys, (value,), rows, max((int(key[0]) for key in rows), default=None), notes=tuple(notes))
+
+
+def _parquet(source: DropSource, files: list[Path], since: datetime, until: datetime) -> Batch:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        try:
+            relation = connection.read_parquet([str(file) for file in files])
+            columns = [c for c in relation.columns if c != "starts_at"]
+            names = ", ".join(f'"{column}"' for column in columns)
+            found = connection.execute(
+                f"SELECT CAST(epoch_us(CAST(starts_at AS TIMESTAMPTZ)) // 1000000 AS BIGINT), {names} FROM relation "
+                "WHERE epoch(CAST(starts_at AS TIMESTAMPTZ)) >= ? AND epoch(CAST(starts_at AS TIMESTAMPTZ)) < ?",
+                [since.timestamp(), until.timestamp()],
+            ).fetchall()
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0]
+            what = say("cannot be read: {reason}", reason=reason)
+            raise UserError(
+                Problem(what, say("export the files again"), file=source.folder, key=source.name)
+            ) from error
+    return batch_of(source, columns, [(int(row[0]), row[1:]) for row in found], source.folder)

@@ -1,0 +1,96 @@
+"""Prometheus: a query over a range, in pieces that stay under its limit of points.
+
+Prometheus refuses more than 11 000 points per series in one `query_range` (prometheus.io/docs, HTTP API). A value at t
+is of the step that ended at t, so its bucket starts one step earlier. Counter resets are settled by `rate` and
+`increase` on the server; an answer with `warnings` is partial, and nothing of it is final.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from campaign.errors import Problem, UserError
+from campaign.language import Text, say
+from metrics.sources.records import Batch, PrometheusSource
+from metrics.sources.web import ask_json, secret
+
+POINTS_MOST = 10_000
+NAMES_SAID = 5
+
+
+def pieces(source: PrometheusSource, since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
+    """Stretches [first start, last end) on the step's grid, in seconds of UTC, each under the limit of points."""
+    step = source.step_seconds
+    at, end = math.floor(since.timestamp() / step) * step, math.floor(until.timestamp() / step) * step
+    while at < end:
+        yield at, min(at + POINTS_MOST * step, end)
+        at += POINTS_MOST * step
+
+
+def fetch_prometheus(source: PrometheusSource, known: frozenset[str], since: datetime, until: datetime) -> Batch:
+    """Buckets that begin in [since, until), by service; series of services that are not `known` are left out and said.
+
+    Raises:
+        Passing: the server is away or in trouble.
+        UserError: it refuses the query, or the answer is no matrix of series with a service label.
+    """
+    value = "requests_per_second"
+    rows: dict[tuple[int | str, ...], tuple[float, ...]] = {}
+    strangers: set[str] = set()
+    warnings: list[str] = []
+    for first, end in pieces(source, since, until):
+        answer = _ask(source, first + source.step_seconds, end)
+        warnings += [str(words) for words in answer.get("warnings") or ()]
+        for series in answer["data"]["result"]:
+            service = _service(source, series["metric"])
+            if service not in known:
+                strangers.add(service)
+                continue
+            for at, figure in _figures(source, series["values"]):
+                before = rows.get((at, service), (0.0,))[0]
+                rows[at, service] = (before + figure,)
+    last = max((int(key[0]) for key in rows), default=None)
+    watermark = None if last is None else last + source.step_seconds
+    return Batch(("service",), (value,), rows, watermark, bool(warnings), tuple(_notes(source, strangers, warnings)))
+
+
+def _ask(source: PrometheusSource, start: int, end: int) -> dict[str, Any]:
+    form = {"query": source.query, "start": str(start), "end": str(end), "step": str(source.step_seconds)}
+    token = secret(source.token_env) if source.token_env else None
+    answer = ask_json(source.url.rstrip("/") + "/api/v1/query_range", form=form, token=token)
+    data = answer.get("data")
+    if answer.get("status") != "success" or not isinstance(data, dict) or data.get("resultType") != "matrix":
+        what = say("does not answer as Prometheus does: {reason}", reason=str(answer.get("error") or answer)[:200])
+        raise UserError(Problem(what, say("check the address"), file=source.url, key=source.name))
+    return answer
+
+
+def _service(source: PrometheusSource, labels: dict[str, str]) -> str:
+    name = source.service or labels.get(source.service_label)
+    if name is None:
+        what = say("a series has no label {label}: {labels}", label=source.service_label, labels=labels)
+        todo = say("write sum by ({label}) (…), or name the service with service:", label=source.service_label)
+        raise UserError(Problem(what, todo, file="surgeplan.yaml", key=f"sources.{source.name}"))
+    return source.rename.get(name, name)
+
+
+def _figures(source: PrometheusSource, values: list[list[Any]]) -> Iterator[tuple[int, float]]:
+    """Start of the bucket and requests per second; what is not a finite number is missing."""
+    for at, text in values:
+        figure = float(text)
+        if math.isfinite(figure) and figure >= 0:
+            yield round(float(at)) - source.step_seconds, figure if source.gives_rates else figure / source.step_seconds
+
+
+def _notes(source: PrometheusSource, strangers: set[str], warnings: list[str]) -> Iterator[Text]:
+    if strangers:
+        names = ", ".join(sorted(strangers)[:NAMES_SAID]) + (" …" if len(strangers) > NAMES_SAID else "")
+        yield say("{source}: not services of surgeplan.yaml, left out: {names}", source=source.name, names=names)
+    if warnings:
+        reason = "; ".join(sorted(set(warnings)))[:300]
+        yield say(
+            "{source}: the answer is partial, nothing of it is final: {reason}", source=source.name, reason=reason
+        )

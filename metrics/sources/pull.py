@@ -1,0 +1,261 @@
+"""`history pull`: every source asked for what is new, piece by piece, each piece kept before the next is asked for."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from campaign.console import Progress, no_progress
+from campaign.errors import Problem, UserError, nearest
+from campaign.language import Text, say
+from campaign.settings import Settings
+from campaign.workspace import Workspace
+from metrics.sources.databases import chunks, fetch_sql
+from metrics.sources.drops import fetch_drops
+from metrics.sources.feishu import fetch_feishu
+from metrics.sources.inbox import fetch_inbox
+from metrics.sources.kept import (
+    Changes,
+    Ledger,
+    SourceState,
+    end_of_other_history,
+    keep,
+    locked,
+    read_ledger,
+    write_ledger,
+)
+from metrics.sources.prometheus import fetch_prometheus, pieces
+from metrics.sources.records import (
+    AnySource,
+    Batch,
+    FeishuSource,
+    PrometheusSource,
+    Source,
+    SqlSource,
+    WebhookSource,
+    sources_of,
+)
+from metrics.sources.retries import Passing, persistently
+
+FIRST_PULL_DAYS = 28
+LATENESS_SECONDS = {"prometheus": 180.0, "sql": 3600.0, "feishu": 86_400.0, "webhook": 3600.0, "drop": 0.0}
+LATENESS_MARGIN = 1.5
+LATENESS_MOST_SECONDS = 30 * 86_400.0
+LATE_TIMES, LATE_LEAST_SECONDS = 3.0, 7200.0
+CHANGES_SAID = 3
+
+Status = Literal["ok", "late", "dead"]
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What one source brought. problems: why it is dead. last: the start of its latest row in this pull."""
+
+    source: AnySource
+    status: Status
+    changes: Changes
+    state: SourceState | None
+    notes: tuple[Text, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def pull(
+    workspace: Workspace,
+    now: datetime,
+    sleep: Callable[[float], None],
+    *,
+    since: datetime | None = None,
+    only: str | None = None,
+    accept: bool = False,
+    progress: Progress = no_progress,
+) -> tuple[Pulled, ...]:
+    """Ask every source (or `only` one) for what is not final yet and keep it in history/.
+
+    since: ask again from there on. accept: take what a source now says of final rows.
+
+    Raises:
+        UserError: sources that are written wrongly, none at all, or another pull is running. A source that is away or
+        refuses is told in its `Pulled`; the others go on.
+    """
+    sources = _chosen(sources_of(workspace.settings), only)
+    with locked(workspace.folder / "state"):
+        return tuple(_pull_one(workspace, source, now, sleep, since, accept, progress) for source in sources)
+
+
+def _chosen(sources: Sequence[AnySource], only: str | None) -> Sequence[AnySource]:
+    if not sources:
+        todo = say("add one under sources: in surgeplan.yaml; docs/sre/history.md shows each kind")
+        raise UserError(Problem(say("no source to pull from"), todo, file="surgeplan.yaml", key="sources"))
+    if only is None:
+        return sources
+    chosen = [source for source in sources if source.name == only]
+    if not chosen:
+        what = say("there is no source {name}", name=only)
+        raise UserError(Problem(what, nearest(only, (s.name for s in sources)), key="--source"))
+    return chosen
+
+
+def _pull_one(
+    workspace: Workspace,
+    source: AnySource,
+    now: datetime,
+    sleep: Callable[[float], None],
+    since: datetime | None,
+    accept: bool,
+    progress: Progress,
+) -> Pulled:
+    ledger = read_ledger(workspace.folder)
+    state = ledger.sources.get(source.name) or SourceState(lateness_seconds=_lateness_at_first(source))
+    notes: dict[str, Text] = {}
+    changes = Changes()
+    begin = since or _begin(workspace, source, state, now)
+    rng = random.Random(f"{source.name} {now.isoformat()}")
+    watermark: int | None = None
+    try:
+        parts = list(_parts(source, begin, now))
+        holds = False
+        for number, (first, until) in enumerate(parts):
+            progress(say("Pulling {source}", source=source.name), number, len(parts))
+            batch = persistently(lambda: _fetch(workspace, source, first, until), sleep, rng)  # noqa: B023
+            batch = _of_known_names(batch, source, workspace.settings, notes)
+            notes |= {str(note): note for note in batch.notes}
+            changes += keep(
+                workspace.folder,
+                source,
+                batch,
+                _seconds(state.final_until_utc),
+                _seconds(state.pulled_until_utc),
+                accept,
+            )
+            holds = holds or batch.partial
+            watermark = max(filter(None, (watermark, batch.watermark)), default=None)
+            state = _moved(state, until, watermark, holds)
+            write_ledger(workspace.folder, _with(ledger, source, state))
+    except UserError as error:
+        return Pulled(source, "dead", changes, state, tuple(notes.values()), error.problems)
+    except Passing as failure:
+        what = say("does not answer: {reason}", reason=str(failure))
+        todo = say("what was pulled before is kept; pull again later")
+        problem = Problem(what, todo, file="surgeplan.yaml", key=f"sources.{source.name}")
+        return Pulled(source, "dead", changes, state, tuple(notes.values()), (problem,))
+    state = _learned(state, changes, ledger.sources.get(source.name))
+    write_ledger(workspace.folder, _with(ledger, source, state))
+    notes |= {str(note): note for note in _change_notes(source, changes)}
+    status, late = _freshness(source, state, watermark, now)
+    return Pulled(source, status, changes, state, (*notes.values(), *late))
+
+
+def _lateness_at_first(source: AnySource) -> float:
+    return source.lateness_seconds if source.lateness_seconds is not None else LATENESS_SECONDS[source.kind]
+
+
+def _begin(workspace: Workspace, source: AnySource, state: SourceState, now: datetime) -> datetime:
+    """Where a pull starts: one lateness before what is final, so that a change of final rows is seen; at the first
+    pull where other files of history end."""
+    if state.final_until_utc is not None:
+        return state.final_until_utc - timedelta(seconds=state.lateness_seconds)
+    first = source.since or now - timedelta(days=FIRST_PULL_DAYS)
+    other = end_of_other_history(workspace.folder, source)
+    return max(first, other) if other else first
+
+
+def _parts(source: AnySource, since: datetime, until: datetime) -> Iterable[tuple[datetime, datetime]]:
+    if isinstance(source, PrometheusSource):
+        return ((_moment(first), _moment(end)) for first, end in pieces(source, since, until))
+    if isinstance(source, SqlSource):
+        return chunks(source, since, until)
+    return ((since, until),) if since < until else ()
+
+
+def _fetch(workspace: Workspace, source: AnySource, since: datetime, until: datetime) -> Batch:
+    if isinstance(source, PrometheusSource):
+        return fetch_prometheus(source, known_services(workspace.settings), since, until)
+    if isinstance(source, SqlSource):
+        return fetch_sql(source, since, until)
+    if isinstance(source, FeishuSource):
+        return fetch_feishu(source, since, until)
+    if isinstance(source, WebhookSource):
+        return fetch_inbox(source, workspace.folder, since, until)
+    return fetch_drops(source, workspace.folder, workspace.settings, since, until)
+
+
+def known_services(settings: Settings) -> frozenset[str]:
+    """Names that history may use: today's services and their earlier names."""
+    return frozenset({*settings.service_names, *(was.name for service in settings.services for was in service.was)})
+
+
+def _of_known_names(batch: Batch, source: Source, settings: Settings, notes: dict[str, Text]) -> Batch:
+    """The batch without services and desks that the workspace does not have: history would refuse them."""
+    known = {"traffic": known_services(settings), "contacts": frozenset(desk.name for desk in settings.desks)}
+    names = known.get(source.measure)
+    if not names or not batch.keys:
+        return batch
+    rows = {key: figures for key, figures in batch.rows.items() if key[1] in names}
+    strangers = sorted({str(key[1]) for key in batch.rows} - names)
+    if strangers:
+        listed = ", ".join(strangers[:5]) + (" …" if len(strangers) > 5 else "")
+        note = say("{source}: not in surgeplan.yaml, left out: {names}", source=source.name, names=listed)
+        notes[str(note)] = note
+    return replace(batch, rows=rows)
+
+
+def _moved(state: SourceState, until: datetime, watermark: int | None, holds: bool) -> SourceState:
+    """What is final after a piece: one lateness before its end, never beyond the source's own rows."""
+    final = state.final_until_utc
+    if watermark is not None and not holds:
+        reached = min(until - timedelta(seconds=state.lateness_seconds), _moment(watermark))
+        final = max(final, reached) if final else reached
+    asked = max(state.pulled_until_utc, until) if state.pulled_until_utc else until
+    return SourceState(final_until_utc=final, pulled_until_utc=asked, lateness_seconds=state.lateness_seconds)
+
+
+def _learned(state: SourceState, changes: Changes, before: SourceState | None) -> SourceState:
+    """The lateness that this pull showed: rows that changed after the last pull had asked for them."""
+    if changes.oldest_late is None or before is None or before.pulled_until_utc is None:
+        return state
+    seen = before.pulled_until_utc.timestamp() - changes.oldest_late
+    lateness = min(max(state.lateness_seconds, LATENESS_MARGIN * seen), LATENESS_MOST_SECONDS)
+    return state.model_copy(update={"lateness_seconds": float(round(lateness))})
+
+
+def _with(ledger: Ledger, source: Source, state: SourceState) -> Ledger:
+    return Ledger(sources=dict(sorted({**ledger.sources, source.name: state}.items())))
+
+
+def _change_notes(source: Source, changes: Changes) -> Iterator[Text]:
+    if changes.refused:
+        first = ", ".join(
+            " ".join([f"{_moment(int(key[0])):%Y-%m-%dT%H:%MZ}", *map(str, key[1:])])
+            for key in changes.refused[:CHANGES_SAID]
+        )
+        yield say(
+            "{source}: {count} final rows are told otherwise now and kept as they were (--accept-changes): {first}",
+            source=source.name, count=len(changes.refused), first=first,
+        )  # fmt: skip
+
+
+def _freshness(
+    source: AnySource, state: SourceState, watermark: int | None, now: datetime
+) -> tuple[Status, tuple[Text, ...]]:
+    """Late where the newest row is older than three latenesses; a folder of files is never late."""
+    if source.kind == "drop":
+        return "ok", ()
+    if watermark is None:
+        return "late", (say("{source}: no rows came", source=source.name),)
+    allowed = max(LATE_TIMES * state.lateness_seconds, LATE_LEAST_SECONDS)
+    behind = now.timestamp() - watermark
+    if behind <= allowed:
+        return "ok", ()
+    hours = f"{behind / 3600:.1f}"
+    return "late", (say("{source}: its newest row is {hours} h old", source=source.name, hours=hours),)
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp())
