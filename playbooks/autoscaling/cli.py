@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.console import Console, JsonOption, LangOption, WorkspaceOption, open_workspace
+from campaign.console import Console, JsonOption, LangOption, NowOption, WorkspaceOption, clock, open_workspace
 from campaign.errors import ExitCode
 from campaign.language import _
 
@@ -24,12 +24,16 @@ def mount(app: typer.Typer) -> None:
 
 
 def lint(
-    folder: Folder, workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None
+    folder: Folder,
+    workspace: WorkspaceOption = Path(),
+    now: NowOption = None,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
 ) -> None:
     from playbooks.autoscaling.lint.folder import bounds_of, lint_folder
 
     console = Console.open(workspace, lang, as_json)
-    linted = lint_folder(folder, bounds_of(_settings(workspace)))
+    linted = lint_folder(folder, bounds_of(_settings(workspace)), clock(now))
     console.result(_in_words(linted), _document(linted))
     if linted.problems:
         raise typer.Exit(ExitCode.NO)

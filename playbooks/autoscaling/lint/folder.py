@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from campaign.documents import Document, read_yaml_stream
 from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.settings import Settings
+from playbooks.autoscaling.lint.aws import is_aws, lint_aws
+from playbooks.autoscaling.lint.cronhpa import lint_cron_hpa
+from playbooks.autoscaling.lint.keda import lint_scaled_object
+from playbooks.autoscaling.lint.keys import lint_keys
 from playbooks.autoscaling.lint.kubernetes import lint_cron_job, lint_hpa
+from playbooks.autoscaling.lint.sentinel import is_sentinel, lint_sentinel
 from playbooks.autoscaling.lint.together import Bounds, lint_steps
 from playbooks.autoscaling.lint.values import kind_of
 from playbooks.autoscaling.manifests.document import kubernetes_name
@@ -19,6 +25,8 @@ ENDINGS = (".yaml", ".yml", ".json")
 RULES: dict[str, Callable[[Document], Iterator[Problem]]] = {
     "HorizontalPodAutoscaler": lint_hpa,
     "CronJob": lint_cron_job,
+    "ScaledObject": lint_scaled_object,
+    "CronHorizontalPodAutoscaler": lint_cron_hpa,
 }
 
 
@@ -31,8 +39,8 @@ class Linted:
     problems: tuple[Problem, ...]
 
 
-def lint_folder(folder: Path, bounds: Bounds) -> Linted:
-    """Check every manifest below a folder (or one file).
+def lint_folder(folder: Path, bounds: Bounds, now: datetime | None = None) -> Linted:
+    """Check every manifest below a folder (or one file); actions before `now` are problems where it is given.
 
     Raises:
         UserError: there is no such folder, or nothing in it to check.
@@ -46,7 +54,7 @@ def lint_folder(folder: Path, bounds: Bounds) -> Linted:
             documents += read_yaml_stream(file, name)
         except UserError as error:
             problems += error.problems
-    problems += lint_documents(documents, bounds)
+    problems += lint_documents(documents, bounds, now)
     return Linted(tuple(names), len(documents), tuple(problems))
 
 
@@ -63,16 +71,20 @@ def manifest_files(folder: Path) -> list[Path]:
     return files
 
 
-def lint_documents(documents: Sequence[Document], bounds: Bounds) -> list[Problem]:
+def lint_documents(documents: Sequence[Document], bounds: Bounds, now: datetime | None = None) -> list[Problem]:
     """Problems of each document and of all together, in the files' order."""
-    found = [problem for document in documents for problem in _alone(document)]
+    found = [problem for document in documents for problem in _alone(document, now)]
     found += lint_steps(documents, bounds)
     return sorted(found, key=lambda problem: (problem.file, problem.line or 0))
 
 
-def _alone(document: Document) -> Iterator[Problem]:
-    rule = RULES.get(kind_of(document)) if isinstance(document.content, dict) else None
-    if rule:
+def _alone(document: Document, now: datetime | None) -> Iterator[Problem]:
+    if is_sentinel(document):
+        yield from lint_sentinel(document)
+    elif is_aws(document):
+        yield from lint_aws(document, now)
+    elif rule := RULES.get(kind_of(document)):
+        yield from lint_keys(document)
         yield from rule(document)
 
 

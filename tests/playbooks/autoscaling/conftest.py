@@ -135,6 +135,8 @@ def plan_text() -> str:
 
 
 @pytest.fixture
-def store_traffic() -> Callable[[Path, str, dict[str, NDArray[np.float32]]], None]:
+def store_traffic() -> Callable[..., None]:
     """Write the traffic files of a campaign: {service: [path, minute]}."""
-    return lambda folder, campaign, rates: write_traffic(folder, campaign, traffic_paths(rates))
+    return lambda folder, campaign, rates, starts_at=STARTS_AT: write_traffic(
+        folder, campaign, traffic_paths(rates, starts_at)
+    )

@@ -1,0 +1,209 @@
+"""Every artefact passes its validator, our own lint, and can be taken back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import botocore.loaders
+import botocore.model
+import botocore.validate
+import kubernetes_validate
+import pytest
+from ruamel.yaml import YAML
+
+from campaign.workspace import open_workspace
+from playbooks.autoscaling.lint.folder import bounds_of, lint_folder
+from playbooks.autoscaling.manifests.document import ambiguous, cron, kubernetes_name
+from playbooks.autoscaling.manifests.keda import beyond_dead_band
+from playbooks.autoscaling.manifests.rate_limits import path_prefix
+from playbooks.autoscaling.plan import Step
+from playbooks.autoscaling.publish import publish_autoscaling
+
+Make = Callable[..., Path]
+FUNNEL = """\
+funnel:
+  - {stage: home, endpoint: "GET /", continues_ratio: 0.5, value_rank: 3, requests: {storefront: 4}}
+  - {stage: product, endpoint: "GET /p/{sku}", continues_ratio: 0.2, value_rank: 2, requests: {storefront: 3}}
+  - {stage: checkout, endpoint: "POST /orders", value_rank: 1, requests: {storefront: 1, checkout: 5}}
+"""
+
+
+@pytest.fixture
+def playbook(workspace_folder: Make, settings_text: str, as_of: datetime) -> Path:
+    """The playbook of a limited plan: every kind of artefact is in it."""
+    tight = settings_text.replace("{today: 8, min: 4, max: 400}", "{today: 8, min: 4, max: 30}") + FUNNEL
+    folder = workspace_folder(tight)
+    publish_autoscaling(open_workspace(folder), "coupon-drop", as_of)
+    return folder / "out" / "coupon-drop" / "playbook"
+
+
+def documents(folder: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted(folder.glob("*.yaml")):
+        yield from YAML(typ="safe").load_all(file)
+
+
+def test_every_folder_is_there_with_a_readme(playbook: Path) -> None:
+    folders = {folder.name for folder in playbook.iterdir() if folder.is_dir()}
+    assert folders == {"kubernetes", "keda", "cronhpa", "aws", "sentinel", "nginx"}
+    for name in folders:
+        text = (playbook / name / "README.md").read_text("utf-8")
+        assert "Apply" in text
+        assert "Take back" in text
+
+
+def test_every_manifest_says_which_model_it_came_from(playbook: Path) -> None:
+    model = json.loads((playbook / "autoscaling.json").read_text("utf-8"))["model"]
+    for file in [*playbook.glob("*/*.yaml"), *playbook.glob("*/*.conf"), *playbook.glob("*/README.md")]:
+        assert f"model {model}" in file.read_text("utf-8"), file
+
+
+def test_kubernetes_accepts_its_own_kinds(playbook: Path) -> None:
+    known = [d for d in documents(playbook / "kubernetes") if d["kind"] != "PrometheusRule"]
+    assert {d["kind"] for d in known} == {
+        "HorizontalPodAutoscaler", "ServiceAccount", "Role", "RoleBinding", "CronJob", "Deployment", "PriorityClass",
+    }  # fmt: skip
+    for document in known:
+        kubernetes_validate.validate(document, "1.33", strict=True)
+
+
+def test_aws_accepts_its_requests(playbook: Path) -> None:
+    def refused(service: str, operation: str, request: dict[str, Any]) -> str:
+        api = botocore.loaders.Loader().load_service_model(service, "service-2")
+        shape = botocore.model.ServiceModel(api, service).operation_model(operation).input_shape
+        return botocore.validate.ParamValidator().validate(request, shape).generate_report()
+
+    for file in (playbook / "aws").glob("*-autoscaling-group.json"):
+        assert not refused("autoscaling", "BatchPutScheduledUpdateGroupAction", json.loads(file.read_text("utf-8")))
+    for file in (playbook / "aws").glob("*-ecs.json"):
+        for action in json.loads(file.read_text("utf-8"))["actions"]:
+            start = action["ScalableTargetAction"]
+            assert start["MinCapacity"] <= start["MaxCapacity"]
+            assert not refused("application-autoscaling", "PutScheduledAction", action)
+
+
+def test_our_own_lint_finds_nothing(playbook: Path, as_of: datetime) -> None:
+    settings = open_workspace(playbook.parents[2]).settings
+    linted = lint_folder(playbook, bounds_of(settings), as_of)
+    assert linted.objects > 30
+    assert linted.problems == ()
+
+
+def test_the_floor_goes_back_after_the_last_step(playbook: Path) -> None:
+    jobs = [
+        d
+        for d in documents(playbook / "kubernetes")
+        if d["kind"] == "CronJob" and "floor-storefront" in d["metadata"]["name"]
+    ]
+    last = max(jobs, key=lambda job: job["metadata"]["annotations"]["surgeplan.io/at"])
+    arguments = last["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments[-1] == '{"spec": {"minReplicas": 4}}'
+
+
+def test_head_room_goes_in_the_minute_of_the_highest_step(playbook: Path) -> None:
+    jobs = {d["metadata"]["name"]: d for d in documents(playbook / "kubernetes") if d["kind"] == "CronJob"}
+    ends = [job for name, job in jobs.items() if name.startswith("headroom-checkout")]
+    schedules = {job["spec"]["schedule"] for job in ends}
+    highest = max(
+        (job for name, job in jobs.items() if name.startswith("floor-checkout")),
+        key=lambda job: int(
+            job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"][-1].split()[-1][:-2]
+        ),
+    )
+    assert highest["spec"]["schedule"] in schedules
+
+
+def test_cuts_begin_with_the_least_valuable_endpoint(playbook: Path) -> None:
+    plan = json.loads((playbook / "autoscaling.json").read_text("utf-8"))["services"]["storefront"]
+    endpoints = plan["rate_limits"]
+    assert [e["endpoint"] for e in endpoints] == ["POST /orders", "GET /p/{sku}", "GET /"]
+    assert endpoints[0]["admitted_requests_per_second"] == endpoints[0]["demand_requests_per_second"]
+    assert endpoints[2]["admitted_requests_per_second"] < endpoints[2]["demand_requests_per_second"]
+    admitted = sum(e["admitted_requests_per_second"] for e in endpoints)
+    assert admitted == pytest.approx(plan["limits_hit"][0]["admitted_requests_per_second"], rel=1e-5)
+
+
+def test_sentinel_counts_per_replica_and_nginx_cuts_the_same_endpoint(playbook: Path) -> None:
+    rules = json.loads((playbook / "sentinel/storefront-flow.json").read_text("utf-8"))
+    plan = json.loads((playbook / "autoscaling.json").read_text("utf-8"))["services"]["storefront"]
+    assert rules[0]["count"] * 30 == pytest.approx(plan["rate_limits"][0]["admitted_requests_per_second"], rel=1e-4)
+    assert "location / {" in (playbook / "nginx/storefront.conf").read_text("utf-8")
+
+
+def test_a_plan_without_limits_leaves_no_old_rules_behind(
+    playbook: Path, workspace_folder: Make, as_of: datetime
+) -> None:
+    folder = workspace_folder()
+    publish_autoscaling(open_workspace(folder), "coupon-drop", as_of)
+    assert list((playbook / "sentinel").iterdir()) == []
+
+
+def test_keda_strings_stay_strings_and_its_way_back_has_no_cron(playbook: Path) -> None:
+    for document in documents(playbook / "keda"):
+        for trigger in document["spec"]["triggers"]:
+            assert all(isinstance(value, str) for value in trigger["metadata"].values())
+    restore = next(documents_of(playbook / "keda" / "restore-storefront.yaml"))
+    assert [trigger["type"] for trigger in restore["spec"]["triggers"]] == ["prometheus"]
+
+
+def documents_of(file: Path) -> Iterator[dict[str, Any]]:
+    yield from YAML(typ="safe").load_all(file)
+
+
+def test_steps_up_clear_the_dead_band() -> None:
+    at = datetime(2026, 11, 10, tzinfo=UTC)
+    steps = tuple(
+        Step(starts_at_utc=at + timedelta(hours=i), replicas=n, why="") for i, n in enumerate((20, 21, 30, 10))
+    )
+    assert [step.replicas for step in beyond_dead_band(steps, 100)] == [20, 23, 30, 10]
+    assert [step.replicas for step in beyond_dead_band(steps, 22)] == [20, 22, 22, 10]
+
+
+def test_a_cron_line_is_the_campaigns_wall_clock() -> None:
+    assert cron(datetime(2026, 11, 10, 11, 50, tzinfo=UTC), ZoneInfo("Asia/Shanghai")) == "50 19 10 11 *"
+
+
+def test_a_repeated_hour_is_ambiguous() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert ambiguous(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), berlin)
+    assert ambiguous(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), berlin)
+    assert not ambiguous(datetime(2026, 10, 25, 3, 30, tzinfo=UTC), berlin)
+
+
+def test_steps_across_a_clock_change_are_written_in_utc(
+    workspace_folder: Make,
+    settings_text: str,
+    plan_text: str,
+    store_traffic,
+    small_drop,
+    as_of: datetime,  # type: ignore[no-untyped-def]
+) -> None:
+    plan = plan_text.replace("2026-11-10", "2026-10-25").replace("+08:00", "+02:00")
+    plan = (
+        plan.replace("T20:00", "T01:30")
+        .replace("T22:00", "T04:30")
+        .replace("T01:30:00+02:00, kind", "T02:10:00+02:00, kind")
+    )
+    folder = workspace_folder(settings_text.replace("Asia/Shanghai", "Europe/Berlin"), plan)
+    starts_at = datetime(2026, 10, 24, 23, 30, tzinfo=UTC)
+    store_traffic(folder, "coupon-drop", {"storefront": small_drop(), "checkout": small_drop() / 5}, starts_at)
+    publish_autoscaling(open_workspace(folder), "coupon-drop", as_of - timedelta(days=30))
+    jobs = [d for d in documents(folder / "out/coupon-drop/playbook/kubernetes") if d["kind"] == "CronJob"]
+    assert {job["spec"]["timeZone"] for job in jobs} == {"Etc/UTC"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "prefix"),
+    [("GET /p/{sku}", "/p/"), ("GET /search?q={keyword}", "/search"), ("POST /orders", "/orders"), ("", "/")],
+)
+def test_a_location_is_what_all_requests_share(endpoint: str, prefix: str) -> None:
+    assert path_prefix(endpoint) == prefix
+
+
+def test_names_are_what_kubernetes_takes() -> None:
+    assert kubernetes_name("Shop_Web@2") == "shop-web-2"
+    assert len(kubernetes_name("x" * 90)) == 63
