@@ -11,8 +11,10 @@ from campaign.console import (
     Console,
     JsonOption,
     LangOption,
+    NowOption,
     SeedOption,
     WorkspaceOption,
+    clock,
     moment_option,
     open_workspace,
     table,
@@ -20,6 +22,7 @@ from campaign.console import (
 from campaign.language import _
 
 if TYPE_CHECKING:
+    from loadtest.measure import Measurement
     from loadtest.results import PracticeTarget, Results
     from loadtest.scenario import Scenario
     from loadtest.verdict import Judgement
@@ -70,6 +73,16 @@ PracticePortOption = Annotated[
 ConfirmOption = Annotated[
     str | None, typer.Option("--confirm", metavar="HOST", help=_("Repeat the host when it is not this machine."))
 ]
+CampaignOption = Annotated[str, typer.Option("--campaign", metavar="ID", help=_("Whose mix of requests to send."))]
+StepSecondsOption = Annotated[
+    int, typer.Option("--step-seconds", min=3, max=600, help=_("Length of each measured step after its warm-up."))
+]
+MaxRateOption = Annotated[
+    float, typer.Option("--max-rate", min=1, help=_("Never offer more requests per second than this."))
+]
+ImageOption = Annotated[
+    str | None, typer.Option("--image", help=_("What is being measured, such as an image and its tag."))
+]
 ProcessesOption = Annotated[
     int, typer.Option("--processes", min=1, max=64, help=_("Sending processes, one core each."))
 ]
@@ -80,6 +93,7 @@ def mount(app: typer.Typer) -> None:
     lane = typer.Typer(no_args_is_help=True, help=_("Load tests that replay the forecast."))
     lane.command("build", help=_("Traffic model to load-test scenario and an editable locustfile."))(build)
     lane.command("run", help=_("Run the scenario with locust and judge it."))(run)
+    lane.command("capacity", help=_("Step one replica to the knee of its objective."))(capacity)
     app.add_typer(lane, name="loadtest")
 
 
@@ -159,6 +173,59 @@ def run(
     raise typer.Exit(EXIT_CODES[results.outcome])
 
 
+def capacity(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help=_("The service."))],
+    campaign: CampaignOption,
+    host: HostOption = None,
+    practice: PracticeOption = False,
+    practice_workers: PracticeWorkersOption = 4,
+    practice_service_ms: PracticeServiceOption = 20.0,
+    practice_exponential: PracticeExponentialOption = False,
+    confirm: ConfirmOption = None,
+    processes: ProcessesOption = 1,
+    step_seconds: StepSecondsOption = 30,
+    max_rate: MaxRateOption = 2000.0,
+    image: ImageOption = None,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+    now: NowOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    from campaign.errors import ExitCode
+    from loadtest.measure import MeasureWanted, outcome_in_words, publish_capacity
+    from loadtest.publish import read_scenario
+
+    console = Console.open(workspace, lang, as_json)
+    target = _practice(practice, practice_workers, practice_service_ms, practice_exponential)
+    _require_one_target(host, practice)
+    wanted = MeasureWanted(host, target, confirm, processes, step_seconds, max_rate, image, seed)
+    opened = open_workspace(workspace)
+    with console.progress() as progress:
+        found = publish_capacity(opened, service, read_scenario(opened, campaign), wanted, clock(now), progress)
+    console.result(f"{outcome_in_words(found)}\n{steps_text(found)}", found.model_dump(mode="json"))
+    console.next(f"surgeplan playbook {campaign}")
+    codes = {"measured": ExitCode.YES, "knee-not-reached": ExitCode.INCONCLUSIVE}
+    raise typer.Exit(codes.get(found.outcome, ExitCode.INVALID))
+
+
+def steps_text(found: Measurement) -> str:
+    """The steps as a table, the fitted law and the practice target's truth, for people."""
+    headings = [_("offered per second"), _("achieved per second"), _("p99, ms"), _("generator lag p99, ms")]
+    rows = [
+        [f"{s.offered_per_second:.0f}", f"{s.achieved_per_second:.0f}", f"{s.p99_ms:.1f}",
+         f"{s.generator_lag_p99_ms:.1f}"] for s in found.steps
+    ]  # fmt: skip
+    lines = [table(headings, rows, left=0)]
+    if found.usl:
+        lines.append(_("saturates at {rate} per second (Universal Scalability Law)").format(
+            rate=f"{found.usl.peak_requests_per_second:.0f}"))  # fmt: skip
+    if found.practice_truth_requests_per_second:
+        truth = f"{found.practice_truth_requests_per_second:.0f}"
+        lines.append(_("the practice target's true figure is {rate}").format(rate=truth))
+    return "\n".join(lines)
+
+
 def _practice(wanted: bool, workers: int, service_ms: float, exponential: bool) -> PracticeTarget | None:
     from loadtest.results import PracticeTarget
 
@@ -197,7 +264,7 @@ def results_text(results: Results, judgement: Judgement) -> str:
     """The verdict, why, and the endpoints' figures, for people."""
     from loadtest.report import figures, outcome_in_words
 
-    headings = [_("stage"), "", _("requests"), _("failed"), _("slow, %"), _("p50, ms"), _("p99, ms"),
+    headings = [_("stage"), "", _("requests"), _("errors"), _("slow, %"), _("p50, ms"), _("p99, ms"),
                 _("p99 from sending, ms"), _("objective, ms")]  # fmt: skip
     rows = [[e.stage, e.outcome, *figures(e)] for e in results.endpoints]
     generator = results.generator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -80,8 +81,16 @@ def _command(launch: Launch) -> list[str]:
         "--csv", str((launch.record / "locust").resolve()), "--exit-code-on-error", "0",
     ]  # fmt: skip
     if launch.processes > 1:
-        command += ["--processes", str(launch.processes)]
+        port = str(_free_port())
+        command += ["--processes", str(launch.processes), "--master-bind-port", port, "--master-port", port]
     return command
+
+
+def _free_port() -> int:
+    """A port for locust's own messages, so that two runs on one machine do not meet."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _environment(launch: Launch) -> dict[str, str]:

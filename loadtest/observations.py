@@ -16,8 +16,8 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
-INTENDED, SENT, OK, FAILED, SLOW = range(5)
-FIELDS = ("intended", "sent", "ok", "failed", "slow")
+INTENDED, SENT, OK, FAILED, SLOW, DONE = range(6)
+FIELDS = ("intended", "sent", "ok", "failed", "slow", "done")
 RESPONSE, SERVICE, LAG = "response", "service", "lag"
 ALL_STAGES = -1
 QUANTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
@@ -40,7 +40,8 @@ class Signal:
 class Observations:
     """Everything seen in one run.
 
-    cells: (second, stage) -> counts in the order of FIELDS; stage -1 counts visitors of the schedule.
+    cells: (second, stage) -> counts in the order of FIELDS; stage -1 counts visitors of the schedule. A request
+        counts in the second it was meant for, except SENT and DONE: the seconds in which it left and was replied to.
     histograms: (stage, kind, window) -> microseconds.
     ends: worker -> how it ended (`done` when it played its whole share).
     """
@@ -104,7 +105,7 @@ def _merge(seen: Observations, record: dict[str, Any]) -> None:
     if "begins_at_epoch" in record:
         seen.begins_at_epoch, seen.workers = record["begins_at_epoch"], record["workers"]
     for second, stage, *counts in record.get("cells", ()):
-        seen.cells[second, stage] = seen.cells.get((second, stage), np.zeros(5, np.int64)) + np.array(counts)
+        seen.cells[second, stage] = seen.cells.get((second, stage), np.zeros(len(FIELDS), np.int64)) + np.array(counts)
     for stage, text, count in record.get("errors", ()):
         seen.errors[stage, text] += count
     seen.unsent.update(record.get("unsent", {}))

@@ -172,7 +172,7 @@ def _results(
 
 
 def write_per_second(path: Path, scenario: Scenario, seen: Observations) -> None:
-    """One row for each second and stage: `second, stage, intended, sent, ok, failed, slow`."""
+    """One row for each second and stage: `second, stage, intended, sent, ok, failed, slow, done`."""
     names = [stage.stage for stage in scenario.stages]
     rows = [
         f"{second},{names[stage]},{','.join(map(str, cell.tolist()))}"

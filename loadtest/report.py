@@ -15,7 +15,7 @@ from campaign.charts import AMBER, BLUE, GREEN, MUTED, RED, chart, save_chart
 from campaign.files import write_text
 from campaign.language import Text, _, say
 from campaign.pages import render
-from loadtest.observations import ALL_STAGES, FAILED, OK, RESPONSE, SENT, Observations, quantiles_ms
+from loadtest.observations import ALL_STAGES, DONE, FAILED, FIELDS, RESPONSE, SENT, Observations, quantiles_ms
 from loadtest.results import EndpointResult, Outcome, Results
 from loadtest.scenario import Scenario
 from loadtest.verdict import Judgement
@@ -87,11 +87,13 @@ def _aligned(figure: Figure) -> Figure:
 def _draw_rates(axes: Axes, scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations) -> None:
     length = len(scheduled)
     sent = seen.counts(ALL_STAGES, length)[:, SENT]
-    replies = sum((seen.counts(i, length) for i in range(len(scenario.stages))), np.zeros((length, 5), np.int64))
+    replies = sum(
+        (seen.counts(i, length) for i in range(len(scenario.stages))), np.zeros((length, len(FIELDS)), np.int64)
+    )
     seconds = np.arange(length)
     axes.step(seconds, scheduled, where="post", color=MUTED, linewidth=3, alpha=0.45, label=_("visitors planned"))
     axes.step(seconds, sent, where="post", color=BLUE, linewidth=1, label=_("visitors started"))
-    axes.step(seconds[:-1], replies[:-1, OK], where="post", color=GREEN, linewidth=1, label=_("requests answered"))
+    axes.step(seconds[:-1], replies[:-1, DONE], where="post", color=GREEN, linewidth=1, label=_("requests answered"))
     if replies[:, FAILED].any():
         axes.step(seconds, replies[:, FAILED], where="post", color=RED, linewidth=1, label=_("requests failed"))
     axes.set_ylabel(_("per second"))

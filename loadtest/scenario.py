@@ -92,6 +92,7 @@ class Scenario(FileRecord):
     drain_seconds: NonNegative = 30.0
     in_flight_max: Annotated[int, Field(gt=0)] = 20_000
     abort_error_ratio: Ratio = 0.5
+    abort_slow_ratio: Ratio = 1.0
     abort_seconds: Seconds = 10
     marker: Identifier
     allowed_hosts: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from scipy.stats import beta
 from campaign.language import Text, say
 from loadtest.observations import (
     ALL_STAGES,
+    DONE,
     FAILED,
     INTENDED,
     LAG,
@@ -185,7 +186,7 @@ def _endpoint(
         failed=int(total[FAILED]),
         slow=int(total[SLOW]),
         offered_per_second_peak=float(counts[:, INTENDED].max()),
-        achieved_per_second_peak=float(counts[:, OK].max()),
+        achieved_per_second_peak=float(counts[:, DONE].max()),
         response_ms=Latency(**response) if response else None,
         service_ms=Latency(**service) if service else None,
         p99_objective_ms=stage.objective.p99_ms,

@@ -20,6 +20,7 @@ from loadtest.engine.feeders import FeederEmpty, Feeders
 from loadtest.engine.tally import Tally
 from loadtest.engine.visit import GuardedPool, Refused, Visit, marker_headers
 from loadtest.engine.watch import Watch
+from loadtest.observations import DONE, FAILED, SLOW
 from loadtest.scenario import Scenario
 from loadtest.schedule import build_schedule
 
@@ -52,7 +53,7 @@ class Run:
         self.complete = False
         self._steps: list[Step] = []
         self._objects: Any = None
-        self._recent: list[tuple[int, int]] = []
+        self._recent: list[list[int]] = []
 
     def pump(self, user: Any, steps: list[Step], begins_at_epoch: float) -> None:
         """Start every visitor on time, wait for the last ones, hand over what was seen."""
@@ -132,7 +133,7 @@ class Run:
             self.stop(str(error))
             return False
         except FAILURE_EXCEPTIONS as error:
-            self.tally.ended(visit.stage, visit.intended, type(error).__name__)
+            self.tally.ended(visit.stage, visit.intended, self.now(), type(error).__name__)
             return False
         except Exception as error:
             if not visit.failed:
@@ -172,13 +173,17 @@ class Run:
             gevent.sleep(0)
 
     def _abort_if_failing(self) -> None:
-        failed = sum(cell[3] for cell in self.tally.cells.values())
-        ended = failed + sum(cell[2] for cell in self.tally.cells.values())
-        self._recent = [*self._recent[1 - self.scenario.abort_seconds :], (failed, ended)]
-        failed, ended = (sum(column) for column in zip(*self._recent, strict=True))
-        full = len(self._recent) >= self.scenario.abort_seconds
-        if full and ended >= 20 and failed > self.scenario.abort_error_ratio * ended:
-            self.stop(f"{failed} of {ended} requests failed within {self.scenario.abort_seconds} s")
+        """Stop where too many of the last seconds' requests failed or were slow."""
+        counts = [sum(cell[field] for cell in self.tally.cells.values()) for field in (DONE, FAILED, SLOW)]
+        span = self.scenario.abort_seconds
+        self._recent = [*self._recent[len(self._recent) + 1 - span :], counts] if span > 1 else [counts]
+        ended, failed, slow = (sum(column) for column in zip(*self._recent, strict=True))
+        if len(self._recent) < span or ended < 20:
+            return
+        if failed > self.scenario.abort_error_ratio * ended:
+            self.stop(f"{failed} of {ended} requests failed within {span} s")
+        if slow > self.scenario.abort_slow_ratio * ended:
+            self.stop(f"{slow} of {ended} requests were slower than their objective within {span} s")
 
 
 def _where(error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from loadtest.observations import ALL_STAGES, FAILED, INTENDED, LAG, OK, RESPONSE, SENT, SERVICE, SLOW
+from loadtest.observations import ALL_STAGES, DONE, FAILED, FIELDS, INTENDED, LAG, OK, RESPONSE, SENT, SERVICE, SLOW
 
 HIGHEST_MICROSECONDS = 600_000_000
 SIGNIFICANT_FIGURES = 3
@@ -51,9 +51,10 @@ class Tally:
         if response > slow_seconds:
             self._cell(int(intended), stage)[SLOW] += 1
 
-    def ended(self, stage: int, intended: float, error: str | None) -> None:
-        """How it ended: well, or with an error's name."""
+    def ended(self, stage: int, intended: float, at: float, error: str | None) -> None:
+        """How it ended at `at`: well, or with an error's name."""
         self._cell(int(intended), stage)[FAILED if error else OK] += 1
+        self._cell(int(at), stage)[DONE] += 1
         if error:
             self.errors[stage, error[:200]] += 1
 
@@ -76,7 +77,7 @@ class Tally:
         key = (max(second, 0), stage)
         cell = self.cells.get(key)
         if cell is None:
-            cell = self.cells[key] = [0, 0, 0, 0, 0]
+            cell = self.cells[key] = [0] * len(FIELDS)
         return cell
 
     def _record(self, stage: int, kind: str, intended: float, seconds: float) -> None:

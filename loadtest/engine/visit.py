@@ -121,11 +121,12 @@ class Visit:
         service_seconds = meta["response_time"] / 1000
         run.tally.replied(self.stage, self.intended, self.at, service_seconds, stage.objective.p99_ms / 1000)
         error = error_name(meta)
-        run.tally.ended(self.stage, self.intended, error)
+        done = time.monotonic() - run.zero
+        run.tally.ended(self.stage, self.intended, done, error)
         self.failed = self.failed or error is not None
         meta["response_time"] += max(self.at - self.intended, 0.0) * 1000
         run.environment.events.request.fire(**meta)
-        self.intended = time.monotonic() - run.zero
+        self.intended = done
 
     def begin(self, stage: int, intended: float) -> None:
         self.stage, self.intended, self.requests = stage, intended, 0

@@ -50,7 +50,7 @@ def test_a_practice_run_sends_the_schedule_and_leaves_its_records(workspace, cap
     assert not results["counts_for_campaign"]
     assert results["outcome"] in out
     rows = (_folder(workspace) / "per_second.csv").read_text().splitlines()
-    assert rows[0] == "second,stage,intended,sent,ok,failed,slow"
+    assert rows[0] == "second,stage,intended,sent,ok,failed,slow,done"
     assert sum(int(row.split(",")[3]) for row in rows[1:] if ",product," in row) == scheduled
     assert "<svg" in (_folder(workspace) / "report.html").read_text("utf-8")
 
@@ -170,3 +170,37 @@ def _wait_until(true, seconds: float = 20.0) -> None:
     until = time.monotonic() + seconds
     while not true() and time.monotonic() < until:
         time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_capacity_of_a_practice_target_is_written_for_the_playbooks(workspace, capsys):
+    settings = workspace / "surgeplan.yaml"
+    settings.write_text(settings.read_text().replace("p99_ms: 300", "p99_ms: 120"))
+    _build(workspace)
+    code = main([
+        "loadtest", "capacity", "storefront", "--campaign", "opening", "--practice", "--practice-exponential",
+        "--step-seconds", "3", "--now", "2026-11-08T12:00+00:00", "--workspace", str(workspace),
+    ])  # fmt: skip
+    steps = json.loads((workspace / "out/capacity/storefront/steps.json").read_text())
+
+    assert steps["practice_truth_requests_per_second"] == pytest.approx(149.8, abs=0.5)
+    assert sum(steps["mix"].values()) == pytest.approx(1)
+    if code == 0:
+        capacity = json.loads((workspace / "out/capacity/storefront.json").read_text())
+        found = capacity["capacity_requests_per_second_per_replica"]
+        assert found["low"] <= found["mid"] <= found["high"]
+        assert 90 < found["mid"] < 200
+        assert "one replica carries" in capsys.readouterr().out
+    else:
+        assert code == 3
+
+
+def test_capacity_of_a_service_that_no_stage_asks_is_refused(workspace, capsys):
+    settings = workspace / "surgeplan.yaml"
+    settings.write_text(settings.read_text().replace("funnel:", "  - {name: search}\nfunnel:"))
+    _build(workspace)
+
+    for name, message in (("search", "no stage of the scenario asks search"), ("serch", "there is no service serch")):
+        arguments = ["loadtest", "capacity", name, "--campaign", "opening", "--practice", "--workspace", str(workspace)]
+        assert main(arguments) == 2
+        assert message in capsys.readouterr().err

@@ -32,7 +32,7 @@ def _seen(response_ms, lag_ms=0.5, errors=lambda i: None, skip=lambda i: False, 
         tally.arrived(at, at + lag_ms / 1000)
         tally.sent(0, at, at + lag_ms / 1000)
         tally.replied(0, at, at + lag_ms / 1000, response_ms(i) / 1000, 0.3)
-        tally.ended(0, at, errors(i))
+        tally.ended(0, at, at + response_ms(i) / 1000, errors(i))
     for record in tally.take():
         _merge(seen, record)
     seen.signals += [Signal(0, s, 0.2, 0.01, 80.0, 3, lag_ms) for s in range(SECONDS)]

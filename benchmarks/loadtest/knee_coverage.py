@@ -1,0 +1,99 @@
+"""How good is the knee? The practice target's queue in simulation, its closed form as the truth, 50 runs a setting.
+
+    python benchmarks/loadtest/knee_coverage.py [--runs 50] [--step-seconds 5]
+
+No network and no generator: this is the estimator alone. `knee_real.py` does one real measurement of each setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+
+from loadtest.knee import Step, buckets_of, find_knee
+from loadtest.measure import MeasureWanted, search, warmup_seconds
+from loadtest.practice import Desk
+from loadtest.queueing import knee_per_second
+from loadtest.steps import Slot
+
+SETTINGS = ((1, 4.0, 40.0), (2, 10.0, 80.0), (4, 20.0, 120.0), (8, 20.0, 120.0), (16, 30.0, 160.0))
+
+
+def simulated_steps(
+    desk_of, slots: Sequence[Slot], rng: np.random.Generator, warmup: int, climbing: bool, objective_seconds: float
+) -> tuple[list[Step], float]:
+    """Each slot's response times under Poisson arrivals, the queue running on through all slots."""
+    desk, steps, throughput = desk_of(int(rng.integers(2**31))), [], 0.0
+    desk.open(0.0)
+    for slot in slots:
+        length = slot.last - slot.first
+        at = np.sort(rng.uniform(0, length, rng.poisson(slot.rate_per_second * length))) + slot.first
+        response = np.array([desk.served_at(float(t)) - t for t in at])
+        steps.append(_step(slot, at, response, warmup))
+        done = np.bincount((at + response - slot.first).astype(int), minlength=length)[:length]
+        throughput = max(throughput, float(np.convolve(done, [0.5, 0.5], "valid").max()))
+        if climbing and (response > objective_seconds).mean() > 0.5:
+            return steps[:-1], throughput
+    return steps, throughput
+
+
+def _step(slot: Slot, at: np.ndarray, response: np.ndarray, warmup: int) -> Step:
+    histograms = []
+    for second in range(slot.first + warmup, slot.last):
+        histogram = HdrHistogram(1, 600_000_000, 3)
+        for value in response[(at >= second) & (at < second + 1)]:
+            histogram.record_value(max(int(value * 1e6), 1))
+        histograms.append(histogram)
+    counts, bucket_ms = buckets_of(histograms)
+    seconds = slot.last - slot.first - warmup
+    done = at + response
+    inside = ((done >= slot.first + warmup) & (done < slot.last)).sum()
+    mean = float((counts.sum(axis=0) * bucket_ms).sum() / max(counts.sum(), 1))
+    return Step(slot.rate_per_second, inside / seconds, mean, 0.0, counts, bucket_ms)
+
+
+def measured(workers: int, service_ms: float, objective_ms: float, step_seconds: int, seed: int):
+    """One whole measurement in simulation."""
+    rng = np.random.default_rng(seed)
+    target = rng.spawn(1)[0]
+
+    def run(slots: Sequence[Slot], climbing: bool) -> tuple[list[Step], float]:
+        warmup = 1 if climbing else warmup_seconds(step_seconds)
+        return simulated_steps(
+            lambda s: Desk(workers, service_ms / 1000, True, seed=s),
+            slots,
+            target,
+            warmup,
+            climbing,
+            objective_ms / 1000,
+        )
+
+    steps, limits = search(run, objective_ms, MeasureWanted(step_seconds=step_seconds, highest_per_second=4000), rng)
+    return find_knee(steps, objective_ms, rng) if limits else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--step-seconds", type=int, default=5)
+    given = parser.parse_args()
+    print("workers  service ms  objective ms   truth  share of capacity  median  worst error  covered  width")
+    for workers, service_ms, objective_ms in SETTINGS:
+        truth = knee_per_second(workers, service_ms / 1000, objective_ms / 1000)
+        knees = [measured(workers, service_ms, objective_ms, given.step_seconds, seed) for seed in range(given.runs)]
+        found = [knee for knee in knees if knee is not None]
+        errors = np.array([knee.mid / truth - 1 for knee in found])
+        covered = sum(knee.low <= truth <= knee.high for knee in found)
+        width = np.median([(knee.high - knee.low) / truth for knee in found])
+        share = truth / (workers / service_ms * 1000)
+        print(
+            f"{workers:7d}{service_ms:12g}{objective_ms:14g}{truth:8.0f}{share:19.2f}{np.median(errors):8.1%}"
+            f"{np.abs(errors).max():13.1%}{covered:6d}/{given.runs}{width:7.1%}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Where the p99 of one replica meets its objective: isotonic and log-linear regression, with a block bootstrap.
+
+p99 is within the objective exactly where no more than one request in a hundred is slower. That share is regressed on
+the rate, not log p99: it is unbiased where p99 of a short step is not.
+
+A step is one offered rate, held for some seconds; a block is one second of it. Neighbouring requests share a queue and
+are not independent, so whole seconds are drawn, never single requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression, least_squares
+
+Floats = NDArray[np.float64]
+DRAWS = 400
+SLOW_RATIO, NEAR_RATIO = 0.01, 0.15
+CLUSTER = 5.0
+SATURATED_RATIO = 0.97
+
+
+@dataclass(frozen=True)
+class Step:
+    """One offered rate and what was seen after its warm-up.
+
+    counts: [second, bucket] requests whose response time (from the intended start) falls into each bucket.
+    bucket_ms: upper edge of each bucket.
+    achieved_per_second: replies per second; mean_ms: mean response time.
+    """
+
+    offered_per_second: float
+    achieved_per_second: float
+    mean_ms: float
+    lag_p99_ms: float
+    counts: NDArray[np.int64]
+    bucket_ms: Floats
+
+    @property
+    def p99_ms(self) -> float:
+        return self.quantile_ms(0.99)
+
+    def quantile_ms(self, q: float) -> float:
+        return _quantile(self.counts.sum(axis=0), self.bucket_ms, q)
+
+
+@dataclass(frozen=True)
+class Knee:
+    """Requests per second at which p99 meets the objective, and its 95 % interval."""
+
+    low: float
+    mid: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Usl:
+    """Universal Scalability Law, X(N) = lambda N / (1 + alpha (N - 1) + beta N (N - 1)) (Gunther 2007).
+
+    N is the mean number of requests inside, X * R by Little's law.
+    """
+
+    requests_per_second_of_one: float
+    contention: float
+    coherency: float
+
+    @property
+    def peak_requests_per_second(self) -> float:
+        n = np.arange(1, 10_001, dtype=float)
+        return float(usl_throughput(n, (self.requests_per_second_of_one, self.contention, self.coherency)).max())
+
+
+def buckets_of(histograms: Sequence[HdrHistogram | None]) -> tuple[NDArray[np.int64], Floats]:
+    """Histograms of one layout as counts [histogram, bucket], and the upper edge of each bucket that is used, in ms."""
+    known = next((h for h in histograms if h is not None), None)
+    if known is None:
+        return np.zeros((len(histograms), 1), np.int64), np.ones(1)
+    rows = np.zeros((len(histograms), known.counts_len), np.int64)
+    for row, histogram in zip(rows, histograms, strict=True):
+        if histogram is not None:
+            row[:] = np.ctypeslib.as_array(histogram.counts)
+    used = np.flatnonzero(rows.any(axis=0))
+    edges = [known.get_highest_equivalent_value(known.get_value_from_index(int(i))) / 1000 for i in used]
+    return rows[:, used], np.array(edges, dtype=np.float64)
+
+
+def find_knee(steps: Sequence[Step], objective_ms: float, rng: np.random.Generator) -> Knee | None:
+    """The knee, or None where the objective holds at every step, or at none."""
+    ordered = sorted(steps, key=lambda step: step.offered_per_second)
+    rates = np.array([step.offered_per_second for step in ordered])
+    slow = [_slow_and_all(step, objective_ms) for step in ordered]
+    whole = _knee(rates, np.array([seconds.sum(axis=0) for seconds in slow]))
+    if whole is None:
+        return None
+    draws = [_knee(*_redrawn(rates, slow, rng)) for _ in range(DRAWS)]
+    known = [draw for draw in draws if draw is not None] or [whole]
+    low, high = np.quantile(known, [0.025, 0.975])
+    return Knee(float(min(low, whole)), whole, float(max(high, whole)))
+
+
+def _knee(rates: Floats, slow_and_all: Floats) -> float | None:
+    """The isotonic crossing, made sharper by a log-linear fit through the steps around it.
+
+    Far out, the share of waits longer than t falls as exp(-(capacity - rate) t) in first-come-first-served queues
+    (Kingman 1970), so its logarithm is close to a line in the rate.
+    """
+    crossing = _crossing(rates, slow_and_all)
+    if crossing is None:
+        return None
+    share = slow_and_all[:, 0] / np.maximum(slow_and_all[:, 1], 1.0)
+    near = (rates > 0.5 * crossing) & (rates < 1.3 * crossing) & (share < NEAR_RATIO)
+    fitted = _log_linear(rates[near], slow_and_all[near])
+    if fitted is None:
+        return crossing
+    return float(min(max(fitted, 0.7 * crossing), 1.3 * crossing))
+
+
+def _log_linear(rates: Floats, slow_and_all: Floats) -> float | None:
+    """Rate at which the fitted share is `SLOW_RATIO`; None where the steps do not tell a rising line."""
+    if len(np.unique(rates)) < 3 or np.count_nonzero(slow_and_all[:, 0]) < 2:
+        return None
+    slow, requests = slow_and_all[:, 0], np.maximum(slow_and_all[:, 1], 1.0)
+    scale = float(rates.mean())
+    design = np.stack([np.ones(len(rates)), rates / scale - 1], axis=1)
+    weights = np.array([np.log(max(slow.sum(), 0.5) / requests.sum()), 5.0])
+    for _ in range(30):
+        mean = requests * np.exp(np.clip(design @ weights, -30, 5))
+        # Requests of one busy period are slow together: a step's weight grows less than its count.
+        spread = mean / (1 + mean / CLUSTER)
+        slope = design.T @ ((slow - mean) * spread / np.maximum(mean, 1e-12))
+        change = np.linalg.solve((design.T * spread) @ design + 1e-6 * np.eye(2), slope)
+        weights = weights + np.clip(change, -3, 3)
+        if np.abs(change).max() < 1e-8:
+            break
+    if weights[1] <= 0:
+        return None
+    return float(scale * (1 + (np.log(SLOW_RATIO) - weights[0]) / weights[1]))
+
+
+def _slow_and_all(step: Step, objective_ms: float) -> Floats:
+    """[second, 2]: requests over the objective, and all requests."""
+    over = step.counts[:, step.bucket_ms > objective_ms].sum(axis=1)
+    return np.stack([over, step.counts.sum(axis=1)], axis=1).astype(np.float64)
+
+
+def _redrawn(rates: Floats, slow: Sequence[Floats], rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Steps drawn with replacement, and within each of them its seconds: both vary from run to run."""
+    drawn = np.sort(rng.integers(0, len(slow), len(slow)))
+    blocks = [slow[i][rng.integers(0, len(slow[i]), len(slow[i]))].sum(axis=0) for i in drawn]
+    return rates[drawn], np.array(blocks)
+
+
+def _crossing(rates: Floats, slow_and_all: Floats) -> float | None:
+    """Where the share of slow requests, made never to fall with the rate, passes `SLOW_RATIO`."""
+    requests = np.maximum(slow_and_all[:, 1], 1.0)
+    smooth = isotonic_regression(slow_and_all[:, 0] / requests, weights=requests).x
+    above = int(np.searchsorted(smooth, SLOW_RATIO, side="right"))
+    if above in (0, len(smooth)):
+        return None
+    # Half a request is the least a step can tell from nothing.
+    left, right = np.log(np.maximum(smooth[above - 1 : above + 1], 0.5 / requests[above - 1 : above + 1]))
+    share = min(max((np.log(SLOW_RATIO) - left) / (right - left), 0.0), 1.0) if right > left else 0.5
+    return float(rates[above - 1] + share * (rates[above] - rates[above - 1]))
+
+
+def _quantile(counts: NDArray[np.int64], bucket_ms: Floats, q: float) -> float:
+    total = int(counts.sum())
+    if not total:
+        return float(bucket_ms[0])
+    index = int(np.searchsorted(np.cumsum(counts), np.ceil(q * total)))
+    return float(bucket_ms[min(index, len(bucket_ms) - 1)])
+
+
+def saturated(step: Step) -> bool:
+    """More was offered than came back."""
+    return step.achieved_per_second < SATURATED_RATIO * step.offered_per_second
+
+
+def fit_usl(steps: Sequence[Step]) -> Usl | None:
+    """The law fitted to all steps; None without a saturated step, where it would be confidently wrong."""
+    if not any(saturated(step) for step in steps) or len(steps) < 4:
+        return None
+    x = np.array([step.achieved_per_second for step in steps])
+    n = np.maximum(x * np.array([step.mean_ms for step in steps]) / 1000, 1e-3)
+    start = (float((x / np.maximum(n, 1)).max()), 0.1, 1e-4)
+
+    def misfit(parameters: Floats) -> Floats:
+        return np.asarray((usl_throughput(n, parameters) - x) / x.max(), dtype=np.float64)
+
+    fitted = least_squares(
+        misfit, start, loss="soft_l1", bounds=([1e-6, 0, 0], [np.inf, 1, 1]), x_scale=[start[0], 0.1, 1e-3]
+    )
+    return Usl(*(float(value) for value in fitted.x))
+
+
+def usl_throughput(n: Floats, parameters: Sequence[float] | Floats) -> Floats:
+    one, contention, coherency = parameters
+    return np.asarray(one * n / (1 + contention * (n - 1) + coherency * n * (n - 1)), dtype=np.float64)

@@ -1,0 +1,306 @@
+"""Measures what one replica carries: real runs of steps, then the knee and what it was found with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+from pydantic import AwareDatetime
+
+from campaign.capacity import Capacity, CapacityRange
+from campaign.console import Progress
+from campaign.documents import FileRecord
+from campaign.errors import Problem, UserError
+from campaign.files import sha256, write_json
+from campaign.language import Text, say
+from campaign.settings import Service, ServiceLevelObjective
+from campaign.workspace import Workspace
+from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust, startup_problem
+from loadtest.funnel import ASSUMED_P99_MS, reach_ratios
+from loadtest.hosts import checked_target, require_listening
+from loadtest.journeys import LOCUSTFILE
+from loadtest.knee import Knee, Step, find_knee, fit_usl, saturated
+from loadtest.observations import read_observations
+from loadtest.policy import shipped_validity
+from loadtest.queueing import knee_per_second
+from loadtest.results import PracticeTarget
+from loadtest.scenario import SCENARIO, Scenario
+from loadtest.steps import (
+    LADDER_SECONDS,
+    Slot,
+    climbed_region,
+    focus_rates,
+    ladder,
+    measure_rates,
+    slots_of,
+    step_scenario,
+    steps_seen,
+    throughput_seen,
+)
+
+Runner = Callable[[Sequence[Slot], bool], tuple[list[Step], float]]
+
+
+@dataclass(frozen=True)
+class MeasureWanted:
+    """How to measure: where, how long each step, how far up."""
+
+    host: str | None = None
+    practice: PracticeTarget | None = None
+    confirmed: str | None = None
+    processes: int = 1
+    step_seconds: int = 30
+    highest_per_second: float = 2000.0
+    image: str | None = None
+    seed: int = 0
+
+
+class StepRecord(FileRecord):
+    """One step of `steps.json`."""
+
+    offered_per_second: float
+    achieved_per_second: float
+    p99_ms: float
+    mean_ms: float
+    generator_lag_p99_ms: float
+    saturated: bool
+
+
+class UslRecord(FileRecord):
+    requests_per_second_of_one: float
+    contention: float
+    coherency: float
+    peak_requests_per_second: float
+
+
+class Measurement(FileRecord):
+    """`out/capacity/<service>/steps.json`: how a capacity was found."""
+
+    schema_version: Literal[1] = 1
+    service: str
+    campaign: str
+    outcome: Literal["measured", "knee-not-reached", "generator-too-slow"]
+    objective_p99_ms: float
+    objective_assumed: bool
+    mix: dict[str, float]
+    knee: CapacityRange | None = None
+    practice_truth_requests_per_second: float | None = None
+    steps: tuple[StepRecord, ...]
+    usl: UslRecord | None = None
+    seed: int
+    measured_at_utc: AwareDatetime
+    host: str
+    image: str | None = None
+    inputs: dict[str, str] = {}
+
+
+def mix_of(scenario: Scenario, service: str) -> dict[str, float]:
+    """Each stage's share of the requests that reach `service` under the campaign's funnel; shares sum to one."""
+    asked = {
+        stage.stage: reach * stage.requests.get(service, 0.0)
+        for stage, reach in zip(scenario.stages, reach_ratios(scenario.stages), strict=True)
+    }
+    if not any(asked.values()):
+        asked = {s.stage: s.requests.get(service, 0.0) for s in scenario.stages}
+    total = sum(asked.values())
+    if not total:
+        raise UserError(
+            Problem(
+                say("no stage of the scenario asks {service}", service=service),
+                say("known: {names}", names=", ".join(sorted({n for s in scenario.stages for n in s.requests}))),
+            )
+        )
+    return {stage: share / total for stage, share in asked.items() if share > 0}
+
+
+def publish_capacity(
+    workspace: Workspace, service_name: str, scenario: Scenario, wanted: MeasureWanted, now: datetime, told: Progress
+) -> Measurement:
+    """Measure one replica of a service and write `out/capacity/<service>.json` where the knee was found.
+
+    Raises:
+        UserError: unknown service, nothing to send to, or the objective is broken at the lowest rate.
+    """
+    if service_name not in workspace.settings.service_names:
+        names = ", ".join(workspace.settings.service_names)
+        what = say("there is no service {name}", name=service_name)
+        raise UserError(Problem(what, say("known: {names}", names=names)))
+    service = workspace.settings.service(service_name)
+    mix = mix_of(scenario, service_name)
+    if wanted.practice is None:
+        return _measure_at(workspace, service, scenario, mix, wanted, now, told, str(wanted.host))
+    with practice_target(wanted.practice) as url:
+        return _measure_at(workspace, service, scenario, mix, wanted, now, told, url)
+
+
+def _measure_at(
+    workspace: Workspace, service: Service, scenario: Scenario, mix: Mapping[str, float], wanted: MeasureWanted,
+    now: datetime, told: Progress, url: str,
+) -> Measurement:  # fmt: skip
+    target = checked_target(url, scenario.allowed_hosts, wanted.confirmed)
+    require_listening(target)
+    objective_ms = service.slo.p99_ms or ASSUMED_P99_MS
+    base = _judged_by(scenario, objective_ms, wanted.seed)
+    folder = workspace.folder / "out" / "capacity" / service.name
+    journeys = workspace.out(scenario.campaign) / "loadtest"
+    launch = Launch(
+        journeys, folder / SCENARIO, folder / "run", target.url, f"{scenario.marker}-capacity", wanted.processes,
+        wanted.confirmed, target.loopback or scenario.writes_allowed,
+    )  # fmt: skip
+
+    def run(slots: Sequence[Slot], stop_when_slow: bool) -> tuple[list[Step], float]:
+        return _run_steps(launch, step_scenario(base, mix, slots, stop_when_slow), slots, stop_when_slow, told)
+
+    rng = np.random.default_rng(wanted.seed)
+    steps, limits = search(run, objective_ms, wanted, rng)
+    knee = find_knee(steps, objective_ms, rng) if limits else None
+    slowest_lag = max((s.lag_p99_ms for s in steps if s.p99_ms <= objective_ms), default=0.0)
+    policy = shipped_validity()
+    late = slowest_lag > max(policy.lag_p99_ms, policy.lag_objective_ratio * objective_ms)
+    measurement = Measurement(
+        service=service.name,
+        campaign=scenario.campaign,
+        outcome="generator-too-slow" if late else "measured" if knee else "knee-not-reached",
+        objective_p99_ms=objective_ms,
+        objective_assumed=service.slo.p99_ms is None,
+        mix=dict(mix),
+        knee=CapacityRange(low=knee.low, mid=knee.mid, high=knee.high) if knee else None,
+        practice_truth_requests_per_second=_truth(wanted.practice, objective_ms),
+        steps=tuple(_step_record(s) for s in sorted(steps, key=lambda s: s.offered_per_second)),
+        usl=_usl(steps),
+        seed=wanted.seed,
+        measured_at_utc=now,
+        host=target.url,
+        image=wanted.image,
+        inputs={LOCUSTFILE: sha256(journeys / LOCUSTFILE)},
+    )
+    write_json(folder / "steps.json", measurement.model_dump(mode="json"))
+    if measurement.outcome == "measured" and knee:
+        capacity = _capacity(service, measurement, knee)
+        write_json(folder.parent / f"{service.name}.json", capacity.model_dump(mode="json"))
+    return measurement
+
+
+def search(
+    run: Runner, objective_ms: float, wanted: MeasureWanted, rng: np.random.Generator
+) -> tuple[list[Step], tuple[float, float] | None]:
+    """Double until the objective breaks, measure that region in random order, then closer around what was found.
+
+    Returns:
+        The measured steps, and the region; without a region the steps are those of the doubling.
+    """
+    lowest = min(10.0, wanted.highest_per_second / 16)
+    rungs = slots_of(ladder(lowest, wanted.highest_per_second), LADDER_SECONDS, None)
+    climbed, throughput = run(rungs, True)
+    limits = climbed_region(climbed, rungs, objective_ms)
+    if limits is None:
+        return climbed, None
+    seconds = wanted.step_seconds + warmup_seconds(wanted.step_seconds)
+    rates = measure_rates(*limits, throughput)
+    steps, _throughput = run(slots_of(_shuffled(rates, rng), seconds, throughput), False)
+    first = find_knee(steps, objective_ms, rng)
+    rates = focus_rates(first.mid) if first else rates
+    more, _throughput = run(slots_of(_shuffled(rates, rng), seconds, throughput), False)
+    return [*steps, *more], limits
+
+
+def _shuffled(rates: Sequence[float], rng: np.random.Generator) -> list[float]:
+    return [rates[i] for i in rng.permutation(len(rates))]
+
+
+def warmup_seconds(step_seconds: int) -> int:
+    """Cut off at the start of each step: a third of its length, at most ten seconds."""
+    return min(max(step_seconds // 3, 1), 10)
+
+
+def _run_steps(
+    launch: Launch, scenario: Scenario, slots: Sequence[Slot], climbing: bool, told: Progress
+) -> tuple[list[Step], float]:
+    seconds = slots[-1].last
+    write_json(launch.scenario, scenario.model_dump(mode="json"))
+    doing = say("Doubling the load") if climbing else say("Measuring steps")
+    ended = run_locust(launch, seconds + 60, lambda gone: told(doing, int(min(gone, seconds)), seconds))
+    if ended.interrupted:
+        raise KeyboardInterrupt
+    seen = read_observations(launch.record / OBSERVATIONS)
+    if not seen.cells:
+        raise UserError(startup_problem(launch.record))
+    shortest = min(slot.last - slot.first for slot in slots)
+    warmup = 1 if climbing else warmup_seconds(shortest * 3 // 4)
+    return steps_seen(scenario, slots, seen, warmup), throughput_seen(scenario, seen)
+
+
+def _judged_by(scenario: Scenario, objective_ms: float, seed: int) -> Scenario:
+    """The scenario with every stage under the service's own objective."""
+    stages = tuple(
+        stage.model_copy(update={"objective": stage.objective.model_copy(update={"p99_ms": objective_ms})})
+        for stage in scenario.stages
+    )
+    return scenario.model_copy(update={"stages": stages, "seed": seed, "scale_ratio": 1.0})
+
+
+def _truth(target: PracticeTarget | None, objective_ms: float) -> float | None:
+    """The practice target's own knee, where it has a closed form."""
+    if target is None or target.distribution != "exponential":
+        return None
+    return knee_per_second(target.workers, target.service_ms / 1000, objective_ms / 1000)
+
+
+def _step_record(step: Step) -> StepRecord:
+    return StepRecord(
+        offered_per_second=step.offered_per_second,
+        achieved_per_second=step.achieved_per_second,
+        p99_ms=step.p99_ms,
+        mean_ms=step.mean_ms,
+        generator_lag_p99_ms=step.lag_p99_ms,
+        saturated=saturated(step),
+    )
+
+
+def _usl(steps: Sequence[Step]) -> UslRecord | None:
+    usl = fit_usl(steps)
+    if usl is None:
+        return None
+    return UslRecord(
+        requests_per_second_of_one=usl.requests_per_second_of_one,
+        contention=usl.contention,
+        coherency=usl.coherency,
+        peak_requests_per_second=usl.peak_requests_per_second,
+    )
+
+
+def _capacity(service: Service, measurement: Measurement, knee: Knee) -> Capacity:
+    return Capacity(
+        service=service.name,
+        source="measured",
+        capacity_requests_per_second_per_replica=CapacityRange(low=knee.low, mid=knee.mid, high=knee.high),
+        slo=ServiceLevelObjective(p99_ms=measurement.objective_p99_ms, error_ratio=service.slo.error_ratio),
+        measured_at_utc=measurement.measured_at_utc,
+        campaign=measurement.campaign,
+        host=measurement.host,
+        image=measurement.image,
+        mix=measurement.mix,
+    )
+
+
+def outcome_in_words(measurement: Measurement) -> Text:
+    words = {
+        "measured": say(
+            "one replica carries {low} requests per second with p99 within {ms} ms (estimate {mid}, at most {high})",
+            ms=f"{measurement.objective_p99_ms:g}", **_figures(measurement)),
+        "knee-not-reached": say("p99 stayed within {ms} ms up to {rate} requests per second: raise --max-rate",
+                                ms=f"{measurement.objective_p99_ms:g}",
+                                rate=f"{max((s.offered_per_second for s in measurement.steps), default=0):.0f}"),
+        "generator-too-slow": say("the generator was late at rates that the replica carried: this proves nothing"),
+    }  # fmt: skip
+    return words[measurement.outcome]
+
+
+def _figures(measurement: Measurement) -> dict[str, str]:
+    knee = measurement.knee
+    if knee is None:
+        return {"low": "-", "mid": "-", "high": "-"}
+    return {"low": f"{knee.low:.0f}", "mid": f"{knee.mid:.0f}", "high": f"{knee.high:.0f}"}

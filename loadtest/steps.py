@@ -1,0 +1,137 @@
+"""Which rates to offer one replica, in which order: doubling to find the region, then steps through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtest.knee import Step, buckets_of
+from loadtest.observations import ALL_STAGES, DONE, LAG, RESPONSE, Observations, merged, quantiles_ms
+from loadtest.scenario import Scenario, Stream
+from loadtest.schedule import segments_of
+
+LADDER_SECONDS, MEASURE_STEPS = 3, 8
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One step's place in a run: [first, last) seconds at one rate."""
+
+    rate_per_second: float
+    first: int
+    last: int
+
+
+def ladder(lowest: float, highest: float) -> list[float]:
+    """Rates that double from `lowest` until `highest` is passed."""
+    rates = [lowest]
+    while rates[-1] < highest:
+        rates.append(min(2 * rates[-1], highest))
+    return rates
+
+
+def bracket(points: Sequence[tuple[float, float]], objective_ms: float) -> tuple[float, float] | None:
+    """Of (rate, latency) pairs: the rate before the first one above the objective, and that one; None without one."""
+    ordered = sorted(points)
+    broken = next((i for i, (_rate, latency_ms) in enumerate(ordered) if latency_ms > objective_ms), None)
+    if broken is None:
+        return None
+    high = ordered[broken][0]
+    return (ordered[broken - 1][0] if broken else high / 4), high
+
+
+def climbed_region(climbed: Sequence[Step], rungs: Sequence[Slot], objective_ms: float) -> tuple[float, float] | None:
+    """Where the knee must be after doubling; None where no rung broke the objective.
+
+    Rungs are short, so p95 decides instead of p99, and the region begins below the last rung that held. A run that
+    stopped itself did so in the rung after the last finished one.
+    """
+    points = [(step.offered_per_second, step.quantile_ms(0.95)) for step in climbed]
+    if len(climbed) < len(rungs):
+        points.append((rungs[len(climbed)].rate_per_second, float("inf")))
+    found = bracket(points, objective_ms)
+    return (found[0] / 1.5, found[1]) if found else None
+
+
+def measure_rates(low: float, high: float, throughput: float) -> list[float]:
+    """Steps through [low, high], but not far beyond the most replies per second that were seen."""
+    return [float(r) for r in np.linspace(low, max(min(high, 1.1 * throughput), 1.2 * low), MEASURE_STEPS)]
+
+
+def focus_rates(knee: float) -> list[float]:
+    """Steps close around a first estimate of the knee."""
+    return [float(r) for r in knee * np.linspace(0.8, 1.14, MEASURE_STEPS)]
+
+
+def slots_of(rates: Sequence[float], seconds: int, throughput: float | None) -> list[Slot]:
+    """Place steps one after the other, with a pause in which the backlog of an overloading one is worked off."""
+    slots, at = [], 0
+    for rate in rates:
+        slots.append(Slot(rate, at, at + seconds))
+        backlog = max(rate / throughput - 1, 0) * seconds if throughput else 0
+        at += seconds + 1 + int(np.ceil(1.5 * backlog))
+    return slots
+
+
+def step_scenario(base: Scenario, mix: Mapping[str, float], slots: Sequence[Slot], stop_when_slow: bool) -> Scenario:
+    """A scenario that plays the slots; `mix` is each stage's share of the requests."""
+    duration = slots[-1].last + 1
+    rates = np.zeros(duration)
+    for slot in slots:
+        rates[slot.first : slot.last] = slot.rate_per_second
+    stages = tuple(stage for stage in base.stages if mix.get(stage.stage, 0) > 0)
+    streams = tuple(
+        Stream(stream=s.stage, stage=s.stage, goes_on=False, segments=segments_of(rates * mix[s.stage])) for s in stages
+    )
+    return base.model_copy(
+        update={
+            "curve": "steps", "stages": stages, "streams": streams, "duration_seconds": duration, "window_seconds": 1,
+            "drain_seconds": 5.0, "timeout_seconds": 10.0, "abort_seconds": 2 if stop_when_slow else 10,
+            "abort_error_ratio": 0.5 if stop_when_slow else 1.0, "abort_slow_ratio": 0.5 if stop_when_slow else 1.0,
+            "arrivals": "poisson", "forecast_requests_per_second_peak": {}, "invalidates": (),
+        }
+    )  # fmt: skip
+
+
+def steps_seen(scenario: Scenario, slots: Sequence[Slot], seen: Observations, warmup_seconds: int) -> list[Step]:
+    """What each slot showed after its warm-up; slots that the run never finished are left out."""
+    last_second = max((second for second, _stage in seen.cells), default=-1)
+    found = []
+    for slot in slots:
+        if slot.last - 1 > last_second:
+            continue
+        found.append(_step(scenario, slot, seen, slot.first + min(warmup_seconds, slot.last - slot.first - 1)))
+    return found
+
+
+def _step(scenario: Scenario, slot: Slot, seen: Observations, first: int) -> Step:
+    seconds = range(first, slot.last)
+    stages = range(len(scenario.stages))
+    histograms = [
+        merged(h for h in (seen.histograms.get((s, RESPONSE, second)) for s in stages) if h is not None)
+        for second in seconds
+    ]
+    counts, bucket_ms = buckets_of(histograms)
+    total = counts.sum(axis=0)
+    lag = merged(h for h in (seen.histograms.get((ALL_STAGES, LAG, s)) for s in seconds) if h is not None)
+    return Step(
+        offered_per_second=slot.rate_per_second,
+        achieved_per_second=_done(seen, stages, seconds) / len(seconds),
+        mean_ms=float((total * bucket_ms).sum() / max(total.sum(), 1)),
+        lag_p99_ms=quantiles_ms(lag).get("p99", 0.0),
+        counts=counts,
+        bucket_ms=bucket_ms,
+    )
+
+
+def throughput_seen(scenario: Scenario, seen: Observations) -> float:
+    """The most replies per second, over two seconds in a row."""
+    done = sum(seen.counts(i, scenario.duration_seconds + 1)[:, DONE] for i in range(len(scenario.stages)))
+    return float(np.convolve(np.asarray(done, float), [0.5, 0.5], "valid").max())
+
+
+def _done(seen: Observations, stages: range, seconds: range) -> int:
+    """Replies that came in those seconds."""
+    return sum(int(cell[DONE]) for (second, stage), cell in seen.cells.items() if second in seconds and stage in stages)

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from hdrh.histogram import HdrHistogram
+
+from loadtest.knee import Step, buckets_of, find_knee, fit_usl, usl_throughput
+from loadtest.measure import MeasureWanted, search
+from loadtest.practice import Desk
+from loadtest.queueing import knee_per_second, slower_ratio, waiting_probability
+from loadtest.steps import Slot, bracket, climbed_region, ladder, slots_of
+
+
+def test_erlang_c_is_the_published_one():
+    # Gross et al., 4th ed., example 2.3: lambda 6/h, mu 3/h, c = 3: C = 4/9, mean wait 1/6.75 h.
+    assert waiting_probability(6, 3, 1 / 3) == pytest.approx(4 / 9)
+    # M/M/1 responses are exponential with rate mu - lambda.
+    assert slower_ratio(60, 1, 0.01, 0.05) == pytest.approx(np.exp(-(100 - 60) * 0.05))
+
+
+def test_the_closed_form_is_what_the_practice_target_does():
+    desk, rng = Desk(4, 0.02, exponential=True), np.random.default_rng(1)
+    desk.open(0.0)
+    at = np.cumsum(rng.exponential(1 / 150, 150_000))
+    slow = np.array([desk.served_at(float(t)) - t for t in at]) > 0.12
+
+    assert slow.mean() == pytest.approx(slower_ratio(150, 4, 0.02, 0.12), rel=0.1)
+
+
+def _step(rate: float, slow_share: float, seconds: int = 30, achieved: float | None = None, mean_ms=20.0) -> Step:
+    histograms = []
+    for second in range(seconds):
+        histogram = HdrHistogram(1, 600_000_000, 3)
+        for i in range(second * int(rate), (second + 1) * int(rate)):
+            histogram.record_value(200_000 if (i * slow_share) % 1 + slow_share > 1 else 20_000)
+        histograms.append(histogram)
+    counts, bucket_ms = buckets_of(histograms)
+    return Step(rate, rate if achieved is None else achieved, mean_ms, 0.1, counts, bucket_ms)
+
+
+def test_the_knee_of_a_log_linear_share_is_found():
+    steps = [_step(rate, 0.01 * np.exp((rate - 500) / 60)) for rate in (400, 440, 480, 520, 560, 600)]
+    knee = find_knee(steps, 100.0, np.random.default_rng(0))
+
+    assert knee is not None
+    assert knee.mid == pytest.approx(500, rel=0.03)
+    assert knee.low <= knee.mid <= knee.high
+
+
+def test_no_knee_is_claimed_where_the_objective_was_never_broken():
+    assert find_knee([_step(r, 0.002) for r in (100, 200, 300)], 100.0, np.random.default_rng(0)) is None
+
+
+def test_usl_keeps_silent_without_a_saturated_step():
+    n = np.array([1, 4, 8, 16, 32, 64.0])
+    x = usl_throughput(n, (100, 0.2, 0.001))
+    steps = [_step(round(v), 0.0, 1, achieved=v, mean_ms=1000 * k / v) for k, v in zip(n, x, strict=True)]
+    assert fit_usl(steps) is None
+
+    saturated = [*steps[:-1], _step(600, 0.0, 1, achieved=float(x[-1]), mean_ms=1000 * 64 / float(x[-1]))]
+    usl = fit_usl(saturated)
+    assert usl is not None
+    assert usl.peak_requests_per_second == pytest.approx(
+        float(usl_throughput(np.arange(1, 200.0), (100, 0.2, 0.001)).max()), rel=0.02
+    )
+
+
+def test_doubling_brackets_the_knee_also_when_the_run_stopped_itself():
+    assert ladder(10, 100) == [10, 20, 40, 80, 100]
+    assert bracket([(10, 1.0), (20, 1.0), (40, 99.0), (80, 5.0)], 50) == (20, 40)
+    assert bracket([(10, 1.0)], 50) is None
+    rungs = slots_of([100, 200, 400], 3, None)
+    assert climbed_region([_step(100, 0.0)], rungs, 100) == (100 / 1.5, 200)
+
+
+def test_a_pause_after_a_step_grows_with_the_backlog_it_leaves():
+    slots = slots_of([100, 200, 100], 10, 100.0)
+
+    assert slots == [Slot(100, 0, 10), Slot(200, 11, 21), Slot(100, 37, 47)]
+
+
+def test_the_search_finds_the_closed_form_knee_of_a_simulated_target():
+    rng, target = np.random.default_rng(3), np.random.default_rng(4)
+
+    def run(slots, climbing):
+        desk, steps, top = Desk(4, 0.02, exponential=True, seed=7), [], 0.0
+        desk.open(0.0)
+        for slot in slots:
+            length = slot.last - slot.first
+            at = np.sort(target.uniform(0, length, target.poisson(slot.rate_per_second * length))) + slot.first
+            took = np.array([desk.served_at(float(t)) - t for t in at])
+            histograms = [HdrHistogram(1, 600_000_000, 3) for _ in range(length)]
+            for t, response in zip(at, took, strict=True):
+                histograms[int(t) - slot.first].record_value(max(int(response * 1e6), 1))
+            counts, bucket_ms = buckets_of(histograms[1:])
+            top = max(top, min(slot.rate_per_second, 200.0))
+            if climbing and (took > 0.12).mean() > 0.5:
+                return steps, top
+            steps.append(Step(slot.rate_per_second, 0.0, 0.0, 0.0, counts, bucket_ms))
+        return steps, top
+
+    steps, region = search(run, 120.0, MeasureWanted(step_seconds=20, highest_per_second=2000), rng)
+    truth = knee_per_second(4, 0.02, 0.12)
+    knee = find_knee(steps, 120.0, rng)
+
+    assert region is not None
+    assert region[0] < truth < region[1]
+    assert knee is not None
+    assert knee.low <= truth <= knee.high
+    assert knee.mid == pytest.approx(truth, rel=0.1)
