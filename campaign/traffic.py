@@ -100,6 +100,27 @@ class Sentence(FileRecord):
         return Text(self.message, dict(self.values))
 
 
+class BridgeStep(FileRecord):
+    """One named step from a past peak to this one: what it changes, and where that leads."""
+
+    step: str
+    change_requests_per_second: float
+    reaches_requests_per_second: float
+
+
+class Bridge(FileRecord):
+    """From the last comparable campaign's real peak to this campaign's p50 in named steps, then to its p90.
+
+    Step names: `luck` (what that campaign had beyond its plan), `ordinary traffic`, the plan's drivers, `unseen minutes`
+    (a peak is the highest of many), `uncertainty` (p50 to p90).
+    """
+
+    from_campaign: str
+    from_peak_requests_per_second: float
+    from_peak_at_utc: AwareDatetime
+    steps: tuple[BridgeStep, ...]
+
+
 class TrafficModel(FileRecord):
     """`out/<id>/traffic.json`."""
 
@@ -120,6 +141,7 @@ class TrafficModel(FileRecord):
     peak_minute_factor: Quantiles | None = None
     second_profiles: tuple[SecondProfile, ...] = ()
     effects: tuple[Effect, ...] = ()
+    bridge: Bridge | None = None
     back_test: BackTest
     assumptions: tuple[str, ...] = ()
     assumptions_said: tuple[Sentence, ...] = ()

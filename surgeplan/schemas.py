@@ -17,6 +17,8 @@ RECORDS = {
     "surgeplan.yaml": "campaign.settings:Settings",
     "campaign.yaml": "campaign.plan:Plan",
     "traffic.json": "campaign.traffic:TrafficModel",
+    "effects.json": "forecast.effects_file:EffectsFile",
+    "backtest.json": "forecast.backtest_file:BackTestFile",
     "capacity.json": "campaign.capacity:Capacity",
     "checklist.json": "campaign.readiness:Checklist",
     "metrics.yaml": "metrics.dictionary:DictionaryFile",
