@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from zipfile import BadZipFile
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from campaign.words import Words
 from campaign.workspace import SETTINGS, Workspace
 from playbooks.staffing.chart import draw_staffing
 from playbooks.staffing.desk import ReadyDesk, check_desk, ready_desk
+from playbooks.staffing.lessons import write_lessons
+from playbooks.staffing.level_table import LevelTable, level_table, save_tables
 from playbooks.staffing.plan import StaffingPlan
 from playbooks.staffing.planning import DeskFigures, local_clock, plan_desk
 from playbooks.staffing.policy import StaffingPolicy, shipped_policy
@@ -39,7 +42,7 @@ DETAIL_COLUMNS = (
 
 
 def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, progress: Progress) -> StaffingPlan:
-    """Plan every desk; write staffing.csv, staffing_detail.csv, staffing.json, chart, roster.xlsx and bot_training.
+    """Plan every desk; write staffing.csv and .json, the chart, roster.xlsx and what the bot is to learn.
 
     Raises:
         UserError: no demand for the campaign or for a desk, or a desk that cannot be planned; nothing is written.
@@ -58,7 +61,10 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
     write_text(folder / "staffing.csv", _table(COLUMNS, _rows(figures)))
     write_text(folder / "staffing_detail.csv", _table(DETAIL_COLUMNS, _detail_rows(figures)))
     write_roster(folder / "roster.xlsx", figures, record, plan_zone(workspace, plan))
-    write_training(folder, training_rows(figures, plan, policy))
+    training = training_rows(figures, plan, policy)
+    write_training(folder, training)
+    write_lessons(folder, plan, training, ZoneInfo(plan_zone(workspace, plan)))
+    save_tables(folder / "staffing_levels.npz", _level_tables(figures))
     draw_staffing(folder, figures, plan, plan_zone(workspace, plan))
     write_json(folder / "staffing.json", record.model_dump(mode="json"))
     return record
@@ -148,6 +154,14 @@ def _record(
         desks=tuple(desk_plan(one, demand.of_desk(one.ready.name), policy) for one in figures),
         assumptions=tuple(Words.of(text) for text in assumptions(figures, policy)),
     )
+
+
+def _level_tables(figures: Sequence[DeskFigures]) -> dict[str, LevelTable]:
+    return {
+        one.ready.name: level_table(one.ready.rules, 2 * float(one.load_p90.max()))
+        for one in figures
+        if one.ready.rules is not None
+    }
 
 
 def _inputs(workspace: Workspace, campaign_id: str) -> dict[str, str]:

@@ -118,11 +118,7 @@ COLUMNS = (
 def write_training(folder: Path, rows: Sequence[TrainingRow]) -> None:
     """`bot_training.csv` (with a BOM, for spreadsheets) and the same as `bot_training.xlsx` for people."""
     cells = [_cells(rank, row) for rank, row in enumerate(rows, start=1)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_safe(value) for value in row] for row in cells)
-    write_text(folder / "bot_training.csv", text.getvalue(), bom=True)
+    write_text(folder / "bot_training.csv", as_text(COLUMNS, cells), bom=True)
     headings = [
         _("rank"), _("intent"), _("offer"), _("question"), _("answer from these rules"),
         _("asked at the peak half-hour"), _("handling, seconds"), _("not resolved by the bot today"),
@@ -139,6 +135,15 @@ def _cells(rank: int, row: TrainingRow) -> list[Value]:
     ]  # fmt: skip
 
 
-def _safe(value: Value) -> Value:
+def as_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """CSV that spreadsheets can open safely."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_safe(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _safe(value: object) -> object:
     """Text that a spreadsheet would take for a formula is given an apostrophe."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value

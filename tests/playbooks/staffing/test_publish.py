@@ -145,6 +145,20 @@ def test_bot_training_is_ranked_by_agents_saved_per_day_of_effort(planned: Path)
     assert {row["offer"] for row in table if row["intent"] == "offer-rules"} == {"cut-300-50"}
 
 
+def test_the_bots_lessons_come_in_both_languages_with_an_examination(planned: Path) -> None:
+    folder = folder_of(planned)
+    chinese = (folder / "bot_faq.zh.csv").read_text("utf-8-sig")
+    english = (folder / "bot_faq.en.csv").read_text("utf-8-sig")
+    assert "满300减50怎么算" in chinese
+    assert "How does 满300减50 work" in english
+    assert chinese.count("\n") == english.count("\n")
+    with open(folder / "bot_replay.csv", encoding="utf-8-sig", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert set(table[0]) == {"offer", "question", "answer_must_say", "passed"}
+    assert sum(row["offer"] == "cut-300-50" for row in table) >= 5
+    assert {row["passed"] for row in table} == {""}
+
+
 def test_less_deflection_costs_agents_and_no_bot_most(plan: StaffingPlan) -> None:
     chat = plan.desks[0]
     assert chat.bot is not None
