@@ -1,0 +1,101 @@
+"""The forecast again while the campaign runs: what has come so far says where between the paths this campaign lies.
+
+Sample paths are an ensemble: they know how much of what was seen lasts, and what one service's surprise says about the
+others. The update is the ensemble Kalman filter's (Evensen 1994) on log rates, with an exponentially weighted mean of
+the latest deviations as its observation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaign.traffic import TrafficPaths
+from forecast.epochs import epoch, epochs
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+HALF_LIFE_SECONDS = 1200.0
+OBSERVATION_SD = 0.03
+INTERVALS_LEAST = 3
+FADES_SECONDS = 12 * 3600.0
+
+
+def nowcast(
+    paths: TrafficPaths,
+    actual: Mapping[str, Floats],
+    now: datetime,
+    seed: int = 0,
+    half_life_seconds: float = HALF_LIFE_SECONDS,
+) -> TrafficPaths:
+    """Paths from `now` on, given what came before it.
+
+    actual: mean requests per second by service over the intervals of `paths` [interval], NaN where not (yet) known;
+    values after `now` are not looked at. Services without any known interval are moved by the others only.
+
+    Returns:
+        The intervals that begin at or after `now`, moved and narrowed; all of them unchanged when fewer than three
+        intervals of any service are known.
+    """
+    ends = epochs(paths.starts_at_utc) + paths.seconds
+    moment = epoch(now)
+    ahead = ends > moment
+    names = [name for name in paths.services if name in actual and _known(actual[name], ends <= moment)]
+    later = replace(
+        paths,
+        requests_per_second=paths.requests_per_second[:, :, ahead],
+        starts_at_utc=paths.starts_at_utc[ahead],
+        seconds=paths.seconds[ahead],
+    )
+    if not names or not ahead.any():
+        return later
+    logs = np.log(np.maximum(paths.requests_per_second, 1e-6)).astype(np.float64)
+    summaries, observed = [], []
+    for name in names:
+        weights = recent_weights(actual[name], ends, moment, half_life_seconds)
+        s = paths.index(name)
+        summaries.append(logs[:, s] @ weights)
+        observed.append(float(np.log(np.maximum(np.nan_to_num(actual[name], nan=1.0), 1e-6)) @ weights))
+    moved = updated(logs[:, :, ahead], np.array(summaries).T, np.array(observed), _fade(ends[ahead], moment), seed)
+    return replace(later, requests_per_second=np.exp(moved).astype(np.float32))
+
+
+def _known(values: Floats, past: NDArray[np.bool_]) -> bool:
+    return int((past & ~np.isnan(values)).sum()) >= INTERVALS_LEAST
+
+
+def recent_weights(values: Floats, ends: NDArray[np.int64], moment: int, half_life_seconds: float) -> Floats:
+    """Weights [interval] that sum to one over the known past, halving every `half_life_seconds` back."""
+    known = (ends <= moment) & ~np.isnan(values)
+    age = np.where(known, moment - ends, 0)
+    weights = np.where(known, 0.5 ** (age / half_life_seconds), 0.0)
+    normed: Floats = weights / weights.sum()
+    return normed
+
+
+def _fade(ends: NDArray[np.int64], moment: int) -> Floats:
+    """What is seen now says less about tomorrow than the ensemble believes: halves every twelve hours."""
+    faded: Floats = 0.5 ** ((ends - moment) / FADES_SECONDS)
+    return faded
+
+
+def updated(logs: Floats, summaries: Floats, observed: Floats, fade: Floats, seed: int) -> Floats:
+    """Log rates [path, service, interval] after observing `observed` [summary] where paths had `summaries`.
+
+    Every path is moved toward a slightly different observation, so that the spread left is the right one.
+    """
+    rng = np.random.default_rng([seed, 1440])
+    count, services, intervals = logs.shape
+    away = summaries - summaries.mean(axis=0)
+    inside = away.T @ away / (count - 1) + OBSERVATION_SD**2 * np.eye(len(observed))
+    flat = (logs - logs.mean(axis=0)).reshape(count, -1)
+    gain = np.linalg.solve(inside, away.T @ flat / (count - 1))
+    surprise = observed + OBSERVATION_SD * rng.standard_normal(summaries.shape) - summaries
+    move = (surprise @ gain).reshape(count, services, intervals) * fade
+    moved: Floats = logs + move
+    return moved
