@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from itertools import pairwise
 
 import numpy as np
@@ -73,7 +74,7 @@ def with_flashes(curve: Curve, profiles: Sequence[SecondProfile]) -> Curve:
     for profile in profiles:
         if profile.service not in curve.services:
             continue
-        moment = np.datetime64(profile.moment.replace(tzinfo=None), "s")
+        moment = np.datetime64(profile.moment.astimezone(UTC).replace(tzinfo=None), "s")
         first = int((moment - curve.starts_at_utc) / np.timedelta64(1, "s")) + profile.from_seconds
         last = first + len(profile.shares)
         if first >= 0 and last <= rates.shape[1]:
@@ -89,7 +90,7 @@ def steepest_window(total: Floats, around_second: int, seconds: int) -> int:
     """
     last = max(len(total) - seconds, 0)
     lead = min(300, seconds // 4)
-    lowest = max(around_second - seconds + 1 + lead, 0)
+    lowest = max(around_second - seconds + lead, 0)
     starts = np.arange(min(lowest, last), min(max(around_second - lead, 0), last) + 1, max(1, seconds // 60))
     if len(starts) < 2:
         return int(min(max(around_second - seconds // 2, 0), last))

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_the_worst_path_is_the_one_with_the_highest_total():
 
 def test_a_flash_keeps_the_requests_of_its_seconds():
     curve = Curve(np.full((1, 120), 30.0), ("shop",), AT)
-    moment = datetime(2026, 11, 10, 12, 1, tzinfo=UTC)
+    moment = datetime(2026, 11, 10, 20, 1, tzinfo=timezone(timedelta(hours=8)))
     flashed = with_flashes(
         curve, [SecondProfile(service="shop", moment=moment, from_seconds=-1, shares=(0.1, 0.7, 0.2))]
     )
