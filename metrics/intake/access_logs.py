@@ -140,6 +140,8 @@ def counted(path: Path, shape: Shape) -> tuple[list[tuple[str, str, str, int]], 
         "ignore_errors = true, null_padding = true, max_line_size = 1048576, strict_mode = false)"
     )
     with duckdb.connect(config={"memory_limit": MEMORY, "threads": 2}) as connection:
+        # Its progress bar goes to stdout, which belongs to the command's result.
+        connection.execute("SET enable_progress_bar = false")
         query = _json_query(shape, lines) if shape.is_json else _combined_query(shape, lines)
         rows = connection.execute(query).fetchall()
     groups = [row for row in rows if row[0] is not None]

@@ -15,6 +15,7 @@ from metrics.intake.raw_tables import read_raw_tables
 from metrics.intake.records import Answers, Findings, Place, Recognised, Unanswered
 
 TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls")
+PACKED_TABLES = (".csv.gz", ".tsv.gz")
 LOGS = (".log", ".jsonl", ".ndjson", ".gz", ".json")
 CLUSTER = (".yaml", ".yml", ".json")
 READERS: tuple[Callable[[Headed, Answers, Findings], Recognised | None], ...] = (
@@ -65,6 +66,8 @@ def _read_file(path: Path, name: str, answers: Answers, findings: Findings) -> t
         return [], []
     if suffix in CLUSTER and (found := _cluster(path, name, findings)):
         return [found], []
+    if path.name.lower().endswith(PACKED_TABLES):
+        return _tables(path, name, answers, findings)
     if suffix in LOGS or ".log" in path.name or suffix == "":
         log = access_logs.recognise(path, name, answers, findings)
         return ([log], []) if log else ([], [Place(name)])

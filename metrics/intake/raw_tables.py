@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import zipfile
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,13 @@ def read_raw_tables(path: Path, name: str, problems: list[Problem]) -> list[RawT
         problems.append(place.problem(what, say("split it, or export a coarser interval")))
         return []
     content = path.read_bytes()
+    if content.startswith(b"\x1f\x8b"):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            what = say("cannot be unpacked: {reason}", reason=str(error))
+            problems.append(place.problem(what, say("export it again, or take it out")))
+            return []
     if content.startswith(OLE_SIGNATURE):
         what = say("is protected by a password, or of the old .xls kind")
         problems.append(place.problem(what, say("save it as .xlsx without a password")))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from campaign.documents import Complaint
 from campaign.language import Text, say
-from campaign.plan import Channel, Owner, Plan, Send
+from campaign.plan import Channel, Observed, Owner, Plan, Send
 from metrics.intake.grafana import identifier
 from metrics.intake.headings import Headed
 from metrics.intake.moments import LocalClock, read_moment
@@ -29,6 +29,12 @@ KINDS = {
 }
 UNNAMED_KIND = "unnamed"
 DRIVERS = {"audience": "audience", "discount": "discount_ratio", "coupons": "coupon_quantity"}
+OBSERVED = {
+    "observed_peak": "peak_requests_per_second",
+    "observed_sessions": "sessions",
+    "observed_orders": "orders",
+    "observed_contacts": "contacts",
+}
 EXPECTED = {"expected_sessions": "sessions", "expected_orders": "orders"}
 
 
@@ -96,6 +102,7 @@ def _plan(
             drivers=dict(_figures(table, row, DRIVERS)),
             channels=tuple(_channels(table, row, clock, answers, starts_at, ends_at)),
             expected=dict(_figures(table, row, EXPECTED)),
+            observed=_observed(table, row, clock, answers),
         )
     except ValidationError as error:
         what = say("{name}: {reason}", name=name, reason=_reason(error))
@@ -147,6 +154,16 @@ def _figures(table: Headed, row: Row, roles: dict[str, str]) -> Iterator[tuple[s
             yield name, quantity.value / 100 if quantity.unit == "%" else quantity.value
 
 
+def _observed(table: Headed, row: Row, clock: LocalClock | None, answers: Answers) -> Observed | None:
+    """What came, where the sheet tells it; the year before is often known from a slide alone."""
+    figures = dict(_figures(table, row, OBSERVED))
+    if not figures:
+        return None
+    peak_at = _time(table, row, "observed_peak_at", clock, answers)
+    source = f"{table.place.file} {table.place.sheet}".strip()
+    return Observed(**figures, peak_at=peak_at, source=source)
+
+
 def _channels(
     table: Headed, row: Row, clock: LocalClock | None, answers: Answers, starts_at: datetime, ends_at: datetime
 ) -> Iterator[Channel]:
@@ -193,5 +210,10 @@ MEANINGS = {
     "coupons": say("driver: coupon_quantity"),
     "expected_sessions": say("expected sessions"),
     "expected_orders": say("expected orders"),
+    "observed_peak": say("observed: peak requests per second"),
+    "observed_peak_at": say("observed: when the peak was"),
+    "observed_sessions": say("observed: sessions"),
+    "observed_orders": say("observed: orders"),
+    "observed_contacts": say("observed: contacts"),
     "owner": say("who answers for it"),
 }

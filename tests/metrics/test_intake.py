@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -334,6 +335,30 @@ def test_schedule_sheet_becomes_plans(tmp_path: Path) -> None:
     assert first.channels[0].sends[0].at.isoformat() == "2026-11-10T19:55:00+08:00"
     assert (first.channels[1].name, first.channels[1].spend) == ("douyin", 300_000)
     assert (second.kind, second.ends_at.isoformat()) == ("member-day", "2026-12-02T00:00:00+08:00")
+
+
+def test_last_years_figures_in_a_sheet_become_observed(tmp_path: Path) -> None:
+    rows = [["活动名称", "开始时间", "结束时间", "峰值QPS", "峰值时间", "实际UV", "实际订单"]]
+    rows.append(["双11", "2025-11-10 20:00", "2025-11-11", "3.8万", "2025-11-10 20:00", "320万", "18w"])
+    exports.text_file(tmp_path / "复盘.csv", exports.csv_text(rows))
+    [plan] = only(tmp_path).plans
+    assert plan.observed is not None
+    assert plan.observed.peak_requests_per_second == 38_000
+    assert plan.observed.peak_at == datetime(2025, 11, 10, 12, tzinfo=UTC)
+    assert (plan.observed.sessions, plan.observed.orders) == (3_200_000, 180_000)
+    assert plan.observed.source == "复盘.csv"
+
+
+def test_packed_tables_are_read_and_cut_ones_named(tmp_path: Path) -> None:
+    exports.grafana_wide(tmp_path / "panel.csv")
+    packed = gzip.compress((tmp_path / "panel.csv").read_bytes())
+    (tmp_path / "panel.csv").unlink()
+    (tmp_path / "panel.csv.gz").write_bytes(packed)
+    assert len(figures(only(tmp_path))) == 400
+    (tmp_path / "panel.csv.gz").write_bytes(packed[:-10])
+    [(file, _key, _line, what)] = refused(tmp_path)
+    assert file == "panel.csv.gz"
+    assert what.startswith("cannot be unpacked")
 
 
 def test_a_campaign_that_ends_before_it_starts_is_named_with_its_row(tmp_path: Path) -> None:
