@@ -19,7 +19,8 @@ from campaign.console import (
     open_workspace,
     table,
 )
-from campaign.language import _
+from campaign.errors import ExitCode
+from campaign.language import _, say
 
 if TYPE_CHECKING:
     from campaign.traffic import TrafficModel
@@ -33,6 +34,15 @@ AsOfOption = Annotated[
 ]
 KindOption = Annotated[str | None, typer.Option("--kind", metavar="KIND", help=_("Only campaigns of this kind."))]
 LeadOption = Annotated[float, typer.Option("--lead-days", min=0.5, max=60, help=_("How many days before each start."))]
+SourceOption = Annotated[str | None, typer.Option("--source", metavar="NAME", help=_("Only this source."))]
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help=_("Ask again from there on, also for what is final."))
+]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept-changes", help=_("Take what a source now says of rows that were final."))
+]
+PortOption = Annotated[int, typer.Option("--port", help=_("The port to listen on."))]
+HostOption = Annotated[str, typer.Option("--host", help=_("The address to listen on."))]
 
 
 def mount(app: typer.Typer) -> None:
@@ -41,6 +51,8 @@ def mount(app: typer.Typer) -> None:
     history.command("show", help=_("Gaps, outages, load tests and surges without a plan; a picture of it all."))(
         history_show
     )
+    history.command("pull", help=_("Ask every source for what is new and keep it in history/."))(history_pull)
+    history.command("listen", help=_("Take rows that others post, until Ctrl-C."))(history_listen)
     app.add_typer(history, name="history")
     app.command("forecast", help=_("History before a moment and every overlapping plan in, traffic model out."))(
         forecast
@@ -192,3 +204,45 @@ def history_show(workspace: WorkspaceOption = Path(), as_json: JsonOption = Fals
     console.result(text, report.model_dump(mode="json"))
     upcoming = opened.plans[-1].id if opened.plans else "ID"
     console.next(f"surgeplan forecast {upcoming}")
+
+
+def history_pull(
+    source: SourceOption = None,
+    since: SinceOption = None,
+    accept_changes: AcceptOption = False,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+    now: NowOption = None,
+) -> None:
+    import time
+
+    console = Console.open(workspace, lang, as_json)
+    opened = open_workspace(workspace)
+    from metrics.sources.pull import pull
+    from metrics.sources.report import pull_document, pull_text
+
+    asked = moment_option(since, "--since")
+    with console.progress() as progress:
+        pulled = pull(
+            opened, clock(now), time.sleep, since=asked, only=source, accept=accept_changes, progress=progress
+        )
+    console.result(pull_text(pulled, opened.settings.zone), pull_document(pulled))
+    console.next("surgeplan history show")
+    if any(one.status == "dead" for one in pulled):
+        raise typer.Exit(ExitCode.NO)
+
+
+def history_listen(
+    port: PortOption = 8790,
+    host: HostOption = "127.0.0.1",
+    workspace: WorkspaceOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    console = Console.open(workspace, lang, as_json=False)
+    opened = open_workspace(workspace)
+    from metrics.sources.inbox import open_inbox
+
+    with open_inbox(opened, host, port) as server:
+        console.note(say("listening on http://{host}:{port}/sources/NAME", host=host, port=server.server_port))
+        server.serve_forever()

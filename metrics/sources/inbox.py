@@ -10,10 +10,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from campaign.errors import UserError
+from campaign.errors import Problem, UserError
 from campaign.files import write_bytes
+from campaign.language import say
+from campaign.workspace import Workspace
 from metrics.sources.kept import locked
-from metrics.sources.records import Batch, WebhookSource, batch_of
+from metrics.sources.records import Batch, WebhookSource, batch_of, sources_of
 from metrics.sources.web import secret
 
 LARGEST_BYTES = 16 * 1024 * 1024
@@ -75,6 +77,26 @@ def _seconds(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError("no offset")
     return int(moment.timestamp())
+
+
+def open_inbox(workspace: Workspace, host: str, port: int) -> ThreadingHTTPServer:
+    """A server for the workspace's webhook sources.
+
+    Raises:
+        UserError: there is none, its secret is not set, or the port is taken.
+    """
+    sources = {s.name: s for s in sources_of(workspace.settings) if isinstance(s, WebhookSource)}
+    if not sources:
+        todo = say("add one with kind: webhook")
+        raise UserError(Problem(say("no source takes posts"), todo, file="surgeplan.yaml", key="sources"))
+    for source in sources.values():
+        secret(source.secret_env)
+    try:
+        return inbox_server(workspace.folder, sources, host, port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        what = say("port {port} cannot be opened: {reason}", port=port, reason=reason)
+        raise UserError(Problem(what, say("choose another one"), key="--port")) from error
 
 
 def inbox_server(folder: Path, sources: dict[str, WebhookSource], host: str, port: int) -> ThreadingHTTPServer:

@@ -182,7 +182,7 @@ def _problems(error: ValidationError, entry: dict[str, Any], number: int) -> lis
     place = f"sources[{number}]"
     if kind not in RECORDS:
         what = say("{given} is not a kind of source", given=repr(kind))
-        todo = say("known: {names}", names=", ".join(RECORDS))
+        todo = say("known: {names}", names=", ".join(map(str, RECORDS)))
         return [Problem(what, todo, file="surgeplan.yaml", key=f"{place}.kind")]
     record = RECORDS[kind]
     try:

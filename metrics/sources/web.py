@@ -7,8 +7,8 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from email.message import Message
 from collections.abc import Mapping
+from email.message import Message
 from typing import Any
 
 from campaign.errors import Problem, UserError
