@@ -223,8 +223,8 @@ def _role_for(review: Review, item: Item, actor: Actor) -> Role:
     )
 
 
-def _act(kind: str, scope: str, subject: str, actor: Actor, role: Role, now: datetime, body: Mapping[str, object]) -> Act:
-    return Act(kind=kind, campaign=scope, subject=subject, actor=actor.name, role=role, at_utc=now, body=dict(body))
+def _act(kind: str, scope: str, subject: str, by: Actor, role: Role, now: datetime, body: Mapping[str, object]) -> Act:
+    return Act(kind=kind, campaign=scope, subject=subject, actor=by.name, role=role, at_utc=now, body=dict(body))
 
 
 def _refusal(what: Text, todo: Text, key: str = "") -> UserError:

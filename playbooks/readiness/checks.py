@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from campaign.language import Text, say
-from campaign.numbers import spoken
+from campaign.numbers import local_minute, spoken
 from campaign.readiness import State
 from campaign.traffic import Quantiles
 from playbooks.readiness.binding import Binding, changed
-from playbooks.readiness.evidence import Evidence
+from playbooks.readiness.evidence import Evidence, StaffedSlot
 
 QUOTA_MARGIN = 1.2  # a limit met exactly at p90 is exceeded in one campaign of ten
 SPIKE_MARGIN = 1.5  # Shopify tests at 150 % of the year before
@@ -227,15 +227,25 @@ def staffing(evidence: Evidence) -> Finding:
     open_slots = [slot for slot in slots if slot.rostered is None]
     if open_slots:
         return Finding("pending", say("{count} half-hours have no roster yet", count=len(open_slots)))
-    short = [slot for slot in slots if slot.rostered is not None and slot.rostered < slot.required]
+    targets = {desk.name: desk.service_level.ratio for desk in evidence.settings.desks}
+    short = [slot for slot in slots if _short(slot, targets.get(slot.desk))]
     if short:
         first = short[0]
+        at = local_minute(first.starts_at_utc, evidence.settings.zone)
         note = say(
-            "{count} half-hours are short, the first at {at} on {desk}",
-            count=len(short), at=first.starts_at_utc, desk=first.desk,
-        )  # fmt: skip
+            "{count} half-hours are short, the first at {at} on {desk}", count=len(short), at=at, desk=first.desk
+        )
         return Finding("fail", note)
     return PASS
+
+
+def _short(slot: StaffedSlot, target_ratio: float | None) -> bool:
+    """Short of the desk's service level, or of agents where the level is not known; closed hours need nobody."""
+    if slot.required <= 0:
+        return False
+    if slot.service_level_ratio is not None and target_ratio is not None:
+        return slot.service_level_ratio < target_ratio
+    return slot.rostered is not None and slot.rostered < slot.required
 
 
 def bot_replay(evidence: Evidence) -> Finding:

@@ -30,12 +30,16 @@ class LoadTestRun:
 
 @dataclass(frozen=True)
 class StaffedSlot:
-    """One half-hour of one desk; `rostered` is None before anybody was put on a shift."""
+    """One half-hour of one desk; `rostered` is None before anybody was put on a shift.
 
-    starts_at_utc: str
+    service_level_ratio: what the rostered agents deliver at the staffed-to quantile, None where it is not known.
+    """
+
+    starts_at_utc: datetime
     desk: str
     required: float
     rostered: float | None
+    service_level_ratio: float | None = None
 
 
 @dataclass(frozen=True)

@@ -234,15 +234,24 @@ def _staffing(path: Path, workspace: Workspace) -> tuple[StaffedSlot, ...] | Non
     rows = _rows(path, workspace, {"starts_at_utc", "desk", "agents_required", "agents_rostered"})
     if rows is None:
         return None
-    return tuple(
-        StaffedSlot(
-            row["starts_at_utc"],
-            row["desk"],
-            float(row["agents_required"] or 0),
-            float(row["agents_rostered"]) if row["agents_rostered"] else None,
-        )
-        for row in rows
-    )
+    problems: list[Problem] = []
+    slots: list[StaffedSlot] = []
+    for line, row in enumerate(rows, start=2):
+        try:
+            slots.append(_slot(row))
+        except ValueError as error:
+            what = say("cannot be read: {reason}", reason=str(error))
+            todo = say("write numbers, and times such as 2026-11-10T12:00:00Z")
+            problems.append(Problem(what, todo, file=_name(path, workspace), line=line))
+    if problems:
+        raise UserError(problems)
+    return tuple(slots)
+
+
+def _slot(row: dict[str, str]) -> StaffedSlot:
+    numbers = [row.get(name) for name in ("agents_required", "agents_rostered", "service_level_ratio")]
+    required, rostered, level = (float(number) if number else None for number in numbers)
+    return StaffedSlot(datetime.fromisoformat(row["starts_at_utc"]), row["desk"], required or 0.0, rostered, level)
 
 
 def _offers_of(path: Path, workspace: Workspace) -> frozenset[str] | None:

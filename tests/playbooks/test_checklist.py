@@ -280,11 +280,17 @@ def test_quotas_per_replica_need_the_autoscaling_plan() -> None:
 
 
 def test_a_roster_short_in_one_half_hour_fails_and_says_where() -> None:
-    slots = (StaffedSlot("2026-11-10T12:00:00Z", "chat", 9, 9), StaffedSlot("2026-11-10T12:30:00Z", "chat", 9, 8))
+    slots = (StaffedSlot(START, "chat", 9, 9), StaffedSlot(START + timedelta(minutes=30), "chat", 9, 8))
     told = one("staffing", evidence(staffing=slots))
-    assert told == ("fail", "1 half-hours are short, the first at 2026-11-10T12:30:00Z on chat")
+    assert told == ("fail", "1 half-hours are short, the first at 11-10 20:30 on chat")
     assert one("staffing", evidence(staffing=slots[:1]))[0] == "pass"
     assert one("staffing", evidence(staffing=(replace(slots[0], rostered=None),)))[0] == "pending"
+
+
+@pytest.mark.parametrize(("level", "state"), [(0.8, "pass"), (0.79, "fail")])
+def test_a_roster_is_measured_by_the_service_level_it_delivers(level: float, state: str) -> None:
+    slot = StaffedSlot(START, "chat", 9, 8, level)
+    assert one("staffing", replace(EVERYTHING, staffing=(slot,)))[0] == state
 
 
 @pytest.mark.parametrize(

