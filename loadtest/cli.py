@@ -93,6 +93,7 @@ def mount(app: typer.Typer) -> None:
     lane = typer.Typer(no_args_is_help=True, help=_("Load tests that replay the forecast."))
     lane.command("build", help=_("Traffic model to load-test scenario and an editable locustfile."))(build)
     lane.command("run", help=_("Run the scenario with locust and judge it."))(run)
+    lane.command("import", help=_("Judge a run made with JMeter (.jtl) or any tool (per-second CSV)."))(import_run)
     lane.command("capacity", help=_("Step one replica to the knee of its objective."))(capacity)
     app.add_typer(lane, name="loadtest")
 
@@ -170,6 +171,25 @@ def run(
     )
     if interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
+    raise typer.Exit(EXIT_CODES[results.outcome])
+
+
+def import_run(
+    campaign: Campaign,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("A .jtl in CSV, or a per-second CSV."))],
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    from loadtest.publish import publish_import
+    from loadtest.results import EXIT_CODES
+
+    console = Console.open(workspace, lang, as_json)
+    results, judgement = publish_import(open_workspace(workspace), campaign, file)
+    console.result(results_text(results, judgement), results.model_dump(mode="json"))
+    console.next(
+        f"surgeplan playbook {campaign}" if results.outcome == "GO" else f"out/{campaign}/loadtest/report.html"
+    )
     raise typer.Exit(EXIT_CODES[results.outcome])
 
 
@@ -272,8 +292,11 @@ def results_text(results: Results, judgement: Judgement) -> str:
     lines += [f"- {cause.what}" for cause in judgement.causes]
     if not results.counts_for_campaign:
         lines.append(_("This run does not count for the campaign: a practice target or a scaled curve was used."))
+    lines.append(table(headings, rows, left=2))
+    if generator.kind == "unknown":
+        lines.append(_("made with another tool: generator validity unknown"))
+        return "\n".join(lines)
     lines += [
-        table(headings, rows, left=2),
         _("{arrived} of {scheduled} visitors started by {workers} workers").format(
             arrived=generator.arrived, scheduled=generator.scheduled, workers=generator.workers),
         _("generator lag p99 {lag} ms, share of a core {run}").format(

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from campaign.console import Progress, no_progress
 from campaign.documents import read_json, read_utf8
 from campaign.errors import Problem, UserError
@@ -16,9 +18,12 @@ from campaign.language import say
 from campaign.traffic import TrafficModel, TrafficPaths
 from campaign.workspace import SETTINGS, Workspace
 from loadtest.build import Wanted, build_scenario
+from loadtest.elsewhere import judge_imported, read_elsewhere
 from loadtest.execution import OBSERVATIONS, Ended, Launch, practice_target, run_locust, startup_problem
 from loadtest.hosts import checked_target, require_listening
 from loadtest.journeys import LOCUSTFILE, extended_locustfile, new_locustfile
+from loadtest.junit import write_junit
+from loadtest.notes import Note
 from loadtest.observations import FIELDS, Observations, read_observations
 from loadtest.policy import shipped_validity
 from loadtest.report import write_report
@@ -28,7 +33,7 @@ from loadtest.schedule import build_schedule, counts_per_second
 from loadtest.shorten import shortened
 from loadtest.verdict import Judgement, judge
 
-RESULTS, REPORT, PER_SECOND = "results.json", "report.html", "per_second.csv"
+RESULTS, REPORT, PER_SECOND, JUNIT = "results.json", "report.html", "per_second.csv", "junit.xml"
 
 
 @dataclass(frozen=True)
@@ -139,8 +144,44 @@ def _run_at(
     results = _results(scenario, launch, wanted, ended, seen, judgement)
     write_per_second(folder / PER_SECOND, scenario, seen)
     write_json(folder / RESULTS, results.model_dump(mode="json"))
+    write_junit(folder / JUNIT, results)
     write_report(folder / REPORT, scenario, scheduled, seen, results, judgement)
     return results, judgement, ended.interrupted
+
+
+def publish_import(workspace: Workspace, campaign_id: str, file: Path) -> tuple[Results, Judgement]:
+    """Judge a run made with another tool against the campaign's scenario, and write the same files.
+
+    Raises:
+        UserError: no scenario yet, or the file cannot be read.
+    """
+    scenario = read_scenario(workspace, campaign_id)
+    folder = workspace.out(campaign_id) / "loadtest"
+    imported = read_elsewhere(file, scenario)
+    judgement = judge_imported(scenario, imported, shipped_validity())
+    results = Results(
+        campaign=scenario.campaign,
+        outcome=judgement.outcome,
+        reasons=tuple(Reason(code=c.code, what=c.what.speak("en")) for c in judgement.causes),
+        counts_for_campaign=scenario.scale_ratio >= 1,
+        finished=True,
+        host=file.name,
+        run_id=f"{scenario.marker}-imported",
+        curve=scenario.curve,
+        scale_ratio=scenario.scale_ratio,
+        seed=scenario.seed,
+        duration_seconds=imported.seconds,
+        endpoints=judgement.endpoints,
+        generator=judgement.generator,
+        invalidates=(*scenario.invalidates, Note.of(say("made with another tool: generator validity unknown"))),
+        inputs={SCENARIO: sha256(folder / SCENARIO), file.name: sha256(file)},
+    )
+    scheduled = np.zeros(imported.seconds, np.int64)
+    write_per_second(folder / PER_SECOND, scenario, imported.seen)
+    write_json(folder / RESULTS, results.model_dump(mode="json"))
+    write_junit(folder / JUNIT, results)
+    write_report(folder / REPORT, scenario, scheduled, imported.seen, results, judgement)
+    return results, judgement
 
 
 def _results(

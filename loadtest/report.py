@@ -91,8 +91,9 @@ def _draw_rates(axes: Axes, scenario: Scenario, scheduled: NDArray[np.int64], se
         (seen.counts(i, length) for i in range(len(scenario.stages))), np.zeros((length, len(FIELDS)), np.int64)
     )
     seconds = np.arange(length)
-    axes.step(seconds, scheduled, where="post", color=MUTED, linewidth=3, alpha=0.45, label=_("visitors planned"))
-    axes.step(seconds, sent, where="post", color=BLUE, linewidth=1, label=_("visitors started"))
+    if sent.any():
+        axes.step(seconds, scheduled, where="post", color=MUTED, linewidth=3, alpha=0.45, label=_("visitors planned"))
+        axes.step(seconds, sent, where="post", color=BLUE, linewidth=1, label=_("visitors started"))
     axes.step(seconds[:-1], replies[:-1, DONE], where="post", color=GREEN, linewidth=1, label=_("requests answered"))
     if replies[:, FAILED].any():
         axes.step(seconds, replies[:, FAILED], where="post", color=RED, linewidth=1, label=_("requests failed"))
@@ -114,7 +115,8 @@ def _draw_latency(axes: Axes, scenario: Scenario, seen: Observations) -> None:
         axes.axhline(objective, color=RED, linewidth=1, linestyle="--")
     axes.set_yscale("log")
     axes.set_ylabel(_("p99, ms"))
-    axes.legend(fontsize=9, ncols=3)
+    if any(kind == RESPONSE for _stage, kind, _window in seen.histograms):
+        axes.legend(fontsize=9, ncols=3)
 
 
 def _draw_generator(axes: Axes, seen: Observations) -> None:

@@ -58,12 +58,21 @@ def judge(scenario: Scenario, scheduled: Counts, seen: Observations, policy: Val
     """
     generator = _generator(scenario, scheduled, seen, policy)
     causes = list(_validity(scenario, scheduled, seen, generator, policy))
-    endpoints = []
+    endpoints, broken = judge_endpoints(scenario, seen, policy)
+    causes += broken
+    return Judgement(worst(causes), tuple(causes), endpoints, generator)
+
+
+def judge_endpoints(
+    scenario: Scenario, seen: Observations, policy: Validity
+) -> tuple[tuple[EndpointResult, ...], list[Cause]]:
+    """Each stage against its objective, and what speaks against it."""
+    endpoints, causes = [], []
     for index, stage in enumerate(scenario.stages):
         endpoint, found = _endpoint(scenario, index, stage, seen, policy)
         endpoints.append(endpoint)
         causes += found
-    return Judgement(worst(causes), tuple(causes), tuple(endpoints), generator)
+    return tuple(endpoints), causes
 
 
 def worst(causes: Sequence[Cause]) -> Outcome:
