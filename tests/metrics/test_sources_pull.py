@@ -1,0 +1,346 @@
+"""Pulling: resumable, alone, patient; posts, tables that people fill in, and dropped files."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaign.errors import ExitCode, UserError
+from campaign.language import use_language
+from campaign.settings import Settings
+from campaign.workspace import open_workspace
+from metrics.sources.inbox import SIGNATURE, inbox_server, signature_of
+from metrics.sources.kept import Rows, locked, merged
+from metrics.sources.pull import Pulled, pull
+from metrics.sources.records import WebhookSource, sources_of
+from metrics.sources.retries import Passing, persistently
+from surgeplan.cli import main
+
+NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
+HEAD = "time_zone: Asia/Shanghai\nservices: [{name: shop}, {name: pay}]\n"
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    use_language("en")
+
+
+class Remote:
+    """A local server that answers what it is told to, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any], str]] = []
+        self.failures: list[tuple[int, dict[str, str]]] = []
+        remote = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                given = json.loads(body) if body.startswith("{") else {k: v[0] for k, v in parse_qs(body).items()}
+                remote.asked.append((self.path, given, self.headers.get("Authorization", "")))
+                if remote.failures:
+                    status, headers = remote.failures.pop(0)
+                    return self._send(status, b"{}", headers)
+                return self._send(200, json.dumps(remote.answer(self.path, given)).encode(), {})
+
+            def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+                self.send_response(status)
+                for name, value in (headers | {"Content-Length": str(len(body))}).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def answer(self, path: str, given: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class FakePrometheus(Remote):
+    """A constant 60 requests a minute; `warnings` makes answers partial."""
+
+    warnings: tuple[str, ...] = ()
+
+    def answer(self, path: str, given: dict[str, Any]) -> dict[str, Any]:
+        times = range(int(given["start"]), int(given["end"]) + 1, int(given["step"]))
+        series = [{"metric": {"service": "shop"}, "values": [[t, "60"] for t in times]}]
+        found = {"status": "success", "data": {"resultType": "matrix", "result": series}}
+        return found | ({"warnings": list(self.warnings)} if self.warnings else {})
+
+
+class FakeFeishu(Remote):
+    """1,200 records, handed out by pages of at most what is asked for."""
+
+    def answer(self, path: str, given: dict[str, Any]) -> dict[str, Any]:
+        if path.endswith("tenant_access_token/internal"):
+            known = given == {"app_id": "cli_a", "app_secret": "s3cret"}
+            return {"code": 0, "tenant_access_token": "t-1"} if known else {"code": 10003, "msg": "invalid param"}
+        query = parse_qs(urlsplit(path).query)
+        first, size = int(query.get("page_token", ["0"])[0]), int(query["page_size"][0])
+        assert size <= 500
+        items = [self.record(n) for n in range(first, min(first + size, 1200))]
+        more = {"has_more": True, "page_token": str(first + size)} if first + size < 1200 else {"has_more": False}
+        return {"code": 0, "data": {"items": items, **more}}
+
+    @staticmethod
+    def record(number: int) -> dict[str, Any]:
+        at = NOW - timedelta(hours=number)
+        return {"record_id": f"r{number}", "fields": {"时间": int(at.timestamp() * 1000), "订单": 100 + number % 24}}
+
+
+@pytest.fixture
+def remote(request: pytest.FixtureRequest) -> Iterator[Remote]:
+    found: Remote = request.param()
+    thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+    thread.join()
+
+
+prometheus = pytest.mark.parametrize("remote", [FakePrometheus], indirect=True)
+feishu = pytest.mark.parametrize("remote", [FakeFeishu], indirect=True)
+
+
+def workspace(folder: Path, *sources: str) -> Path:
+    (folder / "surgeplan.yaml").write_text(HEAD + "sources:\n" + "".join(f"  - {source}\n" for source in sources))
+    return folder
+
+
+def prom(remote: Remote, name: str = "prom") -> str:
+    query = "sum by (service) (increase(x[2m])) / 2"
+    return f"{{name: {name}, kind: prometheus, url: '{remote.url}', query: '{query}', since: 2026-09-15T00:00Z}}"
+
+
+def pulled(folder: Path, now: datetime = NOW, sleeps: list[float] | None = None) -> Pulled:
+    (one,) = pull(open_workspace(folder), now, (sleeps if sleeps is not None else []).append)
+    return one
+
+
+def rows_in(folder: Path) -> int:
+    files = (folder / "history").glob("*.csv")
+    return sum(len(path.read_text().splitlines()) - 1 for path in files)
+
+
+@prometheus
+def test_a_server_in_trouble_is_asked_again_after_growing_pauses(remote: Remote, tmp_path: Path) -> None:
+    remote.failures = [(503, {}), (429, {"Retry-After": "7"}), (500, {})]
+    sleeps: list[float] = []
+    one = pulled(workspace(tmp_path, prom(remote)), sleeps=sleeps)
+    assert one.status == "ok"
+    assert sleeps[1] == 7.0
+    assert 0.5 <= sleeps[0] <= 1.0
+    assert 2.0 <= sleeps[2] <= 4.0
+
+
+@prometheus
+def test_a_pull_that_broke_off_goes_on_where_it_was(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = workspace(tmp_path, prom(remote))
+    whole = remote.answer
+
+    def dies_after_this(path: str, given: dict[str, Any]) -> dict[str, Any]:
+        remote.failures = [(503, {})] * 5
+        return whole(path, given)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(remote, "answer", dies_after_this)
+        one = pulled(folder)
+    assert one.status == "dead"
+    assert "HTTP 503" in str(one.problems[0])
+    assert 0 < rows_in(folder) < 16.5 * 1440
+    remote.failures, before = [], len(remote.asked)
+    assert pulled(folder).status == "ok"
+    assert rows_in(folder) == 16.5 * 1440
+    assert int(remote.asked[before][1]["start"]) > datetime(2026, 9, 21, tzinfo=UTC).timestamp()
+
+
+@prometheus
+def test_a_partial_answer_is_said_and_not_final(remote: Remote, tmp_path: Path) -> None:
+    folder = workspace(tmp_path, prom(remote))
+    remote.warnings = ("no StoreAPIs matched",)  # type: ignore[attr-defined]
+    one = pulled(folder)
+    assert [str(n) for n in one.notes] == ["prom: the answer is partial, nothing of it is final: no StoreAPIs matched"]
+    assert one.state is not None
+    assert one.state.final_until_utc is None
+    remote.warnings = ()  # type: ignore[attr-defined]
+    assert pulled(folder).state.final_until_utc == NOW - timedelta(seconds=180)  # type: ignore[union-attr]
+
+
+@prometheus
+def test_a_dead_source_does_not_stop_the_others(
+    remote: Remote, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    dead = prom(remote, "gone").replace(remote.url, "http://127.0.0.1:1")
+    folder = workspace(tmp_path, dead, prom(remote))
+    code = main(["history", "pull", "--workspace", str(folder), "--now", NOW.isoformat(), "--lang", "en"])
+    out = capsys.readouterr().out
+    assert code == ExitCode.NO
+    assert out.splitlines()[1].split()[:3] == ["gone", "prometheus", "does"]
+    assert "prom    prometheus  up to date         23,760" in out
+    assert "sources.gone: does not answer: http://127.0.0.1:1/api/v1/query_range" in out
+
+
+@prometheus
+def test_two_at_once_do_not_meet(remote: Remote, tmp_path: Path) -> None:
+    folder = workspace(tmp_path, prom(remote))
+    with locked(folder / "state"), pytest.raises(UserError, match="another pull is writing here"):
+        pulled(folder)
+    assert pulled(folder).changes.added == 23_760
+
+
+@prometheus
+def test_the_first_pull_begins_where_other_history_ends(remote: Remote, tmp_path: Path) -> None:
+    folder = workspace(tmp_path, prom(remote))
+    (folder / "history").mkdir()
+    rows = "".join(f"2026-10-01T{h:02d}:00Z,shop,3600\n" for h in range(10))
+    (folder / "history" / "traffic.csv").write_text("starts_at,service,requests\n" + rows)
+    assert pulled(folder).changes.added == 120
+
+
+@feishu
+def test_a_table_of_many_pages_is_read_whole(remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEISHU_APP_ID", "cli_a")
+    monkeypatch.setenv("FEISHU_APP_SECRET", "s3cret")
+    source = (
+        f"{{name: table, kind: feishu, measure: orders, url: '{remote.url}', app_token: app1, table_id: tbl1,"
+        " columns: {starts_at: 时间, orders: 订单}, since: 2026-01-01T00:00Z}"
+    )
+    folder = workspace(tmp_path, source)
+    one = pulled(folder, NOW + timedelta(hours=1))
+    assert (one.status, one.changes.added) == ("ok", 1200)
+    assert len([path for path, _, token in remote.asked if token == "Bearer t-1"]) == 3
+    monkeypatch.setenv("FEISHU_APP_SECRET", "wrong")
+    refused = pulled(folder, NOW + timedelta(hours=1))
+    assert str(refused.problems[0]).startswith("surgeplan.yaml sources.table: Feishu refuses: 10003 invalid param")
+
+
+def test_posts_are_kept_once_when_signed_and_refused_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "k")
+    folder = workspace(tmp_path, "{name: hook, kind: webhook, secret_env: HOOK_SECRET}")
+    (source,) = sources_of(open_workspace(folder).settings)
+    assert isinstance(source, WebhookSource)
+    server = inbox_server(folder, {"hook": source}, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        rows = [{"starts_at": f"2026-10-01T11:{m:02d}Z", "service": "shop", "requests": 60} for m in range(30)]
+        again = [rows[0] | {"requests": 90}]
+
+        def post(body: object, key: str = "k", path: str = "hook") -> int:
+            data = json.dumps(body).encode()
+            headers = {SIGNATURE: signature_of(data, key)}
+            url = f"http://127.0.0.1:{server.server_port}/sources/{path}"
+            try:
+                with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
+                    return int(answer.status)
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code
+
+        assert [post(rows), post(rows), post(again)] == [HTTPStatus.ACCEPTED] * 3
+        assert post(rows, key="other") == HTTPStatus.UNAUTHORIZED
+        assert post([{"starts_at": "2026-10-01T11:00", "service": "shop", "requests": 1}]) == 422
+        assert post({"no": "list"}) == 422
+        assert post(rows, path="unknown") == HTTPStatus.NOT_FOUND
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert len(list((folder / "state" / "inbox" / "hook").glob("*.json"))) == 2
+    assert pulled(folder).changes.added == 30
+    first = (folder / "history" / "traffic-hook-2026-10.csv").read_text().splitlines()[1]
+    assert first == "2026-10-01T11:00Z,shop,90"
+
+
+def test_dropped_exports_and_parquet(tmp_path: Path) -> None:
+    folder = workspace(
+        tmp_path,
+        "{name: panel, kind: drop, folder: drops, values: rates, since: 2026-01-01T00:00Z}",
+        "{name: lake, kind: drop, folder: lake, measure: orders, since: 2026-01-01T00:00Z}",
+    )
+    (folder / "drops").mkdir()
+    (folder / "lake").mkdir()
+    lines = "".join(f"2026-10-01 {h:02d}:{m:02d}:00,1.5K req/s\n" for h in range(8, 10) for m in range(60))
+    (folder / "drops" / "panel.csv").write_text("Time,shop\n" + lines)
+    duckdb.execute(
+        "COPY (SELECT TIMESTAMPTZ '2026-10-01 00:00:00+00' + INTERVAL (h) HOUR AS starts_at, 7 AS orders FROM"
+        f" range(5) t(h)) TO '{folder}/lake/orders.parquet' (FORMAT parquet)"
+    )
+    found = {one.source.name: one.changes.added for one in pull(open_workspace(folder), NOW, lambda _: None)}
+    assert found == {"panel": 120, "lake": 5}
+    assert "2026-10-01T00:00Z,shop,1500" in (folder / "history" / "traffic-panel-2026-10.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"name": "p", "kind": "promethus"}, "sources[0].kind: 'promethus' is not a kind of source"),
+        (
+            {"name": "p", "kind": "prometheus", "url": "http://x", "query": "http_requests_total"},
+            "sources[0].query: this query does not say whether it gives counts or rates",
+        ),
+        ({"name": "p", "kind": "sql", "url_env": "X", "query": "SELECT 1"}, "the query does not use :since, :until"),
+        ({"name": "p", "kind": "sql", "url": "postgresql://me:pw@db/x"}, "sources[0].url: unknown key"),
+        ({"name": "p", "kind": "drop", "foldr": "x"}, "did you mean folder?"),
+    ],
+)
+def test_sources_that_are_written_wrongly_are_refused(entry: dict[str, Any], words: str) -> None:
+    settings = Settings(time_zone="Asia/Shanghai", services=({"name": "shop"},), sources=(entry,))  # type: ignore[arg-type]
+    with pytest.raises(UserError) as refused:
+        sources_of(settings)
+    assert words in str(refused.value)
+
+
+def test_no_source_at_all_is_said(tmp_path: Path) -> None:
+    (tmp_path / "surgeplan.yaml").write_text(HEAD)
+    with pytest.raises(UserError, match="no source to pull from"):
+        pull(open_workspace(tmp_path), NOW, lambda _: None)
+
+
+def test_patience_ends() -> None:
+    tries: list[int] = []
+
+    def ask() -> None:
+        tries.append(1)
+        raise Passing("away")
+
+    with pytest.raises(Passing):
+        persistently(ask, lambda _: None, random.Random(0), attempts=3)
+    assert len(tries) == 3
+
+
+keys = st.tuples(st.integers(0, 5).map(lambda n: n * 60), st.sampled_from(["a", "b"]))
+some_rows = st.dictionaries(keys, st.tuples(st.floats(0, 1000)), max_size=10)
+
+
+@given(some_rows, some_rows, st.integers(0, 300), st.booleans())
+def test_merging_twice_is_merging_once(kept: Rows, batch: Rows, final: int, accept: bool) -> None:
+    once, changes = merged(kept, batch, final, None, accept)
+    twice, again = merged(once, batch, final, None, accept)
+    assert once == twice
+    assert (again.added, again.revised) == (0, 0)
+    if not accept:
+        assert all(once[key] == figures for key, figures in kept.items() if key[0] < final)
+    assert len(changes.refused) == len(again.refused)
