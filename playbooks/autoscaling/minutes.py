@@ -67,7 +67,7 @@ def by_minute(paths: TrafficPaths, model: TrafficModel, file: str) -> MinuteTraf
     """The model's paths minute by minute; longer intervals are even, times the p90 of their busiest minute.
 
     Raises:
-        UserError: the intervals leave holes, overlap, or are no whole minutes.
+        UserError: the intervals leave holes, overlap, or are no whole minutes; or a rate is no number.
     """
     _require_even(paths, file)
     minutes = paths.seconds // 60
@@ -84,6 +84,9 @@ def _require_even(paths: TrafficPaths, file: str) -> None:
     todo = say("run `surgeplan forecast` again")
     if not len(paths.seconds) or (paths.seconds % 60).any():
         raise UserError(Problem(say("has intervals that are no whole minutes"), todo, file=file))
+    rates = paths.requests_per_second
+    if not rates.size or not np.isfinite(rates).all() or (rates < 0).any():
+        raise UserError(Problem(say("has rates that are missing, infinite or negative"), todo, file=file))
     ends = paths.starts_at_utc + paths.seconds.astype("timedelta64[s]")
     if (ends[:-1] != paths.starts_at_utc[1:]).any():
         raise UserError(Problem(say("has holes or overlaps between its intervals"), todo, file=file))
