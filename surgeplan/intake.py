@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import isclose
 from pathlib import Path
@@ -20,14 +20,14 @@ from campaign.workspace import open_workspace
 from forecast.findings import Finding
 from forecast.history import open_history
 from metrics.intake.folder import Intake, read_folder
-from metrics.intake.grafana import identifier
-from metrics.intake.quantities import read_quantity
-from metrics.intake.records import Answers, Buckets, Place, Question, Recognised, ServiceFigures, Unanswered, Values
+from metrics.intake.records import Answers, Buckets, Place, Question, Recognised, ServiceFigures, Unanswered
 from surgeplan.init import new_workspace
 from surgeplan.intake_texts import settings_text, stub_head
 from surgeplan.plan_text import plan_text
 
 BUSIEST_HOURS = 5
+EXPORTS = "exports"
+"""The workspace's folder that later exports are dropped into."""
 Key = tuple[str, int]
 
 
@@ -100,6 +100,7 @@ def write_settings(
     figures, notes = matched_figures(services, recognised)
     text = settings_text(services, figures, zone, language, sources_of(recognised, answers))
     write_text(draft / "surgeplan.yaml", text)
+    write_text(draft / EXPORTS / ".gitkeep", "")
     return notes
 
 
@@ -266,6 +267,22 @@ def sources_of(recognised: Sequence[Recognised], answers: Answers) -> Iterator[d
         if answers.day_first is not None:
             source["day_first"] = answers.day_first
         yield source
+    yield from drop_sources(recognised, answers)
+
+
+def drop_sources(recognised: Sequence[Recognised], answers: Answers) -> Iterator[dict[str, object]]:
+    """Sources that read later exports of the same kinds from the folder `exports`, with the answers given now."""
+    given = {
+        "values": answers.values,
+        "service": answers.service,
+        "requests_per_session": answers.requests_per_session,
+        "day_first": answers.day_first,
+    }
+    said = {key: value for key, value in given.items() if value is not None}
+    measures = {buckets.measure for found in recognised for buckets in found.buckets}
+    for measure, name in (("requests", "traffic"), ("orders", "orders"), ("contacts", "contacts")):
+        if measure in measures:
+            yield {"kind": "drop", "name": f"exports-{name}", "measure": name, "folder": EXPORTS, **said}
 
 
 def distinct_plans(plans: Iterable[Plan]) -> list[Plan]:
@@ -312,59 +329,3 @@ def busiest_hours(traffic: Traffic, zone: ZoneInfo) -> tuple[int, ...]:
         seconds[hour] += traffic.lengths[key]
     order = sorted(requests, key=lambda hour: -requests[hour] / seconds[hour])
     return tuple(order[:BUSIEST_HOURS])
-
-
-def refuse_other_origins(example: str | None, data: Path | None) -> None:
-    """Raises UserError where `--from` stands beside options that belong to examples."""
-    for option, given in (("--example", example), ("--data", data)):
-        if given is not None:
-            what = say("{option} does not go with --from", option=option)
-            raise UserError(Problem(what, say("leave one of the two out"), key=option))
-
-
-def given_answers(
-    time_zone: str | None, rates: bool | None, requests_per_session: float | None, service: str | None,
-    day_first: bool | None,
-) -> Answers:  # fmt: skip
-    """Options as answers.
-
-    Raises:
-        UserError: the zone or the service's name is none.
-    """
-    if service is not None and identifier(service) != service:
-        what = say("{name} is no name for a service", name=service)
-        raise UserError(Problem(what, say("use letters, digits, dots and dashes"), key="--service"))
-    values: Values | None = None if rates is None else "rates" if rates else "counts"
-    return Answers(zone_named(time_zone) if time_zone else None, values, requests_per_session, service, day_first)
-
-
-def zone_named(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        what = say("{name} is not a time zone", name=name)
-        todo = say("use a name such as Asia/Shanghai or Europe/Berlin")
-        raise UserError(Problem(what, todo, key="--time-zone")) from error
-
-
-def answered(answers: Answers, question: Question, reply: str) -> Answers:
-    """The answers with one more, as typed at the terminal.
-
-    Raises:
-        UserError: the reply is no answer to the question.
-    """
-    reply = reply.strip()
-    if question.option == "--time-zone":
-        return replace(answers, time_zone=zone_named(reply))
-    if question.option == "--service" and identifier(reply) == reply and reply:
-        return replace(answers, service=reply)
-    if question.option == "--requests-per-session":
-        quantity = read_quantity(reply)
-        if quantity and quantity.value:
-            return replace(answers, requests_per_session=quantity.value)
-    if question.option == "--rates|--counts" and reply.lstrip("-") in ("rates", "counts"):
-        return replace(answers, values="rates" if reply.endswith("rates") else "counts")
-    if question.option == "--day-first|--month-first" and reply.lstrip("-") in ("day-first", "month-first"):
-        return replace(answers, day_first=reply.endswith("day-first"))
-    what = say("{reply} does not answer it", reply=reply or "-")
-    raise UserError(Problem(what, say("answer with {option}", option=question.option), key=question.option))

@@ -28,7 +28,10 @@ def settings_text(
     lines = ["schema_version: 1", f"time_zone: {zone.key}", f"language: {language}", "services:"]
     for service in services:
         lines += _service_lines(service, figures.get(service), language)
-    lines.append("# " + say("how each export was read").speak(language))
+    lines.append(
+        "# "
+        + say("how each export was read; later ones go into exports/, then: surgeplan history pull").speak(language)
+    )
     lines.append("sources:")
     lines += [f"  - {json.dumps(source, ensure_ascii=False)}" for source in sources]
     return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ import csv
 import gzip
 import json
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from campaign.workspace import open_workspace
 from forecast.history import open_history
 from metrics.intake.records import Answers, Place, Question
 from surgeplan.cli import main
-from surgeplan.intake import answered, given_answers
+from surgeplan.intake_answers import answered, given_answers
 
 SURGE = datetime(2026, 10, 12, 20, tzinfo=exports.SHANGHAI)
 
@@ -85,9 +85,24 @@ def test_a_folder_of_exports_becomes_a_workspace(tmp_path: Path, capsys: pytest.
 def test_what_was_read_is_kept_as_sources(tmp_path: Path) -> None:
     source, folder = company(tmp_path / "exports"), tmp_path / "shop"
     assert main(["init", str(folder), "--from", str(source), "--time-zone", "Asia/Shanghai"]) == 0
-    sources = {str(s["file"]): s for s in open_workspace(folder).settings.sources}
+    sources = {str(s["file"]): s for s in open_workspace(folder).settings.sources if "file" in s}
     assert sources["grafana-hours.csv"] == {"file": "grafana-hours.csv", "reader": "grafana", "values": "rates"}
     assert sources["订单.xlsx"]["sheet"] == "Sheet1"
+
+
+def test_later_exports_are_one_command(tmp_path: Path) -> None:
+    source, folder = company(tmp_path / "exports"), tmp_path / "shop"
+    assert main(["init", str(folder), "--from", str(source), "--time-zone", "Asia/Shanghai"]) == 0
+    later = exports.START + timedelta(days=20)
+    rows = [["Time", "gateway", "checkout"]]
+    for t in exports.times(24 * 3, 60, later):
+        rows.append([f"{t:%Y-%m-%d %H:%M:%S}", f"{exports.level(t)} req/s", f"{exports.level(t) / 4} req/s"])
+    exports.text_file(folder / "exports" / "grafana-later.csv", exports.csv_text(rows, quote=True))
+    now = (later + timedelta(days=3)).isoformat()
+    assert main(["history", "pull", "--workspace", str(folder), "--source", "exports-traffic", "--now", now]) == 0
+    hourly = open_history(open_workspace(folder)).hourly()
+    assert hourly.index[-1] == (later + timedelta(hours=71)).astimezone(UTC).replace(tzinfo=None)
+    assert hourly["checkout"].notna().all()
 
 
 def test_orders_and_contacts_come_along(tmp_path: Path) -> None:
