@@ -53,24 +53,29 @@ def places_needed(rules: Rules, arrivals_per_second: Floats, seats: Floats) -> i
 
 
 def through_interval(
-    starts: Floats, arrivals_per_second: float, seats: float, interval_seconds: float, rules: Rules
+    starts: Floats, arrivals_per_second: float | Floats, seats: float, interval_seconds: float, rules: Rules
 ) -> IntervalOutcome:
-    """Carry the distribution of contacts in the system, shape [places], through one interval."""
+    """Carry the distribution of contacts in the system, shape [places], through one interval.
+
+    arrivals_per_second: one rate, or as many as the interval is to be divided into.
+    """
+    rates = np.atleast_1d(np.asarray(arrivals_per_second, dtype=np.float64))
     places = len(starts)
     in_system = np.arange(places, dtype=np.float64)
     full = seats * rules.at_once
     finishing = completions(np.minimum(in_system, full), seats, rules)
     waiting = np.maximum(in_system - full, 0)
-    mean, ends = _advance(starts, arrivals_per_second, finishing + waiting / rules.patience_seconds, interval_seconds)
-    queue = float(mean @ waiting)
-    offered = max(arrivals_per_second, 1e-300)
-    abandoned = min(1.0, queue / rules.patience_seconds / offered) if arrivals_per_second > 0 else 0.0
+    mean, seen, ends = _advance(starts, rates, finishing + waiting / rules.patience_seconds, interval_seconds)
+    queue, offered = float(mean @ waiting), float(rates.mean())
     most = seats * rules.at_once / rules.seconds_at_full
+    busy = float(mean @ finishing) / most if seats > 0 else 0.0
+    if offered <= 0:
+        return IntervalOutcome(1.0, 0.0, busy, 0.0, queue, ends)
     return IntervalOutcome(
-        level_ratio=_level(mean, in_system, full, seats, rules) if arrivals_per_second > 0 else 1.0,
-        abandoned_ratio=abandoned,
-        occupancy_ratio=float(mean @ finishing) / most if seats > 0 else 0.0,
-        wait_seconds=queue / offered if arrivals_per_second > 0 else 0.0,
+        level_ratio=_level(seen, in_system, full, seats, rules),
+        abandoned_ratio=min(1.0, queue / rules.patience_seconds / offered),
+        occupancy_ratio=busy,
+        wait_seconds=queue / offered,
         queue=queue,
         ends=ends,
     )
@@ -87,14 +92,27 @@ def completions(in_hand: Floats, seats: float, rules: Rules) -> Floats:
     return found
 
 
-def _advance(starts: Floats, up: float, down: Floats, seconds: float) -> tuple[Floats, Floats]:
-    """Mean and end of the distribution over an interval with constant rates; the last state takes nobody in."""
-    births = np.full(len(starts), up)
+def _advance(starts: Floats, rates: Floats, down: Floats, seconds: float) -> tuple[Floats, Floats, Floats]:
+    """The distribution's mean over the interval, the mean that arrivals see, and its end; the last state is full."""
+    steps = max(1, round(seconds / STEP_SECONDS / len(rates)))
+    h = seconds / len(rates) / steps
+    p, total, seen = starts, np.zeros_like(starts), np.zeros_like(starts)
+    for rate in rates:
+        step = _stepper(rate, down, h)
+        for _ in range(steps):
+            after = step(p)
+            mean = 0.5 * (p + after)
+            total, seen, p = total + mean, seen + rate * mean, after
+    weight = float(rates.sum()) * steps
+    return total / (len(rates) * steps), seen / weight if weight > 0 else total, p
+
+
+def _stepper(rate: float, down: Floats, h: float) -> Callable[[Floats], Floats]:
+    """One step of h seconds with constant rates."""
+    births = np.full(len(down), rate)
     births[-1] = 0.0
     deaths = down.copy()
     deaths[0] = 0.0
-    steps = max(1, round(seconds / STEP_SECONDS))
-    h = seconds / steps
     scale = GAMMA * h
     factors = dgttrf(-scale * births[:-1], 1 + scale * (births + deaths), -scale * deaths[1:])[:5]
 
@@ -104,14 +122,14 @@ def _advance(starts: Floats, up: float, down: Floats, seconds: float) -> tuple[F
         out[:-1] += deaths[1:] * p[1:]
         return out
 
-    p, total = starts, 0.5 * starts
-    for _step in range(steps):
+    def step(p: Floats) -> Floats:
         first = dgttrs(*factors, change(p))[0]
         second = dgttrs(*factors, change(p + h * (1 - GAMMA) * first))[0]
-        p = np.maximum(p + h * ((1 - GAMMA) * first + GAMMA * second), 0)
-        p = p / p.sum()
-        total = total + p
-    return (total - 0.5 * p) / steps, p
+        after = np.maximum(p + h * ((1 - GAMMA) * first + GAMMA * second), 0)
+        share: Floats = after / after.sum()
+        return share
+
+    return step
 
 
 def _level(mean: Floats, in_system: Floats, full: float, seats: float, rules: Rules) -> float:
@@ -168,12 +186,21 @@ def fewest_seats(
     seats, binding = np.zeros(len(guess)), np.full(len(guess), "none", dtype="<U13")
     for i, (rate, first) in enumerate(zip(arrivals_per_second, guess, strict=True)):
         if rate > 0:
-            seats[i], binding[i] = _fewest(_trial(starts, float(rate), interval_seconds, rules), float(first))
+            seats[i], binding[i] = fewest_in_interval(starts, float(rate), float(first), interval_seconds, rules)
         starts = through_interval(starts, float(rate), float(seats[i]), interval_seconds, rules).ends
     return seats, binding
 
 
-def _trial(starts: Floats, rate: float, interval_seconds: float, rules: Rules) -> Callable[[int], tuple[float, str]]:
+def fewest_in_interval(
+    starts: Floats, arrivals_per_second: float | Floats, guess: float, interval_seconds: float, rules: Rules
+) -> tuple[float, str]:
+    """Seats with which one interval keeps every promise, a real number, and what binds."""
+    return _fewest(_trial(starts, arrivals_per_second, interval_seconds, rules), guess)
+
+
+def _trial(
+    starts: Floats, rate: float | Floats, interval_seconds: float, rules: Rules
+) -> Callable[[int], tuple[float, str]]:
     """How far the promise that is worst kept is kept with n seats, and which one that is."""
 
     def worst(n: int) -> tuple[float, str]:

@@ -55,3 +55,19 @@ def test_an_agent_going_home_finishes_what_is_in_hand() -> None:
     rng = np.random.default_rng(0)
     outcome = simulate(np.array([1790.0, 1900.0]), [1, 0], 1800, PHONE, rng)
     assert outcome.served.tolist() == [True, False]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("load", np.geomspace(0.5, 1000, 25).round(2))
+def test_erlang_a_is_within_the_simulations_confidence_at_25_loads(load: float) -> None:
+    agents = max(1, round(load * 0.97))
+    rng = np.random.default_rng(round(load * 100))
+    rate = load / 300
+    contacts = np.full(max(40, round(200_000 / rate / 1800)), rate * 1800)
+    outcome = simulate(arrivals(contacts, 1800, rng), [agents], 1800, PHONE, rng)
+    good = outcome.served & (outcome.waited_seconds <= PHONE.within_seconds)
+    warm = outcome.arrived_seconds > 3600
+    batches = np.array([part.mean() for part in np.array_split(good[warm], 30)])
+    found = performance(PHONE, np.array([float(load)]), np.array([agents]))
+    allowed = 4 * batches.std(ddof=1) / np.sqrt(30)
+    assert good[warm].mean() == pytest.approx(float(found.served_within_ratio[0]), abs=allowed)
