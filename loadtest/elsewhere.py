@@ -15,7 +15,7 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 
 from campaign.errors import Problem, UserError
-from campaign.language import say
+from campaign.language import Text, say
 from loadtest.observations import (
     DONE,
     FAILED,
@@ -38,6 +38,7 @@ JTL = ("timeStamp", "elapsed", "label", "success")
 PER_SECOND = ("second", "stage", "requests", "errors", "p99_ms")
 HIGHEST_MICROSECONDS = 600_000_000
 ENOUGH_RATIO = 0.95
+ASSUMED_SLOW_RATIO = 0.02
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Imported:
-    """A run made elsewhere and its length."""
+    """A run made elsewhere, its length, and what had to be assumed to judge it."""
 
     seen: Observations
     seconds: int
+    assumed: tuple[Text, ...]
 
 
 def read_elsewhere(path: Path, scenario: Scenario) -> Imported:
@@ -161,25 +163,27 @@ def _from_requests(requests: list[Request], scenario: Scenario) -> Imported:
             _record(seen, (request.stage, kind, int(at) // scenario.window_seconds), request.response_ms, 1)
         if request.error:
             seen.errors[request.stage, request.error] += 1
-    return Imported(seen, max((second for second, _stage in seen.cells), default=0) + 1)
+    return Imported(seen, max((second for second, _stage in seen.cells), default=0) + 1, ())
 
 
 def _from_seconds(rows: csv.DictReader[str], name: str, scenario: Scenario) -> Imported:
-    """A second whose p99 is over the objective had more than one slow request in a hundred: the least is counted."""
+    """How many were slow is not in the file: a second whose p99 is over the objective counts `ASSUMED_SLOW_RATIO`."""
     seen, stages = Observations(workers=1), _stages(scenario)
     for row in rows:
         stage = _stage(row["stage"], name, rows.line_num, stages)
         second, requests, errors, p99_ms = (
             _number(row, key, name, rows.line_num) for key in ("second", "requests", "errors", "p99_ms")
         )
-        slow = int(0.01 * requests) + 1 if p99_ms > scenario.stages[stage].objective.p99_ms else 0
+        slow = int(np.ceil(ASSUMED_SLOW_RATIO * requests)) if p99_ms > scenario.stages[stage].objective.p99_ms else 0
         counts = np.zeros(len(FIELDS), np.int64)
         counts[[INTENDED, SENT, DONE]] = int(requests)
         counts[OK], counts[FAILED], counts[SLOW] = int(requests - errors), int(errors), slow
         _add(seen, int(second), stage, counts)
         if errors:
             seen.errors[stage, "failed"] += int(errors)
-    return Imported(seen, max((second for second, _stage in seen.cells), default=0) + 1)
+    said = say("only p99 of each second is known: one over its objective counts as {share} % slow requests",
+               share=f"{100 * ASSUMED_SLOW_RATIO:g}")  # fmt: skip
+    return Imported(seen, max((second for second, _stage in seen.cells), default=0) + 1, (said,))
 
 
 def _counts(error: str | None, slow: bool) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -158,6 +158,7 @@ def publish_import(workspace: Workspace, campaign_id: str, file: Path) -> tuple[
     scenario = read_scenario(workspace, campaign_id)
     folder = workspace.out(campaign_id) / "loadtest"
     imported = read_elsewhere(file, scenario)
+    unknown = say("made with another tool: generator validity unknown")
     judgement = judge_imported(scenario, imported, shipped_validity())
     results = Results(
         campaign=scenario.campaign,
@@ -173,7 +174,7 @@ def publish_import(workspace: Workspace, campaign_id: str, file: Path) -> tuple[
         duration_seconds=imported.seconds,
         endpoints=judgement.endpoints,
         generator=judgement.generator,
-        invalidates=(*scenario.invalidates, Note.of(say("made with another tool: generator validity unknown"))),
+        invalidates=(*scenario.invalidates, *map(Note.of, (unknown, *imported.assumed))),
         inputs={SCENARIO: sha256(folder / SCENARIO), file.name: sha256(file)},
     )
     scheduled = np.zeros(imported.seconds, np.int64)
