@@ -101,3 +101,15 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_in(tmp_path_factory.mktemp("planned"))
     publish_staffing(open_workspace(folder), "d11", NOW, no_progress)
     return folder
+
+
+@pytest.fixture
+def settings_text() -> str:
+    """surgeplan.yaml of these workspaces."""
+    return SETTINGS
+
+
+@pytest.fixture
+def make_demand() -> Callable[..., DemandPaths]:
+    """Demand for desks by their size; `paths` and `intervals` as wanted."""
+    return demand
