@@ -12,7 +12,11 @@ from campaign.language import _
 
 if TYPE_CHECKING:
     from metrics.dictionary import Dictionary
+    from metrics.file_checks import Fault
 
+FilesArgument = Annotated[
+    list[Path] | None, typer.Argument(help=_("Files to check too, each with its .manifest.json beside it."))
+]
 NameArgument = Annotated[str | None, typer.Argument(help=_("A metric's name; all of them where left out."))]
 
 
@@ -57,7 +61,12 @@ def _one(dictionary: Dictionary, name: str) -> str:
     return "\n".join(lines)
 
 
-def check(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None) -> None:
+def check(
+    files: FilesArgument = None,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
     from campaign.errors import UserError
     from metrics.dictionary import check_plan_metrics, open_dictionary
 
@@ -65,11 +74,22 @@ def check(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang
     opened = open_workspace(workspace)
     dictionary = open_dictionary(opened)
     problems = check_plan_metrics(opened, dictionary)
+    faults = [(file, fault) for file in files or [] for fault in _faults_of(file, dictionary)]
+    problems += [fault.problem(str(file)) for file, fault in faults if fault.refused]
     if problems:
         raise UserError(problems)
     own = len(dictionary.ids) - len(dictionary.inherited)
-    text = _("{count} metrics ({own} of the workspace's own), {plans} plans: no problems").format(
-        count=len(dictionary.ids), own=own, plans=len(opened.plans)
+    text = _("{count} metrics ({own} of the workspace's own), {plans} plans, {files} files: no problems").format(
+        count=len(dictionary.ids), own=own, plans=len(opened.plans), files=len(files or [])
     )
-    console.result(text, {"ids": dictionary.ids, "own": own, "problems": []})
+    warnings = [fault.problem(str(file)) for file, fault in faults]
+    document = {"ids": dictionary.ids, "own": own, "problems": [], "warnings": [w.as_json() for w in warnings]}
+    console.result("\n".join([*map(str, warnings), text]), document)
     console.next("surgeplan metrics show")
+
+
+def _faults_of(file: Path, dictionary: Dictionary) -> list[Fault]:
+    from metrics.file_checks import check_file
+    from metrics.manifests import manifest_of
+
+    return check_file(file, manifest_of(file), dictionary)

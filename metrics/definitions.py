@@ -19,6 +19,7 @@ Kind = Literal["sum", "count", "count_distinct", "ratio", "cohort_ratio", "cohor
 Grain = Literal["minute", "hour", "day", "campaign"]
 Role = Literal["marketing", "ops", "data"]
 ID_LENGTH = 12
+MONEY = "money"
 
 REFERENCES = ("numerator", "denominator", "cohort", "returns")
 NEEDS: dict[Kind, tuple[str, ...]] = {

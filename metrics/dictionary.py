@@ -22,11 +22,10 @@ from campaign.language import say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.workspace import Workspace
-from metrics.definitions import Definition, definition_id
+from metrics.definitions import MONEY, Definition, definition_id
 
 DICTIONARY = "metrics.yaml"
 SHIPPED = Path(__file__).parent / "policy" / DICTIONARY
-MONEY = "money"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 

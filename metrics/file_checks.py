@@ -1,0 +1,226 @@
+"""Checks of a submitted file against the dictionary: what its columns claim, and what can be recomputed from them.
+
+A definition's id shows which meaning was claimed. Only recomputing a ratio from its parts tests that it was used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from campaign.errors import Problem, UserError, nearest
+from campaign.files import sha256
+from campaign.language import Text, say
+from metrics.definitions import MONEY, Definition, Grain
+from metrics.dictionary import Dictionary
+from metrics.manifests import Manifest
+
+Code = Literal[
+    "E_HASH", "E_COLUMN", "E_UNKNOWN", "E_DEF", "E_UNIT", "E_GRAIN", "E_ZONE", "E_TZ", "E_NUMBER", "E_DUP",
+    "E_RATIO", "E_RANGE", "E_NEGATIVE", "E_EMPTY", "W_UNVERIFIABLE", "W_PRELIMINARY",
+]  # fmt: skip
+GRAIN_SECONDS: dict[Grain, int] = {"minute": 60, "hour": 3600, "day": 86400, "campaign": 0}
+RATIO_TOLERANCE = 1e-3  # reports round ratios to three digits or so
+OFFSET = r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)$"  # a date alone also ends in -10
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong (E_) or cannot be relied on (W_); `line` is the file's, the heading being line 1."""
+
+    code: Code
+    what: Text
+    todo: Text | None = None
+    column: str = ""
+    line: int | None = None
+
+    @property
+    def refused(self) -> bool:
+        return self.code.startswith("E_")
+
+    def problem(self, file: str) -> Problem:
+        return Problem(
+            self.what, self.todo, file=file, line=self.line, key=" ".join(filter(None, [self.code, self.column]))
+        )
+
+
+def check_file(path: Path, manifest: Manifest, dictionary: Dictionary) -> list[Fault]:
+    """Every fault of a CSV or Parquet file, all at once.
+
+    Raises:
+        UserError: the file cannot be read at all.
+    """
+    faults = list(_claims(manifest, dictionary))
+    if manifest.sha256 is not None and manifest.sha256 != sha256(path):
+        faults.append(Fault("E_HASH", say("is not the file its manifest describes"), say("send both again together")))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        columns = _open(connection, path)
+        faults += _columns(columns, manifest)
+        if not any(fault.code == "E_COLUMN" for fault in faults):
+            faults += _contents(connection, manifest, dictionary)
+    return faults
+
+
+def _claims(manifest: Manifest, dictionary: Dictionary) -> Iterator[Fault]:
+    """What the manifest says of its columns, against the dictionary."""
+    for column, bound in manifest.columns.items():
+        name, _, claimed = bound.metric.partition("@")
+        if name not in dictionary.ids:
+            yield Fault("E_UNKNOWN", say("there is no metric {name}", name=name), nearest(name, dictionary.ids), column)
+            continue
+        definition, now = dictionary.definitions[name], dictionary.ids[name]
+        if claimed != now:
+            what = say("claims {claimed}, the dictionary has {name}@{id}", claimed=bound.metric, name=name, id=now)
+            yield Fault("E_DEF", what, say("compute it by today's definition, or agree on a new one"), column)
+        if bound.unit != _unit(definition):
+            what = say("is in {given}, the definition says {unit}", given=bound.unit, unit=_unit(definition))
+            yield Fault("E_UNIT", what, say("convert it, and say so in the manifest"), column)
+        if manifest.grain != definition.grain:
+            what = say("is per {given}, the definition per {grain}", given=manifest.grain, grain=definition.grain)
+            yield Fault("E_GRAIN", what, say("send the values at the definition's grain"), column)
+        if manifest.time_zone != definition.time_zone:
+            what = say("days are those of {given}, the definition's of {zone}", given=manifest.time_zone,
+                       zone=definition.time_zone)  # fmt: skip
+            yield Fault("E_ZONE", what, say("cut the days in the definition's zone"), column)
+
+
+def _unit(definition: Definition) -> str:
+    """The unit as files name it: the currency in place of the word money."""
+    if definition.currency and definition.unit.startswith(MONEY):
+        return definition.currency + definition.unit.removeprefix(MONEY)
+    return definition.unit
+
+
+def _open(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    """Make the view `submitted` (all text, with the line of every row) and return its columns."""
+    parquet = path.suffix == ".parquet"
+    source = "read_parquet($1)" if parquet else "read_csv($1, all_varchar = true, header = true)"
+    try:
+        connection.execute(
+            f"CREATE TABLE submitted AS SELECT row_number() OVER () + 1 AS _line, * FROM {source}", [str(path)]
+        )
+    except duckdb.Error as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            Problem(say("cannot be read: {reason}", reason=reason), say("send CSV or Parquet"), file=str(path))
+        ) from error
+    return [row[0] for row in connection.execute("DESCRIBE submitted").fetchall() if row[0] != "_line"]
+
+
+def _columns(columns: list[str], manifest: Manifest) -> Iterator[Fault]:
+    known = {manifest.time_column, *manifest.by, *manifest.columns}
+    for name in sorted(known - set(columns)):
+        yield Fault("E_COLUMN", say("has no column {name}", name=name), nearest(name, columns))
+    for name in sorted(set(columns) - known):
+        todo = say("name it in the manifest, or leave it out")
+        yield Fault("E_UNKNOWN", say("column {name} is bound to no metric", name=name), todo, name)
+
+
+def _contents(connection: duckdb.DuckDBPyConnection, manifest: Manifest, dictionary: Dictionary) -> Iterator[Fault]:
+    if not _one(connection, "SELECT count(*) FROM submitted")[0]:
+        yield Fault("E_EMPTY", say("has no rows"), say("send the file again"))
+        return
+    time = _quoted(manifest.time_column)
+    yield from _first(
+        connection, f"NOT regexp_matches({time}::VARCHAR, '{OFFSET}')", "E_TZ", manifest.time_column,
+        say("times without an offset"), say("write the offset too, such as 2026-11-10T00:00+08:00"),
+    )  # fmt: skip
+    yield from _duplicates(connection, manifest)
+    yield from _boundaries(connection, manifest)
+    for column, bound in manifest.columns.items():
+        name = bound.metric.partition("@")[0]
+        value = f"TRY_CAST({_quoted(column)} AS DOUBLE)"
+        yield from _first(
+            connection, f"{_quoted(column)} IS NOT NULL AND {value} IS NULL", "E_NUMBER", column,
+            say("values that are no numbers"), say("leave a missing value empty"),
+        )  # fmt: skip
+        if name in dictionary.definitions:
+            yield from _values(connection, column, name, manifest, dictionary)
+
+
+def _duplicates(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[Fault]:
+    keys = ", ".join([f"coalesce(({_instant(manifest)})::VARCHAR, {_quoted(manifest.time_column)}::VARCHAR)",
+                      *map(_quoted, manifest.by)])  # fmt: skip
+    again = f"_line IN (SELECT _line FROM submitted QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _line) > 1)"
+    what = say("rows that stand twice (same time and {by})", by=", ".join(manifest.by) or "-")
+    yield from _first(connection, again, "E_DUP", manifest.time_column, what, say("keep one of each"))
+
+
+def _boundaries(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[Fault]:
+    if manifest.grain == "campaign":
+        return
+    local = f"({_instant(manifest)} AT TIME ZONE '{manifest.time_zone}')"
+    off = f"date_trunc('{manifest.grain}', {local}) <> {local}"
+    what = say("times that do not begin a {grain} in {zone}", grain=manifest.grain, zone=manifest.time_zone)
+    yield from _first(connection, off, "E_GRAIN", manifest.time_column, what, say("sum the rows up to the grain"))
+
+
+def _instant(manifest: Manifest) -> str:
+    """The row's instant; NULL where its time has no offset, so that only that is told of it."""
+    time = _quoted(manifest.time_column)
+    return f"CASE WHEN regexp_matches({time}::VARCHAR, '{OFFSET}') THEN TRY_CAST({time} AS TIMESTAMPTZ) END"
+
+
+def _values(
+    connection: duckdb.DuckDBPyConnection, column: str, name: str, manifest: Manifest, dictionary: Dictionary
+) -> Iterator[Fault]:
+    definition = dictionary.definitions[name]
+    value = f"TRY_CAST({_quoted(column)} AS DOUBLE)"
+    if definition.kind in ("count", "count_distinct") or definition.table == "ads":
+        yield from _first(connection, f"{value} < 0", "E_NEGATIVE", column, say("negative values"), None)
+    if definition.kind == "cohort_ratio":
+        outside = f"{value} NOT BETWEEN 0 AND 1"
+        todo = say("write 0.25, not 25")
+        yield from _first(connection, outside, "E_RANGE", column, say("shares outside 0 to 1"), todo)
+    if definition.kind == "ratio":
+        yield from _ratio(connection, column, definition, manifest)
+    settles = definition.settles_after_hours
+    if settles is not None and manifest.watermark is not None:
+        settled = GRAIN_SECONDS[manifest.grain] + 3600 * settles
+        young = f"epoch({_instant(manifest)}) + {settled} > {manifest.watermark.timestamp()}"
+        what = say("values that may still change (they settle after {hours} hours)", hours=f"{settles:g}")
+        yield from _first(connection, young, "W_PRELIMINARY", column, what, None)
+
+
+def _ratio(
+    connection: duckdb.DuckDBPyConnection, column: str, definition: Definition, manifest: Manifest
+) -> Iterator[Fault]:
+    """Every row must equal numerator / denominator, where the file carries both."""
+    parts = {bound.metric.partition("@")[0]: name for name, bound in manifest.columns.items()}
+    above, below = parts.get(definition.numerator or ""), parts.get(definition.denominator or "")
+    if above is None or below is None:
+        missing = ", ".join(str(n) for n in (definition.numerator, definition.denominator) if n not in parts)
+        what = say("cannot be recomputed: the file has no {parts}", parts=missing)
+        yield Fault("W_UNVERIFIABLE", what, say("send the parts too"), column)
+        return
+    value, top, bottom = (f"TRY_CAST({_quoted(c)} AS DOUBLE)" for c in (column, above, below))
+    expected = f"{definition.scale or 1} * {top} / nullif({bottom}, 0)"
+    off = f"abs({value} - {expected}) > {RATIO_TOLERANCE} * greatest(abs({expected}), 1e-9)"
+    what = say("values that are not {above} / {below}", above=above, below=below)
+    yield from _first(
+        connection, off, "E_RATIO", column, what, say("recompute them row by row; never sum or average ratios")
+    )
+
+
+def _first(
+    connection: duckdb.DuckDBPyConnection, condition: str, code: Code, column: str, what: Text, todo: Text | None
+) -> Iterator[Fault]:
+    """One fault for all rows that meet a condition: how many, and the first one's line."""
+    count, line = _one(connection, f"SELECT count(*), min(_line) FROM submitted WHERE {condition}")
+    if count:
+        yield Fault(code, say("{count} × {what}", count=count, what=what), todo, column, int(line))
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
