@@ -44,6 +44,9 @@ class AutoscalingPolicy(FileRecord):
     hpa_max_headroom_ratio: AtLeastOne
     replay_paths: WholePositive
     capacity_stale_days: Positive
+    order_days_before: NonNegative
+    node_cpu_cores: Positive
+    node_memory_gib: Positive
     namespace: str
     kubectl_image: str
     kubernetes_version: str

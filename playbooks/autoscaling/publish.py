@@ -10,7 +10,9 @@ from campaign.files import write_json, write_text
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.settings import Service
+from campaign.spreadsheets import write_workbook
 from campaign.workspace import SETTINGS, Workspace
+from playbooks.autoscaling.chart import draw_replay, draw_risk
 from playbooks.autoscaling.inputs import (
     ReadTraffic,
     merged_traffic,
@@ -26,6 +28,7 @@ from playbooks.autoscaling.manifests.document import Setting, require_distinct_n
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.planning import Answer, Question, plan_services, shared_names
 from playbooks.autoscaling.policy import read_policy
+from playbooks.autoscaling.resources import order_sheet, resources
 from playbooks.autoscaling.step_table import step_table
 
 
@@ -71,7 +74,14 @@ def publish_autoscaling(
         assumptions=tuple(str(text) for text in _assumptions(question, answer, reads, now)),
     )
     services = {name: fact.service for name, fact in facts.items()}
-    write_plan(workspace.out(campaign_id) / "playbook", Setting(plan, policy, zone), services, campaign.title)
+    folder = workspace.out(campaign_id) / "playbook"
+    setting = Setting(plan, policy, zone)
+    progress(say("pictures and manifests"), 0, 1)
+    draw_replay(folder / "autoscaling.svg", setting, answer.pictures)
+    draw_risk(folder / "risk_against_cost.svg", plan)
+    write_workbook(folder / "resources.xlsx", [order_sheet(resources(question, answer.window, plan), question, plan)])
+    write_plan(folder, setting, services, campaign.title)
+    progress(say("pictures and manifests"), 1, 1)
     return plan
 
 

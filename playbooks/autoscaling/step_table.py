@@ -74,6 +74,7 @@ def _service(service: ServicePlan, zone: ZoneInfo, currency: str) -> Iterator[st
         yield from ("", "**" + _("Limits hit") + "**", "", *(_limit(hit, zone) for hit in service.limits_hit))
         yield from ("", *_admitted(service))
     yield from ("", *_replays(service.back_test))
+    yield from ("", *_risk(service, currency))
 
 
 SOURCES: dict[str, Text] = {"measured": say("measured"), "declared": say("declared"), "imported": say("imported")}
@@ -148,6 +149,23 @@ def _replays(test: BackTest) -> Iterator[str]:
         for name, outcome in ((name, test.policies[name]) for name in POLICY_NAMES if name in test.policies)
     ]
     yield from table(headings, rows, "lrrrrr")
+
+
+def _risk(service: ServicePlan, currency: str) -> Iterator[str]:
+    yield _("Risk against cost of the floors, so that people can choose:")
+    yield ""
+    headings = [_("quantile"), _("replica-hours"), _("cost") + f" ({currency})", _("short minutes"), _("events short")]
+    rows = [
+        [
+            f"p{100 * point.quantile_ratio:g}",
+            spoken(point.replica_hours),
+            "-" if point.cost is None else spoken(point.cost),
+            f"{point.short_minutes:.2f}",
+            percent(point.event_short_ratio),
+        ]
+        for point in service.risk_against_cost
+    ]
+    yield from table(headings, rows, "lrrrr")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], aligned: str) -> list[str]:
