@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -138,7 +139,7 @@ def from_buckets(entry: dict) -> str:
 
 
 def k6(url: str, rates: np.ndarray, folder: Path) -> str | None:
-    binary = shutil.which("k6", path=f"{Path(sys.executable).parent}:{__import__('os').environ['PATH']}")
+    binary = shutil.which("k6", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if binary is None:
         return None
     stages = [

@@ -57,7 +57,7 @@ def test_a_run_that_sent_less_than_the_forecast_proves_nothing(built, capsys):
 
 
 def test_a_per_second_csv_is_judged_by_its_p99(built):
-    rows = [f"{s},{stage},90,0,{900 if s > 5 else 30}" for s in range(20) for stage in ("product", "checkout")]
+    rows = [f"{s},{stage},400,0,{900 if s > 5 else 30}" for s in range(20) for stage in ("product", "checkout")]
 
     assert _import(built, "\n".join(["second,stage,requests,errors,p99_ms", *rows])) == 1
 
