@@ -271,7 +271,10 @@ def _error_causes(
 def _first_broken(
     stretches: Sequence[tuple[int, int, Counts]], field: int, allowed: float, confidence: float
 ) -> tuple[int, int, float] | None:
-    """The worst stretch whose share is above `allowed` beyond doubt, doubt being shared out among the stretches."""
+    """The worst stretch (or the whole run) above `allowed` beyond doubt, doubt being shared out among them."""
+    if len(stretches) > 1:
+        whole = np.sum([counts for _first, _last, counts in stretches], axis=0)
+        stretches = [*stretches, (stretches[0][0], stretches[-1][1], whole)]
     doubt = (1 - confidence) / max(len(stretches), 1)
     broken = []
     for first, last, counts in stretches:
