@@ -57,6 +57,8 @@ def bucket_lengths(starts: Seconds) -> Seconds:
     if len(starts) < 2:
         return np.zeros(len(starts), dtype=np.int64)
     steps = np.diff(starts)
+    if steps[0] <= HOUR_SECONDS and (steps == steps[0]).all():
+        return np.broadcast_to(steps[0], len(starts))
     lengths = np.append(steps, steps[-1])
     doubtful = np.flatnonzero(_doubtful(lengths))
     if len(doubtful) == 0:
@@ -105,14 +107,14 @@ def overlaps(series: Series) -> NDArray[np.bool_]:
 
 def joined(parts: list[Series]) -> tuple[Series, Seconds]:
     """Several series as one, in time order (longer buckets first at one start), and which part each bucket is of."""
+    if len(parts) == 1:
+        return parts[0], np.broadcast_to(np.int64(0), len(parts[0]))
     starts = np.concatenate([p.starts for p in parts])
     lengths = np.concatenate([p.lengths for p in parts])
     owners = np.concatenate([np.full(len(p), i, dtype=np.int64) for i, p in enumerate(parts)])
-    if len(parts) > 1:
-        order = np.lexsort((owners, -lengths, starts))
-        rates = np.concatenate([p.rates for p in parts])[order]
-        return Series(starts[order], lengths[order], rates), owners[order]
-    return Series(starts, lengths, parts[0].rates), owners
+    order = np.lexsort((owners, -lengths, starts))
+    rates = np.concatenate([p.rates for p in parts])[order]
+    return Series(starts[order], lengths[order], rates), owners[order]
 
 
 def added(parts: list[Series]) -> Series:

@@ -48,24 +48,28 @@ def _missing_column(column: str, unknown: list[str], name: str) -> Problem:
     return Problem(what, todo, file=name, line=1)
 
 
-def number_of(column: str) -> str:
-    """NULL where the cell is empty or NaN: a gap, not a zero."""
+def number_of(column: str, kind: str) -> str:
+    """SQL for a cell's number, of a column of that type; NULL where it is empty or NaN: a gap, not a zero."""
+    if kind.endswith("INT") or kind.endswith("INTEGER"):
+        return f"CAST({quoted(column)} AS DOUBLE)"
     number = f"try_cast(trim(CAST({quoted(column)} AS VARCHAR)) AS DOUBLE)"
     return f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END"
 
 
-def fault_number(time: str, at: str, zone: str | None, shape: Shape, numbers: list[str]) -> str:
-    """SQL for the number of a row's first fault, NULL for a good row."""
+def fault_number(time: str, at: str, zone: str | None, shape: Shape, numbers: dict[str, str]) -> str:
+    """SQL for the number of a row's first fault, NULL for a good row. numbers: columns and their types."""
     text = f"trim(CAST({time} AS VARCHAR))"
     cases = []
     if zone is None:
         cases.append(f"WHEN {at} IS NULL AND try_cast({text} AS TIMESTAMP) IS NOT NULL THEN {NO_OFFSET}")
     cases.append(f"WHEN {at} IS NULL THEN {NOT_A_TIME}")
     cases += [f"WHEN trim(coalesce(CAST({quoted(key)} AS VARCHAR), '')) = '' THEN {NO_KEY}" for key in shape.keys]
-    for i, column in enumerate(numbers):
-        cell, number = f"trim(CAST({quoted(column)} AS VARCHAR))", number_of(column)
+    for i, (column, kind) in enumerate(numbers.items()):
+        cell, number = f"trim(CAST({quoted(column)} AS VARCHAR))", number_of(column, kind)
         wrong = f"lower({cell}) NOT IN ('', 'nan') AND ({number} IS NULL OR isinf({number}))"
-        cases += [f"WHEN {wrong} THEN {NOT_A_NUMBER + i}", f"WHEN {number} < 0 THEN {NEGATIVE + i}"]
+        if "CASE" in number:
+            cases.append(f"WHEN {wrong} THEN {NOT_A_NUMBER + i}")
+        cases.append(f"WHEN {number} < 0 THEN {NEGATIVE + i}")
     return f"CASE {' '.join(cases)} END"
 
 

@@ -79,24 +79,43 @@ def _load(
     time_column = "starts_at" if "starts_at" in columns else "starts_at_utc"
     zone = "UTC" if time_column == "starts_at_utc" else naive_zone.key if naive_zone else None
     at, local = _time_expressions(quoted(time_column), source.types[time_column], zone)
-    numbers = [c for c in columns if c in (*shape.values, *shape.optional_values)]
+    numbers = {c: source.types[c] for c in columns if c in (*shape.values, *shape.optional_values)}
     texts = [c for c in columns if c in (*shape.keys, *shape.optional_keys)]
     markers = [c for c in columns if c in shape.markers]
     selected = [
         f"CAST(floor({at} / 1000000) AS BIGINT) AS instant",
         *([f"CAST(epoch({local}) AS BIGINT) AS local"] if zone not in (None, "UTC") else []),
         *(f"coalesce(trim(CAST({quoted(c)} AS VARCHAR)), '') AS {quoted(c)}" for c in texts),
-        *(f"{number_of(c)} AS {quoted(c)}" for c in numbers),
+        *(f"{number_of(c, kind)} AS {quoted(c)}" for c, kind in numbers.items()),
         *(f"{_marked(c)} AS {quoted(c)}" for c in markers),
         f"CAST({fault_number(quoted(time_column), at, zone, shape, numbers)} AS UTINYINT) AS fault",
     ]
     options = f", rejects_table='refused_{table}', rejects_scan='scans_{table}')"
-    sql = source.sql.removesuffix(")") + options if source.text else source.sql
-    connection.execute(f"CREATE TABLE {table} AS SELECT {', '.join(selected)} FROM {sql}")
+    sql = source.sql.removesuffix(")") + options
     if source.text is None:
-        return source
+        return _load_parquet(connection, source, selected, table, updated=zone not in (None, "UTC"))
+    connection.execute(f"CREATE TABLE {table} AS SELECT {', '.join(selected)} FROM {sql}")
     lines = connection.execute(f"SELECT DISTINCT line FROM refused_{table} ORDER BY line").fetchall()
     return Source(source.sql, source.types, source.text, tuple(int(row[0]) for row in lines))
+
+
+def _load_parquet(
+    connection: duckdb.DuckDBPyConnection, source: Source, selected: list[str], table: str, updated: bool
+) -> Source:
+    """Parquet is read where it lies, by a view; local times are `updated` later, which needs a table."""
+    if updated:
+        connection.execute(f"CREATE TABLE {table} AS SELECT {', '.join(selected)} FROM {source.sql}")
+        return source
+    numbered = source.sql.removesuffix(")") + ", file_row_number=true)"
+    connection.execute(f"CREATE VIEW {table} AS SELECT {', '.join(selected)}, file_row_number AS rowid FROM {numbered}")
+    return source
+
+
+def drop_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Forget a table or view that `read_table` made."""
+    kinds = "SELECT count(*) FROM duckdb_views() WHERE view_name = " + literal(table)
+    kind = "VIEW" if count_of(connection, kinds) else "TABLE"
+    connection.execute(f"DROP {kind} {table}")
 
 
 def _time_expressions(column: str, kind: str, zone: str | None) -> tuple[str, str]:

@@ -17,9 +17,10 @@ from campaign.settings import Settings
 from campaign.workspace import Workspace
 from forecast.buckets import HOUR_SECONDS, LENGTHS_SECONDS, Seconds, Series, bucket_lengths, joined, overlaps
 from forecast.epochs import moment_of
+from forecast.grid_rows import rows_on_a_grid
 from forecast.history_faults import ROWS_NAMED, named
 from forecast.history_shapes import TRAFFIC, Table, count_of, fetch
-from forecast.history_tables import read_table
+from forecast.history_tables import drop_table, read_table
 
 MEMORY = "1GB"
 
@@ -79,7 +80,7 @@ def read_traffic(workspace: Workspace) -> Traffic:
                 parts += file_parts
                 traffic.notes += _unfilled(connection, table)
                 traffic.tests += _marked_tests(connection, table, file_parts)
-                connection.execute(f"DROP TABLE {table.table}")
+                drop_table(connection, table.table)
         finally:
             connection.close()
     problems += _join(parts, traffic, workspace.settings)
@@ -120,18 +121,24 @@ def _parts(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settin
     if "endpoint" in table.columns:
         problems += _repeated_endpoints(connection, table)
     found = connection.execute(f"SELECT DISTINCT service FROM {table.table} ORDER BY service").fetchall()
-    for service in (row[0] for row in found if row[0] in known_names(settings)):
-        starts, values = _rows(connection, table, service)
+    services = [str(row[0]) for row in found if row[0] in known_names(settings)]
+    at_once = rows_on_a_grid(connection, table, services)
+    for service in services:
+        starts, values = at_once.pop(service) if at_once else _rows(connection, table, service)
         again = np.flatnonzero(starts[1:] == starts[:-1]) + 1
         if len(again):
             problems += _repeated(connection, table, service, starts, again)
             continue
-        present = ~np.isnan(values)
-        parts.append(Part(table, service, Series(starts, bucket_lengths(starts), values).part(present)))
+        parts.append(Part(table, service, _without_missing(Series(starts, bucket_lengths(starts), values))))
     parts = _lone_rows_like_the_others(parts)
     for part in parts:
         problems += _odd_lengths(connection, part)
     return [] if problems else [_as_rates(part) for part in parts], problems
+
+
+def _without_missing(series: Series) -> Series:
+    missing = np.isnan(series.rates)
+    return series.part(~missing) if missing.any() else series
 
 
 def known_names(settings: Settings) -> set[str]:
@@ -162,6 +169,8 @@ def _as_rates(part: Part) -> Part:
 
 def _lone_rows_like_the_others(parts: list[Part]) -> list[Part]:
     """A service with one row in a file has the length that prevails among the file's others."""
+    if all(len(part.series) > 1 for part in parts):
+        return parts
     lengths = np.concatenate([p.series.lengths for p in parts if len(p.series) > 1] or [np.zeros(0, np.int64)])
     usual = int(np.bincount(lengths // 60).argmax()) * 60 if len(lengths) else 0
     return [

@@ -1,0 +1,68 @@
+"""Two years of minutes of sixty services in one Parquet file, read for one campaign: seconds and memory.
+
+    python benchmarks/history/sixty_services.py
+
+The file (63 million rows) is made by this script in a temporary folder. What a campaign asks of history is timed: open
+and check it, every service's hours, and the minutes of a campaign's three days; then the search for outages and surges.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+SERVICES, DAYS = 60, 730
+READ = """
+import json, resource, sys, time
+from datetime import datetime, UTC
+from pathlib import Path
+from campaign.workspace import open_workspace
+from forecast.history import open_history
+workspace = open_workspace(Path(sys.argv[1]))
+begun, cpu = time.perf_counter(), time.process_time()
+history = open_history(workspace)
+opened = time.perf_counter()
+hours = len(history.hourly())
+span = datetime(2025, 11, 9, tzinfo=UTC), datetime(2025, 11, 12, tzinfo=UTC)
+minutes = sum(len(history.buckets(service, *span)) for service in history.services)
+asked, asked_cpu = time.perf_counter(), time.process_time()
+findings = len(history.findings)
+print(json.dumps({
+    "open_seconds": round(opened - begun, 2), "query_seconds": round(asked - begun, 2),
+    "query_processor_seconds": round(asked_cpu - cpu, 2), "findings_seconds": round(time.perf_counter() - asked, 2),
+    "hours": hours, "campaign_minutes": minutes, "findings": findings,
+    "largest_resident_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+}))
+"""
+
+
+def make_workspace(folder: Path) -> None:
+    """Sixty services with a daily rhythm, rows by service and time."""
+    (folder / "history").mkdir()
+    names = ", ".join(f"{{name: service-{i}}}" for i in range(SERVICES))
+    (folder / "surgeplan.yaml").write_text(f"schema_version: 1\ntime_zone: Asia/Shanghai\nservices: [{names}]\n")
+    with duckdb.connect(config={"memory_limit": "2GB"}) as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        connection.execute(
+            "COPY (SELECT TIMESTAMPTZ '2024-11-13 00:00:00+00' + INTERVAL (m) MINUTE AS starts_at, 'service-' || s AS"
+            " service, CAST(3000 + 500 * sin(m / 1440.0 * 2 * pi()) + random() * 100 AS INTEGER) AS requests"
+            f" FROM range({SERVICES}) a(s), range({DAYS * 1440}) b(m))"
+            f" TO '{folder}/history/traffic.parquet' (FORMAT parquet)"
+        )
+
+
+def measure() -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        make_workspace(Path(folder))
+        command = [sys.executable, "-c", READ, folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
+        return {"rows": SERVICES * DAYS * 1440, **json.loads(done.stdout)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=2))
