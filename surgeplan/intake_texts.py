@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from campaign.language import Language, _, say
 from metrics.intake.records import Recognised, ServiceFigures
+from surgeplan.plan_text import text_scalar
 
 if TYPE_CHECKING:
     from surgeplan.intake import Imported
@@ -38,7 +39,7 @@ def settings_text(
 
 
 def _service_lines(name: str, figures: ServiceFigures | None, language: Language) -> Iterator[str]:
-    yield f"  - name: {name}"
+    yield f"  - name: {text_scalar(name)}"
     if figures is None:
         missing = "capacity_requests_per_second_per_replica, replicas, cpu_cores, memory_gib"
         yield "    # " + say("still to say: {keys}", keys=missing).speak(language)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,8 @@ from zoneinfo import ZoneInfo
 from campaign.documents import FileRecord
 from campaign.plan import Plan
 
+NUMBER_LIKE = re.compile(r"[0-9][0-9a-fA-FxoO_.eE+-]*")
+WORDS_WITH_MEANING = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 SECTIONS = ("channels", "moments", "offers")
 
 
@@ -69,6 +72,14 @@ def flow(value: Any, zone: ZoneInfo) -> str:
     if isinstance(value, float) and value == int(value):
         return str(int(value))
     if isinstance(value, str):
-        plain = value.replace("-", "").replace("_", "").replace(" ", "")
-        return value if plain.isalnum() and not plain.isdigit() else json.dumps(value, ensure_ascii=False)
+        return text_scalar(value)
     return json.dumps(value)
+
+
+def text_scalar(text: str) -> str:
+    """A text as YAML reads it back: quoted where it could be a number, a truth value or structure."""
+    letters = text.replace("-", "").replace("_", "").replace(" ", "")
+    plain = letters.isalnum() and text[0].isalnum() and text[-1].isalnum()
+    if plain and not NUMBER_LIKE.fullmatch(text) and text.lower() not in WORDS_WITH_MEANING:
+        return text
+    return json.dumps(text, ensure_ascii=False)

@@ -14,6 +14,7 @@ from metrics.intake.series import Figures, Times, bucketed, decide_values, told_
 LABELS = ("service", "app", "application", "deployment", "job", "container", "service_name", "handler", "host")
 LABEL = re.compile(r"""(\w+)=~?"?'?([^"',}\]]+)"?'?""")
 RATED_ROWS = 5
+LONGEST_NAME = 100
 CALL = re.compile(r"\b(?:sum|rate|irate|increase|avg|max|min)\s*\(")
 
 
@@ -47,7 +48,7 @@ def series_name(legend: str) -> str:
 
 def identifier(text: str) -> str:
     """A name that a service may have; letters of other scripts are kept out, so it may come out empty."""
-    return re.sub(r"[^A-Za-z0-9._@-]+", "-", text.strip()).strip("-._@")
+    return re.sub(r"[^A-Za-z0-9._@-]+", "-", text.strip()).strip("-._@")[:LONGEST_NAME]
 
 
 def _wide(table: Headed, others: list[int]) -> Iterator[tuple[str, int, int]]:

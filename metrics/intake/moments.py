@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 EPOCH_SECONDS = (1e9, 4e9)
+YEARS = (1990, 2100)
 CHINESE = re.compile(
     r"^(\d{4})[年./-](\d{1,2})[月./-](\d{1,2})日?"
     r"(?:\s*[T ]?\s*(\d{1,2})(?:[时点:](\d{1,2})?分?(?::?(\d{1,2}))?)?(?:时)?)?$"
@@ -19,10 +20,15 @@ HOUR = re.compile(r"^(\d{1,2})(?::(\d{2}))?(?::\d{2})?\s*(?:[时点h])?(?:\s*[-~
 
 
 def read_moment(cell: object, day_first: bool | None = None) -> datetime | None:
-    """The time in a cell, aware where it says its offset (an epoch does); None where it is no time.
+    """The time in a cell, aware where it says its offset (an epoch does); None where it is no time of these decades.
 
     `11/10/2026` is read only if `day_first` says how; see `slashed_order`.
     """
+    moment = _read(cell, day_first)
+    return moment if moment and YEARS[0] <= moment.year <= YEARS[1] else None
+
+
+def _read(cell: object, day_first: bool | None) -> datetime | None:
     if isinstance(cell, datetime):
         # Spreadsheets keep times as fractions of a day: 20:00 may come as 19:59:59.999997.
         return (cell + timedelta(microseconds=500_000)).replace(microsecond=0)

@@ -58,6 +58,8 @@ def read_quantity(cell: object) -> Quantity | None:
 
 
 def _with_unit(number: float, rest: str) -> Quantity | None:
+    if not math.isfinite(number):
+        return None
     if rest in RATES_PER_SECOND:
         return Quantity(number, RATES_PER_SECOND[rest])
     suffix = LEADING_SUFFIX.match(rest)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import zipfile
 import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from openpyxl import load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
 
 from campaign.errors import Problem
 from campaign.language import Text, say
@@ -109,21 +109,25 @@ def separator_of(lines: list[str]) -> str:
 
 def _sheets(content: bytes, place: Place, problems: list[Problem]) -> list[RawTable]:
     try:
-        workbook = load_workbook(io.BytesIO(content), read_only=False, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        what = say("is no readable workbook: {reason}", reason=str(error))
+        workbook = load_workbook(io.BytesIO(content), data_only=True)
+        sheets = [(sheet, _rows_of(sheet)) for sheet in workbook.worksheets]
+    # A damaged archive fails anywhere in the reader: in the zip, its XML, a style, a cell.
+    except Exception as error:
+        what = say("is no readable workbook: {reason}", reason=str(error) or type(error).__name__)
         problems.append(place.problem(what, say("open it in a spreadsheet and save it as .xlsx again")))
         return []
     tables = []
-    for sheet in workbook.worksheets:
-        cells = enumerate(sheet.iter_rows(values_only=True), start=1)
-        rows = tuple((number, tuple(_tidy(cell) for cell in row)) for number, row in cells)
-        rows = tuple(row for row in rows if any(cell not in (None, "") for cell in row[1]))
+    for sheet, rows in sheets:
         notes = () if sheet.sheet_state == "visible" else (say("the sheet is hidden"),)
         if rows:
             tables.append(RawTable(Place(place.file, sheet.title), rows, notes))
-    workbook.close()
     return tables
+
+
+def _rows_of(sheet: Worksheet) -> tuple[Row, ...]:
+    cells = enumerate(sheet.iter_rows(values_only=True), start=1)
+    rows = ((number, tuple(_tidy(cell) for cell in row)) for number, row in cells)
+    return tuple(row for row in rows if any(cell not in (None, "") for cell in row[1]))
 
 
 def _tidy(cell: Cell) -> Cell:
