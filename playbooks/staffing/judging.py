@@ -51,8 +51,11 @@ def judged(asked: Question, people: Floats, plan: Plan, policy: StaffingPolicy) 
     level = np.where(np.isnan(met.level_ratio), 1.0, met.level_ratio)[window]
     busy = weight > 0
     worst = int(np.where(busy, level, np.inf).argmin())
-    missing = np.maximum(asked.required - people, 0.0)[window]
     overall = float(np.average(level, weights=weight)) if busy.any() else 1.0
+    keeps = overall >= asked.ready.desk.service_level.ratio - 1e-9
+    missing = np.maximum(asked.required - people, 0.0)[window]
+    if asked.ready.rules is None and keeps:
+        missing = np.zeros_like(missing)  # which half-hour a ticket is worked in does not matter
     backlog = _backlog(asked, met, people, quantile)
     return Judged(
         desk=asked.ready.name,
@@ -70,7 +73,7 @@ def judged(asked: Question, people: Floats, plan: Plan, policy: StaffingPolicy) 
         backlog_clear_at_utc=_clear(asked, backlog, window),
         missing_agent_hours=float(missing.sum()) * INTERVAL_HOURS,
         most_agents_required=int(asked.required[window].max()),
-        keeps_promise=bool(overall >= asked.ready.desk.service_level.ratio - 1e-9),
+        keeps_promise=bool(keeps),
     )
 
 

@@ -15,9 +15,11 @@ from playbooks.staffing.erlang import Floats
 from playbooks.staffing.offered_load import offered_load
 from playbooks.staffing.policy import StaffingPolicy
 from playbooks.staffing.requirement import Rules, heads, performance, required_seats, service_level
+from playbooks.staffing.ticket_roster import TicketWork, roster_tickets
 
 INTERVAL_SECONDS = 1800
 INTERVAL_HOURS = 0.5
+LATE_TICKETS = 1.0
 Bools = NDArray[np.bool_]
 
 
@@ -175,7 +177,10 @@ def plan_desk(ready: ReadyDesk, contacts: NDArray[np.floating], clock: Clock, po
     is_open = open_intervals(ready, clock)
     seats = np.where(is_open, asked.seats, 0.0)
     required = heads(seats, ready.desk.shrinkage_ratio)
-    roster = roster_for(ready, required, clock, policy)
+    if ready.rules is None:
+        required, roster = roster_for_tickets(ready, human, required, clock, policy)
+    else:
+        roster = roster_for(ready, required, clock, policy)
     met = experience(ready, human, asked, roster.agents, is_open, policy.staff_to_quantile)
     return DeskFigures(
         ready, clock, is_open, contacts_p50, contacts_p90, human_p50, human_p90, asked.load_p50, asked.load_p90,
@@ -189,6 +194,24 @@ def roster_for(ready: ReadyDesk, required: NDArray[np.int64], clock: Clock, poli
     return shifts.cover(
         required, clock.starts_at_utc, options, policy.shortage_steps, policy.solver, ready.desk.agents_max
     )
+
+
+def roster_for_tickets(
+    ready: ReadyDesk, human: Floats, level: NDArray[np.int64], clock: Clock, policy: StaffingPolicy
+) -> tuple[NDArray[np.int64], shifts.Rostered]:
+    """People required and rostered for tickets: the same where all deadlines can be kept, else the even level."""
+    work = TicketWork(
+        ticket_arrivals(human, policy.staff_to_quantile),
+        open_intervals(ready, clock),
+        clock.day - clock.day[0],
+        deadline_intervals(ready),
+        tickets_per_seat(ready) * ready.at_work_ratio,
+    )
+    options = shifts.shift_days(ready.shifts, clock.days, clock.zone, policy.break_moves_minutes)
+    roster, late = roster_tickets(work, clock.starts_at_utc, options, policy.solver, ready.desk.agents_max)
+    if late > LATE_TICKETS:
+        return np.maximum(level, 0), roster
+    return np.where(work.open, np.floor(roster.agents + 1e-9), 0).astype(np.int64), roster
 
 
 @dataclass(frozen=True)

@@ -151,10 +151,7 @@ def _solve(
     matrix = hstack([shares.tocsr()[needed], *([eye_array(short)] * len(steps))])
     constraints = [LinearConstraint(matrix, lb=required[needed].astype(np.float64))]
     if agents_max is not None:
-        days, index = np.unique([option.day.toordinal() for option in options], return_inverse=True)
-        on_day = csr_array((np.ones(len(options)), (index, np.arange(len(options)))), shape=(len(days), len(options)))
-        padded = hstack([on_day, csr_array((len(days), short * len(steps)))])
-        constraints.append(LinearConstraint(padded, ub=np.full(len(days), float(agents_max))))
+        constraints.append(headcount(options, short * len(steps), agents_max))
     found = milp(
         np.concatenate([paid, prices]),
         constraints=constraints,
@@ -165,6 +162,13 @@ def _solve(
     if found.x is None:
         return np.zeros(len(options), dtype=np.int64), 1.0
     return np.rint(found.x[: len(options)]).astype(np.int64), float(found.mip_gap or 0.0)
+
+
+def headcount(options: Sequence[ShiftDay], others: int, agents_max: int) -> LinearConstraint:
+    """At most so many people on one local day; `others` variables follow those of the options."""
+    days, index = np.unique([option.day.toordinal() for option in options], return_inverse=True)
+    on_day = csr_array((np.ones(len(options)), (index, np.arange(len(options)))), shape=(len(days), len(options)))
+    return LinearConstraint(hstack([on_day, csr_array((len(days), others))]), ub=np.full(len(days), float(agents_max)))
 
 
 def _shortage_prices(required: Floats, steps: Sequence[ShortageStep]) -> tuple[Floats, Floats]:

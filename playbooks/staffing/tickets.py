@@ -46,8 +46,7 @@ def seats_for_tickets(
     """
     count, day_count = len(arrivals), int(days.max()) + 1
     came = np.concatenate([[0.0], np.cumsum(arrivals)])
-    due = came[np.clip(np.arange(1, count + 1) - deadline_intervals, 0, None)]
-    due[-1] = max(due[-1], came[max(0, count - deadline_intervals // 2)])
+    due = due_tickets(arrivals, deadline_intervals)
     day_of = csr_array((np.ones(count), (np.arange(count), days)), shape=(count, day_count))
     capacity = day_of.multiply((open_intervals * per_seat)[:, None]).tocsr()
     difference = (eye_array(count) - eye_array(count, k=-1)).tocsr()
@@ -72,6 +71,15 @@ def seats_for_tickets(
     solved = linprog(price, A_ub=limits, b_ub=asked, bounds=bounds, method="highs")  # type: ignore[call-overload]
     late, per_day = solved.x[count : 2 * count], solved.x[2 * count : 2 * count + day_count]
     return np.where(open_intervals, per_day[days], 0.0), late
+
+
+def due_tickets(arrivals: Floats, deadline_intervals: int) -> Floats:
+    """Tickets that must be finished by each interval's end; at the very end half a deadline's may be left."""
+    count = len(arrivals)
+    came = np.concatenate([[0.0], np.cumsum(arrivals)])
+    due: Floats = came[np.clip(np.arange(1, count + 1) - deadline_intervals, 0, None)]
+    due[-1] = max(due[-1], came[max(0, count - deadline_intervals // 2)])
+    return due
 
 
 def worked_off(arrivals: Floats, capacity: Floats, deadline_intervals: int, interval_hours: float) -> Backlog:

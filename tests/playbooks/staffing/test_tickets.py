@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 
+from campaign.settings import Shift
+from playbooks.staffing.policy import shipped_policy
+from playbooks.staffing.shifts import shift_days
+from playbooks.staffing.ticket_roster import TicketWork, roster_tickets
 from playbooks.staffing.tickets import seats_for_tickets, worked_off
 
 HOURS = np.arange(240)
@@ -53,3 +60,40 @@ def test_no_tickets_need_nobody() -> None:
     seats, late = seats_for_tickets(np.zeros(48), OPEN[:48], DAYS[:48], 24, 8.0)
     assert seats.max() == pytest.approx(0, abs=1e-9)
     assert late.sum() == pytest.approx(0, abs=1e-9)
+
+
+SHIFTS = [
+    Shift(name="day", starts="08:00", hours=9, break_minutes=60),
+    Shift(name="late", starts="13:00", hours=9, break_minutes=60),
+]
+
+
+def rostered(per_half_hour: np.ndarray, deadline: int, agents_max: int | None = None):
+    count = len(per_half_hour)
+    starts = np.datetime64("2026-11-09T16:00:00") + np.arange(count) * np.timedelta64(1800, "s")
+    hour = (np.arange(count) / 2) % 24
+    days = [date(2026, 11, 10) + timedelta(days=i) for i in range(count // 48)]
+    options = shift_days(SHIFTS, days, ZoneInfo("Asia/Shanghai"), 60)
+    work = TicketWork(per_half_hour, (hour >= 8) & (hour < 22), np.arange(count) // 48, deadline, 2.0)
+    return work, *roster_tickets(work, starts, options, shipped_policy().solver, agents_max)
+
+
+def test_shifts_chosen_with_the_work_keep_every_deadline_at_little_more_than_the_work_itself() -> None:
+    arrivals = np.repeat(surge(), 2)[: 48 * 5] / 4
+    work, roster, late = rostered(arrivals, 48)
+    assert late == pytest.approx(0, abs=1e-6)
+    found = worked_off(arrivals, roster.agents * work.open * 2.0 + 1e-6, 48, 0.5)
+    assert found.within_ratio.min() > 1 - 1e-4
+    assert roster.paid_hours <= 1.1 * arrivals.sum() / 4
+
+
+def test_too_few_people_are_reported_as_late_tickets() -> None:
+    _, roster, late = rostered(np.full(96, 10.0), 24, agents_max=5)
+    assert late > 0
+    assert max(count for _, count in roster.counts) <= 5
+
+
+def test_no_tickets_need_no_shifts() -> None:
+    _, roster, late = rostered(np.zeros(96), 24)
+    assert roster.counts == ()
+    assert late == 0
