@@ -64,7 +64,7 @@ def back_tests(
         named = fleets_of(i, candidate, policy)
         rows += [(i, label) for label in named]
         fleets += named.values()
-    played = replay(demand, fleets, _middle_path(demand.requests_per_second))
+    played = replay(demand, fleets, _middle_path(demand.requests_per_second, len(shift_minutes)))
     return {
         name: _tested(i, candidate, demand, played, rows, policy, shift_minutes)
         for i, (name, candidate) in enumerate(candidates.items())
@@ -158,9 +158,10 @@ def shifted(rates: NDArray[np.float32], shift_minutes: Sequence[int]) -> NDArray
     return moved
 
 
-def _middle_path(rates: NDArray[np.float32]) -> int:
-    peaks = rates.sum(axis=0).max(axis=1)
-    return int(np.argsort(peaks, kind="stable")[len(peaks) // 2])
+def _middle_path(rates: NDArray[np.float32], shifts: int) -> int:
+    """The path with the middle peak among those that come as planned."""
+    peaks = rates.sum(axis=0).max(axis=1)[::shifts]
+    return shifts * int(np.argsort(peaks, kind="stable")[len(peaks) // 2])
 
 
 def _outcome(played: Replayed, row: int, oracle_hours: NDArray[np.float64]) -> Outcome:

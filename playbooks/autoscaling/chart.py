@@ -76,6 +76,7 @@ def _risk_panel(figure: Figure, panels: int, i: int, name: str, service: Service
         label = f"p{100 * point.quantile_ratio:g}"
         axes.annotate(label, (cost, risk), xytext=(4, 6), textcoords="offset points", fontsize=9, color=colour)
     axes.set_title(name)
-    axes.set_ylim(bottom=-2)
+    axes.set_ylim(bottom=-2, top=max(float(risks.max()) * 1.2, 5.0))
+    axes.margins(x=0.08)
     axes.set_ylabel(_("% of events short"))
     axes.set_xlabel(_("cost of the floors") + f" ({currency})" if priced else _("replica-hours of the floors"))
