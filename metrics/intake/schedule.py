@@ -28,6 +28,17 @@ KINDS = {
     "member-day": ("会员日", "会员", "member"),
 }
 UNNAMED_KIND = "unnamed"
+LATIN_NAMES = {
+    "双十一": "double11",
+    "双11": "double11",
+    "双十二": "double12",
+    "双12": "double12",
+    "年货节": "new-year-goods",
+    "女神节": "womens-day",
+    "妇女节": "womens-day",
+    "黑五": "black-friday",
+    "会员日": "member-day",
+}
 DRIVERS = {"audience": "audience", "discount": "discount_ratio", "coupons": "coupon_quantity"}
 OBSERVED = {
     "observed_peak": "peak_requests_per_second",
@@ -133,8 +144,11 @@ def _time(
 
 
 def plan_id(name: str, starts_at: datetime) -> str:
-    """`618-2026-05-31` of a name with Latin letters or digits, else `campaign-2026-05-31`."""
-    base = identifier(unicodedata.normalize("NFKC", name)).lower()
+    """`double11-2026-11-10` of 双11 开门红, `618-2026-05-31` of 618, `campaign-…` of a name without a Latin one."""
+    latin = unicodedata.normalize("NFKC", name)
+    for promotion, written in LATIN_NAMES.items():
+        latin = latin.replace(promotion, f" {written} ")
+    base = identifier(latin).lower()
     return f"{base or 'campaign'}-{starts_at:%Y-%m-%d}"
 
 

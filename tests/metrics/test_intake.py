@@ -328,7 +328,7 @@ def test_schedule_sheet_becomes_plans(tmp_path: Path) -> None:
     ]
     exports.sheet_file(tmp_path / "排期.xlsx", {"排期": rows})
     first, second = only(tmp_path).plans
-    assert (first.id, first.kind) == ("11-2026-11-10", "flagship")
+    assert (first.id, first.kind) == ("double11-2026-11-10", "flagship")
     assert first.starts_at.isoformat() == "2026-11-10T20:00:00+08:00"
     assert first.ends_at.isoformat() == "2026-11-12T00:00:00+08:00"
     assert first.channels[0].sends[0].reach == 1_800_000

@@ -75,7 +75,7 @@ def test_a_folder_of_exports_becomes_a_workspace(tmp_path: Path, capsys: pytest.
     checkout = workspace.settings.service("checkout")
     assert (checkout.replicas.today, checkout.replicas.max, checkout.cpu_cores) == (8, 60, 2.0)
     assert workspace.plan("unnamed-2026-10-12").kind == "unnamed"
-    assert workspace.plan("11-2026-11-10").name == "双11 开门红"
+    assert workspace.plan("double11-2026-11-10").name == "双11 开门红"
     history = open_history(workspace)
     hourly = history.hourly()["gateway"]
     assert hourly.iloc[0] == exports.level(exports.START)
