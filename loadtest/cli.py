@@ -22,6 +22,7 @@ from campaign.console import (
 from campaign.language import _
 
 if TYPE_CHECKING:
+    from loadtest.calibrate import Calibration
     from loadtest.measure import Measurement
     from loadtest.results import PracticeTarget, Results
     from loadtest.scenario import Scenario
@@ -93,6 +94,7 @@ def mount(app: typer.Typer) -> None:
     lane = typer.Typer(no_args_is_help=True, help=_("Load tests that replay the forecast."))
     lane.command("build", help=_("Traffic model to load-test scenario and an editable locustfile."))(build)
     lane.command("run", help=_("Run the scenario with locust and judge it."))(run)
+    lane.command("calibrate", help=_("What one worker of this machine sends cleanly."))(calibrate)
     lane.command("import", help=_("Judge a run made with JMeter (.jtl) or any tool (per-second CSV)."))(import_run)
     lane.command("capacity", help=_("Step one replica to the knee of its objective."))(capacity)
     app.add_typer(lane, name="loadtest")
@@ -172,6 +174,35 @@ def run(
     if interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     raise typer.Exit(EXIT_CODES[results.outcome])
+
+
+def calibrate(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None) -> None:
+    from campaign.errors import ExitCode
+    from loadtest.calibrate import publish_calibration
+
+    console = Console.open(workspace, lang, as_json)
+    with console.progress() as progress:
+        found = publish_calibration(open_workspace(workspace).folder / "out", progress)
+    console.result(calibration_text(found), found.model_dump(mode="json"))
+    console.next("surgeplan loadtest build ID")
+    raise typer.Exit(ExitCode.YES if found.clean_requests_per_second else ExitCode.INVALID)
+
+
+def calibration_text(found: Calibration) -> str:
+    """What each rate did to the generator, and the rate to plan a worker with."""
+    headings = [_("offered per second"), _("generator lag p99, ms"), _("share of a core"), _("waited for a core"), ""]
+    rows = [
+        [f"{r.requests_per_second:.0f}", f"{r.lag_p99_ms:.1f}", f"{r.cpu_run_ratio:.2f}", _figure(r.cpu_wait_ratio),
+         _("clean") if r.clean else _("not clean")] for r in found.rungs
+    ]  # fmt: skip
+    best, planned = found.clean_requests_per_second, found.planned_requests_per_second
+    if best is None:
+        words = _("this machine is too busy for a clean run at any rate")
+    else:
+        words = _("one worker sends up to {best} requests per second cleanly; plan with {planned}").format(
+            best=f"{best:.0f}", planned=f"{planned:.0f}"
+        )
+    return f"{table(headings, rows, left=0)}\n{words}"
 
 
 def import_run(
