@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from metrics.dictionary import Dictionary
     from metrics.file_checks import Fault
 
+MetricArgument = Annotated[str, typer.Argument(help=_("A metric's name."), metavar="METRIC")]
+DataOption = Annotated[
+    Path, typer.Option("--data", help=_("Folder of event tables: ads, events, orders … as CSV or Parquet."))
+]
+ByOption = Annotated[list[str] | None, typer.Option("--by", help=_("Split by this column; may be repeated."))]
+SqlOption = Annotated[bool, typer.Option("--sql", help=_("Print the query instead of running it."))]
 FilesArgument = Annotated[
     list[Path] | None, typer.Argument(help=_("Files to check too, each with its .manifest.json beside it."))
 ]
@@ -25,6 +31,7 @@ def mount(app: typer.Typer) -> None:
     metrics = typer.Typer(no_args_is_help=True, help=_("The metric dictionary: what every number means."))
     metrics.command("show", help=_("The definitions and their ids."))(show)
     metrics.command("check", help=_("Check the dictionary and every plan that uses it."))(check)
+    metrics.command("compute", help=_("Values of a metric, computed from event tables."))(compute)
     app.add_typer(metrics, name="metrics")
 
 
@@ -86,6 +93,51 @@ def check(
     document = {"ids": dictionary.ids, "own": own, "problems": [], "warnings": [w.as_json() for w in warnings]}
     console.result("\n".join([*map(str, warnings), text]), document)
     console.next("surgeplan metrics show")
+
+
+def compute(
+    name: MetricArgument,
+    data: DataOption = Path("data"),
+    by: ByOption = None,
+    sql: SqlOption = False,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    from metrics.compute import compute as compute_values
+    from metrics.dictionary import open_dictionary, require_metric
+    from metrics.sql import query
+
+    console = Console.open(workspace, lang, as_json)
+    dictionary = open_dictionary(open_workspace(workspace))
+    metric, split = require_metric(dictionary, name), by or []
+    reference = f"{metric}@{dictionary.ids[metric]}"
+    if sql:
+        text = query(metric, dictionary.definitions, split)
+        console.result(text, {"metric": reference, "sql": text})
+        return
+    values = compute_values(metric, dictionary, data, split)
+    rows = [
+        [
+            f"{v.starts_at:%Y-%m-%d %H:%M}".removesuffix(" 00:00"),
+            *v.by,
+            _spoken(v.value),
+            "" if v.final else _("preliminary"),
+        ]
+        for v in values
+    ]
+    headings = [_("from"), *split, f"{reference} ({dictionary.definitions[metric].unit})", ""]
+    document = [
+        {"starts_at": v.starts_at.isoformat(), "by": list(v.by), "value": v.value, "final": v.final} for v in values
+    ]
+    console.result(table(headings, rows, left=1 + len(split)), {"metric": reference, "values": document})
+    console.next(f"surgeplan metrics show {metric}")
+
+
+def _spoken(value: float | None) -> str:
+    from campaign.numbers import spoken
+
+    return "-" if value is None else spoken(value)
 
 
 def _faults_of(file: Path, dictionary: Dictionary) -> list[Fault]:
