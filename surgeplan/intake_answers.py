@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
-from metrics.intake.grafana import identifier
+from metrics.intake.names import identifier
 from metrics.intake.quantities import read_quantity
 from metrics.intake.records import Answers, Question, Values
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 
 from campaign.language import Text, say
-from metrics.intake.grafana import identifier, meaning_of
 from metrics.intake.moments import LocalClock, read_moment
+from metrics.intake.names import identifier
 from metrics.intake.records import Answers, Buckets, Column, Findings, Place, Recognised
+from metrics.intake.series import meaning_of
 
 COMBINED = re.compile(r"^(\S+) (\S+) ?(\S*) ?(\S*) ?\[(\d{2}/\w{3}/\d{4}:\d{2}:\d{2}:\d{2}) ([+-]\d{4})\] \"")
 TIME_KEYS = ("time", "@timestamp", "time_iso8601", "timestamp", "ts", "time_local", "msec", "start_time", "StartUTC")

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from campaign.language import Text, say
-from metrics.intake.grafana import as_rates, identifier, meaning_of
 from metrics.intake.headings import Headed
+from metrics.intake.names import identifier
 from metrics.intake.records import Answers, Buckets, Column, Findings, Kind, Reading, Recognised
-from metrics.intake.series import DAY_SECONDS, HOUR_SECONDS, Figures, Times, bucketed, decide_values
+from metrics.intake.series import (
+    DAY_SECONDS,
+    HOUR_SECONDS,
+    Figures,
+    Times,
+    as_rates,
+    bucketed,
+    decide_values,
+    meaning_of,
+)
 
 TRAFFIC = ("requests_per_second", "requests", "sessions", "visitors")
 """What may stand for requests, the best first."""

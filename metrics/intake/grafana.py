@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from campaign.language import Text, say
+from campaign.language import say
 from metrics.intake.headings import Headed, role_of
+from metrics.intake.names import identifier
 from metrics.intake.quantities import read_quantity
-from metrics.intake.records import Answers, Buckets, Column, Findings, Reading, Recognised
-from metrics.intake.series import Figures, Times, bucketed, decide_values, told_values
+from metrics.intake.records import Answers, Column, Findings, Reading, Recognised
+from metrics.intake.series import Figures, Times, as_rates, bucketed, decide_values, meaning_of, told_values
 
 LABELS = ("service", "app", "application", "deployment", "job", "container", "service_name", "handler", "host")
 LABEL = re.compile(r"""(\w+)=~?"?'?([^"',}\]]+)"?'?""")
 RATED_ROWS = 5
-LONGEST_NAME = 100
 CALL = re.compile(r"\b(?:sum|rate|irate|increase|avg|max|min)\s*\(")
 
 
@@ -44,11 +44,6 @@ def series_name(legend: str) -> str:
         if label in labels:
             return identifier(labels[label])
     return identifier(re.sub(r"\s*\(.*\)$", "", legend))
-
-
-def identifier(text: str) -> str:
-    """A name that a service may have; letters of other scripts are kept out, so it may come out empty."""
-    return re.sub(r"[^A-Za-z0-9._@-]+", "-", text.strip()).strip("-._@")[:LONGEST_NAME]
 
 
 def _wide(table: Headed, others: list[int]) -> Iterator[tuple[str, int, int]]:
@@ -118,19 +113,3 @@ def _columns(table: Headed, services: dict[str, str], values: str | None, answer
     yield Column(table.heading("time"), say("time, the bucket's start (without an offset: {zone})", zone=zone))
     for legend, service in services.items():
         yield Column(legend, meaning_of(values, service))
-
-
-def meaning_of(values: str | None, service: str) -> Text:
-    if values == "rates":
-        return say("requests per second of {service}", service=service)
-    if values == "counts":
-        return say("requests per bucket of {service}", service=service)
-    return say("requests of {service}", service=service)
-
-
-def as_rates(buckets: Buckets, values: str | None) -> Buckets:
-    """Counts per bucket as requests per second."""
-    if values != "counts":
-        return buckets
-    rates = {at: value / buckets.seconds for at, value in buckets.values.items()}
-    return Buckets(buckets.measure, buckets.seconds, rates)

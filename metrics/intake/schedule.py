@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from campaign.documents import Complaint
 from campaign.language import Text, say
 from campaign.plan import Channel, Observed, Owner, Plan, Send
-from metrics.intake.grafana import identifier
 from metrics.intake.headings import Headed
 from metrics.intake.moments import LocalClock, read_moment
+from metrics.intake.names import identifier
 from metrics.intake.quantities import read_quantity
 from metrics.intake.raw_tables import Row
 from metrics.intake.records import Answers, Column, Findings, Recognised

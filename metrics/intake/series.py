@@ -236,3 +236,19 @@ def decide_values(
         what = say("{heading} (peak {peak}): rates per second or counts per bucket?", heading=heading, peak=f"{peak:g}")
     findings.ask("--rates|--counts", what, place)
     return None
+
+
+def meaning_of(values: str | None, service: str) -> Text:
+    if values == "rates":
+        return say("requests per second of {service}", service=service)
+    if values == "counts":
+        return say("requests per bucket of {service}", service=service)
+    return say("requests of {service}", service=service)
+
+
+def as_rates(buckets: Buckets, values: str | None) -> Buckets:
+    """Counts per bucket as requests per second."""
+    if values != "counts":
+        return buckets
+    rates = {at: value / buckets.seconds for at, value in buckets.values.items()}
+    return Buckets(buckets.measure, buckets.seconds, rates)

@@ -6,8 +6,8 @@ from collections import defaultdict
 
 from campaign.language import say
 from metrics.intake.business import WHEN
-from metrics.intake.grafana import identifier
 from metrics.intake.headings import Headed
+from metrics.intake.names import identifier
 from metrics.intake.records import Answers, Buckets, Column, Findings, Reading, Recognised
 from metrics.intake.series import DAY_SECONDS, HOUR_SECONDS, Figures, Times, bucketed
 

@@ -11,7 +11,7 @@ Amplitudes are relative: 1.0 adds once the base of that moment. Documented for p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -170,8 +170,3 @@ CAMPAIGN_RETENTION_LOSS_RATIO = 0.25
 NPS_SHARES = {"promoters": 0.46, "detractors": 0.17}
 WISMO_NPS_LOSS = 0.05
 """Promoters lost, detractors gained, three days after a campaign of twice the usual orders, and in proportion."""
-
-
-def campaign_lead() -> timedelta:
-    """How long before the next campaign the history ends."""
-    return timedelta(days=3)
