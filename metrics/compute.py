@@ -79,7 +79,8 @@ def _open(connection: duckdb.DuckDBPyConnection, table: str, data: Path) -> floa
         raise UserError(Problem(say("table {table} stands as CSV and as Parquet", table=table), todo, file=str(data)))
     source = f"read_parquet({files})" if files[0].endswith(".parquet") else f"read_csv({files}, header = true)"
     try:
-        columns = {str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        columns = {str(row[0]): str(row[1]) for row in described}
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
@@ -92,14 +93,19 @@ def _open(connection: duckdb.DuckDBPyConnection, table: str, data: Path) -> floa
     moment = f'"{time}"'
     if not source.startswith("read_parquet"):
         source = f"read_csv({files}, header = true, types = {{'{time}': 'VARCHAR'}})"
-    naive = f"SELECT count(*) FROM {source} WHERE NOT regexp_matches(CAST({moment} AS VARCHAR), '{OFFSET}')"
-    counted = connection.execute(naive).fetchone()
-    if counted and counted[0]:
-        what = say("{count} × {what}", count=counted[0], what=say("times without an offset"))
-        todo = say("write the offset too, such as 2026-11-10T00:00+08:00")
-        raise UserError(Problem(what, todo, file=str(data / table)))
+    if columns[time] != "TIMESTAMP WITH TIME ZONE" or source.startswith("read_csv"):
+        _refuse_naive(connection, source, moment, data / table)
     connection.execute(
         f"CREATE VIEW \"{table}\" AS SELECT *, timezone('UTC', CAST({moment} AS TIMESTAMPTZ)) AS at_utc FROM {source}"
     )
     youngest = connection.execute(f'SELECT epoch(max(at_utc)) FROM "{table}"').fetchone()
     return float(youngest[0]) if youngest and youngest[0] is not None else 0.0
+
+
+def _refuse_naive(connection: duckdb.DuckDBPyConnection, source: str, moment: str, place: Path) -> None:
+    naive = f"SELECT count(*) FROM {source} WHERE NOT regexp_matches(CAST({moment} AS VARCHAR), '{OFFSET}')"
+    counted = connection.execute(naive).fetchone()
+    if counted and counted[0]:
+        what = say("{count} × {what}", count=counted[0], what=say("times without an offset"))
+        todo = say("write the offset too, such as 2026-11-10T00:00+08:00")
+        raise UserError(Problem(what, todo, file=str(place)))
