@@ -207,7 +207,7 @@ def roster_for_tickets(
         deadline_intervals(ready),
         tickets_per_seat(ready) * ready.at_work_ratio,
     )
-    options = shifts.shift_days(ready.shifts, clock.days, clock.zone, policy.break_moves_minutes)
+    options = shifts.shift_days(ready.shifts, clock.days, clock.zone, moves_minutes=0)
     roster, late = roster_tickets(work, clock.starts_at_utc, options, policy.solver, ready.desk.agents_max)
     if late > LATE_TICKETS:
         return np.maximum(level, 0), roster

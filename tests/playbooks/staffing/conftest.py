@@ -67,7 +67,7 @@ offers:
 DESKS = {"chat": 120.0, "hotline": 25.0, "mail": 12.0}
 
 
-def demand(desks: dict[str, float], paths: int = 40, intervals: int = 480) -> DemandPaths:
+def demand(desks: dict[str, float], paths: int = 12, intervals: int = 480) -> DemandPaths:
     """Ten days from 4 November, 00:00 in Shanghai, with a surge from the opening on."""
     rng = np.random.default_rng(11)
     starts = np.datetime64("2026-11-03T16:00:00") + np.arange(intervals) * np.timedelta64(1800, "s")

@@ -61,7 +61,7 @@ def test_without_a_question_the_plan_is_shown(planned: Path, capsys: pytest.Capt
     code, out, _ = run(capsys, planned)
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[1:4]] == ["chat", "hotline", "mail"]
-    assert "replayed on 40 sample paths around the peak" in out
+    assert "replayed on 12 sample paths around the peak" in out
 
 
 @pytest.mark.parametrize(
