@@ -150,6 +150,22 @@ def _on_common_buckets(a: Series, b: Series) -> tuple[Series, Series]:
     return a.part(keep_a), b.part(keep_b)
 
 
+def _fills(series: Series, seconds: int) -> bool:
+    """Whether buckets of one length fill whole longer buckets without a hole, as they mostly do."""
+    length, count = int(series.lengths[0]), len(series)
+    return (
+        is_even(series.lengths)
+        and int(series.ends[-1]) - int(series.starts[0]) == length * count
+        and int(series.starts[0]) % seconds == 0
+        and length * count % seconds == 0
+    )
+
+
+def is_even(lengths: Seconds) -> bool:
+    """Whether all lengths are one; an array that repeats a single number is not looked through."""
+    return lengths.strides == (0,) or bool((lengths == lengths[0]).all())
+
+
 def averaged(series: Series, seconds: int, least_covered_ratio: float = 0.5) -> Series:
     """Mean rates over longer buckets of `seconds`, leaving out those of which less than a share is known.
 
@@ -157,6 +173,10 @@ def averaged(series: Series, seconds: int, least_covered_ratio: float = 0.5) -> 
     """
     if not len(series):
         return series
+    if _fills(series, seconds):
+        each = seconds // int(series.lengths[0])
+        means = series.rates.reshape(-1, each).mean(axis=1)
+        return Series(series.starts[::each], np.broadcast_to(np.int64(seconds), len(means)), means)
     slots = series.starts // seconds
     first = int(slots[0])
     inside = np.minimum(series.ends, (slots + 1) * seconds) - series.starts

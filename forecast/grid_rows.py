@@ -55,7 +55,7 @@ def _laid_out(
     first: int,
     minutes: int,
 ) -> dict[str, tuple[Seconds, NDArray[np.float64]]]:
-    grid = np.full(len(services) * minutes, np.nan)
+    grid = np.empty(len(services) * minutes)
     taken = np.zeros(len(grid), dtype=np.bool_)
     for at in range(0, len(codes), SLICE_ROWS):
         part = slice(at, at + SLICE_ROWS)

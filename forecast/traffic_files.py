@@ -15,7 +15,7 @@ from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 from campaign.settings import Settings
 from campaign.workspace import Workspace
-from forecast.buckets import HOUR_SECONDS, LENGTHS_SECONDS, Seconds, Series, bucket_lengths, joined, overlaps
+from forecast.buckets import HOUR_SECONDS, LENGTHS_SECONDS, Seconds, Series, bucket_lengths, is_even, joined, overlaps
 from forecast.epochs import moment_of
 from forecast.grid_rows import rows_on_a_grid
 from forecast.history_faults import ROWS_NAMED, named
@@ -124,8 +124,8 @@ def _parts(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settin
     services = [str(row[0]) for row in found if row[0] in known_names(settings)]
     at_once = rows_on_a_grid(connection, table, services)
     for service in services:
-        starts, values = at_once.pop(service) if at_once else _rows(connection, table, service)
-        again = np.flatnonzero(starts[1:] == starts[:-1]) + 1
+        starts, values = at_once[service] if at_once else _rows(connection, table, service)
+        again = np.flatnonzero(starts[1:] == starts[:-1]) + 1 if not at_once else starts[:0]
         if len(again):
             problems += _repeated(connection, table, service, starts, again)
             continue
@@ -161,10 +161,10 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: Table, service: str) -> 
 
 
 def _as_rates(part: Part) -> Part:
-    if part.table.value == "requests_per_second":
-        return part
-    series = part.series
-    return Part(part.table, part.service, Series(series.starts, series.lengths, series.rates / series.lengths))
+    """Counts over their bucket's seconds, in place: the values are this reading's own."""
+    if part.table.value == "requests":
+        np.divide(part.series.rates, part.series.lengths, out=part.series.rates)
+    return part
 
 
 def _lone_rows_like_the_others(parts: list[Part]) -> list[Part]:
@@ -226,6 +226,8 @@ def _repeated_endpoints(connection: duckdb.DuckDBPyConnection, table: Table) -> 
 
 def _odd_lengths(connection: duckdb.DuckDBPyConnection, part: Part) -> Iterator[Problem]:
     series = part.series
+    if is_even(series.lengths) and series.lengths[0] in LENGTHS_SECONDS:
+        return
     odd = np.flatnonzero(~np.isin(series.lengths, LENGTHS_SECONDS))
     if not len(odd):
         return
