@@ -20,10 +20,12 @@ from playbooks.staffing.plan import Deflection, DeskPeak, DeskPlan, SelfCheck, S
 from playbooks.staffing.planning import INTERVAL_HOURS, DeskFigures, span
 from playbooks.staffing.policy import StaffingPolicy
 from playbooks.staffing.replay import self_check
+from playbooks.staffing.requirement import heads, required_seats, service_level
 from playbooks.staffing.shifts import Rostered, shortage_price_hours
 from playbooks.staffing.triggers import bridges, triggers
 
 LESS_POINTS = 5.0
+LONGER_HANDLING, PRESENT_WHEN_ILL = 1.1, 0.8
 SELF_CHECK_SEED = 0
 
 
@@ -170,6 +172,7 @@ def _sentences(figures: DeskFigures, deflection: Deflection | None, check: SelfC
             when=when,
             all=deflection.agents_without_bot,
         )
+    yield from _sensitivity(figures, when)
     if check:
         yield say(
             "replayed on {paths} sample paths around the peak: service level {simulated}, predicted {predicted}",
@@ -183,6 +186,25 @@ def _sentences(figures: DeskFigures, deflection: Deflection | None, check: SelfC
             "{count} contacts come while the desk is closed: nobody is planned for them, give them the bot or a form",
             count=round(closed),
         )
+
+
+def _sensitivity(figures: DeskFigures, when: str) -> Iterable[Text]:
+    """What the plan's peak costs or suffers if an assumption is off; each half-hour on its own, without a backlog."""
+    rules, at = figures.ready.rules, figures.peak
+    if rules is None or figures.load_p90[at] <= 0:
+        return
+    load = figures.load_p90[at] * np.array([1.0, LONGER_HANDLING])
+    usual, longer = heads(required_seats(rules, load).seats, figures.ready.desk.shrinkage_ratio)
+    yield say(
+        "handling that takes a tenth longer needs {count} more agents at {when}", count=int(longer - usual), when=when
+    )
+    seats = np.array([figures.rostered[at] * figures.ready.at_work_ratio * PRESENT_WHEN_ILL])
+    level = float(service_level(rules, load[:1], seats)[0])
+    yield say(
+        "with a fifth of the rostered people ill the service level at {when} is {level}",
+        when=when,
+        level=percent(level),
+    )
 
 
 def peak_together(figures: Sequence[DeskFigures]) -> tuple[int, float, datetime | None]:

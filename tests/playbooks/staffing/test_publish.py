@@ -165,6 +165,7 @@ def test_less_deflection_costs_agents_and_no_bot_most(plan: StaffingPlan) -> Non
     assert chat.bot.agents_more_for_5_points_less > 0
     assert chat.bot.agents_without_bot > chat.peak.agents_required
     assert any("each 5 points less resolved by the bot need" in text.en for text in chat.sentences)
+    assert any("with a fifth of the rostered people ill the service level" in text.en for text in chat.sentences)
 
 
 def test_missing_demand_names_the_command_that_makes_it(make_workspace: Make) -> None:
