@@ -324,6 +324,9 @@ def results_text(results: Results, judgement: Judgement) -> str:
     if not results.counts_for_campaign:
         lines.append(_("This run does not count for the campaign: a practice target or a scaled curve was used."))
     lines.append(table(headings, rows, left=2))
+    if results.changes:
+        changes = ", ".join(f"{c.stage} {c.p99_ms_before:.4g} → {c.p99_ms:.4g}" for c in results.changes)
+        lines.append(_("p99 since the run before, ms: {changes}").format(changes=changes))
     if generator.kind == "unknown":
         lines.append(_("made with another tool: generator validity unknown"))
         return "\n".join(lines)

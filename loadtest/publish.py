@@ -19,7 +19,7 @@ from campaign.traffic import TrafficModel, TrafficPaths
 from campaign.workspace import SETTINGS, Workspace
 from loadtest.build import Wanted, build_scenario
 from loadtest.elsewhere import judge_imported, read_elsewhere
-from loadtest.execution import OBSERVATIONS, Ended, Launch, practice_target, run_locust, startup_problem
+from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust, startup_problem
 from loadtest.hosts import checked_target, require_listening
 from loadtest.journeys import LOCUSTFILE, extended_locustfile, new_locustfile
 from loadtest.junit import write_junit
@@ -27,13 +27,15 @@ from loadtest.notes import Note
 from loadtest.observations import FIELDS, Observations, read_observations
 from loadtest.policy import shipped_validity
 from loadtest.report import write_report
-from loadtest.results import PracticeTarget, Reason, Results
+from loadtest.results import PracticeTarget, Reason, Results, compared
 from loadtest.scenario import SCENARIO, Scenario
 from loadtest.schedule import build_schedule, counts_per_second
 from loadtest.shorten import shortened
 from loadtest.verdict import Judgement, judge
 
 RESULTS, REPORT, PER_SECOND, JUNIT = "results.json", "report.html", "per_second.csv", "junit.xml"
+# What is seen is kept as results.json after so many seconds, and each time they have doubled: a crash loses no more.
+FIRST_KEPT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -131,22 +133,42 @@ def _run_at(
         wanted.processes, wanted.confirmed, wanted.writes_allowed or target.loopback,
     )  # fmt: skip
     expected = scenario.duration_seconds
-    ended = run_locust(
-        launch,
-        expected + scenario.drain_seconds + scenario.timeout_seconds + 60,
-        lambda gone: progress(say("Sending the campaign's traffic"), int(min(gone, expected)), expected),
-    )
+    scheduled = counts_per_second(build_schedule(scenario).at_seconds, expected)
+    earlier = _earlier(folder / RESULTS)
+    keep_at = FIRST_KEPT_SECONDS
+
+    def told(gone: float) -> None:
+        nonlocal keep_at
+        progress(say("Sending the campaign's traffic"), int(min(gone, expected)), expected)
+        if gone >= keep_at:
+            keep_at *= 2
+            _keep(read_observations(record / OBSERVATIONS))
+
+    def _keep(seen: Observations) -> tuple[Results, Judgement]:
+        judgement = judge(scenario, scheduled, seen, shipped_validity())
+        results = compared(_results(scenario, launch, wanted, seen, judgement), earlier)
+        if seen.cells:
+            write_json(folder / RESULTS, results.model_dump(mode="json"))
+        return results, judgement
+
+    ended = run_locust(launch, expected + scenario.drain_seconds + scenario.timeout_seconds + 60, told)
     seen = read_observations(record / OBSERVATIONS)
     if not seen.cells and not ended.interrupted:
         raise UserError(startup_problem(record))
-    scheduled = counts_per_second(build_schedule(scenario).at_seconds, scenario.duration_seconds)
-    judgement = judge(scenario, scheduled, seen, shipped_validity())
-    results = _results(scenario, launch, wanted, ended, seen, judgement)
-    write_per_second(folder / PER_SECOND, scenario, seen)
-    write_json(folder / RESULTS, results.model_dump(mode="json"))
-    write_junit(folder / JUNIT, results)
-    write_report(folder / REPORT, scenario, scheduled, seen, results, judgement)
+    results, judgement = _keep(seen)
+    if seen.cells:
+        write_per_second(folder / PER_SECOND, scenario, seen)
+        write_junit(folder / JUNIT, results)
+        write_report(folder / REPORT, scenario, scheduled, seen, results, judgement)
     return results, judgement, ended.interrupted
+
+
+def _earlier(path: Path) -> Results | None:
+    """The run before this one; None where there is none, or one of another version."""
+    try:
+        return read_json(path, path.name, Results)
+    except UserError:
+        return None
 
 
 def publish_import(workspace: Workspace, campaign_id: str, file: Path) -> tuple[Results, Judgement]:
@@ -186,7 +208,7 @@ def publish_import(workspace: Workspace, campaign_id: str, file: Path) -> tuple[
 
 
 def _results(
-    scenario: Scenario, launch: Launch, wanted: RunWanted, ended: Ended, seen: Observations, judgement: Judgement
+    scenario: Scenario, launch: Launch, wanted: RunWanted, seen: Observations, judgement: Judgement
 ) -> Results:
     started = datetime.fromtimestamp(seen.begins_at_epoch, UTC) if seen.begins_at_epoch else None
     last = max((second for second, _stage in seen.cells), default=0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -15,7 +16,18 @@ from campaign.charts import AMBER, BLUE, GREEN, MUTED, RED, chart, save_chart
 from campaign.files import write_text
 from campaign.language import Text, _, say
 from campaign.pages import render
-from loadtest.observations import ALL_STAGES, DONE, FAILED, FIELDS, RESPONSE, SENT, Observations, quantiles_ms
+from loadtest.knee import buckets_of
+from loadtest.observations import (
+    ALL_STAGES,
+    DONE,
+    FAILED,
+    FIELDS,
+    RESPONSE,
+    SENT,
+    Observations,
+    merged,
+    quantiles_ms,
+)
 from loadtest.results import EndpointResult, Outcome, Results
 from loadtest.scenario import Scenario
 from loadtest.verdict import Judgement
@@ -67,10 +79,11 @@ def figures(endpoint: EndpointResult) -> list[str]:
 
 
 def _picture(scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations) -> str:
-    with chart(height=7.0) as figure, tempfile.TemporaryDirectory() as folder:
-        rates, latency, generator = figure.subplots(3, 1, sharex=True, height_ratios=(3, 4, 2))
+    with chart(height=9.0) as figure, tempfile.TemporaryDirectory() as folder:
+        rates, latency, heat, generator = figure.subplots(4, 1, sharex=True, height_ratios=(3, 3, 3, 2))
         _draw_rates(rates, scenario, scheduled, seen)
         _draw_latency(latency, scenario, seen)
+        _draw_heat(heat, scenario, seen)
         _draw_generator(generator, seen)
         generator.set_xlabel(_("seconds of the run"))
         file = Path(folder) / "run.svg"
@@ -117,6 +130,25 @@ def _draw_latency(axes: Axes, scenario: Scenario, seen: Observations) -> None:
     axes.set_ylabel(_("p99, ms"))
     if any(kind == RESPONSE for _stage, kind, _window in seen.histograms):
         axes.legend(fontsize=9, ncols=3)
+
+
+def _draw_heat(axes: Axes, scenario: Scenario, seen: Observations) -> None:
+    """How many replies of all stages took how long, window by window; darker is more."""
+    windows = sorted({w for _stage, kind, w in seen.histograms if kind == RESPONSE})
+    axes.set_ylabel(_("all replies, ms"))
+    axes.set_yscale("log")
+    if not windows:
+        return
+    stages = range(len(scenario.stages))
+    merges = [merged(h for s in stages if (h := seen.histograms.get((s, RESPONSE, w))) is not None) for w in windows]
+    counts, bucket_ms = buckets_of(merges)
+    edges = np.geomspace(max(bucket_ms.min(), 0.1), max(bucket_ms.max(), 1.0) * 1.01, 40)
+    rows = np.array([np.histogram(bucket_ms, edges, weights=row)[0] for row in counts]).T
+    times = np.array([*windows, windows[-1] + 1]) * scenario.window_seconds
+    shown = np.ma.masked_equal(rows, 0)
+    axes.pcolormesh(times, edges, shown, cmap="Blues", norm=LogNorm(vmin=0.5), rasterized=True)
+    for objective in sorted({stage.objective.p99_ms for stage in scenario.stages}):
+        axes.axhline(objective, color=RED, linewidth=1, linestyle="--")
 
 
 def _draw_generator(axes: Axes, seen: Observations) -> None:

@@ -97,6 +97,14 @@ class Reason(FileRecord):
     what: str
 
 
+class Change(FileRecord):
+    """p99 of one stage, here and in the run before."""
+
+    stage: str
+    p99_ms_before: float
+    p99_ms: float
+
+
 class Results(FileRecord):
     """The record of one run. `counts_for_campaign` is false for practice targets and scaled curves: they prove nothing
     about the campaign, whatever the outcome says about the run."""
@@ -118,6 +126,21 @@ class Results(FileRecord):
     ended_at_utc: AwareDatetime | None = None
     endpoints: tuple[EndpointResult, ...] = ()
     generator: GeneratorResult
+    previous_run_id: str | None = None
+    changes: tuple[Change, ...] = ()
     invalidates: tuple[Note, ...] = ()
     versions: dict[str, str] = {}
     inputs: dict[str, str] = {}
+
+
+def compared(results: Results, earlier: Results | None) -> Results:
+    """The same record with what changed since an earlier run of the same curve at the same scale."""
+    if earlier is None or (earlier.curve, earlier.scale_ratio) != (results.curve, results.scale_ratio):
+        return results
+    before = {e.stage: e.response_ms.p99 for e in earlier.endpoints if e.response_ms}
+    changes = tuple(
+        Change(stage=e.stage, p99_ms_before=before[e.stage], p99_ms=e.response_ms.p99)
+        for e in results.endpoints
+        if e.response_ms and e.stage in before
+    )
+    return results.model_copy(update={"previous_run_id": earlier.run_id, "changes": changes})
