@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.settings import Limit
+from playbooks.autoscaling.coupling import coupled_covers
 from playbooks.autoscaling.known import ServiceFacts
-from playbooks.autoscaling.limits import Hit, fits, rate_hits, within_limits
+from playbooks.autoscaling.limits import Hit, fits, rate_hits, users, within_limits
 from playbooks.autoscaling.minutes import MinuteTraffic, bursts
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.requirement import demand_quantile, replicas_for, widened
@@ -118,16 +119,25 @@ def plan_floors(
 def covers_within(
     allowed: Mapping[str, NDArray[np.int64]], limits: Sequence[Limit], steps_most: int
 ) -> dict[str, StepCover]:
-    """Each service's cheapest cover; more steps only where the covers together would break a shared limit.
+    """Each service's cheapest cover; services that share a limit are stepped together where their covers break it.
 
-    The minutes themselves fit, so enough steps always do.
+    Where so few steps cannot keep the limit, more are taken: the minutes themselves fit, so enough steps always do.
     """
-    while True:
-        covers = {name: cheapest_cover(need, steps_most) for name, need in allowed.items()}
-        held = {name: cover.by_minute(len(allowed[name])) for name, cover in covers.items()}
-        if fits(held, limits):
-            return covers
+    covers = {name: cheapest_cover(need, steps_most) for name, need in allowed.items()}
+    if fits(_by_minute(covers, allowed), limits):
+        return covers
+    sharing = {name: need for name, need in allowed.items() if any(users(limit, [name]) for limit in limits)}
+    coupled = covers | (coupled_covers(sharing, limits, steps_most) or {})
+    while not fits(_by_minute(coupled, allowed), limits):
         steps_most *= 2
+        coupled = {name: cheapest_cover(need, steps_most) for name, need in allowed.items()}
+    return coupled
+
+
+def _by_minute(
+    covers: Mapping[str, StepCover], allowed: Mapping[str, NDArray[np.int64]]
+) -> dict[str, NDArray[np.int64]]:
+    return {name: cover.by_minute(len(allowed[name])) for name, cover in covers.items()}
 
 
 def guarded(required: NDArray[np.int64], fact: ServiceFacts, policy: AutoscalingPolicy) -> NDArray[np.int64]:
