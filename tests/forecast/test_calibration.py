@@ -1,0 +1,86 @@
+"""Calibration and scoring: what earlier campaigns teach, and nothing that came later."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from campaign.traffic import TrafficModel
+from forecast.backtest import actual_on, last_week, wape
+from forecast.backtest_file import interval, score_of
+from forecast.calibration import Calibration, Score, calibrated, calibration_from
+from forecast.episodes import Stretch
+from forecast.epochs import HOUR, moment_of
+from forecast.evidence import Evidence
+from forecast.grid import Grid
+
+
+def score(actual: float, p50: float = 100.0, p90: float = 130.0, kind: str = "sale") -> Score:
+    return Score("x", kind, 0.1, actual, p50 * p50 / p90, p50, p90, p90 * 1.2, 0.3, 80.0)
+
+
+def test_without_earlier_campaigns_nothing_is_corrected() -> None:
+    rates = np.ones((3, 1, 2), dtype=np.float32)
+    assert calibrated(rates, calibration_from([], "sale")) is rates
+
+
+def test_peaks_that_always_came_higher_lift_the_forecast_and_many_misses_widen_it() -> None:
+    low = calibration_from([score(140.0)] * 12, "sale")
+    wild = calibration_from([score(190.0), score(60.0)] * 6, "sale")
+    tame = calibration_from([score(101.0), score(99.0)] * 6, "sale")
+    assert low.bias_log > 0.05
+    assert wild.scale_ratio > 1.5 > 1.0 > tame.scale_ratio
+    assert abs(wild.bias_log) < 0.05
+
+
+def test_campaigns_of_other_kinds_count_less() -> None:
+    own, other = (calibration_from([score(140.0, kind=kind)] * 3, "sale").bias_log for kind in ("sale", "tour"))
+    assert own > other > 0
+
+
+def test_correcting_keeps_the_middle_times_the_bias_and_the_order_of_paths() -> None:
+    rates = np.exp(np.random.default_rng(0).normal(0, 0.3, (501, 1, 4))).astype(np.float32)
+    made = calibrated(rates, Calibration(bias_log=0.1, scale_ratio=2.0, campaigns=5))
+    assert np.median(made, axis=0) == pytest.approx(np.median(rates, axis=0) * np.exp(0.1), rel=1e-5)
+    assert np.array_equal(np.argsort(rates[:, 0, 0]), np.argsort(made[:, 0, 0]))
+
+
+def test_what_came_is_averaged_over_each_interval_and_missing_stays_missing() -> None:
+    starts = np.arange(0, 7200, 60, dtype=np.int64)
+    rates = np.where(starts < 3600, 10.0, 20.0)
+    rates[100] = np.nan
+    nothing = pd.DataFrame({"web": []}, index=pd.DatetimeIndex([]))
+    evidence = Evidence(nothing, (Stretch("web", starts, np.full(120, 60), rates),))
+    grid = Grid(np.array([0, 1800, 3600, 5400]), np.array([1800, 3600, 1800, 1800]))
+    found = actual_on(evidence, grid)[0]
+    assert found[:3] == pytest.approx([10.0, 15.0, 20.0])
+    assert np.isnan(found[3])
+
+
+def test_last_week_never_looks_past_as_of() -> None:
+    hours = np.arange(0, 40 * 24) * HOUR
+    hourly = pd.DataFrame({"web": hours / HOUR}, index=pd.DatetimeIndex(hours.astype("datetime64[s]")))
+    evidence = Evidence(hourly, ())
+    as_of = 20 * 24 * HOUR
+    wanted = np.array([as_of + 3 * 24 * HOUR, as_of + 9 * 24 * HOUR])
+    found = last_week(evidence, wanted, moment_of(as_of))
+    assert found == pytest.approx([(20 + 3 - 7) * 24, (20 + 9 - 14) * 24])
+
+
+def test_scores_by_hand() -> None:
+    assert wape(np.array([1.0, 3.0]), np.array([2.0, 2.0])) == 0.5
+    made = score_of(np.array([10.0, 40.0]), np.array([10.0, 30.0]), np.linspace(20.0, 60.0, 401))
+    assert (made.within_p90, made.within_p99) == (True, True)
+    assert made.peak_error_ratio == 0.0
+    assert made.p90_to_peak_ratio == pytest.approx(1.4, rel=0.01)
+
+
+def test_the_binomial_interval_is_clopper_pearsons() -> None:
+    low, high = interval(9, 10)
+    assert (low, high) == (pytest.approx(0.5550, abs=1e-4), pytest.approx(0.9975, abs=1e-4))
+
+
+def test_the_record_of_the_traffic_model_still_reads_files_without_the_newer_keys() -> None:
+    assert TrafficModel.model_fields["bridge"].default is None
+    assert TrafficModel.model_fields["assumptions_said"].default == ()
