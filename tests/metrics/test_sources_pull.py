@@ -344,3 +344,16 @@ def test_merging_twice_is_merging_once(kept: Rows, batch: Rows, final: int, acce
     if not accept:
         assert all(once[key] == figures for key, figures in kept.items() if key[0] < final)
     assert len(changes.refused) == len(again.refused)
+
+
+def test_the_sources_in_the_documentation_are_right(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sre" / "history.md").read_text("utf-8")
+    blocks = [part.partition("```")[0] for part in page.split("```yaml\n")[1:]]
+    (tmp_path / "surgeplan.yaml").write_text(
+        HEAD.replace("pay}", "pay}, {name: checkout}, {name: coupon}")
+        + next(block for block in blocks if block.startswith("history:"))
+        + next(block for block in blocks if block.startswith("sources:"))
+    )
+    settings = open_workspace(tmp_path).settings
+    assert [source.kind for source in sources_of(settings)] == ["prometheus", "sql", "feishu", "drop", "webhook"]
+    assert len(settings.history.outages) == 1
