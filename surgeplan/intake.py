@@ -69,7 +69,8 @@ def init_from(
     if not traffic.rates:
         what = say("no file holds traffic: requests, visits or an access log")
         todo = say("export a Grafana panel or an hourly report of visits")
-        raise UserError(Problem(what, todo, file=str(exports)))
+        unknown = [place.problem(say("not recognised")) for place in intake.unknown]
+        raise UserError([Problem(what, todo, file=str(exports)), *unknown])
     language = language_of(lang, intake.recognised)
     with new_workspace(folder) as draft:
         write_history(draft / "history", traffic.rates, intake.recognised)

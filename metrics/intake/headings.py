@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from campaign.documents import read_yaml
 from campaign.language import Text, say
@@ -15,6 +16,7 @@ from metrics.intake.raw_tables import Cell, RawTable, Row
 from metrics.intake.records import Place
 
 HEADING_ROWS = 12
+ZONE_AT_END = re.compile(r"(?<=.)(utc|gmt|local|北京时间|本地时间|当地时间)([+-]?\d{1,2}(:?\d\d)?)?$")
 TOTALS = frozenset(
     {"合计", "总计", "总和", "小计", "汇总", "total", "totals", "grand total", "sum", "平均", "average", "均值", "整体"}
 )
@@ -51,10 +53,30 @@ def roles_by_alias() -> dict[str, str]:
 
 
 def plain(heading: object) -> str:
-    """A heading without case, blanks, underscores and what stands in brackets."""
+    """A heading without case, blanks, underscores, what stands in brackets, and the zone it names at its end."""
     text = unicodedata.normalize("NFKC", str(heading or "")).lower()
     text = re.sub(r"[(\[【].*?[)\]】]", "", text) or text
-    return re.sub(r"[\s_\-:]+", "", text)
+    text = re.sub(r"[\s_\-:]+", "", text)
+    return ZONE_AT_END.sub("", text) or text
+
+
+def zone_in(heading: str) -> ZoneInfo | None:
+    """The zone that a heading of times names: `ts_utc`, `时间(北京时间)`, `Time (GMT+8)`, `Time (Europe/Berlin)`."""
+    text = unicodedata.normalize("NFKC", heading)
+    if "北京时间" in text:
+        return ZoneInfo("Asia/Shanghai")
+    named = re.search(r"\b[A-Z][a-z]+/[A-Z][A-Za-z_]+\b", text)
+    if named:
+        try:
+            return ZoneInfo(named[0])
+        except (KeyError, ValueError, OSError):
+            return None
+    offset = re.search(r"(?:^|[^a-z])(?:utc|gmt)\s*(?:([+-])0?(\d{1,2})(?::?00)?)?(?![\d:])", text.lower())
+    if offset is None:
+        return None
+    hours = int(offset[2] or 0) * (-1 if offset[1] == "-" else 1)
+    # The names of fixed offsets count the other way round: Etc/GMT-8 is eight hours ahead of UTC.
+    return ZoneInfo(f"Etc/GMT{-hours:+d}" if hours else "UTC") if -12 <= hours <= 14 else None
 
 
 def role_of(heading: object) -> str | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from campaign.language import Text, say
-from metrics.intake.headings import Headed
+from metrics.intake.headings import Headed, zone_in
 from metrics.intake.moments import LocalClock, read_hour, read_moment, slashed_order
 from metrics.intake.quantities import read_quantity
 from metrics.intake.raw_tables import Cell, Row
@@ -18,6 +18,7 @@ HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 LENGTHS_SECONDS = tuple(n for n in range(60, HOUR_SECONDS + 1, 60) if HOUR_SECONDS % n == 0)
 BAD_CELLS_NAMED = 3
+TIMES = ("time", "date_hour", "date", "hour")
 
 
 class Times:
@@ -25,7 +26,9 @@ class Times:
 
     def __init__(self, table: Headed, answers: Answers, findings: Findings) -> None:
         self.table, self.findings = table, findings
-        self.clock = LocalClock(answers.time_zone) if answers.time_zone else None
+        said = next((z for role in TIMES if role in table.roles and (z := zone_in(table.heading(role)))), None)
+        zone = said or answers.time_zone
+        self.clock = LocalClock(zone) if zone else None
         self.day_first = answers.day_first
         self.naive = 0
         self.unread: list[int] = []

@@ -15,13 +15,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import exports
 
+import metrics.intake
+from campaign.documents import read_yaml
 from campaign.errors import UserError
 from campaign.language import use_language
 from metrics.intake.folder import Intake, read_folder
+from metrics.intake.headings import plain
 from metrics.intake.records import Answers, Recognised, Unanswered
 
 ZONE = ZoneInfo("Asia/Shanghai")
 FULL = Answers(time_zone=ZONE, values="rates", requests_per_session=8.0, service="web", day_first=True)
+HEADINGS = Path(metrics.intake.__file__).parent / "policy" / "headings.yaml"
 FIRST = int(exports.START.timestamp())
 
 
@@ -85,6 +89,38 @@ def test_grafana_epoch_with_labels_asks_what_the_figures_are(tmp_path: Path) -> 
     assert asked(tmp_path, Answers())[0][0] == "--rates|--counts"
     found = only(tmp_path, Answers(values="counts"))
     assert figures(found)["checkout", FIRST] == pytest.approx(exports.level(exports.START) / 60)
+
+
+@pytest.mark.parametrize(
+    ("heading", "zone"),
+    [
+        ("ts_utc", "UTC"),
+        ("Time (UTC)", "UTC"),
+        ("时间(北京时间)", "Asia/Shanghai"),
+        ("Time (GMT+8)", "Etc/GMT-8"),
+        ("统计时间（UTC+08:00）", "Etc/GMT-8"),
+        ("Time (Europe/Berlin)", "Europe/Berlin"),
+        ("Time (GMT-03:00)", "Etc/GMT+3"),
+    ],
+)
+def test_a_zone_in_the_heading_is_taken(tmp_path: Path, heading: str, zone: str) -> None:
+    rows = [[heading, "checkout"], ["2026-10-05 00:00:00", "5 req/s"], ["2026-10-05 00:01:00", "5 req/s"]]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
+    first = datetime(2026, 10, 5, tzinfo=ZoneInfo(zone))
+    assert min(at for _, at in figures(only(tmp_path, Answers()))) == int(first.timestamp())
+
+
+def test_a_local_time_is_asked_for_its_zone(tmp_path: Path) -> None:
+    rows = [["ts_local", "checkout"], ["2026-10-05 00:00:00", "5 req/s"], ["2026-10-05 00:01:00", "5 req/s"]]
+    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
+    assert asked(tmp_path, Answers())[0][0] == "--time-zone"
+
+
+def test_no_heading_has_two_meanings() -> None:
+    content = read_yaml(HEADINGS, "headings.yaml").content
+    meanings = [(plain(alias), role) for role, aliases in content.items() for alias in aliases]
+    roles = {alias: {role for other, role in meanings if other == alias} for alias, _ in meanings}
+    assert {alias: found for alias, found in roles.items() if len(found) > 1} == {}
 
 
 def test_a_rate_expression_as_legend_says_what_it_is(tmp_path: Path) -> None:

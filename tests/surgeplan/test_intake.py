@@ -175,6 +175,9 @@ def test_traffic_must_be_among_the_exports(tmp_path: Path, capsys: pytest.Captur
     arguments = ["init", str(tmp_path / "shop"), "--from", str(tmp_path / "exports"), "--time-zone", "Asia/Shanghai"]
     assert main(arguments) == 2
     assert "no file holds traffic" in capsys.readouterr().err
+    exports.text_file(tmp_path / "exports" / "odd.csv", "a,b\n1,2\n")
+    assert main(arguments) == 2
+    assert "odd.csv: not recognised" in capsys.readouterr().err
 
 
 def test_wrong_options_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
