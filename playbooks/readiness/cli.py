@@ -226,11 +226,14 @@ def _acting(by: str | None, opened: Workspace) -> Actor:
 
 
 def _done(console: Console, opened: Workspace, event: Event) -> None:
+    from campaign.language import Text
     from campaign.numbers import local_minute
+    from playbooks.readiness.labels import KIND_LABELS
 
     when: datetime = event.at_utc
-    text = _("{kind} {subject} by {actor} ({role}) at {at}; log head {head}").format(
-        kind=event.kind, subject=event.subject, actor=event.actor, role=event.role,
+    done = Text(KIND_LABELS[event.kind].message, {"subject": event.subject})
+    text = _("{actor} ({role}) {done} at {at}; log head {head}").format(
+        done=done, actor=event.actor, role=event.role,
         at=local_minute(when, opened.settings.zone, year=True), head=event.hash[:12],
     )  # fmt: skip
     console.result(text, event.model_dump(mode="json"))

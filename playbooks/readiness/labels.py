@@ -20,3 +20,9 @@ STATE_LABELS: dict[State, Text] = {
     "stale": say("stale"),
     "waived": say("waived"),
 }
+KIND_LABELS: dict[str, Text] = {
+    "sign": say("signed {subject}"),
+    "waive": say("waived {subject}"),
+    "decide": say("decided {subject}"),
+    "freeze": say("froze {subject}"),
+}

@@ -121,7 +121,7 @@ def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
 
 def test_a_signed_note_passes_an_item_and_is_said(shop: Shop) -> None:
     code, told = shop("sign d11 third-parties-told --as zhao --note", "pay and sms confirmed")
-    assert (code, told.startswith("sign third-parties-told by zhao (ops) at 2026-11-09 12:00; log head ")) == (0, True)
+    assert (code, told.startswith("zhao (ops) signed third-parties-told at 2026-11-09 12:00; log head ")) == (0, True)
     assert shop.states()["third-parties-told"] == "pass"
     assert "passed · zhao: pay and sms confirmed" in shop("checklist d11")[1]
 
