@@ -10,6 +10,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from campaign.charts import AMBER, BLUE, GREEN, MUTED, RED, chart, save_chart
@@ -100,16 +101,18 @@ def _aligned(figure: Figure) -> Figure:
 def _draw_rates(axes: Axes, scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations) -> None:
     length = len(scheduled)
     sent = seen.counts(ALL_STAGES, length)[:, SENT]
-    replies = sum(
-        (seen.counts(i, length) for i in range(len(scenario.stages))), np.zeros((length, len(FIELDS)), np.int64)
-    )
+    longer = max([length, *(second + 1 for second, _stage in seen.cells)])
+    stages = range(len(scenario.stages))
+    replies = sum((seen.counts(i, longer) for i in stages), np.zeros((longer, len(FIELDS)), np.int64))
     seconds = np.arange(length)
     if sent.any():
         axes.step(seconds, scheduled, where="post", color=MUTED, linewidth=3, alpha=0.45, label=_("visitors planned"))
         axes.step(seconds, sent, where="post", color=BLUE, linewidth=1, label=_("visitors started"))
-    axes.step(seconds[:-1], replies[:-1, DONE], where="post", color=GREEN, linewidth=1, label=_("requests answered"))
+    axes.step(np.arange(longer), replies[:, DONE], where="post", color=GREEN, linewidth=1, label=_("requests answered"))
     if replies[:, FAILED].any():
-        axes.step(seconds, replies[:, FAILED], where="post", color=RED, linewidth=1, label=_("requests failed"))
+        axes.step(
+            np.arange(longer), replies[:, FAILED], where="post", color=RED, linewidth=1, label=_("requests failed")
+        )
     axes.set_ylabel(_("per second"))
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=9, ncols=2)
@@ -126,7 +129,7 @@ def _draw_latency(axes: Axes, scenario: Scenario, seen: Observations) -> None:
             axes.plot(middles, [p for _w, p in values], marker=".", linewidth=1, color=colour, label=stage.stage)
     for objective in sorted({stage.objective.p99_ms for stage in scenario.stages}):
         axes.axhline(objective, color=RED, linewidth=1, linestyle="--")
-    axes.set_yscale("log")
+    _log_scale(axes)
     axes.set_ylabel(_("p99, ms"))
     if any(kind == RESPONSE for _stage, kind, _window in seen.histograms):
         axes.legend(fontsize=9, ncols=3)
@@ -136,7 +139,7 @@ def _draw_heat(axes: Axes, scenario: Scenario, seen: Observations) -> None:
     """How many replies of all stages took how long, window by window; darker is more."""
     windows = sorted({w for _stage, kind, w in seen.histograms if kind == RESPONSE})
     axes.set_ylabel(_("all replies, ms"))
-    axes.set_yscale("log")
+    _log_scale(axes)
     if not windows:
         return
     stages = range(len(scenario.stages))
@@ -151,12 +154,18 @@ def _draw_heat(axes: Axes, scenario: Scenario, seen: Observations) -> None:
         axes.axhline(objective, color=RED, linewidth=1, linestyle="--")
 
 
+def _log_scale(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _draw_generator(axes: Axes, seen: Observations) -> None:
     for worker in sorted({s.worker for s in seen.signals}):
         own = [s for s in seen.signals if s.worker == worker]
         axes.plot([s.second for s in own], [max(s.lag_max_ms, 0.01) for s in own], linewidth=1,
                   color=COLOURS[worker % len(COLOURS)], label=_("worker {n}").format(n=worker))  # fmt: skip
-    axes.set_yscale("log")
+    _log_scale(axes)
     axes.set_ylabel(_("lag, ms"))
     if seen.signals:
         axes.legend(fontsize=9, ncols=4)
