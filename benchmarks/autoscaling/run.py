@@ -26,7 +26,7 @@ def coupon_lines() -> list[str]:
     lines = [
         "## Coupon drop: ×8 within 60 s, level error 20 %",
         "",
-        f"{TRUTHS} replays of a day in each case, 15-s ticks; 100 requests per second a replica; pods start in 1–2 min.",
+        f"{TRUTHS} replays of a day a case, 15-s ticks; one replica carries 100 per second; pods start in 1–2 min.",
         "",
     ]
     headings = ["policy", "overloaded min", "days with none", "above capacity", "× oracle"]

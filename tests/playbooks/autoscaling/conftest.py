@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from campaign.files import write_json
 from campaign.traffic import BackTest, Peak, Quantiles, TrafficModel, TrafficPaths
+from campaign.workspace import open_workspace
+from playbooks.autoscaling.publish import publish_autoscaling
 
 STARTS_AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 AS_OF = STARTS_AT - timedelta(days=3)
@@ -46,6 +48,13 @@ starts_at: 2026-11-10T20:00+08:00
 ends_at: 2026-11-10T22:00+08:00
 moments:
   - {at: 2026-11-10T20:00:00+08:00, kind: coupon-drop}
+"""
+
+FUNNEL = """\
+funnel:
+  - {stage: home, endpoint: "GET /", continues_ratio: 0.5, value_rank: 3, requests: {storefront: 4}}
+  - {stage: product, endpoint: "GET /p/{sku}", continues_ratio: 0.2, value_rank: 2, requests: {storefront: 3}}
+  - {stage: checkout, endpoint: "POST /orders", value_rank: 1, requests: {storefront: 1, checkout: 5}}
 """
 
 
@@ -112,6 +121,23 @@ def write_workspace(folder: Path, settings: str = SETTINGS, plan: str = PLAN) ->
 def workspace_folder(tmp_path: Path) -> Callable[..., Path]:
     """Make the small workspace, with other settings or another plan where asked for."""
     return lambda settings=SETTINGS, plan=PLAN: write_workspace(tmp_path, settings, plan)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small workspace with its playbook, made once: copy it before editing."""
+    folder = write_workspace(tmp_path_factory.mktemp("published"))
+    publish_autoscaling(open_workspace(folder), "coupon-drop", AS_OF)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published_within_limits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a quota that ends before the demand does, and a funnel that says what to refuse first."""
+    tight = SETTINGS.replace("{today: 8, min: 4, max: 400}", "{today: 8, min: 4, max: 30}") + FUNNEL
+    folder = write_workspace(tmp_path_factory.mktemp("limited"), tight)
+    publish_autoscaling(open_workspace(folder), "coupon-drop", AS_OF)
+    return folder
 
 
 @pytest.fixture

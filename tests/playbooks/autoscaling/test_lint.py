@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,19 +12,15 @@ import pytest
 from campaign.workspace import open_workspace
 from playbooks.autoscaling.lint.cron import cron_fault, one_date
 from playbooks.autoscaling.lint.folder import bounds_of, lint_folder
-from playbooks.autoscaling.publish import publish_autoscaling
 from surgeplan.cli import main
 
-Make = Callable[..., Path]
 HPA, STEPS, KEDA = "kubernetes/10-hpa.yaml", "kubernetes/30-steps.yaml", "keda/storefront.yaml"
 CRON, GROUP, ECS = "cronhpa/storefront.yaml", "aws/storefront-autoscaling-group.json", "aws/storefront-ecs.json"
 
 
 @pytest.fixture
-def workspace(workspace_folder: Make, as_of: datetime) -> Path:
-    folder = workspace_folder()
-    publish_autoscaling(open_workspace(folder), "coupon-drop", as_of)
-    return folder
+def workspace(published: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(published, tmp_path / "shop")
 
 
 @pytest.fixture

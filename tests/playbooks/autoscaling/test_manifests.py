@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,21 +26,12 @@ from playbooks.autoscaling.plan import Step
 from playbooks.autoscaling.publish import publish_autoscaling
 
 Make = Callable[..., Path]
-FUNNEL = """\
-funnel:
-  - {stage: home, endpoint: "GET /", continues_ratio: 0.5, value_rank: 3, requests: {storefront: 4}}
-  - {stage: product, endpoint: "GET /p/{sku}", continues_ratio: 0.2, value_rank: 2, requests: {storefront: 3}}
-  - {stage: checkout, endpoint: "POST /orders", value_rank: 1, requests: {storefront: 1, checkout: 5}}
-"""
 
 
 @pytest.fixture
-def playbook(workspace_folder: Make, settings_text: str, as_of: datetime) -> Path:
+def playbook(published_within_limits: Path, tmp_path: Path) -> Path:
     """The playbook of a limited plan: every kind of artefact is in it."""
-    tight = settings_text.replace("{today: 8, min: 4, max: 400}", "{today: 8, min: 4, max: 30}") + FUNNEL
-    folder = workspace_folder(tight)
-    publish_autoscaling(open_workspace(folder), "coupon-drop", as_of)
-    return folder / "out" / "coupon-drop" / "playbook"
+    return shutil.copytree(published_within_limits, tmp_path, dirs_exist_ok=True) / "out" / "coupon-drop" / "playbook"
 
 
 def documents(folder: Path) -> Iterator[dict[str, Any]]:
