@@ -21,6 +21,8 @@ RECORDS = {
     "backtest.json": "forecast.backtest_file:BackTestFile",
     "capacity.json": "campaign.capacity:Capacity",
     "checklist.json": "campaign.readiness:Checklist",
+    "bundle.json": "campaign.bundle:FrozenBundle",
+    "manifest.json": "metrics.manifests:Manifest",
     "metrics.yaml": "metrics.dictionary:DictionaryFile",
     "scenario.json": "loadtest.scenario:Scenario",
     "results.json": "loadtest.results:Results",
