@@ -127,6 +127,54 @@ def test_parquet_with_a_zone_is_read(make: Make) -> None:
     assert history.hourly()["storefront"].tolist() == [1.0, 1.0]
 
 
+def parquet(folder: Path, times: str, requests: str = "60") -> Path:
+    duckdb.execute(
+        f"COPY (SELECT {times} AS starts_at, 'storefront' AS service, {requests} AS requests FROM range(120) t(i))"
+        f" TO '{folder}/history/traffic.parquet' (FORMAT parquet)"
+    )
+    return folder
+
+
+IN_PARQUET = {
+    "negative": (
+        "TIMESTAMPTZ '2026-01-01 00:00:00+00' + INTERVAL (i) MINUTE",
+        "CASE i WHEN 7 THEN -1 ELSE 60 END",
+        "history/traffic.parquet requests[7]: -1 is negative\n  delete the row: what is not known is left out",
+    ),
+    "duplicate": (
+        "TIMESTAMPTZ '2026-01-01 00:00:00+00' + INTERVAL (CASE i WHEN 9 THEN 8 ELSE i END) MINUTE",
+        "60",
+        "history/traffic.parquet starts_at[9]: storefront has a row for this time already\n  keep one of the rows",
+    ),
+    "naive": (
+        "TIMESTAMP '2026-01-01 00:00:00' + INTERVAL (i) MINUTE",
+        "60",
+        "history/traffic.parquet starts_at[0]: 2026-01-01 00:00:00 has no offset\n"
+        "  add the offset, or set history: {naive_times: workspace-zone} in surgeplan.yaml\n"
+        "history/traffic.parquet starts_at[1]: 2026-01-01 00:01:00 has no offset\n"
+        "  add the offset, or set history: {naive_times: workspace-zone} in surgeplan.yaml\n"
+        "history/traffic.parquet starts_at[2]: 2026-01-01 00:02:00 has no offset\n"
+        "  add the offset, or set history: {naive_times: workspace-zone} in surgeplan.yaml\n"
+        "history/traffic.parquet starts_at: 120 rows in all are wrong in this way",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_PARQUET)
+def test_bad_rows_of_parquet_are_named_by_their_number(make: Make, name: str) -> None:
+    times, requests, words = IN_PARQUET[name]
+    assert problems(parquet(make(), times, requests)) == words
+
+
+def test_naive_parquet_is_read_in_the_workspaces_zone_when_so_set(make: Make) -> None:
+    folder = make(SETTINGS + "history: {naive_times: workspace-zone}\n")
+    history = open_history(open_workspace(parquet(folder, "TIMESTAMP '2026-01-01 08:00:00' + INTERVAL (i) MINUTE")))
+    assert history.hourly()["storefront"].to_dict() == {
+        pd.Timestamp("2026-01-01T00:00"): 1.0,
+        pd.Timestamp("2026-01-01T01:00"): 1.0,
+    }
+
+
 def test_endpoints_are_summed(make: Make) -> None:
     rows = "".join(
         f"2026-01-01T00:{m:02d}Z,storefront,{e},{r}\n" for m in range(60) for e, r in (("GET /", 30), ("GET /p", 90))
