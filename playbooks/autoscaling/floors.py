@@ -47,11 +47,13 @@ class Risk:
 
     def demand(self, rates: NDArray[np.float32], fact: ServiceFacts) -> NDArray[np.float64]:
         """[minute] requests per second; `rates` [path, minute]."""
-        strict = demand_quantile(rates, self.quantile_ratio)
         if self.instants is None:
-            return strict
+            return demand_quantile(rates, self.quantile_ratio)
         near = surge_minutes(self.instants, rates.shape[1], fact.lead_minutes)
-        return np.where(near, strict, demand_quantile(rates, self.quiet_quantile_ratio))
+        demand = np.empty(rates.shape[1])
+        demand[near] = demand_quantile(rates[:, near], self.quantile_ratio)
+        demand[~near] = demand_quantile(rates[:, ~near], self.quiet_quantile_ratio)
+        return demand
 
 
 def surge_minutes(instants: Sequence[int], minutes: int, lead_minutes: int) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from playbooks.autoscaling.floors import Risk, guarded, surge_minutes
 from playbooks.autoscaling.known import ServiceFacts
 from playbooks.autoscaling.plan import RiskPoint
 from playbooks.autoscaling.policy import AutoscalingPolicy
-from playbooks.autoscaling.requirement import replicas_for
+from playbooks.autoscaling.requirement import demand_quantile, replicas_for
 from playbooks.autoscaling.steps import cheapest_cover
 
 QUANTILE_RATIOS = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
@@ -27,13 +27,16 @@ def risk_against_cost(
 
     Short are minutes for which the floor answers: near the instants, or all where `instants` is None.
     """
-    near = True if instants is None else surge_minutes(instants, rates.shape[1], fact.lead_minutes)
+    near = np.ones(rates.shape[1], bool)
+    if instants is not None:
+        near = surge_minutes(instants, rates.shape[1], fact.lead_minutes)
     resolved = [q for q in QUANTILE_RATIOS if 1 - q >= 1 / (len(rates) + 1)]
     each = replicas_for(rates.astype(np.float64) * burst, fact.low, fact.multiple)
+    demand = Risk(policy.quiet_quantile_ratio, policy.quiet_quantile_ratio, instants).demand(rates, fact)
     points = []
     for quantile_ratio in resolved:
-        risk = Risk(quantile_ratio, min(quantile_ratio, policy.quiet_quantile_ratio), instants)
-        required = replicas_for(risk.demand(rates, fact) * burst, fact.low, fact.multiple)
+        demand[near] = demand_quantile(rates[:, near], quantile_ratio)
+        required = replicas_for(demand * burst, fact.low, fact.multiple)
         cover = cheapest_cover(guarded(required, fact, policy), steps_most)
         short = (each > cover.by_minute(len(required))) & near
         hours, price = cover.replica_minutes / 60, fact.service.cost_per_replica_hour
