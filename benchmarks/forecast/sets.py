@@ -1,0 +1,147 @@
+"""Real series with known events, as evidence and plans; nothing of the data is kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from campaign.plan import Moment, Plan
+from campaign.settings import Service, Settings
+from forecast.episodes import Stretch
+from forecast.epochs import epoch, epochs, naive_utc
+from forecast.evidence import Evidence, learning_spans
+
+HOUR = 3600
+PEYTON_PLAYOFFS = (
+    "2008-01-13", "2009-01-03", "2010-01-16", "2010-01-24", "2010-02-07", "2011-01-08", "2013-01-12", "2014-01-12",
+    "2014-01-19", "2014-02-02", "2015-01-11", "2016-01-17",
+)  # fmt: skip
+PEYTON_SUPERBOWLS = ("2010-02-07", "2014-02-02")
+NIGHT = timedelta(hours=8)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A series or several, events as plans, and whether the events are surges or mild."""
+
+    name: str
+    surge: bool
+    evidence: Evidence
+    plans: tuple[Plan, ...]
+    settings: Settings
+
+
+def data_sets(folder: Path) -> Iterator[DataSet]:
+    """Every data set of the folder that has events; missing ones are left out."""
+    makers = {
+        "wc98_web_minute": world_cup,
+        "melbourne_pedestrians_hourly": melbourne,
+        "nab_nyc_taxi_30min": taxi,
+        "web_daily": peyton,
+    }
+    for name, make in makers.items():
+        if (folder / name).is_dir():
+            yield make(folder / name)
+
+
+def world_cup(folder: Path) -> DataSet:
+    from surgeplan.examples.worldcup98 import CALENDAR, match_plans, read_calendar
+
+    frame = pd.read_csv(folder / "requests_per_minute.csv.gz", parse_dates=["ts_utc"])
+    plans = tuple(match_plans(read_calendar(folder / CALENDAR, [])))
+    minutes = pd.Series(frame["requests"].to_numpy(dtype=np.float64) / 60.0, index=pd.DatetimeIndex(frame["ts_utc"]))
+    return _set("worldcup98", True, {"web": minutes}, 60, plans, "Europe/Paris", "FR")
+
+
+def melbourne(folder: Path) -> DataSet:
+    """The event precinct: days and nights of matches and festivals, by class."""
+    frame = pd.read_csv(folder / "pedestrians_hourly.csv.gz", parse_dates=["ts_local"])
+    frame = frame[frame["sensor"] == "Birrarung Marr"]
+    counts = pd.Series(frame["count"].to_numpy(dtype=np.float64) / HOUR, index=pd.DatetimeIndex(frame["ts_local"]))
+    counts = counts[~counts.index.duplicated()]
+    events = pd.read_csv(folder / "events_calendar.csv")
+    plans = []
+    for row in events.itertuples():
+        starts = datetime.fromisoformat(str(row.start)).replace(tzinfo=UTC)
+        ends = datetime.fromisoformat(str(row.end)).replace(tzinfo=UTC) + timedelta(days=1)
+        if "New Year" in str(row.event):
+            starts += timedelta(hours=12)
+        kind = _melbourne_kind(str(row.event))
+        plans.append(Plan(id=f"{kind}-{starts:%Y%m%d}", kind=kind, starts_at=starts, ends_at=ends))
+    return _set("melbourne", True, {"walkers": counts}, HOUR, tuple(plans), "UTC", None)
+
+
+def _melbourne_kind(event: str) -> str:
+    words = {
+        "Open": "tennis",
+        "MCG": "stadium",
+        "New Year": "new-year",
+        "White Night": "festival",
+        "Moomba": "festival",
+    }
+    return next((kind for word, kind in words.items() if word in event), "holiday")
+
+
+def taxi(folder: Path) -> DataSet:
+    """New York's holidays: two-hundred days, few events, mild ones."""
+    frame = pd.read_csv(folder / "passengers_30min.csv.gz", parse_dates=["ts_local"])
+    rides = pd.Series(
+        frame["passengers"].to_numpy(dtype=np.float64) / 1800.0, index=pd.DatetimeIndex(frame["ts_local"])
+    )
+    days = {
+        "2014-07-04": "day", "2014-09-01": "day", "2014-10-13": "day", "2014-11-02": "marathon", "2014-11-11": "day",
+        "2014-11-27": "feast", "2014-12-25": "feast", "2015-01-01": "feast", "2015-01-19": "day",
+    }  # fmt: skip
+    plans = tuple(_day_plan(day, kind) for day, kind in days.items())
+    return _set("nyc-taxi", False, {"rides": rides}, 1800, plans, "UTC", None)
+
+
+def peyton(folder: Path) -> DataSet:
+    """A player's page on Wikipedia, by day: the play-offs and the day after."""
+    frame = pd.read_csv(folder / "wiki_peyton_manning.csv.gz", parse_dates=["ds"])
+    daily = pd.Series(frame["views"].to_numpy(dtype=np.float64) / 86400.0, index=pd.DatetimeIndex(frame["ds"]))
+    daily = daily[daily.index >= pd.Timestamp("2008-06-01")]
+    hourly = daily.reindex(pd.date_range(daily.index[0], daily.index[-1] + pd.Timedelta(hours=23), freq="h"))
+    hourly = hourly.ffill(limit=23)
+    plans = []
+    for day in PEYTON_PLAYOFFS:
+        kind = "superbowl" if day in PEYTON_SUPERBOWLS else "playoff"
+        starts = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        plans.append(Plan(id=f"{kind}-{day}", kind=kind, starts_at=starts, ends_at=starts + timedelta(days=2)))
+    return _set("wikipedia-peyton", True, {"views": hourly}, HOUR, tuple(plans), "UTC", None)
+
+
+def _day_plan(day: str, kind: str) -> Plan:
+    starts = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    moments = (Moment(at=starts + NIGHT, kind="morning"),) if kind == "marathon" else ()
+    return Plan(id=f"{kind}-{day}", kind=kind, starts_at=starts, ends_at=starts + timedelta(days=1), moments=moments)
+
+
+def _set(
+    name: str,
+    surge: bool,
+    series: dict[str, pd.Series[float]],
+    seconds: int,
+    plans: tuple[Plan, ...],
+    zone: str,
+    country: str | None,
+) -> DataSet:
+    frame = pd.DataFrame(series)
+    hourly = frame.resample("h").mean()
+    times = epochs(frame.index)
+    inside = np.zeros(len(times), dtype=bool)
+    for starts, ends in learning_spans(plans, 2**40):
+        inside |= (times >= starts) & (times < ends)
+    stretches = tuple(
+        Stretch(column, times[inside], np.full(int(inside.sum()), seconds), frame[column].to_numpy()[inside])
+        for column in frame.columns
+    )
+    hourly.index = pd.DatetimeIndex(naive_utc(epochs(hourly.index)))
+    settings = Settings(time_zone=zone, services=tuple(Service(name=c) for c in frame.columns), country=country)
+    kept = tuple(p for p in plans if epoch(p.starts_at) < int(times[-1]))
+    return DataSet(name, surge, Evidence(hourly, stretches, (), max(seconds, 60)), kept, settings)
