@@ -184,12 +184,13 @@ def test_tier_boundaries(ratio: float | None, tier: str) -> None:
     assert tier_of(ratio, POLICY.tier_below) == tier
 
 
-def test_the_tier_is_the_tightest_services_peak_over_what_runs_today() -> None:
+def test_the_tier_is_the_tightest_services_peak_over_what_is_proven() -> None:
     each = CapacityRange(low=50, mid=100, high=150)
     capacity = Capacity(service="shop", source="measured", capacity_requests_per_second_per_replica=each)
-    assert load_ratio(model(4000), SETTINGS, {"shop": capacity}) == (pytest.approx(4000 / (50 * 8)), [])
+    assert load_ratio(model(4000), SETTINGS, {"shop": capacity}) == (pytest.approx(4000 / (50 * 100)), [])
     declared = capacity.model_copy(update={"source": "declared"})
-    _, said = load_ratio(model(4000), SETTINGS, {"shop": declared})
+    ratio, said = load_ratio(model(4000), SETTINGS, {"shop": declared})
+    assert ratio == pytest.approx(4000 / (50 * 8))
     assert [str(text) for text in said] == ["the capacity of shop is declared, not measured"]
 
 
