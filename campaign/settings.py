@@ -128,7 +128,13 @@ class Switch(FileRecord):
 
 class ServiceLevel(FileRecord):
     definition: Literal[
-        "served_within", "answered_within", "virtual_wait_within", "first_response_within", "resolved_within"
+        "served_within",
+        "answered_within",
+        "virtual_wait_within",
+        "first_response_within",
+        "short_abandons_dropped",
+        "short_abandons_good",
+        "resolved_within",
     ] = "served_within"
     ratio: Annotated[float, Field(gt=0, lt=1)]
     seconds: Positive

@@ -76,17 +76,19 @@ def _one_question(desk: str | None, agents: int | None, roster: Path | None) -> 
 
 def _plan_words(plan: StaffingPlan, zone: ZoneInfo) -> str:
     from campaign.numbers import local_minute, percent, spoken
+    from playbooks.staffing.desk import definition_in_words, promise_in_words
 
     if plan.skipped:
         return str(plan.skipped)
     headings = [_("desk"), _("peak half-hour"), _("contacts at the peak"), _("people needed"), _("people rostered"),
-                _("worst service level"), _("missing hours")]  # fmt: skip
+                _("worst service level"), _("missing hours"), _("promised"), _("service level counts")]  # fmt: skip
     rows = [
         [
             one.desk, local_minute(one.peak.starts_at_utc, zone), spoken(one.peak.contacts_p90),
             str(one.peak.agents_required), f"{one.peak.agents_rostered:g}",
             "-" if one.worst_service_level_ratio is None else percent(one.worst_service_level_ratio),
-            spoken(one.shortage.agent_hours),
+            spoken(one.shortage.agent_hours), promise_in_words(one.target.ratio, one.target.seconds),
+            str(definition_in_words(one.target.definition)),
         ]
         for one in plan.desks
     ]  # fmt: skip
@@ -103,14 +105,17 @@ def _judged_words(found: Judged, agents: int, zone: ZoneInfo) -> str:
 
 def _facts(found: Judged, zone: ZoneInfo) -> list[tuple[str, str]]:
     from campaign.numbers import percent, spoken
+    from playbooks.staffing.desk import definition_in_words, promise_in_words
 
     worst = _("{level} at {when}").format(
         level=percent(found.worst_service_level_ratio), when=_minute(found.worst_at_utc, zone)
     )
     facts = [
         (_("service level"), _("{level}, promised {target}").format(
-            level=percent(found.service_level_ratio), target=percent(found.target_ratio)
+            level=percent(found.service_level_ratio),
+            target=promise_in_words(found.target_ratio, found.within_seconds),
         )),
+        (_("service level counts"), str(definition_in_words(found.definition))),
         (_("worst half-hour"), worst),
     ]  # fmt: skip
     if found.abandoned_ratio is not None:
@@ -137,15 +142,16 @@ def _minute(moment: datetime, zone: ZoneInfo) -> str:
 
 def _recheck_words(checked: Recheck, zone: ZoneInfo) -> str:
     from campaign.numbers import percent, spoken
+    from playbooks.staffing.desk import definition_in_words
 
     headings = [_("desk"), _("service level as planned"), _("service level edited"), _("worst half-hour"),
-                _("missing hours"), _("paid hours"), _("change in paid hours")]  # fmt: skip
+                _("missing hours"), _("paid hours"), _("change in paid hours"), _("service level counts")]  # fmt: skip
     rows = [
         [
             one.after.desk, percent(one.before.service_level_ratio), percent(one.after.service_level_ratio),
             f"{percent(one.after.worst_service_level_ratio)} {_minute(one.after.worst_at_utc, zone)}",
             spoken(one.after.missing_agent_hours), spoken(one.paid_hours_after),
-            f"{one.paid_hours_after - one.paid_hours_before:+.0f}",
+            f"{one.paid_hours_after - one.paid_hours_before:+.0f}", str(definition_in_words(one.after.definition)),
         ]
         for one in checked.desks
     ]  # fmt: skip

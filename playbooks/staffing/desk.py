@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Literal
 
 from campaign.errors import Problem
-from campaign.language import Text, say
+from campaign.language import Text, _, say
+from campaign.numbers import percent, spoken
 from campaign.settings import Bot, Desk, Shift, minutes_of_day
 from campaign.workspace import SETTINGS
 from playbooks.staffing import chat
@@ -25,6 +26,7 @@ DEFINITIONS: dict[str, Definition] = {
     "short_abandons_dropped": "short_abandons_dropped",
     "short_abandons_good": "short_abandons_good",
 }
+ABANDONED = ("short_abandons_dropped", "short_abandons_good")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,13 @@ def definition_in_words(definition: str) -> Text:
     return words[definition]
 
 
+def promise_in_words(ratio: float, seconds: float) -> str:
+    """A share and a time: `80 % in 20 s`."""
+    if seconds >= 7200:
+        return _("{share} in {hours} h").format(share=percent(ratio), hours=spoken(seconds / 3600))
+    return _("{share} in {seconds} s").format(share=percent(ratio), seconds=spoken(seconds))
+
+
 def opening_minutes(desk: Desk) -> tuple[int, int]:
     """Opening and closing as minutes of the local day; past midnight is beyond 1440; equal means always open."""
     opens, closes = minutes_of_day(desk.opens), minutes_of_day(desk.closes)
@@ -86,6 +95,13 @@ def check_desk(desk: Desk, index: int, policy: StaffingPolicy) -> Iterator[Probl
         yield Problem(
             say("resolved_within is a promise for tickets; {desk} is {channel}", desk=desk.name, channel=desk.channel),
             say("use served_within or first_response_within"),
+            file=SETTINGS, key=f"{key}.service_level.definition",
+        )  # fmt: skip
+    if desk.channel == "ticket" and desk.service_level.definition in ABANDONED:
+        yield Problem(
+            say("{definition} counts those who give up; {desk} is a ticket desk, where nobody waits on the line",
+                definition=desk.service_level.definition, desk=desk.name),
+            say("use resolved_within"),
             file=SETTINGS, key=f"{key}.service_level.definition",
         )  # fmt: skip
     if desk.bot:

@@ -61,6 +61,8 @@ def judged(asked: Question, people: Floats, plan: Plan, policy: StaffingPolicy) 
         desk=asked.ready.name,
         starts_at_utc=span(asked.clock, window.start)[0],
         ends_at_utc=span(asked.clock, window.stop - 1)[1],
+        definition=asked.ready.desk.service_level.definition,
+        within_seconds=asked.ready.desk.service_level.seconds,
         service_level_ratio=overall,
         target_ratio=asked.ready.desk.service_level.ratio,
         worst_service_level_ratio=float(level[worst]),

@@ -119,6 +119,8 @@ class Judged(FileRecord):
     desk: str
     starts_at_utc: AwareDatetime
     ends_at_utc: AwareDatetime
+    definition: str
+    within_seconds: float
     service_level_ratio: float
     target_ratio: float
     worst_service_level_ratio: float

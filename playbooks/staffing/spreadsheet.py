@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from campaign.language import _
 from campaign.spreadsheets import Sheet, Value, write_workbook
+from playbooks.staffing.desk import definition_in_words, promise_in_words
 from playbooks.staffing.plan import DeskPlan, StaffingPlan
 from playbooks.staffing.planning import DeskFigures, span
 
@@ -28,7 +29,7 @@ def _summary(plan: StaffingPlan, zone: ZoneInfo) -> Sheet:
         _("desk"), _("peak half-hour"), _("contacts at the peak, half of campaigns stay below"),
         _("contacts at the peak, nine of ten campaigns stay below"), _("people needed"), _("people rostered"),
         _("what asks for them"), _("service level at the peak"), _("worst service level"), _("paid hours"),
-        _("missing hours"), _("bridged by"),
+        _("missing hours"), _("bridged by"), _("promised"), _("service level counts"),
     ]  # fmt: skip
     rows: list[list[Value]] = [
         [
@@ -37,7 +38,8 @@ def _summary(plan: StaffingPlan, zone: ZoneInfo) -> Sheet:
             binding_in_words(desk.peak.binding), round(desk.peak.service_level_ratio, 3),
             None if desk.worst_service_level_ratio is None else round(desk.worst_service_level_ratio, 3),
             round(desk.paid_hours, 1), round(desk.shortage.agent_hours, 1),
-            "; ".join(map(str, desk.shortage.bridged_by)),
+            "; ".join(map(str, desk.shortage.bridged_by)), promise_in_words(desk.target.ratio, desk.target.seconds),
+            str(definition_in_words(desk.target.definition)),
         ]
         for desk in plan.desks
     ]  # fmt: skip

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from campaign.settings import Desk
-from playbooks.staffing.desk import check_desk, default_shifts, opening_minutes, ready_desk
+from playbooks.staffing.desk import check_desk, default_shifts, definition_in_words, opening_minutes, ready_desk
 from playbooks.staffing.planning import local_clock, open_intervals
 from playbooks.staffing.policy import shipped_policy
+from playbooks.staffing.requirement import required_seats
 
 POLICY = shipped_policy()
 PHONE: dict[str, Any] = {
@@ -70,6 +71,33 @@ def test_a_deadline_is_no_promise_for_a_queue() -> None:
         "surgeplan.yaml desks[0].service_level.definition: resolved_within is a promise for tickets; hotline is phone\n"
         "  use served_within or first_response_within"
     ]
+
+
+def test_giving_up_is_no_promise_for_tickets() -> None:
+    level = {"definition": "short_abandons_good", "ratio": 0.8, "seconds": 86400}
+    assert said(channel="ticket", service_level=level) == [
+        "surgeplan.yaml desks[0].service_level.definition: short_abandons_good counts those who give up; hotline is a "
+        "ticket desk, where nobody waits on the line\n  use resolved_within"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("definition", "seats"),
+    [
+        ("served_within", 98),
+        ("first_response_within", 98),
+        ("virtual_wait_within", 97),
+        ("short_abandons_dropped", 96),
+        ("short_abandons_good", 95),
+        ("answered_within", 95),
+    ],
+)
+def test_each_definition_of_one_promise_asks_for_its_own_seats(definition: str, seats: int) -> None:
+    level = {"definition": definition, "ratio": 0.8, "seconds": 20}
+    ready = ready_desk(Desk.model_validate(PHONE | {"service_level": level, "patience_seconds": 120}), POLICY)
+    assert ready.rules is not None
+    assert np.ceil(required_seats(ready.rules, np.array([100.0])).seats) == seats
+    assert str(definition_in_words(definition))
 
 
 @pytest.mark.parametrize(
