@@ -20,7 +20,8 @@ from loadtest.engine.pump import Emit, Run, write_lines
 from loadtest.hosts import checked_target
 from loadtest.scenario import SCENARIO, Scenario
 
-START, SEEN, FINISHED = "surge-start", "surge-seen", "surge-finished"
+START, READY, SEEN, FINISHED = "surge-start", "surge-ready", "surge-seen", "surge-finished"
+ASK_AGAIN_SECONDS = 0.3
 LEAD_SECONDS, LEAD_SECONDS_WITH_WORKERS = 0.5, 2.0
 log = logging.getLogger("surgeplan")
 
@@ -36,11 +37,13 @@ class Conductor:
         self.begins_at_epoch, self.worker, self.workers = 0.0, 0, 1
         self.run: Run | None = None
         self.finished: set[int] = set()
+        self.orders: dict[str, dict[str, Any]] = {}
         self.emit: Emit = self._emit_to_master
         if isinstance(runner, MasterRunner | LocalRunner):
             self.emit = write_lines(Path(os.environ.get("SURGEPLAN_OBSERVATIONS", folder / "observations.jsonl")))
             environment.events.test_start.add_listener(self._on_test_start)
         if isinstance(runner, MasterRunner):
+            runner.register_message(READY, self._on_ready)
             runner.register_message(SEEN, self._on_seen)
             runner.register_message(FINISHED, self._on_finished)
         elif not isinstance(runner, LocalRunner):
@@ -49,7 +52,8 @@ class Conductor:
 
     def conduct(self, user: Any) -> None:
         """Called in the one user of a worker: wait for the start, run this worker's share, report its end."""
-        self.started.wait()
+        while not self.started.wait(timeout=ASK_AGAIN_SECONDS):
+            self.runner.send_message(READY, {})
         missing = [s.stage for s in self.scenario.stages if s.stage not in user.steps()]
         if missing:
             self._refuse(f"locustfile.py has no method marked @stage for: {', '.join(missing)}")
@@ -60,9 +64,10 @@ class Conductor:
         self.run.pump(user, steps, self.begins_at_epoch)
         if isinstance(self.runner, LocalRunner):
             self._quit()
-        else:
-            self.runner.send_message(FINISHED, {"worker": self.worker})
-        gevent.sleep(3600)
+        while True:
+            if not isinstance(self.runner, LocalRunner):
+                self.runner.send_message(FINISHED, {"worker": self.worker})
+            gevent.sleep(1)
 
     def _checked_scenario(self) -> Scenario:
         try:
@@ -92,11 +97,20 @@ class Conductor:
                     "scenario": sha256(self.scenario_file),
                     "sent_at_epoch": time.time(),
                 }
+                self.orders[client.id] = order
                 self.runner.send_message(START, order, client.id)
         self.emit({"begins_at_epoch": self.begins_at_epoch, "workers": self.workers})
         self.started.set()
 
+    def _on_ready(self, msg: Any, **_kwargs: Any) -> None:
+        """A worker whose order got lost asks again; the order itself never changes."""
+        order = self.orders.get(msg.node_id)
+        if order is not None:
+            self.runner.send_message(START, order | {"sent_at_epoch": time.time()}, msg.node_id)
+
     def _on_start(self, msg: Any, **_kwargs: Any) -> None:
+        if self.started.is_set():
+            return
         order = msg.data
         if order["scenario"] != sha256(self.scenario_file):
             self._refuse("this worker's scenario.json is not the master's")
@@ -113,8 +127,9 @@ class Conductor:
         self.emit(msg.data)
 
     def _on_finished(self, msg: Any, **_kwargs: Any) -> None:
+        known = len(self.finished)
         self.finished.add(msg.data["worker"])
-        if len(self.finished) >= self.workers:
+        if known < len(self.finished) == self.workers:
             self._quit()
 
     def _on_stopping(self, **_kwargs: Any) -> None:

@@ -204,3 +204,17 @@ def test_capacity_of_a_service_that_no_stage_asks_is_refused(workspace, capsys):
         arguments = ["loadtest", "capacity", name, "--campaign", "opening", "--practice", "--workspace", str(workspace)]
         assert main(arguments) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_workers_send_the_same_arrivals_as_one(workspace):
+    scenario = _build(workspace, seconds=4)
+    _run(workspace, "--practice")
+    alone = _results(workspace)
+    _run(workspace, "--practice", "--processes", "2")
+    together = _results(workspace)
+
+    assert together["generator"]["workers"] == 2
+    assert together["generator"]["arrived"] == alone["generator"]["arrived"] == len(build_schedule(scenario))
+    assert [e["sent"] for e in together["endpoints"]] == [e["sent"] for e in alone["endpoints"]]
+    assert together["previous_run_id"] == alone["run_id"]
