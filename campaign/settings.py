@@ -140,11 +140,63 @@ class ServiceLevel(FileRecord):
     seconds: Positive
 
 
-class Shift(FileRecord):
-    name: Identifier
+class ShiftPart(FileRecord):
     starts: TimeOfDay
     hours: Hours
+
+
+class Shift(FileRecord):
+    """A shift type: `starts` and `hours`, or two `parts` with unpaid time between them.
+
+    agents_max: people who can be put on it on one day, such as part-timers. Price factors are of an ordinary hour.
+    """
+
+    name: Identifier
+    starts: TimeOfDay | None = None
+    hours: Hours | None = None
     break_minutes: Annotated[int, Field(ge=0, lt=1440)] = 0
+    parts: tuple[ShiftPart, ...] = ()
+    agents_max: Count | None = None
+    price_factor: Positive = 1.0
+    overtime_hours_max: Annotated[float, Field(ge=0, le=12, multiple_of=0.5)] = 0.0
+    overtime_price_factor: Annotated[float, Field(ge=1)] = 1.5
+
+    @model_validator(mode="after")
+    def _one_way_of_saying(self) -> Self:
+        if self.parts and (self.starts is not None or self.hours is not None or self.break_minutes):
+            raise Complaint(
+                say("a split shift has its times in parts"), say("leave out starts, hours and break_minutes")
+            )
+        if self.parts and (len(self.parts) != 2 or self.span_hours > 24 or self.pause_minutes == 0):
+            raise Complaint(
+                say("a split shift has two parts in order, with time between them, within 24 hours"),
+                say("write a shift for each person's day"),
+            )
+        if not self.parts and (self.starts is None or self.hours is None):
+            raise Complaint(say("starts or hours is missing"), say("give both, or two parts"))
+        return self
+
+    @property
+    def worked(self) -> tuple[ShiftPart, ...]:
+        """The stretches between coming and going: one, or two of a split shift."""
+        if self.starts is None or self.hours is None:
+            return self.parts
+        return (ShiftPart(starts=self.starts, hours=self.hours),)
+
+    @property
+    def pause_minutes(self) -> int:
+        """Minutes that are neither worked nor paid: the time between two parts, or the break."""
+        if not self.parts:
+            return self.break_minutes
+        first, last = self.parts[0], self.parts[-1]
+        ends = minutes_of_day(first.starts) + round(first.hours * 60)
+        return (minutes_of_day(last.starts) - ends) % 1440
+
+    @property
+    def span_hours(self) -> float:
+        """Hours from coming to going, without overtime."""
+        between = self.pause_minutes if self.parts else 0
+        return sum(part.hours for part in self.worked) + between / 60
 
 
 class RatioRange(FileRecord):

@@ -135,9 +135,10 @@ def _uncovered(desk: Desk, key: str) -> Iterator[Problem]:
     opens, closes = opening_minutes(desk)
     at_work = [False] * DAY_MINUTES
     for shift in desk.shifts:
-        start = minutes_of_day(shift.starts)
-        for minute in range(start, start + int(shift.hours * 60)):
-            at_work[minute % DAY_MINUTES] = True
+        for part in shift.worked:
+            start = minutes_of_day(part.starts)
+            for minute in range(start, start + int(part.hours * 60)):
+                at_work[minute % DAY_MINUTES] = True
     missing = [minute for minute in range(opens, closes) if not at_work[minute % DAY_MINUTES]]
     if missing:
         last = next((m for m in missing if m + 1 not in missing), missing[-1])

@@ -55,6 +55,7 @@ class ShiftCount(FileRecord):
     break_starts_at_utc: AwareDatetime | None
     break_minutes: int
     agents: int
+    overtime_hours: float = 0.0
 
 
 class Deflection(FileRecord):
@@ -92,6 +93,8 @@ class SelfCheck(FileRecord):
 
 
 class DeskPlan(FileRecord):
+    """One desk; paid_hours include overtime_hours; priced_hours: what they cost, in ordinary hours."""
+
     desk: str
     channel: Literal["phone", "chat", "ticket"]
     target: Target
@@ -100,6 +103,8 @@ class DeskPlan(FileRecord):
     required_hours: float
     paid_hours: float
     paid_to_required_ratio: float | None
+    priced_hours: float | None = None
+    overtime_hours: float = 0.0
     solver_gap_ratio: float
     cost: float | None = None
     shortage: Shortage

@@ -25,7 +25,10 @@ INTERVAL_MINUTES = 30
 
 @dataclass(frozen=True)
 class ShiftDay:
-    """One shift type on one local date, with its break at one place: what an agent can be put on."""
+    """One shift type on one local date, with its break at one place: what an agent can be put on.
+
+    The time between the parts of a split shift is its break. overtime_hours: the last hours, at a price of their own.
+    """
 
     shift: str
     day: date
@@ -33,11 +36,21 @@ class ShiftDay:
     ends_at_utc: datetime
     break_starts_at_utc: datetime | None
     break_minutes: int
+    overtime_hours: float = 0.0
+    price_factor: float = 1.0
+    overtime_price_factor: float = 1.0
+    agents_max: int | None = None
 
     @property
     def paid_hours(self) -> float:
         """Breaks are not paid."""
         return (self.ends_at_utc - self.starts_at_utc).total_seconds() / 3600 - self.break_minutes / 60
+
+    @property
+    def price_hours(self) -> float:
+        """What it costs, in ordinary hours."""
+        ordinary = self.paid_hours - self.overtime_hours
+        return ordinary * self.price_factor + self.overtime_hours * self.overtime_price_factor
 
 
 @dataclass(frozen=True)
@@ -53,26 +66,55 @@ class Rostered:
     paid_hours: float
     gap_ratio: float
 
+    @property
+    def price_hours(self) -> float:
+        return sum(option.price_hours * count for option, count in self.counts)
+
+    @property
+    def overtime_hours(self) -> float:
+        return sum(option.overtime_hours * count for option, count in self.counts)
+
 
 def shift_days(shifts: Sequence[Shift], days: Sequence[date], zone: ZoneInfo, moves_minutes: int) -> list[ShiftDay]:
-    """Every shift type on every local date, with its break in each place it may be moved to."""
-    return [placed for day in days for shift in shifts for placed in _with_breaks(shift, day, zone, moves_minutes)]
+    """Every shift type on every local date, with its break in each place it may be moved to, and with overtime."""
+    return [placed for day in days for shift in shifts for placed in _placed(shift, day, zone, moves_minutes)]
 
 
-def _with_breaks(shift: Shift, day: date, zone: ZoneInfo, moves_minutes: int) -> list[ShiftDay]:
-    starts = _at(day, minutes_of_day(shift.starts), zone)
-    length = timedelta(hours=shift.hours)
-    if not shift.break_minutes:
-        return [ShiftDay(shift.name, day, starts, starts + length, None, 0)]
-    middle = (shift.hours * 60 - shift.break_minutes) / 2
-    middle = INTERVAL_MINUTES * round(middle / INTERVAL_MINUTES)
-    moves = range(-moves_minutes, moves_minutes + 1, INTERVAL_MINUTES) if shift.hours >= 4 else (0,)
+def _placed(shift: Shift, day: date, zone: ZoneInfo, moves_minutes: int) -> list[ShiftDay]:
+    """Without overtime with every break; with each half-hour of overtime with the break in the middle only."""
+    middle = _break_after_minutes(shift)
+    moves = range(-moves_minutes, moves_minutes + 1, INTERVAL_MINUTES) if _break_moves(shift) else (0,)
+    longer = np.arange(1, round(shift.overtime_hours_max * 60 / INTERVAL_MINUTES) + 1) * INTERVAL_MINUTES / 60
     return [
-        ShiftDay(
-            shift.name, day, starts, starts + length, starts + timedelta(minutes=middle + move), shift.break_minutes
-        )
-        for move in moves
+        *(_shift_day(shift, day, zone, middle + move, 0.0) for move in moves),
+        *(_shift_day(shift, day, zone, middle, float(hours)) for hours in longer),
     ]
+
+
+def _break_moves(shift: Shift) -> bool:
+    return bool(shift.break_minutes) and not shift.parts and shift.span_hours >= 4
+
+
+def _break_after_minutes(shift: Shift) -> float:
+    if shift.parts:
+        return shift.parts[0].hours * 60
+    return INTERVAL_MINUTES * round((shift.span_hours * 60 - shift.break_minutes) / 2 / INTERVAL_MINUTES)
+
+
+def _shift_day(shift: Shift, day: date, zone: ZoneInfo, break_after_minutes: float, overtime: float) -> ShiftDay:
+    starts = _at(day, minutes_of_day(shift.worked[0].starts), zone)
+    return ShiftDay(
+        shift=shift.name,
+        day=day,
+        starts_at_utc=starts,
+        ends_at_utc=starts + timedelta(hours=shift.span_hours + overtime),
+        break_starts_at_utc=starts + timedelta(minutes=break_after_minutes) if shift.pause_minutes else None,
+        break_minutes=shift.pause_minutes,
+        overtime_hours=overtime,
+        price_factor=shift.price_factor,
+        overtime_price_factor=shift.overtime_price_factor,
+        agents_max=shift.agents_max,
+    )
 
 
 def _at(day: date, minutes: int, zone: ZoneInfo) -> datetime:
@@ -147,13 +189,12 @@ def _solve(
     needed = np.flatnonzero(required > 0)
     short = len(needed)
     prices, widths = _shortage_prices(required[needed].astype(np.float64), steps)
-    paid = np.array([option.paid_hours for option in options])
+    price = np.array([option.price_hours for option in options])
     matrix = hstack([shares.tocsr()[needed], *([eye_array(short)] * len(steps))])
     constraints = [LinearConstraint(matrix, lb=required[needed].astype(np.float64))]
-    if agents_max is not None:
-        constraints.append(headcount(options, short * len(steps), agents_max))
+    constraints += people_limits(options, short * len(steps), agents_max)
     found = milp(
-        np.concatenate([paid, prices]),
+        np.concatenate([price, prices]),
         constraints=constraints,
         integrality=np.concatenate([np.ones(len(options)), np.zeros(short * len(steps))]),
         bounds=Bounds(0, np.concatenate([np.full(len(options), np.inf), widths])),
@@ -164,11 +205,23 @@ def _solve(
     return np.rint(found.x[: len(options)]).astype(np.int64), float(found.mip_gap or 0.0)
 
 
-def headcount(options: Sequence[ShiftDay], others: int, agents_max: int) -> LinearConstraint:
-    """At most so many people on one local day; `others` variables follow those of the options."""
-    days, index = np.unique([option.day.toordinal() for option in options], return_inverse=True)
-    on_day = csr_array((np.ones(len(options)), (index, np.arange(len(options)))), shape=(len(days), len(options)))
-    return LinearConstraint(hstack([on_day, csr_array((len(days), others))]), ub=np.full(len(days), float(agents_max)))
+def people_limits(options: Sequence[ShiftDay], others: int, agents_max: int | None) -> list[LinearConstraint]:
+    """At most so many people on one local day, and on each shift type that has a limit of its own.
+
+    `others` variables follow those of the options.
+    """
+    groups: dict[tuple[date, str], tuple[int, list[int]]] = {}
+    for column, option in enumerate(options):
+        if agents_max is not None:
+            groups.setdefault((option.day, ""), (agents_max, []))[1].append(column)
+        if option.agents_max is not None:
+            groups.setdefault((option.day, option.shift), (option.agents_max, []))[1].append(column)
+    if not groups:
+        return []
+    rows = np.repeat(np.arange(len(groups)), [len(columns) for _, columns in groups.values()])
+    members = np.concatenate([columns for _, columns in groups.values()])
+    matrix = csr_array((np.ones(len(rows)), (rows, members)), shape=(len(groups), len(options) + others))
+    return [LinearConstraint(matrix, ub=np.array([float(most) for most, _ in groups.values()]))]
 
 
 def _shortage_prices(required: Floats, steps: Sequence[ShortageStep]) -> tuple[Floats, Floats]:

@@ -29,7 +29,7 @@ def _summary(plan: StaffingPlan, zone: ZoneInfo) -> Sheet:
         _("desk"), _("peak half-hour"), _("contacts at the peak, half of campaigns stay below"),
         _("contacts at the peak, nine of ten campaigns stay below"), _("people needed"), _("people rostered"),
         _("what asks for them"), _("service level at the peak"), _("worst service level"), _("paid hours"),
-        _("missing hours"), _("bridged by"), _("promised"), _("service level counts"),
+        _("of these overtime"), _("missing hours"), _("bridged by"), _("promised"), _("service level counts"),
     ]  # fmt: skip
     rows: list[list[Value]] = [
         [
@@ -37,7 +37,7 @@ def _summary(plan: StaffingPlan, zone: ZoneInfo) -> Sheet:
             round(desk.peak.contacts_p90), desk.peak.agents_required, round(desk.peak.agents_rostered, 1),
             binding_in_words(desk.peak.binding), round(desk.peak.service_level_ratio, 3),
             None if desk.worst_service_level_ratio is None else round(desk.worst_service_level_ratio, 3),
-            round(desk.paid_hours, 1), round(desk.shortage.agent_hours, 1),
+            round(desk.paid_hours, 1), round(desk.overtime_hours, 1), round(desk.shortage.agent_hours, 1),
             "; ".join(map(str, desk.shortage.bridged_by)), promise_in_words(desk.target.ratio, desk.target.seconds),
             str(definition_in_words(desk.target.definition)),
         ]
@@ -57,12 +57,13 @@ def binding_in_words(binding: str) -> str:
 
 
 def _shifts(desk: DeskPlan, zone: ZoneInfo) -> Sheet:
-    headings = [_("day"), _("shift"), _("starts"), _("ends"), _("break starts"), _("break, minutes"), _("agents")]
+    headings = [_("day"), _("shift"), _("starts"), _("ends"), _("break starts"), _("break, minutes"), _("agents"),
+                _("overtime in it, hours")]  # fmt: skip
     rows: list[list[Value]] = [
         [
             one.day, one.shift, _local(one.starts_at_utc, zone), _local(one.ends_at_utc, zone),
             None if one.break_starts_at_utc is None else _local(one.break_starts_at_utc, zone), one.break_minutes,
-            one.agents,
+            one.agents, one.overtime_hours,
         ]
         for one in desk.shifts
     ]  # fmt: skip

@@ -45,8 +45,10 @@ def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: Staf
         required_hours=required_hours,
         paid_hours=roster.paid_hours,
         paid_to_required_ratio=roster.paid_hours / required_hours if required_hours else None,
+        priced_hours=roster.price_hours,
+        overtime_hours=roster.overtime_hours,
         solver_gap_ratio=roster.gap_ratio,
-        cost=None if hourly is None else hourly * roster.paid_hours,
+        cost=None if hourly is None else hourly * roster.price_hours,
         shortage=_shortage(figures, policy),
         worst_service_level_ratio=None if worst is None else float(figures.level_ratio[worst]),
         worst_service_level_at_utc=None if worst is None else span(figures.clock, worst)[0],
@@ -128,8 +130,11 @@ def shift_counts(roster: Rostered) -> tuple[ShiftCount, ...]:
             break_starts_at_utc=option.break_starts_at_utc,
             break_minutes=option.break_minutes,
             agents=count,
+            overtime_hours=option.overtime_hours,
         )
-        for option, count in sorted(roster.counts, key=lambda pair: (pair[0].starts_at_utc, pair[0].shift))
+        for option, count in sorted(
+            roster.counts, key=lambda pair: (pair[0].starts_at_utc, pair[0].shift, pair[0].overtime_hours)
+        )
     )
 
 

@@ -18,7 +18,7 @@ from scipy.sparse import csc_array, csr_array, eye_array, hstack, vstack
 
 from playbooks.staffing.erlang import Floats
 from playbooks.staffing.policy import Solver
-from playbooks.staffing.shifts import Rostered, ShiftDay, coverage, headcount
+from playbooks.staffing.shifts import Rostered, ShiftDay, coverage, people_limits
 from playbooks.staffing.tickets import due_tickets
 
 LATE_PRICE_HOURS = 50.0
@@ -80,12 +80,11 @@ def _solve(
     free = np.full(count, np.inf)
     lower = np.concatenate([due, -free, np.zeros(count), -free])
     constraints = [LinearConstraint(matrix, lower, np.concatenate([free, np.zeros(count), free, np.zeros(count)]))]
-    if agents_max is not None:
-        constraints.append(headcount(options, 2 * count + day_count, agents_max))
-    paid = np.array([option.paid_hours for option in options])
+    constraints += people_limits(options, 2 * count + day_count, agents_max)
+    price = np.array([option.price_hours for option in options])
     late = np.full(count, LATE_PRICE_HOURS / max(work.per_person, 1e-9))
     found = milp(
-        np.concatenate([paid, np.full(count, -OPEN_PRICE_HOURS), late, np.full(day_count, PEAK_PRICE_HOURS)]),
+        np.concatenate([price, np.full(count, -OPEN_PRICE_HOURS), late, np.full(day_count, PEAK_PRICE_HOURS)]),
         constraints=constraints,
         integrality=np.concatenate([np.ones(len(options)), np.zeros(2 * count + day_count)]),
         bounds=Bounds(0, np.concatenate([np.full(len(options), np.inf), came, free, np.full(day_count, np.inf)])),
