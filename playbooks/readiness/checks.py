@@ -187,6 +187,17 @@ def switches_drilled(evidence: Evidence) -> Finding:
     return Finding("pending", say("not drilled yet: {names}", names=", ".join(idle))) if idle else PASS
 
 
+def declared_services(evidence: Evidence) -> list[str]:
+    """Services of this campaign whose capacity nobody has measured."""
+    touched = evidence.traffic.services if evidence.traffic else evidence.capacities
+    return [name for name, known in evidence.capacities.items() if known.source == "declared" and name in touched]
+
+
+def capacity_measured(evidence: Evidence) -> Finding:
+    declared = declared_services(evidence)
+    return Finding("pending", say("declared, not measured: {names}", names=", ".join(declared))) if declared else PASS
+
+
 def load_test_first(evidence: Evidence) -> Finding:
     return _tested(evidence, lambda peak: peak.p50)
 
@@ -296,6 +307,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "metrics-agreed": metrics_agreed,
     "traffic-model": traffic_model,
     "quotas": quotas,
+    "capacity-measured": capacity_measured,
     "load-test-first": load_test_first,
     "load-test-full": load_test_full,
     "load-test-covers": load_test_covers,

@@ -11,9 +11,10 @@ from campaign.plan import Plan
 from campaign.readiness import GATES, Gate, GateState, Item, Role, Signature, Tier
 from campaign.words import Words
 from playbooks.readiness.binding import changed
-from playbooks.readiness.checks import CHECKS, Finding, joined
+from playbooks.readiness.checks import CHECKS, Finding, declared_services, joined
 from playbooks.readiness.evidence import Evidence
 from playbooks.readiness.policy import ChecklistPolicy, GatePolicy, ItemPolicy, Need, due_at
+from playbooks.readiness.scaling import floors_line, limit_lines
 
 
 def choose_items(policy: ChecklistPolicy, tier: Tier, evidence: Evidence, waves: tuple[Plan, ...]) -> tuple[Item, ...]:
@@ -23,14 +24,21 @@ def choose_items(policy: ChecklistPolicy, tier: Tier, evidence: Evidence, waves:
     """
     first = min(waves, key=lambda plan: plan.starts_at)
     chosen = [row for row in policy.items if tier in row.tiers and (row.needs is None or _has(row.needs, evidence))]
-    items = [_item(row, evidence.plan, first) for row in chosen]
+    items = [item for row in chosen for item in _lines(row, _item(row, evidence.plan, first), evidence)]
     return tuple(sorted(items, key=lambda item: (item.due_at_utc, item.gate or "", item.id)))
+
+
+def _lines(row: ItemPolicy, item: Item, evidence: Evidence) -> Iterable[Item]:
+    if row.lists == "limits":
+        return limit_lines(item, evidence.autoscaling)
+    return (floors_line(item, evidence.autoscaling) if row.lists == "floors" else item,)
 
 
 def _has(need: Need, evidence: Evidence) -> bool:
     settings, autoscaling = evidence.settings, evidence.autoscaling
     return {
         "bot": any(desk.bot for desk in settings.desks) and bool(evidence.plan.offers),
+        "declared": bool(declared_services(evidence)),
         "desks": bool(settings.desks),
         "limits_hit": autoscaling is not None and any(service.limits_hit for service in autoscaling.services.values()),
         "sends": bool(evidence.plan.sends),

@@ -39,7 +39,7 @@ def _known_check(name: str) -> str:
 
 
 Due = Annotated[str, AfterValidator(_offset)]
-Need = Literal["bot", "desks", "limits_hit", "sends", "switches"]
+Need = Literal["bot", "declared", "desks", "limits_hit", "sends", "switches"]
 
 
 class GatePolicy(FileRecord):
@@ -63,6 +63,7 @@ class ItemPolicy(FileRecord):
     tiers: tuple[Tier, ...]
     scope: Literal["campaign", "promotion"] = "campaign"
     needs: Need | None = None
+    lists: Literal["floors", "limits"] | None = None
     check: Annotated[str, AfterValidator(_known_check)] | None = None
     life_hours: Positive | None = None
     binds: tuple[Part, ...] = ()

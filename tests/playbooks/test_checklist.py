@@ -86,6 +86,7 @@ def autoscaling(peak: int = 60, hit: bool = False, of_model: str = "t1") -> scal
     )
     service = scaling.ServicePlan.model_construct(
         verdict="scheduled",
+        steps=(),
         limits_hit=(limit,) if hit else (),
         replicas=scaling.ReplicaCounts(today=8, floor=8, most=100, peak=peak, needed=quantiles(peak)),
         back_test=scaling.BackTest.model_construct(policies={"plan": outcome}),
@@ -122,6 +123,13 @@ EVERYTHING = evidence(
         }
     ),
     autoscaling=autoscaling(hit=True),
+    capacities={
+        "shop": Capacity(
+            service="shop",
+            source="declared",
+            capacity_requests_per_second_per_replica=CapacityRange(low=100, mid=100, high=100),
+        )
+    },
 )
 
 
@@ -144,17 +152,54 @@ def test_a_small_campaign_has_at_most_twelve_items_whatever_it_needs() -> None:
     assert len(small) <= 12
     assert {i.id for i in small} < {i.id for i in middle} < {i.id for i in large}
     assert {i.gate for i in large} == {*GATES, None}
-    assert "rate-limits" in {i.id for i in small}
+    assert "rate-limits-shop-sms" in {i.id for i in small}
 
 
 def test_every_item_and_check_of_the_policy_is_reached() -> None:
-    assert {row.id for row in POLICY.items} == {i.id for i in items(EVERYTHING)}
+    assert {row.id for row in POLICY.items} == {i.id.removesuffix("-shop-sms") for i in items(EVERYTHING)}
     assert {row.check for row in POLICY.items if row.check} == set(CHECKS)
 
 
 def test_rate_limits_appear_only_where_a_limit_is_hit() -> None:
-    assert "rate-limits" not in {i.id for i in items(evidence(autoscaling=autoscaling()))}
-    assert "rate-limits" in {i.id for i in items(evidence(autoscaling=autoscaling(hit=True)))}
+    assert not any(i.id.startswith("rate-limits") for i in items(evidence(autoscaling=autoscaling())))
+    (line,) = [i for i in items(EVERYTHING) if i.id.startswith("rate-limits")]
+    assert line.title.en.endswith(": shop admits 300 of 900 requests per second (sms)")
+    assert line.title.zh.endswith("：shop 每秒 900 个请求中放行 300 个（sms）")
+
+
+def test_every_limit_of_every_service_has_its_own_line() -> None:
+    plan = autoscaling(hit=True)
+    shop = plan.services["shop"]
+    endpoint = scaling.EndpointLimit(
+        endpoint="POST /orders", value_rank=1, demand_requests_per_second=900, admitted_requests_per_second=300
+    )
+    other = shop.limits_hit[0].model_copy(update={"limit": "replicas.max"})
+    limited = shop.model_copy(update={"limits_hit": (*shop.limits_hit, other), "rate_limits": (endpoint,)})
+    both = evidence(autoscaling=plan.model_copy(update={"services": {"shop": limited, "pay": shop}}))
+    lines = {i.id: i.evidence.en for i in items(both) if i.id.startswith("rate-limits")}
+    assert set(lines) == {"rate-limits-shop-sms", "rate-limits-shop-replicas.max", "rate-limits-pay-sms"}
+    assert lines["rate-limits-shop-sms"].endswith(": POST /orders 300/s")
+
+
+def test_the_floor_that_must_have_held_is_the_one_ten_minutes_before() -> None:
+    plan = autoscaling()
+    due = START - timedelta(minutes=30)
+    steps = tuple(
+        scaling.Step(starts_at_utc=due + timedelta(minutes=at), replicas=count, why="")
+        for at, count in ((-60, 12), (-10, 20), (-9, 44))
+    )
+    shop = plan.services["shop"].model_copy(update={"steps": steps})
+    found = {i.id: i for i in items(evidence(autoscaling=plan.model_copy(update={"services": {"shop": shop}})))}
+    assert found["floor-held"].due_at_utc == due
+    assert found["floor-held"].evidence.en.endswith(": shop 20")
+
+
+def test_a_declared_capacity_keeps_an_item_open() -> None:
+    (row,) = [i for i in evaluate(items(EVERYTHING), EVERYTHING, START) if i.id == "capacity-measured"]
+    assert (row.state, str(row.note)) == ("pending", "declared, not measured: shop")
+    known = {"shop": EVERYTHING.capacities["shop"].model_copy(update={"source": "measured"})}
+    assert "capacity-measured" not in {i.id for i in items(replace(EVERYTHING, capacities=known))}
+    assert one("capacity-measured", replace(EVERYTHING, capacities=known)) == ("pass", "")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ metrics: [orders]
 """
 UP_TO_G4 = {
     "G0": ("plan-submitted", "metrics-agreed"),
-    "G1": ("quotas-obtained", "third-parties-told"),
+    "G1": ("quotas-obtained", "third-parties-told", "capacity-measured"),
     "G2": ("switch-table", "load-test-full", "readiness-review"),
     "G3": ("compliance-cleared", "tracking-checked", "newcomer-guidance", "scale-plan"),
     "G4": ("load-test-covers", "alerts-thresholded", "change-freeze", "scaled-up", "caches-warm", "war-room-roster"),
@@ -134,8 +134,8 @@ def test_a_note_that_it_failed_fails_the_item(shop: Shop) -> None:
 def test_gate_says_yes_or_no_with_its_exit_code(shop: Shop) -> None:
     code, told = shop("gate d11 G1")
     assert code == 1
-    assert "G1 Resources and first load test · 10-27 20:00 · 2 of 3 items missing" in told
-    shop.waive("quotas-obtained")
+    assert "G1 Resources and first load test · 10-27 20:00 · 3 of 4 items missing" in told
+    shop.waive("quotas-obtained", "capacity-measured")
     assert shop("sign d11 third-parties-told --as zhao --note ok")[0] == 0
     code, told = shop("gate d11 G1")
     assert (code, "gate open" in told) == (0, True)
@@ -430,7 +430,7 @@ def test_a_small_campaign_is_one_persons_work_and_says_when_four_eyes_is_off(sho
     shop.forecast(3000)
     (shop.folder / "checklist.yaml").write_text("schema_version: 1\nfour_eyes: [M, L]\n")
     assert "four eyes is switched off for tier S" in shop("checklist d11")[1]
-    shop.waive("plan-submitted", "compliance-cleared", "scale-plan", "load-test-covers")
+    shop.waive("plan-submitted", "capacity-measured", "compliance-cleared", "scale-plan", "load-test-covers")
     assert shop("freeze d11 --as wang")[0] == 0
     assert shop("sign d11 scaled-up --as wang --note ok")[0] == 0
     assert shop("decide d11 go --as wang")[0] == 0

@@ -1,0 +1,65 @@
+"""What the autoscaling plan asks of the checklist: a line for each limit hit, and the floors that must have held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from campaign.language import say
+from campaign.numbers import spoken
+from campaign.readiness import Item
+from campaign.words import Words
+from playbooks.autoscaling.plan import AutoscalingPlan, EndpointLimit, LimitHit, ServicePlan
+
+HELD = timedelta(minutes=10)  # longer than a reconciliation of Argo CD (3 min) or Flux (10 min by default)
+
+
+def limit_lines(item: Item, plan: AutoscalingPlan | None) -> Iterator[Item]:
+    """The item once for each service and limit that the plan hits, with the rate that it admits."""
+    for name, service in plan.services.items() if plan else ():
+        for hit in service.limits_hit:
+            parts = admitted_parts(service.rate_limits)
+            yield item.model_copy(
+                update={
+                    "id": f"{item.id}-{name}-{hit.limit}",
+                    "title": after(item.title, admitted(name, hit)),
+                    "evidence": after(item.evidence, parts) if parts else item.evidence,
+                }
+            )
+
+
+def admitted(service: str, hit: LimitHit) -> Words:
+    """What a service may let in under one limit, in words."""
+    wanted = hit.admitted_requests_per_second + hit.refused_requests_per_second
+    return Words.of(
+        say(
+            "{service} admits {admitted} of {wanted} requests per second ({limit})",
+            service=service, admitted=spoken(hit.admitted_requests_per_second), wanted=spoken(wanted), limit=hit.limit,
+        )
+    )  # fmt: skip
+
+
+def admitted_parts(limits: tuple[EndpointLimit, ...]) -> Words | None:
+    """The admitted rate of each endpoint, the most valuable first."""
+    parts = ", ".join(f"{limit.endpoint} {spoken(limit.admitted_requests_per_second)}/s" for limit in limits)
+    return Words(zh=parts, en=parts) if parts else None
+
+
+def floors_line(item: Item, plan: AutoscalingPlan | None) -> Item:
+    """The item with the floor that each service must have held for ten minutes when it is due."""
+    services = plan.services if plan else {}
+    held = {name: floor_at(service, item.due_at_utc - HELD) for name, service in services.items() if service.steps}
+    if not held:
+        return item
+    floors = ", ".join(f"{name} {floor}" for name, floor in held.items())
+    return item.model_copy(update={"evidence": after(item.evidence, Words(zh=floors, en=floors))})
+
+
+def floor_at(service: ServicePlan, at: datetime) -> int:
+    """minReplicas at an instant: the usual floor before the first step."""
+    begun = [step.replicas for step in service.steps if step.starts_at_utc <= at]
+    return begun[-1] if begun else service.replicas.floor
+
+
+def after(words: Words, more: Words) -> Words:
+    return Words(zh=f"{words.zh}：{more.zh}", en=f"{words.en}: {more.en}")
