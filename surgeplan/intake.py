@@ -20,6 +20,7 @@ from campaign.workspace import open_workspace
 from forecast.findings import Finding
 from forecast.history import open_history
 from metrics.intake.folder import Intake, read_folder
+from metrics.intake.markers import MEASURE as LOAD_TEST
 from metrics.intake.records import Answers, Buckets, Place, Question, Recognised, ServiceFigures, Unanswered
 from surgeplan.init import new_workspace
 from surgeplan.intake_texts import settings_text, stub_head
@@ -65,7 +66,8 @@ def init_from(
     if answers.time_zone is None:
         what = say("no file says in which time zone the team works")
         raise Unanswered([Question("--time-zone", what, Place(str(exports)))])
-    traffic = merged_traffic(intake.recognised)
+    traffic = merged(intake.recognised, "requests")
+    orders = merged(intake.recognised, "orders")
     if not traffic.rates:
         what = say("no file holds traffic: requests, visits or an access log")
         todo = say("export a Grafana panel or an hourly report of visits")
@@ -73,7 +75,7 @@ def init_from(
         raise UserError([Problem(what, todo, file=str(exports)), *unknown])
     language = language_of(lang, intake.recognised)
     with new_workspace(folder) as draft:
-        write_history(draft / "history", traffic.rates, intake.recognised)
+        write_history(draft / "history", traffic, orders, intake.recognised)
         notes = write_settings(draft, traffic.services, intake.recognised, answers, answers.time_zone, language)
         plans = distinct_plans(plan for found in intake.recognised for plan in found.plans)
         write_plans(draft, [(plan, ()) for plan in plans], answers.time_zone)
@@ -82,7 +84,9 @@ def init_from(
         write_plans(draft, [(plan, stub_head(ratio, language)) for plan, ratio in stubs], answers.time_zone)
         open_workspace(draft)
     hours = busiest_hours(traffic, answers.time_zone)
-    return Imported(intake, (*traffic.notes, *notes), findings, hours, traffic.bucket_lengths(), _plans_of(stubs))
+    return Imported(
+        intake, (*traffic.notes, *orders.notes, *notes), findings, hours, traffic.bucket_lengths(), _plans_of(stubs)
+    )
 
 
 def _plans_of(stubs: Sequence[tuple[Plan, float]]) -> tuple[Plan, ...]:
@@ -122,7 +126,7 @@ def language_of(lang: str | None, recognised: Sequence[Recognised]) -> Language:
 
 @dataclass
 class Traffic:
-    """Requests per second by service and second of UTC, and each bucket's length in seconds."""
+    """Requests per second (or orders) by service and second of UTC, and each bucket's length in seconds."""
 
     rates: dict[Key, float] = field(default_factory=dict)
     lengths: dict[Key, int] = field(default_factory=dict)
@@ -139,13 +143,13 @@ class Traffic:
         return {service: tuple(sorted(lengths)) for service, lengths in found.items()}
 
 
-def merged_traffic(recognised: Sequence[Recognised]) -> Traffic:
-    """All files' traffic as one: where buckets of two lengths meet, the finer ones hold.
+def merged(recognised: Sequence[Recognised], measure: str) -> Traffic:
+    """All files' traffic (or orders) as one: where buckets of two lengths meet, the finer ones hold.
 
     Raises:
         UserError: two files give different figures for the same times.
     """
-    parts = [(b, found) for found in recognised for b in found.buckets if b.measure == "requests"]
+    parts = [(b, found) for found in recognised for b in found.buckets if b.measure == measure]
     traffic, problems = Traffic(), []
     source: dict[Key, str] = {}
     covered: dict[str, set[int]] = defaultdict(set)
@@ -199,15 +203,13 @@ def _name(found: Recognised) -> str:
     return found.place.file + (f" [{found.place.sheet}]" if found.place.sheet else "")
 
 
-def write_history(folder: Path, traffic: Mapping[Key, float], recognised: Sequence[Recognised]) -> None:
+def write_history(folder: Path, traffic: Traffic, orders: Traffic, recognised: Sequence[Recognised]) -> None:
     """traffic.csv.gz, orders.csv and contacts.csv, as far as there are any."""
-    lines = (f"{_utc(at)},{service},{value:.6g}" for (service, at), value in sorted(traffic.items()))
-    text = "\n".join(["starts_at,service,requests_per_second", *lines]) + "\n"
     with writing(folder / "traffic.csv.gz") as temporary:
-        temporary.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
-    orders = added_up(b for found in recognised for b in found.buckets if b.measure == "orders")
-    if orders:
-        rows = [f"{_utc(at)},{value:.10g}" for (_, at), value in sorted(orders.items(), key=lambda item: item[0][1])]
+        temporary.write_bytes(gzip.compress(traffic_text(traffic, recognised).encode(), compresslevel=6, mtime=0))
+    if orders.rates:
+        ordered = sorted(orders.rates.items(), key=lambda item: item[0][1])
+        rows = [f"{_utc(at)},{value:.10g}" for (_, at), value in ordered]
         write_text(folder / "orders.csv", "\n".join(["starts_at,orders", *rows]) + "\n")
     measures = ("contacts", "bot_handled", "bot_resolved")
     asked = {m: added_up(b for found in recognised for b in found.buckets if b.measure == m) for m in measures}
@@ -218,6 +220,24 @@ def write_history(folder: Path, traffic: Mapping[Key, float], recognised: Sequen
             for desk, at in sorted(asked["contacts"], key=lambda key: (key[1], key[0]))
         ]
         write_text(folder / "contacts.csv", "\n".join([",".join(["starts_at", "desk", *kept]), *rows]) + "\n")
+
+
+def traffic_text(traffic: Traffic, recognised: Sequence[Recognised]) -> str:
+    """Traffic as CSV; with a column of load tests where any export marks them."""
+    tests = {
+        (service, minute)
+        for found in recognised
+        for buckets in found.buckets
+        if buckets.measure == LOAD_TEST
+        for service, at in buckets.values
+        for minute in _minutes(at, buckets.seconds)
+    }
+    columns = ["starts_at", "service", "requests_per_second", *(["load_test"] if tests else [])]
+    lines = [",".join(columns)]
+    for (service, at), value in sorted(traffic.rates.items()):
+        marked = tests and not tests.isdisjoint((service, m) for m in _minutes(at, traffic.lengths[service, at]))
+        lines.append(f"{_utc(at)},{service},{value:.6g}" + (f",{'yes' if marked else ''}" if tests else ""))
+    return "\n".join(lines) + "\n"
 
 
 def _utc(at: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from campaign.language import Language, _, say
-from metrics.intake.records import Recognised, ServiceFigures
+from metrics.intake.records import Place, Recognised, ServiceFigures
 from surgeplan.plan_text import text_scalar
 
 if TYPE_CHECKING:
@@ -76,13 +76,17 @@ def _file_lines(imported: Imported) -> Iterator[str]:
         yield from (f"  {column.heading}: {column.meaning}" for column in found.columns)
         yield from (f"  - {note}" for note in found.notes)
     for place in imported.intake.unknown:
-        sheet = f" [{place.sheet}]" if place.sheet else ""
-        yield f"{place.file}{sheet}: " + _("not recognised, not used")
+        yield f"{_named(place)}: " + _("not recognised, not used")
     yield from (f"- {note}" for note in imported.notes)
 
 
 def _place(found: Recognised) -> str:
-    return found.place.file + (f" [{found.place.sheet}]" if found.place.sheet else "")
+    return _named(found.place)
+
+
+def _named(place: Place) -> str:
+    sheet = f" [{place.sheet}]" if place.sheet else ""
+    return place.file + (f":{place.row}" if place.row else "") + sheet
 
 
 def _kind(found: Recognised) -> str:
@@ -120,9 +124,11 @@ def _history_lines(imported: Imported) -> Iterator[str]:
 
 
 def next_command(imported: Imported, folder: Path) -> str:
-    """Name the stubs first, else forecast what comes next."""
-    ids = [plan.id for found in imported.intake.recognised for plan in found.plans]
-    return f"surgeplan {'check' if imported.stubs or not ids else f'forecast {ids[-1]}'} --workspace {folder}"
+    """Name the stubs first, else forecast the campaign that starts last."""
+    plans = [plan for found in imported.intake.recognised for plan in found.plans]
+    if imported.stubs or not plans:
+        return f"surgeplan check --workspace {folder}"
+    return f"surgeplan forecast {max(plans, key=lambda plan: plan.starts_at).id} --workspace {folder}"
 
 
 def report_json(imported: Imported) -> dict[str, object]:

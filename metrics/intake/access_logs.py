@@ -57,7 +57,12 @@ def recognise(path: Path, name: str, answers: Answers, findings: Findings) -> Re
     if shape is None:
         return None
     place = Place(name)
-    groups, unread = counted(path, shape)
+    try:
+        groups, unread = counted(path, shape)
+    except duckdb.Error as error:
+        what = say("cannot be read to its end: {reason}", reason=_reason(error, path, name))
+        findings.problems.append(place.problem(what, say("export it again, or take it out")))
+        return None
     service = "" if shape.with_host or shape.service_key else service_of(path, answers)
     if not service and not (shape.with_host or shape.service_key):
         findings.ask("--service", say("it does not say of which service"), place)
@@ -77,6 +82,10 @@ def recognise(path: Path, name: str, answers: Answers, findings: Findings) -> Re
         Column(shape.service_key or ("host" if shape.with_host else "-"), meaning_of("counts", services)),
     )
     return Recognised(place, "access-log", "traffic", columns, (buckets,), notes=tuple(notes))
+
+
+def _reason(error: duckdb.Error, path: Path, name: str) -> str:
+    return str(error).partition("\n")[0].replace(str(path), name)
 
 
 def first_lines(path: Path) -> list[str]:

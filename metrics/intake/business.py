@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from campaign.language import Text, say
 from metrics.intake.headings import Headed
+from metrics.intake.markers import is_marked, marked_columns, marker_columns, marks
 from metrics.intake.names import identifier
 from metrics.intake.records import Answers, Buckets, Column, Findings, Kind, Reading, Recognised
 from metrics.intake.series import (
@@ -49,7 +50,9 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
     traffic, more, column, values = _traffic(table, read, answers, findings, seconds)
     notes += more
     columns += [column] if column else []
-    parts += [traffic] if traffic else []
+    if traffic:
+        parts += [traffic, *marks(traffic, read.marked(answers))]
+        columns += marked_columns(table)
     notes = [*table.notes, *times.close(), *figures.close(), *notes]
     kind: Kind = "traffic" if traffic else "orders" if parts else "business"
     return Recognised(
@@ -67,6 +70,13 @@ class _Readings:
 
     def _key(self, row: tuple[int, tuple[object, ...]]) -> str:
         return str(self.table.cell(row, "service") or "")
+
+    def marked(self, answers: Answers) -> Iterator[tuple[str, int]]:
+        """Service and second of every row that a load test's marker is set in."""
+        columns = marker_columns(self.table)
+        for (row, key), instant in zip(self.rows, self.instants, strict=True):
+            if instant is not None and is_marked(row[1], columns):
+                yield identifier(key) or answers.service or "unnamed", int(instant.timestamp())
 
     def of(self, role: str, keyed: bool) -> list[Reading]:
         at = self.table.roles[role]

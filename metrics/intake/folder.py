@@ -13,6 +13,7 @@ from metrics.intake import access_logs, business, cluster, grafana, schedule, su
 from metrics.intake.headings import Headed, find_headings
 from metrics.intake.raw_tables import read_raw_tables
 from metrics.intake.records import Answers, Findings, Place, Recognised, Unanswered
+from metrics.intake.stacked import tables_of
 
 TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls")
 PACKED_TABLES = (".csv.gz", ".tsv.gz")
@@ -88,7 +89,8 @@ def _cluster(path: Path, name: str, findings: Findings) -> Recognised | None:
 def _tables(path: Path, name: str, answers: Answers, findings: Findings) -> tuple[list[Recognised], list[Place]]:
     recognised: list[Recognised] = []
     unknown: list[Place] = []
-    for table in read_raw_tables(path, name, findings.problems):
+    raw = read_raw_tables(path, name, findings.problems)
+    for table in (one for sheet in raw for one in tables_of(sheet)):
         headed = find_headings(table)
         found = None
         if headed is not None and headed.rows:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from campaign.language import say
 from metrics.intake.headings import Headed, role_of
+from metrics.intake.markers import is_marked, marked_columns, marker_columns, marks
 from metrics.intake.names import identifier
 from metrics.intake.quantities import read_quantity
+from metrics.intake.raw_tables import Row
 from metrics.intake.records import Answers, Column, Findings, Reading, Recognised
 from metrics.intake.series import Figures, Times, as_rates, bucketed, decide_values, meaning_of, told_values
 
 LABELS = ("service", "app", "application", "deployment", "job", "container", "service_name", "handler", "host")
 LABEL = re.compile(r"""(\w+)=~?"?'?([^"',}\]]+)"?'?""")
 RATED_ROWS = 5
+NAMED_ROWS = 50
 CALL = re.compile(r"\b(?:sum|rate|irate|increase|avg|max|min)\s*\(")
 
 
@@ -22,13 +26,34 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
     """A panel's export: a time column with series beside it, or series, time and value; None for other tables."""
     if not table.has("time"):
         return None
+    table = _with_series(table)
     if table.has("series", "value"):
         return _read(table, _long(table), answers, findings)
-    others = [i for i, heading in enumerate(table.headings) if heading and i != table.roles["time"]]
-    named = all(role_of(table.headings[i]) in (None, "value") for i in others)
-    if not others or not (named or _rated(table, others)):
+    apart = {table.roles["time"], *marker_columns(table)}
+    others = [i for i, heading in enumerate(table.headings) if heading and i not in apart]
+    named = all(role_of(table.headings[i]) in (None, "value", "load_test") for i in others)
+    others_hold_figures = any(not _is_name(row, i) for row in table.rows[:NAMED_ROWS] for i in others)
+    if not others_hold_figures or not (named or _rated(table, others)):
         return None
     return _read(table, _wide(table, others), answers, findings)
+
+
+def _with_series(table: Headed) -> Headed:
+    """A table of time, one column of names and one of figures (`sensor, ts, count`), read as series and values."""
+    apart = {table.roles["time"], *marker_columns(table)}
+    others = [i for i, heading in enumerate(table.headings) if heading and i not in apart]
+    if len(others) != 2 or any(role_of(table.headings[i]) is not None for i in others):
+        return table
+    names = [i for i in others if all(_is_name(row, i) for row in table.rows[:NAMED_ROWS])]
+    if len(names) != 1:
+        return table
+    figures = next(i for i in others if i not in names)
+    return replace(table, roles={**table.roles, "series": names[0], "value": figures})
+
+
+def _is_name(row: Row, at: int) -> bool:
+    cell = row[1][at] if at < len(row[1]) else None
+    return bool(cell) and read_quantity(cell) is None
 
 
 def _rated(table: Headed, others: list[int]) -> bool:
@@ -64,6 +89,7 @@ def _read(
     instants = {}
     readings: list[Reading] = []
     legends: dict[str, str] = {}
+    markers, marked = marker_columns(table), []
     for legend, column, i in cells:
         row = table.rows[i]
         key = (legend, i) if table.has("series", "value") else ("", i)
@@ -73,13 +99,15 @@ def _read(
         legends.setdefault(legend, series_name(legend))
         if at is not None and value is not None:
             readings.append(Reading(at, legend, value, row[0]))
+            if is_marked(row[1], markers):
+                marked.append((legend, int(at.timestamp())))
     notes = [*table.notes, *times.close(), *figures.close()]
     if figures.units:
         unit = ", ".join(sorted(figures.units))
         notes.append(say("its unit is {unit}, not requests: not used", unit=unit))
         return Recognised(table.place, "grafana", "traffic", notes=tuple(notes))
     services = _services(legends, answers, findings, table)
-    told = "rates" if figures.rate is not None else told_values(" ".join(legends))
+    told = "rates" if figures.rate is not None else told_values(_wording(table, legends))
     heading = ", ".join(list(legends)[:3])
     values = decide_values(told, (r.value for r in readings), answers, table.place, findings, heading)
     readings = [Reading(r.at, services[r.key], r.value, r.row) for r in readings]
@@ -88,11 +116,18 @@ def _read(
         table.place,
         "grafana",
         "traffic",
-        columns=tuple(_columns(table, services, values, answers)),
-        buckets=(as_rates(buckets, values),) if buckets else (),
+        columns=(*_columns(table, services, values, answers), *marked_columns(table)),
+        buckets=(as_rates(buckets, values), *marks(buckets, ((services[legend], at) for legend, at in marked)))
+        if buckets
+        else (),
         notes=(*notes, *more),
         source={"values": values},
     )
+
+
+def _wording(table: Headed, legends: dict[str, str]) -> str:
+    """All that a table says in words of its figures."""
+    return " ".join([*legends, *([table.heading("value")] if "value" in table.roles else [])])
 
 
 def _services(legends: dict[str, str], answers: Answers, findings: Findings, table: Headed) -> dict[str, str]:

@@ -16,7 +16,7 @@ from metrics.intake.raw_tables import Cell, RawTable, Row
 from metrics.intake.records import Place
 
 HEADING_ROWS = 12
-ZONE_AT_END = re.compile(r"(?<=.)(utc|gmt|local|北京时间|本地时间|当地时间)([+-]?\d{1,2}(:?\d\d)?)?$")
+ZONE_AT_END = re.compile(r"(?<=.)(utc|gmt|local[a-z]{0,4}|北京时间|本地时间|当地时间)([+-]?\d{1,2}(:?\d\d)?)?$")
 TOTALS = frozenset(
     {"合计", "总计", "总和", "小计", "汇总", "total", "totals", "grand total", "sum", "平均", "average", "均值", "整体"}
 )

@@ -17,6 +17,8 @@ from campaign.errors import Problem
 from campaign.language import Text, say
 from metrics.intake.records import Place
 
+ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+"""The stream that holds a workbook locked by a password (MS-OFFCRYPTO 2.3.4.4)."""
 OLE_SIGNATURE = b"\xd0\xcf\x11\xe0"
 SEPARATORS = ",;\t|"
 SNIFFED_LINES = 20
@@ -51,7 +53,8 @@ def read_raw_tables(path: Path, name: str, problems: list[Problem]) -> list[RawT
             problems.append(place.problem(what, say("export it again, or take it out")))
             return []
     if content.startswith(OLE_SIGNATURE):
-        what = say("is protected by a password, or of the old .xls kind")
+        locked = ENCRYPTED_PACKAGE in content
+        what = say("is protected by a password") if locked else say("is of the old .xls kind")
         problems.append(place.problem(what, say("save it as .xlsx without a password")))
         return []
     if content.startswith(b"PK"):
@@ -73,7 +76,7 @@ def decoded(content: bytes) -> tuple[str | None, tuple[Text, ...]]:
         except UnicodeDecodeError:
             return None, ()
     if b"\x00" in content[:4096]:
-        return None, ()
+        return _utf16_without_mark(content)
     try:
         text = content.decode("utf-8-sig")
         return text, ((say("its byte order mark is skipped"),) if content.startswith(b"\xef\xbb\xbf") else ())
@@ -83,6 +86,18 @@ def decoded(content: bytes) -> tuple[str | None, tuple[Text, ...]]:
         return content.decode("gb18030"), (say("read as GB18030 (GBK)"),)
     except UnicodeDecodeError:
         return None, ()
+
+
+def _utf16_without_mark(content: bytes) -> tuple[str | None, tuple[Text, ...]]:
+    """Text whose line breaks and separators are two bytes wide; None for other files with zeros in them."""
+    for encoding in ("utf-16-le", "utf-16-be"):
+        breaks = content.count("\n".encode(encoding))
+        if breaks and breaks == content.count(b"\n"):
+            try:
+                return content.decode(encoding), (say("read as UTF-16"),)
+            except UnicodeDecodeError:
+                continue
+    return None, ()
 
 
 def _csv_rows(text: str) -> tuple[tuple[Row, ...], tuple[Text, ...]]:

@@ -464,7 +464,7 @@ def test_protected_and_broken_workbooks_and_empty_files_are_all_named(tmp_path: 
     exports.text_file(tmp_path / "c.csv", "")
     problems = refused(tmp_path)
     assert [file for file, *_ in problems] == ["a.xlsx", "b.xlsx", "c.csv"]
-    assert problems[0][3] == "is protected by a password, or of the old .xls kind"
+    assert problems[0][3] == "is protected by a password"
     assert problems[1][3].startswith("is no readable workbook")
     assert problems[2][3] == "is empty"
 

@@ -208,3 +208,39 @@ def test_replies_at_the_terminal_are_answers() -> None:
 def exports_question() -> Text:
 
     return Text("a question")
+
+
+def test_marked_load_tests_reach_history(tmp_path: Path) -> None:
+    rows = [["Time", "gateway", "压测"]]
+    for i, t in enumerate(exports.times(600, 1)):
+        rows.append([f"{t:%Y-%m-%d %H:%M}", f"{exports.level(t)} req/s", "是" if 100 <= i < 130 else "否"])
+    exports.text_file(tmp_path / "exports" / "panel.csv", exports.csv_text(rows))
+    source = str(tmp_path / "exports")
+    assert main(["init", str(tmp_path / "shop"), "--from", source, "--time-zone", "Asia/Shanghai"]) == 0
+    (test,) = [f for f in open_history(open_workspace(tmp_path / "shop")).findings if f.kind == "test-window"]
+    assert test.starts_at_utc == exports.START + timedelta(minutes=100)
+    assert test.ends_at_utc == exports.START + timedelta(minutes=130)
+
+
+def orders_of(folder: Path, hourly: int) -> int:
+    exports.grafana_wide(folder / "exports" / "panel.csv")
+    hours = [["时间", "支付订单数"], *([f"{t:%Y-%m-%d %H:%M}", hourly] for t in exports.times(3, 60))]
+    exports.text_file(folder / "exports" / "a.csv", exports.csv_text(hours))
+    again = [["时间", "支付订单数"], *([f"{t:%Y-%m-%d %H:%M}", 30] for t in exports.times(3, 60))]
+    exports.text_file(folder / "exports" / "b.csv", exports.csv_text(again))
+    minutes = [["时间", "支付订单数"], *([f"{t:%Y-%m-%d %H:%M}", 1] for t in exports.times(60, 1))]
+    exports.text_file(folder / "exports" / "minutes.csv", exports.csv_text(minutes))
+    source = str(folder / "exports")
+    return main(["init", str(folder / "shop"), "--from", source, "--time-zone", "Asia/Shanghai", "--lang", "en"])
+
+
+def test_orders_by_minute_and_by_hour_are_not_counted_twice(tmp_path: Path) -> None:
+    assert orders_of(tmp_path, 30) == 0
+    rows = (tmp_path / "shop" / "history" / "orders.csv").read_text().splitlines()[1:]
+    assert sum(float(row.partition(",")[2]) for row in rows) == 60 + 30 + 30
+
+
+def test_two_files_that_disagree_about_orders_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert orders_of(tmp_path, 31) == 2
+    assert "b.csv: gives other figures than a.csv for " in capsys.readouterr().err
+    assert not (tmp_path / "shop").exists()

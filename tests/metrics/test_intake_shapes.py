@@ -1,0 +1,133 @@
+"""Exports whose tables have more than times and figures: markers, names as rows, tables under one another."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import exports
+import pytest
+
+from campaign.errors import UserError
+from campaign.language import use_language
+from metrics.intake.folder import read_folder
+from metrics.intake.records import Answers, Recognised, Unanswered
+
+FULL = Answers(exports.SHANGHAI, requests_per_session=2.0, service="shop")
+FIRST = int(exports.START.timestamp())
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    use_language("en")
+
+
+def read(folder: Path, answers: Answers = FULL) -> list[Recognised]:
+    return list(read_folder(folder, answers).recognised)
+
+
+def values(found: Recognised, measure: str) -> dict[tuple[str, int], float]:
+    return next((buckets.values for buckets in found.buckets if buckets.measure == measure), {})
+
+
+def panel_with_marker(folder: Path, heading: str, cell: object) -> None:
+    rows: list[list[object]] = [["Time", "gateway", heading]]
+    rows += [
+        [f"{t:%Y-%m-%d %H:%M}", f"{exports.level(t)} req/s", cell if i in (2, 3) else 0]
+        for i, t in enumerate(exports.times(8, 1))
+    ]
+    exports.text_file(folder / "panel.csv", exports.csv_text(rows))
+
+
+@pytest.mark.parametrize(("heading", "cell"), [("load_test", 1), ("压测", "是"), ("Load test", "TRUE")])
+def test_a_marker_beside_a_panel_is_no_service_but_marks_its_minutes(
+    tmp_path: Path, heading: str, cell: object
+) -> None:
+    panel_with_marker(tmp_path, heading, cell)
+    (found,) = read(tmp_path)
+    assert {service for service, _ in values(found, "requests")} == {"gateway"}
+    assert sorted(values(found, "load_test")) == [("gateway", FIRST + 120), ("gateway", FIRST + 180)]
+
+
+def test_the_load_tests_own_traffic_stays_a_series(tmp_path: Path) -> None:
+    panel_with_marker(tmp_path, "压测流量", "530 req/s")
+    (found,) = read(tmp_path)
+    assert len({service for service, _ in values(found, "requests")}) == 2
+    assert values(found, "load_test") == {}
+
+
+def test_a_marker_in_a_report_marks_its_own_service_only(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["时间", "服务", "请求数", "是否压测"]]
+    for i, t in enumerate(exports.times(4, 5)):
+        rows += [[f"{t:%Y-%m-%d %H:%M}", name, 600, "是" if (i, name) == (1, "b") else "否"] for name in "ab"]
+    exports.text_file(tmp_path / "report.csv", exports.csv_text(rows))
+    (found,) = read(tmp_path)
+    assert list(values(found, "load_test")) == [("b", FIRST + 300)]
+
+
+def test_names_as_rows_are_services_and_a_count_is_a_count(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["sensor", "ts_local", "count"]]
+    rows += [[name, f"{t:%Y-%m-%d %H:%M:%S}", 7200] for name in ("North Gate", "South") for t in exports.times(3, 60)]
+    exports.text_file(tmp_path / "sensors.csv", exports.csv_text(rows))
+    (found,) = read(tmp_path)
+    assert values(found, "requests")["North-Gate", FIRST] == 2.0
+    assert len(values(found, "requests")) == 6
+
+
+def test_times_beside_words_alone_are_no_panel(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["ts_local_edt", "event"], ["2026-10-05 10:00:00", "launch"]]
+    exports.text_file(tmp_path / "calendar.csv", exports.csv_text(rows))
+    assert [place.file for place in read_folder(tmp_path, Answers()).unknown] == ["calendar.csv"]
+
+
+def test_a_heading_of_local_time_is_asked_for_its_zone_whatever_it_is_called(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["ts_local_edt", "requests"], ["1995-07-01 00:00:00", 42], ["1995-07-01 00:01:00", 6]]
+    exports.text_file(tmp_path / "counts.csv", exports.csv_text(rows))
+    with pytest.raises(Unanswered) as caught:
+        read_folder(tmp_path, Answers())
+    assert {question.option for question in caught.value.questions} == {"--time-zone", "--service"}
+
+
+def test_tables_under_one_another_are_read_each_by_itself(tmp_path: Path) -> None:
+    hours = "".join(f"{t:%Y%m%d%H},{exports.level(t)}\n" for t in exports.times(48, 60))
+    days = "# Start date: 20261005\nNth day,Active users\n0000,120\n0001,130\n"
+    report = (
+        f"{days}\n# Start date: 20261005\nDate + hour (YYYYMMDDHH),Sessions\n{hours}\n\nDevice,Sessions\nmobile,3\n"
+    )
+    exports.text_file(tmp_path / "ga4.csv", report)
+    intake = read_folder(tmp_path, FULL)
+    assert [found.place.row for found in intake.recognised] == [7]
+    assert values(intake.recognised[0], "requests")["shop", FIRST] == exports.level(exports.START) * 2 / 3600
+    assert [place.row for place in intake.unknown] == [None, 58]
+
+
+def test_a_title_and_an_empty_row_begin_no_second_table(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["访客日报", "负责人"], [], *exports.hourly_report(24)]
+    exports.sheet_file(tmp_path / "日报.xlsx", {"数据": rows})
+    (found,) = read(tmp_path)
+    assert len(values(found, "requests")) == 24
+
+
+def test_a_packed_log_cut_short_is_named(tmp_path: Path) -> None:
+    line = '1.2.3.4 - - [05/Oct/2026:00:00:00 +0800] "GET /{} HTTP/1.1" 200 12\n'
+    packed = gzip.compress("".join(line.format(i * 7919) for i in range(20_000)).encode())
+    (tmp_path / "gateway-access.log.gz").write_bytes(packed[:-400])
+    with pytest.raises(UserError) as caught:
+        read_folder(tmp_path, FULL)
+    (problem,) = caught.value.problems
+    assert problem.file == "gateway-access.log.gz"
+    assert str(problem.what).startswith("cannot be read to its end: ")
+    assert str(tmp_path) not in str(problem.what)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_its_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    exports.text_file(tmp_path / "bi.csv", exports.csv_text(exports.hourly_report(24), "\t"), encoding)
+    (found,) = read(tmp_path)
+    assert "read as UTF-16" in map(str, found.notes)
+
+
+def test_the_old_kind_of_workbook_is_told_from_a_locked_one(tmp_path: Path) -> None:
+    (tmp_path / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512))
+    with pytest.raises(UserError, match="is of the old"):
+        read_folder(tmp_path, FULL)
