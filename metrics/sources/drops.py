@@ -10,6 +10,7 @@ from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from campaign.settings import Settings
 from metrics.intake.folder import read_folder
+from metrics.intake.markers import MEASURE as LOAD_TEST
 from metrics.intake.records import Answers, Buckets
 from metrics.sources.records import VALUES, Batch, DropSource, batch_of
 
@@ -46,21 +47,34 @@ def fetch_drops(
     )
     intake = read_folder(folder, answers, progress)
     parts = [b for found in intake.recognised for b in found.buckets if b.measure == MEASURES[source.measure]]
+    tests = {key for found in intake.recognised for b in found.buckets if b.measure == LOAD_TEST for key in b.values}
     notes = [say("{file}: nothing in it was recognised", file=place.file) for place in intake.unknown]
-    return _batch(source, parts, notes, since, until)
+    return _batch(source, parts, tests, notes, since, until)
 
 
-def _batch(source: DropSource, parts: list[Buckets], notes: list[Text], since: datetime, until: datetime) -> Batch:
-    """Files by name: a later one holds where two have the same row. Traffic comes as requests per second."""
-    value = "requests_per_second" if source.measure == "traffic" else VALUES[source.measure][0]
+def _batch(
+    source: DropSource,
+    parts: list[Buckets],
+    tests: set[tuple[str, int]],
+    notes: list[Text],
+    since: datetime,
+    until: datetime,
+) -> Batch:
+    """Files by name: a later one holds where two have the same row.
+
+    Traffic comes as requests per second, with 1 where a file marks a load test and 0 elsewhere.
+    """
+    traffic = source.measure == "traffic"
+    values = ("requests_per_second", LOAD_TEST) if traffic else VALUES[source.measure][:1]
     keys = {"traffic": ("service",), "contacts": ("desk",), "orders": ()}[source.measure]
     first, end = since.timestamp(), until.timestamp()
     rows: dict[tuple[int | str, ...], tuple[float, ...]] = {}
     for part in parts:
         for (name, at), figure in part.values.items():
             if first <= at < end:
-                rows[(at, source.rename.get(name, name)) if keys else (at,)] = (figure,)
-    return Batch(keys, (value,), rows, max((int(key[0]) for key in rows), default=None), notes=tuple(notes))
+                marker = (float((name, at) in tests),) if traffic else ()
+                rows[(at, source.rename.get(name, name)) if keys else (at,)] = (figure, *marker)
+    return Batch(keys, values, rows, max((int(key[0]) for key in rows), default=None), notes=tuple(notes))
 
 
 def _parquet(source: DropSource, files: list[Path], since: datetime, until: datetime) -> Batch:

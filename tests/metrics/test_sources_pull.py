@@ -282,15 +282,19 @@ def test_dropped_exports_and_parquet(tmp_path: Path) -> None:
     )
     (folder / "drops").mkdir()
     (folder / "lake").mkdir()
-    lines = "".join(f"2026-10-01 {h:02d}:{m:02d}:00,1.5K req/s\n" for h in range(8, 10) for m in range(60))
-    (folder / "drops" / "panel.csv").write_text("Time,shop\n" + lines)
+    lines = "".join(
+        f"2026-10-01 {h:02d}:{m:02d}:00,1.5K req/s,{int(m == 30)}\n" for h in range(8, 10) for m in range(60)
+    )
+    (folder / "drops" / "panel.csv").write_text("Time,shop,load_test\n" + lines)
     duckdb.execute(
         "COPY (SELECT TIMESTAMPTZ '2026-10-01 00:00:00+00' + INTERVAL (h) HOUR AS starts_at, 7 AS orders FROM"
         f" range(5) t(h)) TO '{folder}/lake/orders.parquet' (FORMAT parquet)"
     )
     found = {one.source.name: one.changes.added for one in pull(open_workspace(folder), NOW, lambda _: None)}
     assert found == {"panel": 120, "lake": 5}
-    assert "2026-10-01T00:00Z,shop,1500" in (folder / "history" / "traffic-panel-2026-10.csv").read_text()
+    rows = (folder / "history" / "traffic-panel-2026-10.csv").read_text().splitlines()
+    assert (rows[0], rows[1]) == ("starts_at,service,requests_per_second,load_test", "2026-10-01T00:00Z,shop,1500,0")
+    assert [row[11:16] for row in rows if row.endswith(",1")] == ["00:30", "01:30"]
 
 
 @pytest.mark.parametrize(
