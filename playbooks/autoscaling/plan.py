@@ -38,6 +38,19 @@ class LimitHit(FileRecord):
     owner: str = ""
 
 
+class Warming(FileRecord):
+    """What to warm before the first strict step; connections only where the kind is connections."""
+
+    kind: Literal["caches", "connections"]
+    starts_at_utc: AwareDatetime
+    ready_by_utc: AwareDatetime
+    what: str
+    limit: str | None = None
+    connections_per_replica: float | None = None
+    replicas: int | None = None
+    connections: float | None = None
+
+
 class EndpointLimit(FileRecord):
     """What one endpoint wants at the worst minute, and what of it is admitted; value_rank 0 is the most valuable."""
 
@@ -114,6 +127,8 @@ class ServicePlan(FileRecord):
     lead_minutes: int
     replicas: ReplicaCounts
     steps: tuple[Step, ...]
+    warming: tuple[Warming, ...] = ()
+    returns_at_utc: AwareDatetime | None = Field(default=None, description="when the floor is the usual one again")
     limits_hit: tuple[LimitHit, ...] = ()
     rate_limits: tuple[EndpointLimit, ...] = ()
     replica_hours: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,12 +21,24 @@ from playbooks.autoscaling.floors import Floors, Risk, Window, ceilings, plan_fl
 from playbooks.autoscaling.known import ServiceFacts, newsvendor_of, quantile_of
 from playbooks.autoscaling.limits import Hit, fits
 from playbooks.autoscaling.minutes import MinuteTraffic, bursts
-from playbooks.autoscaling.plan import EndpointLimit, LimitHit, ReplicaCounts, RiskPoint, ServicePlan, Spread, Verdict
+from playbooks.autoscaling.plan import (
+    EndpointLimit,
+    LimitHit,
+    ReplicaCounts,
+    RiskPoint,
+    ServicePlan,
+    Spread,
+    Step,
+    Verdict,
+    Warming,
+)
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.reasons import Occasion, jump_minutes, occasions, steps_of, window_of
 from playbooks.autoscaling.requirement import replicas_for
 from playbooks.autoscaling.risk import risk_against_cost
 from playbooks.autoscaling.verdict import verdict_of
+from playbooks.autoscaling.warming import strict_step, warmings
+from playbooks.autoscaling.way_back import return_times
 from playbooks.simulation.replay import Demand
 
 STEPS = 3
@@ -76,6 +89,7 @@ def plan_services(question: Question, progress: Progress) -> Answer:
     progress(say("risk against cost"), 2, STEPS)
     floors = {name: spreads[test.way.spread].floors[name] for name, test in tested.items()}
     services = {name: _service_plan(question, window, name, floors[name], tested[name]) for name in tested}
+    services = with_way_back(question, window, services)
     progress(say("risk against cost"), STEPS, STEPS)
     return Answer(services, floors, {name: test.picture for name, test in tested.items()}, window)
 
@@ -140,6 +154,7 @@ def _service_plan(question: Question, window: Window, name: str, floors: Floors,
     scheduled = verdict != "reactive-suffices"
     hours = tested.back_test.policies["plan" if scheduled else "hpa-alone"].replica_hours
     price = fact.service.cost_per_replica_hour
+    steps = steps_of(floors, window, traffic, question.announced, fact, policy, question.zone) if scheduled else ()
     return ServicePlan(
         verdict=verdict,
         verdict_why=str(why),
@@ -152,7 +167,8 @@ def _service_plan(question: Question, window: Window, name: str, floors: Floors,
         newsvendor_quantile_ratio=newsvendor_of(fact, question.settings),
         lead_minutes=fact.lead_minutes,
         replicas=_counts(question, window, fact, floors, tested.way.most, verdict),
-        steps=steps_of(floors, window, traffic, question.announced, fact, policy, question.zone) if scheduled else (),
+        steps=steps,
+        warming=warming_of(question, window, fact, steps),
         limits_hit=hits,
         rate_limits=rate_limits(question, name, hits),
         replica_hours=hours,
@@ -161,6 +177,22 @@ def _service_plan(question: Question, window: Window, name: str, floors: Floors,
         risk_against_cost=risk_points(question, window, fact, tested.way.spread),
         assumptions=tuple(str(text) for text in fact.assumptions),
     )
+
+
+def with_way_back(question: Question, window: Window, services: Mapping[str, ServicePlan]) -> dict[str, ServicePlan]:
+    """The services with the instant at which each floor returns, one after the other."""
+    stepped = [name for name, service in services.items() if service.steps]
+    times = return_times(question.settings, stepped, question.traffic.time_of(window.last))
+    return {name: service.model_copy(update={"returns_at_utc": times.get(name)}) for name, service in services.items()}
+
+
+def warming_of(question: Question, window: Window, fact: ServiceFacts, steps: Sequence[Step]) -> tuple[Warming, ...]:
+    """What to warm for the step that stands when demand first jumps within the window."""
+    traffic, settings = question.traffic, question.settings
+    jumps = [minute for minute in jump_minutes(question.plans, traffic) if window.first <= minute < window.last]
+    ahead = timedelta(minutes=fact.lead_minutes + question.policy.guard_early_minutes)
+    step = strict_step(steps, traffic.time_of(min(jumps, default=window.first)), ahead)
+    return warmings(fact.service.name, step, fact.lead_minutes, settings.limits, settings.funnel)
 
 
 def risk_points(question: Question, window: Window, fact: ServiceFacts, spread: Spread) -> tuple[RiskPoint, ...]:

@@ -30,6 +30,8 @@ def step_table(plan: AutoscalingPlan, title: str) -> str:
     lines = ["# " + _("Autoscaling plan") + f" · {title}", "", *_head(plan, zone)]
     for name, service in plan.services.items():
         lines += ["", f"## {name} · {VERDICTS[service.verdict]}", "", *_service(service, zone, plan.currency)]
+    if any(service.steps for service in plan.services.values()):
+        lines += ["", "## " + _("The way back"), "", *_way_back(plan, zone)]
     if plan.not_planned:
         lines += ["", "## " + _("Not planned"), "", *(f"- {name}: {why}" for name, why in plan.not_planned.items())]
     assumed = [*plan.assumptions, *(text for service in plan.services.values() for text in service.assumptions)]
@@ -70,6 +72,7 @@ def _service(service: ServicePlan, zone: ZoneInfo, currency: str) -> Iterator[st
     yield "- " + _cost(service, currency)
     if service.steps:
         yield from ("", *table([_("from"), _("replicas"), _("why")], _step_rows(service, zone), "lrl"))
+        yield from ("", "**" + _("To be warm before") + "**", "", *_warming(service, zone))
     if service.limits_hit:
         yield from ("", "**" + _("Limits hit") + "**", "", *(_limit(hit, zone) for hit in service.limits_hit))
         yield from ("", *_admitted(service))
@@ -92,6 +95,34 @@ def _covered(service: ServicePlan) -> str:
 
 def _step_rows(service: ServicePlan, zone: ZoneInfo) -> list[list[str]]:
     return [[local_minute(s.starts_at_utc, zone), str(s.replicas), s.why] for s in service.steps]
+
+
+def _warming(service: ServicePlan, zone: ZoneInfo) -> list[str]:
+    names = {"caches": _("caches, CDN"), "connections": _("connections")}
+    rows = [
+        [local_minute(w.starts_at_utc, zone), local_minute(w.ready_by_utc, zone), names[w.kind], w.what]
+        for w in service.warming
+    ]
+    return table([_("from"), _("ready by"), _("what to warm"), _("how")], rows, "llll")
+
+
+def _way_back(plan: AutoscalingPlan, zone: ZoneInfo) -> Iterator[str]:
+    returning = [(at, name, service) for name, service in plan.services.items() if (at := service.returns_at_utc)]
+    yield _(
+        "One after the other: who sends shrinks before who is sent to, the most valuable last. "
+        "Hold the next one back while errors rise."
+    )
+    yield ""
+    rows = [
+        [local_minute(at, zone), name, str(service.steps[-1].replicas), str(service.replicas.floor)]
+        for at, name, service in sorted(returning, key=lambda entry: entry[0])
+    ]
+    yield from table([_("at"), _("service"), _("floor before"), _("floor after")], rows, "llrr")
+    yield ""
+    yield _(
+        "Rate limits and switches are taken back while the floors still stand; pools, quotas and the manifests after "
+        "the last service."
+    )
 
 
 def _cost(service: ServicePlan, currency: str) -> str:

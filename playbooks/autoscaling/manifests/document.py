@@ -75,6 +75,7 @@ def require_distinct_names(services: Sequence[str], file: str) -> None:
 def cron_zone(setting: Setting) -> ZoneInfo:
     """The campaign's zone; UTC where a step falls into an hour that the clock change skips or repeats."""
     instants = [step.starts_at_utc for service in setting.plan.services.values() for step in service.steps]
+    instants += [restore(setting, service).starts_at_utc for service in setting.plan.services.values()]
     instants += [setting.plan.ends_at_utc, setting.plan.ends_at_utc + CLEANUP_AFTER]
     return ZoneInfo("Etc/UTC") if any(ambiguous(at, setting.zone) for at in instants) else setting.zone
 
@@ -101,7 +102,8 @@ def stamp(instant: datetime) -> str:
 
 def restore(setting: Setting, service: ServicePlan) -> Step:
     """The last step: back to the usual floor."""
-    return Step(starts_at_utc=setting.plan.ends_at_utc, replicas=service.replicas.floor, why="restore")
+    at = service.returns_at_utc or setting.plan.ends_at_utc
+    return Step(starts_at_utc=at, replicas=service.replicas.floor, why="restore")
 
 
 def to_yaml(documents: Sequence[Values], comments: Sequence[str]) -> str:

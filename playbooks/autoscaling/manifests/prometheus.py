@@ -50,7 +50,7 @@ def alerts(setting: Setting, name: str, service: ServicePlan) -> list[Values]:
 
 def _while_held(service: ServicePlan, step: Step, setting: Setting) -> str:
     later = [s.starts_at_utc for s in service.steps if s.starts_at_utc > step.starts_at_utc]
-    ends_at = min(later, default=setting.plan.ends_at_utc)
+    ends_at = min(later, default=service.returns_at_utc or setting.plan.ends_at_utc)
     return _between(step.starts_at_utc.timestamp() + HELD_AFTER_SECONDS, ends_at.timestamp())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,19 @@ from ruamel.yaml import YAML
 
 from campaign.errors import UserError
 from campaign.language import use_language
+from campaign.settings import Follows, Service, Settings
 from campaign.workspace import open_workspace
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.publish import publish_autoscaling
 from playbooks.autoscaling.steps import held
+from playbooks.autoscaling.way_back import return_order, return_times
 
 Make = Callable[..., Path]
+FUNNEL_TEXT = """\
+funnel:
+  - {stage: home, endpoint: "GET /", continues_ratio: 0.5, value_rank: 3, requests: {storefront: 4}}
+  - {stage: checkout, endpoint: "POST /orders", value_rank: 0, requests: {storefront: 2, checkout: 5}}
+"""
 
 
 def publish(folder: Path, now: datetime, campaign: str = "coupon-drop") -> AutoscalingPlan:
@@ -285,3 +292,47 @@ def test_a_workspaces_own_policy_wins_and_its_typos_are_found(workspace_folder: 
     assert "namespace: shop" in (folder / "out/coupon-drop/playbook/kubernetes/10-hpa.yaml").read_text("utf-8")
     (folder / "autoscaling.yaml").write_text("schema_version: 1\nsteps_per_dya: 4\n", "utf-8")
     assert refusal(folder, as_of) == ["autoscaling.yaml:2 steps_per_dya: unknown key\n  did you mean steps_per_day?"]
+
+
+def test_caches_are_warm_before_the_drops_step_and_connections_as_it_starts(
+    workspace_folder: Make, settings_text: str, as_of: datetime
+) -> None:
+    limits = "limits:\n  - {name: orders-db, kind: per_replica, total: 9000, used_by: {storefront: 20}, owner: dba}\n"
+    service = publish(workspace_folder(settings_text + limits + FUNNEL_TEXT), as_of).services["storefront"]
+    highest = max(service.steps, key=lambda step: step.replicas)
+    caches, connections = service.warming
+    lead = timedelta(minutes=service.lead_minutes)
+    assert (caches.starts_at_utc, caches.ready_by_utc) == (highest.starts_at_utc - lead, highest.starts_at_utc)
+    assert "GET / (80%), POST /orders (20%)" in caches.what
+    assert (connections.starts_at_utc, connections.ready_by_utc) == (
+        highest.starts_at_utc,
+        highest.starts_at_utc + lead,
+    )
+    assert (connections.limit, connections.connections_per_replica) == ("orders-db", 20)
+    assert connections.connections == 20 * highest.replicas
+
+
+def test_floors_return_one_after_the_other_the_most_valuable_last(
+    workspace_folder: Make, settings_text: str, as_of: datetime
+) -> None:
+    folder = workspace_folder(settings_text + FUNNEL_TEXT)
+    plan = publish(folder, as_of)
+    front, back = plan.services["storefront"], plan.services["checkout"]
+    assert front.returns_at_utc == plan.ends_at_utc
+    assert back.returns_at_utc == plan.ends_at_utc + timedelta(minutes=10)
+    text = (folder / "out/coupon-drop/playbook/autoscaling.md").read_text("utf-8")
+    rows = text.split("## The way back")[1].splitlines()
+    assert [row.split(" | ")[1] for row in rows if row.startswith("| 11-")] == ["storefront", "checkout"]
+
+
+def test_who_is_fed_shrinks_after_who_feeds_it() -> None:
+    services = (
+        Service(name="ledger", follows=Follows(service="pay", requests_per_request=1)),
+        Service(name="pay", follows=Follows(service="web", requests_per_request=1)),
+        Service(name="web"),
+    )
+    settings = Settings(time_zone="UTC", services=services)
+    assert return_order(settings, ["ledger", "pay", "web"]) == ("web", "pay", "ledger")
+    ends = datetime(2026, 11, 10, tzinfo=UTC)
+    last = max(return_times(settings, ["ledger", "pay", "web"] * 9, ends).values())
+    assert last <= ends + timedelta(minutes=50)
