@@ -141,12 +141,36 @@ class Judged(FileRecord):
     keeps_promise: bool
 
 
+class PlanChange(FileRecord):
+    """One desk against the plan before; 0 where it was or is not planned. Seats: most people on shift at one moment."""
+
+    desk: str
+    peak_agents_before: int
+    peak_agents: int
+    paid_hours_before: float
+    paid_hours: float
+    seats_before: int
+    seats: int
+    seats_to_order: int
+    seats_to_cancel: int
+
+
+class Changes(FileRecord):
+    """Against the campaign's plan before, which is kept in the file `earlier`."""
+
+    earlier: str
+    earlier_as_of_utc: AwareDatetime | None = None
+    desks: tuple[PlanChange, ...]
+    sentences: tuple[Words, ...] = ()
+
+
 class StaffingPlan(FileRecord):
-    """All desks of one campaign; `skipped` says why there is none."""
+    """All desks of one campaign; `skipped` says why there is none. as_of_utc: when its forecast was made."""
 
     schema_version: Literal[1] = 1
     campaign: str
     historical: bool = False
+    as_of_utc: AwareDatetime | None = None
     inputs: dict[str, str]
     staffed_to_quantile: float
     paths: int = 0
@@ -155,4 +179,5 @@ class StaffingPlan(FileRecord):
     peak_agents_rostered: float = 0.0
     peak_at_utc: AwareDatetime | None = None
     desks: tuple[DeskPlan, ...] = ()
+    changes: Changes | None = None
     assumptions: tuple[Words, ...] = ()

@@ -14,14 +14,17 @@ import numpy as np
 
 from campaign.console import Progress
 from campaign.demand import DemandPaths
+from campaign.documents import read_json
 from campaign.errors import Problem, UserError
 from campaign.files import rounded, sha256, write_json, write_text
 from campaign.language import Text, say
 from campaign.plan import Plan
+from campaign.traffic import TrafficModel
 from campaign.words import Words
 from campaign.workspace import SETTINGS, Workspace
 from playbooks.staffing.chart import draw_staffing
 from playbooks.staffing.desk import ReadyDesk, check_desk, ready_desk
+from playbooks.staffing.earlier import compared
 from playbooks.staffing.lessons import write_lessons
 from playbooks.staffing.level_table import LevelTable, level_table, save_tables
 from playbooks.staffing.plan import StaffingPlan
@@ -57,7 +60,7 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
     demand = read_demand(workspace, campaign_id)
     desks = ready_desks(workspace, demand, policy)
     figures = plan_desks(workspace, plan, demand, desks, policy, progress)
-    record = _record(workspace, plan, demand, figures, policy, now)
+    record = compared(workspace, _record(workspace, plan, demand, figures, policy, now))
     write_text(folder / "staffing.csv", _table(COLUMNS, _rows(figures)))
     write_text(folder / "staffing_detail.csv", _table(DETAIL_COLUMNS, _detail_rows(figures)))
     write_roster(folder / "roster.xlsx", figures, record, plan_zone(workspace, plan))
@@ -145,6 +148,7 @@ def _record(
     return StaffingPlan(
         campaign=plan.id,
         historical=plan.starts_at < now,
+        as_of_utc=_as_of(workspace, plan.id),
         inputs=_inputs(workspace, plan.id),
         staffed_to_quantile=policy.staff_to_quantile,
         paths=len(demand.contacts),
@@ -165,8 +169,24 @@ def _level_tables(figures: Sequence[DeskFigures]) -> dict[str, LevelTable]:
 
 
 def _inputs(workspace: Workspace, campaign_id: str) -> dict[str, str]:
-    files = (workspace.folder / SETTINGS, workspace.plan_file(campaign_id), demand_file(workspace, campaign_id))
+    files = (
+        workspace.folder / SETTINGS,
+        workspace.plan_file(campaign_id),
+        demand_file(workspace, campaign_id),
+        _model_file(workspace, campaign_id),
+    )
     return {str(file.relative_to(workspace.folder)): sha256(file) for file in files if file.is_file()}
+
+
+def _model_file(workspace: Workspace, campaign_id: str) -> Path:
+    return workspace.out(campaign_id) / "traffic.json"
+
+
+def _as_of(workspace: Workspace, campaign_id: str) -> datetime | None:
+    """When the forecast was made that the demand belongs to; None where it is not there."""
+    file = _model_file(workspace, campaign_id)
+    name = file.relative_to(workspace.folder).as_posix()
+    return read_json(file, name, TrafficModel).as_of_utc if file.is_file() else None
 
 
 def _skipped(workspace: Workspace, plan: Plan, now: datetime, policy: StaffingPolicy) -> StaffingPlan:

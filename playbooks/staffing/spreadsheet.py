@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,16 @@ def _summary(plan: StaffingPlan, zone: ZoneInfo) -> Sheet:
         ]
         for desk in plan.desks
     ]  # fmt: skip
+    if plan.changes:
+        headings += [
+            _("people needed, plan before"), _("paid hours, plan before"), _("seats to order"), _("seats to cancel"),
+        ]  # fmt: skip
+        for change, row in zip_longest(plan.changes.desks, rows):
+            rows += [] if row else [[change.desk, *[None] * (len(headings) - 5)]]
+            (row or rows[-1]).extend(
+                [change.peak_agents_before, round(change.paid_hours_before, 1), change.seats_to_order,
+                 change.seats_to_cancel]
+            )  # fmt: skip
     return Sheet(_("summary"), headings, rows)
 
 
