@@ -22,6 +22,18 @@ class Step(FileRecord):
     why: str
 
 
+class Relief(FileRecord):
+    """A switch that sheds requests of a service: what is left of its demand once this one and those before are pulled.
+
+    drilled_seconds: from pulling to effect; None where nobody has drilled it.
+    """
+
+    switch: str
+    sheds_ratio: float
+    left_requests_per_second: float
+    drilled_seconds: float | None = None
+
+
 class LimitHit(FileRecord):
     """What ends before the demand does: needed and allowed in the limit's own unit at the worst minute.
 
@@ -36,6 +48,16 @@ class LimitHit(FileRecord):
     starts_at_utc: AwareDatetime
     ends_at_utc: AwareDatetime
     owner: str = ""
+    switches: tuple[Relief, ...] = ()
+
+    @property
+    def demand_requests_per_second(self) -> float:
+        return self.admitted_requests_per_second + self.refused_requests_per_second
+
+    @property
+    def left_requests_per_second(self) -> float:
+        """The demand with every switch pulled."""
+        return self.switches[-1].left_requests_per_second if self.switches else self.demand_requests_per_second
 
 
 class Warming(FileRecord):

@@ -34,6 +34,7 @@ from playbooks.autoscaling.plan import (
 )
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.reasons import Occasion, jump_minutes, occasions, steps_of, window_of
+from playbooks.autoscaling.relief import relief_said, relieved
 from playbooks.autoscaling.requirement import replicas_for
 from playbooks.autoscaling.risk import risk_against_cost
 from playbooks.autoscaling.verdict import verdict_of
@@ -150,7 +151,9 @@ def replayed_demand(question: Question, window: Window) -> Demand:
 def _service_plan(question: Question, window: Window, name: str, floors: Floors, tested: Tested) -> ServicePlan:
     fact, policy, traffic = question.facts[name], question.policy, question.traffic
     verdict, why = verdict_of(tested.back_test, floors.hits, policy)
-    hits = tuple(limit_hit(hit, fact, floors, traffic, window, policy) for hit in floors.hits)
+    met = [limit_hit(hit, fact, floors, traffic, window, policy) for hit in floors.hits]
+    hits = tuple(relieved(hit, name, question.settings.switches) for hit in met)
+    why = say("{why}; {relief}", why=why, relief=relief_said(hits)) if hits else why
     scheduled = verdict != "reactive-suffices"
     hours = tested.back_test.policies["plan" if scheduled else "hpa-alone"].replica_hours
     price = fact.service.cost_per_replica_hour
@@ -214,7 +217,7 @@ def rate_limits(question: Question, name: str, hits: Sequence[LimitHit]) -> tupl
     if not hits:
         return ()
     tightest = min(hits, key=lambda hit: hit.admitted_requests_per_second)
-    demand = tightest.admitted_requests_per_second + tightest.refused_requests_per_second
+    demand = tightest.demand_requests_per_second
     return admitted_by_endpoint(question.settings.funnel, name, demand, tightest.admitted_requests_per_second)
 
 

@@ -74,7 +74,12 @@ def _service(service: ServicePlan, zone: ZoneInfo, currency: str) -> Iterator[st
         yield from ("", *table([_("from"), _("replicas"), _("why")], _step_rows(service, zone), "lrl"))
         yield from ("", "**" + _("To be warm before") + "**", "", *_warming(service, zone))
     if service.limits_hit:
-        yield from ("", "**" + _("Limits hit") + "**", "", *(_limit(hit, zone) for hit in service.limits_hit))
+        yield from (
+            "",
+            "**" + _("Limits hit") + "**",
+            "",
+            *(line for hit in service.limits_hit for line in _limit(hit, zone)),
+        )
         yield from ("", *_admitted(service))
     yield from ("", *_replays(service.back_test))
     yield from ("", *_risk(service, currency))
@@ -133,8 +138,8 @@ def _cost(service: ServicePlan, currency: str) -> str:
     )
 
 
-def _limit(hit: LimitHit, zone: ZoneInfo) -> str:
-    return "- " + _(
+def _limit(hit: LimitHit, zone: ZoneInfo) -> Iterator[str]:
+    yield "- " + _(
         "{limit}: {needed} needed, {allowed} allowed, {start} to {end}: admit {admitted} requests per second, "
         "refuse or degrade {refused}"
     ).format(
@@ -146,6 +151,12 @@ def _limit(hit: LimitHit, zone: ZoneInfo) -> str:
         admitted=spoken(hit.admitted_requests_per_second),
         refused=spoken(hit.refused_requests_per_second),
     )
+
+    for relief in hit.switches:
+        line = _("switch {switch} sheds {share}: {left} requests per second left").format(
+            switch=relief.switch, share=percent(relief.sheds_ratio), left=spoken(relief.left_requests_per_second)
+        )
+        yield "  - " + line + (_(" (never drilled)") if relief.drilled_seconds is None else "")
 
 
 def _admitted(service: ServicePlan) -> Iterator[str]:

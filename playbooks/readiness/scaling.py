@@ -30,13 +30,15 @@ def limit_lines(item: Item, plan: AutoscalingPlan | None) -> Iterator[Item]:
 
 def admitted(service: str, hit: LimitHit) -> Words:
     """What a service may let in under one limit, in words."""
-    wanted = hit.admitted_requests_per_second + hit.refused_requests_per_second
     return Words.of(
         say(
             "{service} admits {admitted} of {wanted} requests per second ({limit})",
-            service=service, admitted=spoken(hit.admitted_requests_per_second), wanted=spoken(wanted), limit=hit.limit,
+            service=service,
+            admitted=spoken(hit.admitted_requests_per_second),
+            wanted=spoken(hit.demand_requests_per_second),
+            limit=hit.limit,
         )
-    )  # fmt: skip
+    )
 
 
 def admitted_parts(limits: tuple[EndpointLimit, ...]) -> Words | None:

@@ -18,6 +18,7 @@ from campaign.settings import Follows, Service, Settings
 from campaign.workspace import open_workspace
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.publish import publish_autoscaling
+from playbooks.autoscaling.relief import relief_said
 from playbooks.autoscaling.steps import held
 from playbooks.autoscaling.way_back import return_order, return_times
 
@@ -336,3 +337,36 @@ def test_who_is_fed_shrinks_after_who_feeds_it() -> None:
     ends = datetime(2026, 11, 10, tzinfo=UTC)
     last = max(return_times(settings, ["ledger", "pay", "web"] * 9, ends).values())
     assert last <= ends + timedelta(minutes=50)
+
+
+@pytest.mark.parametrize(
+    ("weak", "verdict_says"),
+    [
+        (0.1, "even with reviews-off, recommend-off pulled"),
+        (0.8, "it fits once people have pulled recommend-off, reviews-off"),
+    ],
+)
+def test_switches_say_what_demand_they_leave(
+    workspace_folder: Make, settings_text: str, as_of: datetime, weak: float, verdict_says: str
+) -> None:
+    tight = settings_text.replace("{today: 8, min: 4, max: 400}", "{today: 8, min: 4, max: 30}")
+    switches = f"""switches:
+  - {{id: recommend-off, effect: {{storefront: {weak}}}}}
+  - {{id: reviews-off, effect: {{storefront: 0.12}}, drilled_seconds: 15}}
+  - {{id: history-off, effect: {{checkout: 0.5}}}}
+"""
+    folder = workspace_folder(tight + switches)
+    service = publish(folder, as_of).services["storefront"]
+    (hit,) = service.limits_hit
+    assert service.verdict == "limited"
+    assert verdict_says in service.verdict_why
+    assert {relief.switch for relief in hit.switches} == {"recommend-off", "reviews-off"}
+    assert hit.left_requests_per_second == pytest.approx(hit.demand_requests_per_second * (1 - weak) * 0.88)
+    text = (folder / "out/coupon-drop/playbook/autoscaling.md").read_text("utf-8")
+    assert text.count("(never drilled)") == 1
+
+
+def test_a_limit_without_switches_says_so(workspace_folder: Make, settings_text: str, as_of: datetime) -> None:
+    tight = settings_text.replace("{today: 8, min: 4, max: 400}", "{today: 8, min: 4, max: 30}")
+    service = publish(workspace_folder(tight), as_of).services["storefront"]
+    assert str(relief_said(service.limits_hit)) == "no switch in surgeplan.yaml sheds requests of this service"
