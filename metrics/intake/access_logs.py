@@ -31,6 +31,7 @@ SERVICE_KEYS = (
     "vhost",
 )
 SNIFFED_LINES = 50
+UNREAD_NAMED = 3
 MEMORY = "1GB"
 LOCAL_TIME = re.compile(r"^(\d{2}/\w{3}/\d{4}:\d{2}:\d{2}:\d{2}) ([+-]\d{4})$")
 VHOST = re.compile(r"^[A-Za-z0-9.-]+(:\d+)?$")
@@ -58,7 +59,7 @@ def recognise(path: Path, name: str, answers: Answers, findings: Findings) -> Re
         return None
     place = Place(name)
     try:
-        groups, unread = counted(path, shape)
+        found = counted(path, shape)
     except duckdb.Error as error:
         what = say("cannot be read to its end: {reason}", reason=_reason(error, path, name))
         findings.problems.append(place.problem(what, say("export it again, or take it out")))
@@ -66,11 +67,15 @@ def recognise(path: Path, name: str, answers: Answers, findings: Findings) -> Re
     service = "" if shape.with_host or shape.service_key else service_of(path, answers)
     if not service and not (shape.with_host or shape.service_key):
         findings.ask("--service", say("it does not say of which service"), place)
-    values, naive = _minutes(groups, service or "unnamed", answers, findings, place)
+    values, naive, timeless = _minutes(found.groups, service or "unnamed", answers, findings, place)
     notes: list[Text] = []
-    if unread:
-        what = say("{count} lines are cut or of another form: not counted", count=unread)
-        notes.append(what)
+    if found.unread:
+        rows = ", ".join(map(str, found.unread_rows)) + (" …" if found.unread > len(found.unread_rows) else "")
+        notes.append(
+            say("{count} lines are cut or of another form: not counted (row {rows})", count=found.unread, rows=rows)
+        )
+    if timeless:
+        notes.append(say("{count} lines have a time that cannot be read: not counted", count=timeless))
     if naive and answers.time_zone:
         notes.append(say("times without an offset are taken as {zone}", zone=answers.time_zone.key))
     if not values:
@@ -141,8 +146,17 @@ def _get(record: dict[str, object], key: str) -> object | None:
     return inner
 
 
-def counted(path: Path, shape: Shape) -> tuple[list[tuple[str, str, str, int]], int]:
-    """(minute and offset as written, service, requests) of every minute, and how many lines could not be read."""
+@dataclass(frozen=True)
+class Counted:
+    """(minute and offset as written, service, requests) of every minute, and the lines that could not be read."""
+
+    groups: list[tuple[str, str, str, int]]
+    unread: int
+    unread_rows: tuple[int, ...]
+
+
+def counted(path: Path, shape: Shape) -> Counted:
+    """A log's lines by minute; empty lines do not count."""
     file = str(path).replace("'", "''")
     lines = (
         f"read_csv('{file}', columns = {{'line': 'VARCHAR'}}, delim = '\\x01', quote = '', escape = '', "
@@ -154,20 +168,34 @@ def counted(path: Path, shape: Shape) -> tuple[list[tuple[str, str, str, int]], 
         connection.execute("SET enable_progress_bar = false")
         query = _json_query(shape, lines) if shape.is_json else _combined_query(shape, lines)
         rows = connection.execute(query).fetchall()
-    groups = [row for row in rows if row[0] is not None]
-    return groups, sum(row[3] for row in rows if row[0] is None)
+        unread = sum(row[3] for row in rows if row[0] is None)
+        numbered = connection.execute(_unread_query(shape, lines)).fetchall() if unread else []
+    return Counted([row for row in rows if row[0] is not None], unread, tuple(int(row[0]) for row in numbered))
+
+
+def _unread_query(shape: Shape, lines: str) -> str:
+    """The numbers of the first lines that are cut; stops as soon as it has them."""
+    whole = "json_valid(line)" if shape.is_json else _whole("instr(line, '[')")
+    numbered = f"SELECT row_number() OVER () AS number, line FROM {lines}"
+    return f"SELECT number FROM ({numbered}) WHERE line IS NOT NULL AND NOT ({whole}) LIMIT {UNREAD_NAMED}"
+
+
+def _whole(bracket: str) -> str:
+    """SQL: the time stands where a combined log has it, after the bracket at this place."""
+    # Fixed places checked by their characters: a regular expression takes five times as long.
+    return (
+        f"{bracket} > 0 AND substr(line, {bracket} + 27, 1) = ']' AND substr(line, {bracket} + 3, 1) = '/' "
+        f"AND substr(line, {bracket} + 12, 1) = ':' AND substr(line, {bracket} + 29, 1) = '\"'"
+    )
 
 
 def _combined_query(shape: Shape, lines: str) -> str:
     service = "split_part(split_part(line, ' ', 1), ':', 1)" if shape.with_host else "''"
-    # Fixed places after the bracket, checked by three characters: a regular expression takes five times as long.
     return f"""
-        WITH cut AS (SELECT line, instr(line, '[') AS bracket FROM {lines}),
+        WITH cut AS (SELECT line, instr(line, '[') AS bracket FROM {lines} WHERE line IS NOT NULL),
         parts AS (
             SELECT substr(line, bracket + 1, {MINUTE_LENGTH}) AS minute, substr(line, bracket + 22, 5) AS zone,
-                   {service} AS service,
-                   bracket > 0 AND substr(line, bracket + 27, 1) = ']' AND substr(line, bracket + 3, 1) = '/'
-                   AND substr(line, bracket + 12, 1) = ':' AND substr(line, bracket + 29, 1) = '"' AS whole
+                   {service} AS service, {_whole("bracket")} AS whole
             FROM cut
         )
         SELECT CASE WHEN whole THEN minute END, CASE WHEN whole THEN zone END,
@@ -181,7 +209,7 @@ def _json_query(shape: Shape, lines: str) -> str:
     service = f"coalesce(json_extract_string(line, '{_path(shape.service_key)}'), '')" if shape.service_key else "''"
     # Texts are cut at their minute; numbers are epochs of seconds or milliseconds, also text.
     return f"""
-        WITH valid AS (SELECT line, json_valid(line) AS whole FROM {lines}),
+        WITH valid AS (SELECT line, json_valid(line) AS whole FROM {lines} WHERE line IS NOT NULL),
         parts AS (SELECT whole, CASE WHEN whole THEN {time} END AS time, CASE WHEN whole THEN {service} END AS service
                   FROM valid),
         minutes AS (
@@ -210,14 +238,15 @@ def _path(key: str) -> str:
 
 def _minutes(
     groups: list[tuple[str, str, str, int]], service: str, answers: Answers, findings: Findings, place: Place
-) -> tuple[dict[tuple[str, int], float], int]:
-    """Requests by service and minute of UTC, and how many minutes had no offset."""
+) -> tuple[dict[tuple[str, int], float], int, int]:
+    """Requests by service and minute of UTC, how many minutes had no offset, and lines whose time is none."""
     clock = LocalClock(answers.time_zone) if answers.time_zone else None
     values: dict[tuple[str, int], float] = {}
-    naive = 0
+    naive = timeless = 0
     for minute, zone, written, count in groups:
         moment = _moment(minute, zone or "")
         if moment is None:
+            timeless += count
             continue
         if moment.tzinfo is None:
             naive += 1
@@ -229,7 +258,7 @@ def _minutes(
         if moment is not None:
             at = (identifier(written) or service, int(moment.timestamp()) // 60 * 60)
             values[at] = values.get(at, 0.0) + count
-    return values, naive
+    return values, naive, timeless
 
 
 def _moment(minute: str, zone: str) -> datetime | None:

@@ -438,7 +438,7 @@ def test_lines_cut_in_half_are_counted_apart(tmp_path: Path) -> None:
     exports.access_log(tmp_path / "web-access.log", cut=True)
     found = only(tmp_path, Answers())
     assert sum(figures(found).values()) * 60 == pytest.approx(600)
-    assert notes(found) == ["1 lines are cut or of another form: not counted"]
+    assert notes(found) == ["1 lines are cut or of another form: not counted (row 601)"]
 
 
 @pytest.mark.parametrize("form", [{}, {"key": "ts", "epoch": True}, {"key": "time_iso8601"}])

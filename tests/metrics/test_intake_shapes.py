@@ -131,3 +131,26 @@ def test_the_old_kind_of_workbook_is_told_from_a_locked_one(tmp_path: Path) -> N
     (tmp_path / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512))
     with pytest.raises(UserError, match="is of the old"):
         read_folder(tmp_path, FULL)
+
+
+def test_cut_lines_are_named_by_row_and_empty_ones_are_nothing(tmp_path: Path) -> None:
+    line = '1.2.3.4 - - [05/Oct/2026:00:00:00 +0800] "GET / HTTP/1.1" 200 12'
+    lines = [line, "", line[30:], *[line] * 20, line[:20], line[:25], line[:30], "", ""]
+    exports.text_file(tmp_path / "gateway-access.log", "\n".join(lines))
+    (found,) = read(tmp_path)
+    assert values(found, "requests") == {("gateway", FIRST): 21 / 60}
+    assert "4 lines are cut or of another form: not counted (row 3, 24, 25 …)" in map(str, found.notes)
+
+
+def test_json_lines_whose_time_is_none_are_said(tmp_path: Path) -> None:
+    lines = ['{"time": "2026-10-05T00:00:07+08:00", "host": "a"}'] * 5 + [
+        '{"time": "soon", "host": "a"}',
+        '{"time": "20',
+    ]
+    exports.text_file(tmp_path / "app.jsonl", "\n".join(lines))
+    (found,) = read(tmp_path)
+    assert values(found, "requests") == {("a", FIRST): 5 / 60}
+    assert list(map(str, found.notes)) == [
+        "1 lines are cut or of another form: not counted (row 7)",
+        "1 lines have a time that cannot be read: not counted",
+    ]
