@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 from campaign.console import Progress, no_progress
@@ -69,12 +72,29 @@ def _batch(
     keys = {"traffic": ("service",), "contacts": ("desk",), "orders": ()}[source.measure]
     first, end = since.timestamp(), until.timestamp()
     rows: dict[tuple[int | str, ...], tuple[float, ...]] = {}
-    for part in parts:
-        for (name, at), figure in part.values.items():
+    for figures in _finest(parts):
+        for (name, at), figure in figures.items():
             if first <= at < end:
                 marker = (float((name, at) in tests),) if traffic else ()
                 rows[(at, source.rename.get(name, name)) if keys else (at,)] = (figure, *marker)
     return Batch(keys, values, rows, max((int(key[0]) for key in rows), default=None), notes=tuple(notes))
+
+
+def _finest(parts: Iterable[Buckets]) -> Iterator[dict[tuple[str, int], float]]:
+    """Figures of each part, the finest first; coarser buckets whose time finer ones have are left out."""
+    covered: dict[str, set[int]] = defaultdict(set)
+    for seconds, same in groupby(sorted(parts, key=lambda part: part.seconds), key=lambda part: part.seconds):
+        minutes: dict[str, set[int]] = defaultdict(set)
+        for part in same:
+            found = {}
+            for (name, at), figure in part.values.items():
+                span = range(at // 60, (at + seconds) // 60)
+                if covered[name].isdisjoint(span):
+                    found[name, at] = figure
+                    minutes[name].update(span)
+            yield found
+        for name, those in minutes.items():
+            covered[name] |= those
 
 
 def _parquet(source: DropSource, files: list[Path], since: datetime, until: datetime) -> Batch:

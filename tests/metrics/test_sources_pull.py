@@ -297,6 +297,19 @@ def test_dropped_exports_and_parquet(tmp_path: Path) -> None:
     assert [row[11:16] for row in rows if row.endswith(",1")] == ["00:30", "01:30"]
 
 
+def test_dropped_orders_by_minute_and_by_hour_are_not_counted_twice(tmp_path: Path) -> None:
+    source = "{name: shop, kind: drop, folder: drops, measure: orders, since: 2026-01-01T00:00Z}"
+    folder = workspace(tmp_path, source)
+    (folder / "drops").mkdir()
+    hours = "".join(f"2026-10-01T{h:02d}:00:00Z,30\n" for h in range(8, 11))
+    minutes = "".join(f"2026-10-01T08:{m:02d}:00Z,1\n" for m in range(60))
+    (folder / "drops" / "hours.csv").write_text("time,orders\n" + hours)
+    (folder / "drops" / "minutes.csv").write_text("time,orders\n" + minutes)
+    pull(open_workspace(folder), NOW, lambda _: None)
+    rows = (folder / "history" / "orders-shop-2026-10.csv").read_text().splitlines()[1:]
+    assert sum(float(row.partition(",")[2]) for row in rows) == 60 + 30 + 30
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
