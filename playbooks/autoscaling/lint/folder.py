@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from campaign.documents import Document, read_yaml_stream
+from campaign.documents import Document, read_json, read_yaml_stream
 from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.settings import Settings
+from playbooks.autoscaling.lint.against_plan import lint_against_plan
 from playbooks.autoscaling.lint.aws import is_aws, lint_aws
 from playbooks.autoscaling.lint.cronhpa import lint_cron_hpa
 from playbooks.autoscaling.lint.keda import lint_scaled_object
@@ -20,7 +21,9 @@ from playbooks.autoscaling.lint.sentinel import is_sentinel, lint_sentinel
 from playbooks.autoscaling.lint.together import Bounds, lint_steps
 from playbooks.autoscaling.lint.values import kind_of
 from playbooks.autoscaling.manifests.document import kubernetes_name
+from playbooks.autoscaling.plan import AutoscalingPlan
 
+PLAN = "autoscaling.json"
 ENDINGS = (".yaml", ".yml", ".json")
 RULES: dict[str, Callable[[Document], Iterator[Problem]]] = {
     "HorizontalPodAutoscaler": lint_hpa,
@@ -55,6 +58,8 @@ def lint_folder(folder: Path, bounds: Bounds, now: datetime | None = None) -> Li
         except UserError as error:
             problems += error.problems
     problems += lint_documents(documents, bounds, now)
+    plan = plan_beside(folder)
+    problems += lint_against_plan(documents, plan) if plan else ()
     return Linted(tuple(names), len(documents), tuple(problems))
 
 
@@ -69,6 +74,13 @@ def manifest_files(folder: Path) -> list[Path]:
         todo = say("name a folder such as out/ID/playbook/kubernetes")
         raise UserError(Problem(say("has no manifests to check"), todo, file=str(folder)))
     return files
+
+
+def plan_beside(folder: Path) -> AutoscalingPlan | None:
+    """The plan that the manifests came from: `autoscaling.json` in the folder or in the one above it."""
+    inside = folder if folder.is_dir() else folder.parent
+    file = next((place / PLAN for place in (inside, inside.resolve().parent) if (place / PLAN).is_file()), None)
+    return read_json(file, PLAN, AutoscalingPlan) if file else None
 
 
 def lint_documents(documents: Sequence[Document], bounds: Bounds, now: datetime | None = None) -> list[Problem]:

@@ -169,3 +169,27 @@ def test_bad_cron_lines(line: str) -> None:
 def test_a_line_that_names_one_date() -> None:
     assert one_date("50 19 10 11 *") == (11, 10, 19, 50)
     assert one_date("*/5 19 10 11 *") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            r"\"minReplicas\": 51",
+            r"\"minReplicas\": 40",
+            "at 11-10 19:49 the floor of storefront is 40, the plan needs 51",
+        ),
+        ('"49 19 10 11 *"', '"55 19 10 11 *"', "at 11-10 19:49 the floor of storefront is 5, the plan needs 51"),
+    ],
+)
+def test_a_floor_edited_below_the_plan_is_found(playbook: Path, as_of: datetime, old: str, new: str, said: str) -> None:
+    edit(playbook / STEPS, old, new)
+    for folder in (playbook, playbook / "kubernetes", playbook / STEPS):
+        assert sum(said in problem for problem in found(folder, as_of)) == 1
+    (playbook / "autoscaling.json").unlink()
+    assert not any("the plan needs" in problem for problem in found(playbook, as_of))
+
+
+def test_a_floor_edited_above_the_plan_is_fine(playbook: Path, as_of: datetime) -> None:
+    edit(playbook / STEPS, r"\"minReplicas\": 51", r"\"minReplicas\": 60")
+    assert found(playbook, as_of) == []
