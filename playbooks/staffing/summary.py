@@ -15,17 +15,17 @@ from campaign.words import Words
 from playbooks.staffing import planning
 from playbooks.staffing.bot import with_less_deflection
 from playbooks.staffing.desk import ReadyDesk, definition_in_words
-from playbooks.staffing.erlang import Floats
+from playbooks.staffing.erlang import Floats, load_with_redials
 from playbooks.staffing.plan import Deflection, DeskPeak, DeskPlan, SelfCheck, ShiftCount, Shortage, Target
 from playbooks.staffing.planning import INTERVAL_HOURS, DeskFigures, span
 from playbooks.staffing.policy import StaffingPolicy
 from playbooks.staffing.replay import self_check
-from playbooks.staffing.requirement import heads, required_seats, service_level
+from playbooks.staffing.requirement import Rules, heads, required_seats, service_level
 from playbooks.staffing.shifts import Rostered, shortage_price_hours
 from playbooks.staffing.triggers import bridges, triggers
 
 LESS_POINTS = 5.0
-LONGER_HANDLING, PRESENT_WHEN_ILL = 1.1, 0.8
+LONGER_HANDLING, PRESENT_WHEN_ILL, REDIAL_RATIO = 1.1, 0.8, 0.5
 SELF_CHECK_SEED = 0
 
 
@@ -209,6 +209,18 @@ def _sensitivity(figures: DeskFigures, when: str) -> Iterable[Text]:
         "with a fifth of the rostered people ill the service level at {when} is {level}",
         when=when,
         level=percent(level),
+    )
+    if rules.at_once == 1 and seats[0] >= 1:
+        yield _redials(rules, float(load[0]), float(seats[0]), when)
+
+
+def _redials(rules: Rules, load: float, seats: float, when: str) -> Text:
+    more = load_with_redials(load, seats, rules.seconds_at_full, rules.patience_seconds, REDIAL_RATIO)
+    return say(
+        "if half of those who then give up call again, {share} more calls come at {when} and the level is {level}",
+        share=percent(float(more) / load - 1),
+        when=when,
+        level=percent(float(service_level(rules, np.array([float(more)]), np.array([seats]))[0])),
     )
 
 
