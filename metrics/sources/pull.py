@@ -47,7 +47,7 @@ LATENESS_MOST_SECONDS = 30 * 86_400.0
 LATE_TIMES, LATE_LEAST_SECONDS = 3.0, 7200.0
 CHANGES_SAID = 3
 
-Status = Literal["ok", "late", "dead"]
+Status = Literal["ok", "partial", "late", "dead"]
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,7 @@ def _pull_one(
     write_ledger(workspace.folder, _with(ledger, source, state))
     notes |= {str(note): note for note in _change_notes(source, changes)}
     status, late = _freshness(source, state, watermark, now)
+    status = "partial" if holds and status == "ok" else status
     return Pulled(source, status, changes, state, (*notes.values(), *late))
 
 

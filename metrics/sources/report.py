@@ -21,7 +21,7 @@ def pull_text(pulled: Sequence[Pulled], zone: ZoneInfo) -> str:
 
 
 def _row(one: Pulled, zone: ZoneInfo) -> list[str]:
-    words = {"ok": _("up to date"), "late": _("late"), "dead": _("does not answer")}
+    words = {"ok": _("up to date"), "partial": _("partial"), "late": _("late"), "dead": _("does not answer")}
     final = one.state.final_until_utc if one.state else None
     return [
         one.source.name,

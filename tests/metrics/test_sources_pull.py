@@ -181,6 +181,7 @@ def test_a_partial_answer_is_said_and_not_final(remote: Remote, tmp_path: Path) 
     remote.warnings = ("no StoreAPIs matched",)  # type: ignore[attr-defined]
     one = pulled(folder)
     assert [str(n) for n in one.notes] == ["prom: the answer is partial, nothing of it is final: no StoreAPIs matched"]
+    assert one.status == "partial"
     assert one.state is not None
     assert one.state.final_until_utc is None
     remote.warnings = ()  # type: ignore[attr-defined]
