@@ -58,6 +58,7 @@ class Intent(FileRecord):
     gain_ratio: Ratio
     effort_days: Positive
     per_offer: bool = False
+    counted_as: tuple[str, ...] = ()
 
 
 class StaffingPolicy(FileRecord):

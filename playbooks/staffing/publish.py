@@ -18,11 +18,13 @@ from campaign.documents import read_json
 from campaign.errors import Problem, UserError
 from campaign.files import rounded, sha256, write_json, write_text
 from campaign.language import Text, say
+from campaign.numbers import spoken
 from campaign.plan import Plan
 from campaign.traffic import TrafficModel
 from campaign.words import Words
 from campaign.workspace import SETTINGS, Workspace
 from playbooks.staffing.chart import draw_staffing
+from playbooks.staffing.counted import Counted, read_counts, with_counted_shares
 from playbooks.staffing.desk import ReadyDesk, check_desk, ready_desk
 from playbooks.staffing.earlier import compared
 from playbooks.staffing.lessons import write_lessons
@@ -51,7 +53,7 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
         UserError: no demand for the campaign or for a desk, or a desk that cannot be planned; nothing is written.
     """
     plan = workspace.plan(campaign_id)
-    policy = shipped_policy()
+    policy, counted = _with_counts(workspace, plan, shipped_policy())
     folder = workspace.out(campaign_id) / "playbook"
     if not workspace.settings.desks:
         skipped = _skipped(workspace, plan, now, policy)
@@ -60,7 +62,9 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
     demand = read_demand(workspace, campaign_id)
     desks = ready_desks(workspace, demand, policy)
     figures = plan_desks(workspace, plan, demand, desks, policy, progress)
-    record = compared(workspace, _record(workspace, plan, demand, figures, policy, now))
+    made = _record(workspace, plan, demand, figures, policy, now)
+    made = made.model_copy(update={"assumptions": (*made.assumptions, Words.of(_shares_from(counted)))})
+    record = compared(workspace, made)
     write_text(folder / "staffing.csv", _table(COLUMNS, _rows(figures)))
     write_text(folder / "staffing_detail.csv", _table(DETAIL_COLUMNS, _detail_rows(figures)))
     write_roster(folder / "roster.xlsx", figures, record, plan_zone(workspace, plan))
@@ -71,6 +75,27 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
     draw_staffing(folder, figures, plan, plan_zone(workspace, plan))
     write_json(folder / "staffing.json", record.model_dump(mode="json"))
     return record
+
+
+def _with_counts(workspace: Workspace, plan: Plan, policy: StaffingPolicy) -> tuple[StaffingPolicy, Counted | None]:
+    """The policy with questions' shares as history counts them before the forecast was made."""
+    before = min(plan.starts_at, _as_of(workspace, plan.id) or plan.starts_at)
+    others = [other for other in workspace.plans if other.id != plan.id]
+    counted = read_counts(workspace.history_files("contacts"), workspace.settings.zone, before, others)
+    if counted is None:
+        return policy, None
+    return policy.model_copy(update={"intents": with_counted_shares(counted, policy.intents)}), counted
+
+
+def _shares_from(counted: Counted | None) -> Text:
+    if counted is None:
+        return say("shares of questions for the bot's training are published mixes: history counts no intents")
+    count = spoken(sum(counted.contacts.values()))
+    if counted.in_campaigns:
+        return say(
+            "shares of questions for the bot's training are those of {count} contacts in earlier campaigns", count=count
+        )
+    return say("shares of questions for the bot's training are those of all {count} contacts in history", count=count)
 
 
 def plan_zone(workspace: Workspace, plan: Plan) -> str:
@@ -174,6 +199,7 @@ def _inputs(workspace: Workspace, campaign_id: str) -> dict[str, str]:
         workspace.plan_file(campaign_id),
         demand_file(workspace, campaign_id),
         _model_file(workspace, campaign_id),
+        *workspace.history_files("contacts"),
     )
     return {str(file.relative_to(workspace.folder)): sha256(file) for file in files if file.is_file()}
 

@@ -1,0 +1,56 @@
+"""Shares of questions counted in history, on the playbook's intents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from campaign.console import no_progress
+from campaign.workspace import open_workspace
+from playbooks.staffing.counted import Counted, counted_shares, with_counted_shares
+from playbooks.staffing.policy import shipped_policy
+from playbooks.staffing.publish import publish_staffing
+
+NOW = datetime(2026, 11, 7, 12, tzinfo=UTC)
+INTENTS = shipped_policy().intents
+
+
+def test_what_history_counts_as_one_is_divided_by_the_policys_shares() -> None:
+    shares = counted_shares({"where-is-my-order": 60.0, "refund": 30.0, "weather": 10.0}, INTENTS)
+    assert shares["hurry-shipping"] == pytest.approx(0.6 * 0.18 / 0.25)
+    assert shares["refund"] == pytest.approx(0.3 * 0.16 / 0.24)
+    assert sum(shares.values()) == pytest.approx(0.9)
+
+
+def test_questions_not_counted_divide_what_nothing_claims() -> None:
+    found = {
+        i.id: i.share_ratio for i in with_counted_shares(Counted({"refund": 90.0, "weather": 10.0}, False), INTENTS)
+    }
+    assert found["hurry-shipping"] == pytest.approx(0.1 * 0.18)
+    assert sum(found.values()) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_counts_rank_the_training_and_later_contacts_do_not_count(
+    make_workspace: Callable[..., Path], encoding: str
+) -> None:
+    folder = make_workspace()
+    (folder / "history").mkdir()
+    lines = ["starts_at,desk,contacts,intent", "2026-10-01T10:00+08:00,chat,100,change-address",
+             "2026-10-01T10:30+08:00,chat,5,\u5929\u6c14", "2026-11-11T10:00+08:00,chat,9000,refund"]  # fmt: skip
+    (folder / "history" / "contacts.csv").write_bytes("\n".join(lines).encode(encoding))
+    plan = publish_staffing(open_workspace(folder), "d11", NOW, no_progress)
+    assert plan.assumptions[-1].en == (
+        "shares of questions for the bot's training are those of all 105 contacts in history"
+    )
+    assert "history/contacts.csv" in plan.inputs
+    first = (folder / "out" / "d11" / "playbook" / "bot_training.csv").read_text("utf-8-sig").splitlines()[1]
+    assert first.startswith("1,change-address,")
+
+
+def test_without_intents_the_shares_are_said_to_be_assumed(make_workspace: Callable[..., Path]) -> None:
+    plan = publish_staffing(open_workspace(make_workspace()), "d11", NOW, no_progress)
+    assert plan.assumptions[-1].en.endswith("published mixes: history counts no intents")
