@@ -132,7 +132,7 @@ def fleets_of(service: int, candidate: Candidate, policy: AutoscalingPolicy) -> 
         service=service,
         capacity_requests_per_second_per_replica=candidate.capacity_requests_per_second_per_replica,
         floor=np.full(len(first.planned), candidate.floor),
-        ceiling=first.most,
+        ceiling=max(way.most for way in candidate.ways),  # a plan's tighter maxReplicas is not today's
         target_ratio=policy.hpa_target_ratio,
         metric=policy.hpa_metric,
         start_seconds=(slowest / 2, slowest),

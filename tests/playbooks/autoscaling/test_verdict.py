@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from playbooks.autoscaling.admission import admitted_by_endpoint, endpoint_shares
-from playbooks.autoscaling.backtest import chosen_way, shifted
+from playbooks.autoscaling.backtest import Candidate, Way, chosen_way, fleets_of, shifted
 from playbooks.autoscaling.plan import BackTest, Outcome
 from playbooks.autoscaling.policy import read_policy
 from playbooks.autoscaling.verdict import verdict_of
@@ -82,3 +82,11 @@ def test_the_order_names_what_is_missing_and_by_when(published: Path, as_of: dat
 def test_both_pictures_are_drawn(published: Path) -> None:
     for name in ("autoscaling.svg", "risk_against_cost.svg"):
         assert "storefront" in (published / "out/coupon-drop/playbook" / name).read_text("utf-8")
+
+
+def test_todays_hpa_is_not_held_down_by_the_plans_maxreplicas() -> None:
+    floor = np.full(60, 2)
+    ways = (Way("surges", 0.75, floor, 30), Way("everywhere", 0.65, floor, 50))
+    fleets = fleets_of(0, Candidate(100.0, 2, 90.0, ways), read_policy())
+    assert (fleets["hpa-alone"].ceiling, fleets["hpa-alone-warm-nodes"].ceiling) == (50, 50)
+    assert (fleets["way-0"].ceiling, fleets["hpa-alone-0.75"].ceiling) == (30, 30)
