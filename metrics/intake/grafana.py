@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from campaign.language import say
+from campaign.language import Text, say
 from metrics.intake.headings import Headed, role_of
 from metrics.intake.markers import is_marked, marked_columns, marker_columns, marks
 from metrics.intake.names import identifier
 from metrics.intake.quantities import read_quantity
 from metrics.intake.raw_tables import Row
-from metrics.intake.records import Answers, Column, Findings, Reading, Recognised
+from metrics.intake.records import Answers, Buckets, Column, Findings, Reading, Recognised
 from metrics.intake.series import Figures, Times, as_rates, bucketed, decide_values, meaning_of, told_values
 
 LABELS = ("service", "app", "application", "deployment", "job", "container", "service_name", "handler", "host")
@@ -110,8 +111,9 @@ def _read(
     told = "rates" if figures.rate is not None else told_values(_wording(table, legends))
     heading = ", ".join(list(legends)[:3])
     values = decide_values(told, (r.value for r in readings), answers, table.place, findings, heading)
-    readings = [Reading(r.at, services[r.key], r.value, r.row) for r in readings]
-    buckets, more = bucketed("requests", readings, table.place, findings, sums=values == "counts")
+    by_legend, more = bucketed("requests", readings, table.place, findings, sums=values == "counts")
+    buckets = _by_service(by_legend, services) if by_legend else None
+    more += _added_up(services)
     return Recognised(
         table.place,
         "grafana",
@@ -123,6 +125,20 @@ def _read(
         notes=(*notes, *more),
         source={"values": values},
     )
+
+
+def _by_service(buckets: Buckets, services: dict[str, str]) -> Buckets:
+    """Series of one service (its instances, its paths) added up."""
+    values: dict[tuple[str, int], float] = {}
+    for (legend, at), value in buckets.values.items():
+        key = services[legend], at
+        values[key] = values.get(key, 0.0) + value
+    return Buckets(buckets.measure, buckets.seconds, values)
+
+
+def _added_up(services: dict[str, str]) -> list[Text]:
+    counts = Counter(services.values())
+    return [say("{count} series of {service} are added up", count=n, service=s) for s, n in counts.items() if n > 1]
 
 
 def _wording(table: Headed, legends: dict[str, str]) -> str:

@@ -154,3 +154,13 @@ def test_json_lines_whose_time_is_none_are_said(tmp_path: Path) -> None:
         "1 lines are cut or of another form: not counted (row 7)",
         "1 lines have a time that cannot be read: not counted",
     ]
+
+
+def test_instances_of_one_service_are_added_up_and_said(tmp_path: Path) -> None:
+    legends = [f'{{job=""api"", instance=""10.0.0.{i}:80""}}' for i in (1, 2)]
+    rows = [f"{t:%Y-%m-%d %H:%M},5 req/s,6 req/s" for t in exports.times(10, 1)]
+    exports.text_file(tmp_path / "panel.csv", "\n".join([f'Time,"{legends[0]}","{legends[1]}"', *rows]))
+    (found,) = read(tmp_path)
+    assert set(values(found, "requests").values()) == {11.0}
+    assert {service for service, _ in values(found, "requests")} == {"api"}
+    assert "2 series of api are added up" in map(str, found.notes)
