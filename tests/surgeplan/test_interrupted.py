@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def test_ctrl_c_leaves_earlier_outputs_intact(tmp_path: Path, seconds: float) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a background shell would have it ignored
     )
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
