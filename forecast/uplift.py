@@ -28,7 +28,7 @@ from forecast.terms import Term
 
 Floats = NDArray[np.float64]
 
-INDEPENDENT_SECONDS, PERSISTENT_SECONDS = 1200.0, 7200.0
+INDEPENDENT_SECONDS = 7200.0
 NOISE_SD = 0.12
 TAIL_FREEDOM = 5.0
 PRIOR_CAMPAIGNS = 4.0
@@ -258,19 +258,8 @@ def _climb(
             damping *= 8.0
             if damping > 1e4:
                 break
-    return theta, _covariance(curvature, precision)
-
-
-def _covariance(curvature: Floats, precision: Floats) -> Floats:
-    """Posterior covariance with the data counted as they depend on each other.
-
-    Rows are weighed as independent after twenty minutes, which finds the middle well; deviations really last hours, so
-    for the spread the same information counts less (composite likelihood, magnitude adjustment; Ribatet et al. 2012).
-    """
-    prior = np.diag(precision)
-    adjusted = prior + (curvature - prior) * (INDEPENDENT_SECONDS / PERSISTENT_SECONDS)
-    covariance: Floats = cho_solve(cho_factor(adjusted), np.eye(len(precision)))
-    return covariance
+    covariance: Floats = cho_solve(cho_factor(curvature), np.eye(len(theta)))
+    return theta, covariance
 
 
 def _held(layout: Layout, theta: Floats) -> Floats:
