@@ -67,23 +67,9 @@ def _position(service: str, prediction: Prediction) -> int:
 def _scale(setting: Setting, uplift: Uplift, share: bool) -> Floats:
     """What a term's kernel is multiplied by besides its amplitude, in the middle of the posterior."""
     if share:
-        return _ordinary(setting, uplift)
-    hour = np.exp(uplift.mean[uplift.layout.index[FOLLOWING]] * setting.season)
-    return np.asarray(hour * _edge_factor(setting, uplift))
-
-
-def _ordinary(setting: Setting, uplift: Uplift) -> Floats:
-    survival = uplift.mean[uplift.layout.index[SURVIVAL]]
-    ordinary = np.exp(setting.log_base + survival * setting.season * setting.inside)
-    return np.asarray(ordinary * _edge_factor(setting, uplift))
-
-
-def _edge_factor(setting: Setting, uplift: Uplift) -> Floats:
-    """What waiting, echo and the kind's own shift make of everything."""
-    log_factor = np.zeros(len(setting.log_base))
-    for name, edge in setting.edges.items():
-        log_factor = log_factor + uplift.mean[uplift.layout.index[name]] * edge
-    return np.asarray(np.exp(log_factor))
+        survival = uplift.mean[uplift.layout.index[SURVIVAL]]
+        return np.asarray(np.exp(setting.log_base + survival * setting.season * setting.inside))
+    return np.asarray(np.exp(uplift.mean[uplift.layout.index[FOLLOWING]] * setting.season))
 
 
 def second_profiles(learned: Learned, grid: Grid) -> tuple[SecondProfile, ...]:
@@ -108,7 +94,7 @@ def second_profiles(learned: Learned, grid: Grid) -> tuple[SecondProfile, ...]:
 
 def middle_rate(setting: Setting, uplift: Uplift) -> Floats:
     """Requests per second in the middle of the posterior, without luck or noise [interval]."""
-    rate = _ordinary(setting, uplift)
+    rate = np.exp(setting.log_base + uplift.mean[uplift.layout.index[SURVIVAL]] * setting.season * setting.inside)
     for scaled in added_rates(setting, uplift):
         rate = rate + scaled
     return np.asarray(rate)

@@ -25,9 +25,8 @@ BEFORE, AFTER = "before", "after"
 CAMPAIGN_SD, SERVICE_SD = 0.25, 0.12
 KIND_SD, DRIVER_SD, PAIR_SD = 0.35, 0.45, 0.3
 LOADING_SD, LANDING_SD = 0.4, 0.3
-SHIFT_SD = 0.2
-FIELD_SD = 0.35
-SIZE_EFFECT = 0.25
+FIELD_SD = 0.25
+SIZE_EFFECT = 0.15
 EXTRAPOLATION_RATIO = 1.5
 
 # Log of the usual size, and its standard deviation. Volumes: requests per person per request of a visit.
@@ -165,7 +164,6 @@ def _add_term(layout: Layout, term: Term, requests_per_visit: float) -> None:
 
 def _add_campaign(layout: Layout, plan: Plan, services: Sequence[str], numbers: Numbers) -> None:
     layout.add(f"kind:{plan.kind}", 0.0, KIND_SD)
-    layout.add(f"shift:{plan.kind}", 0.0, SHIFT_SD)
     for name in numbers.scores[plan.id]:
         layout.add(f"field:{name}", numbers.expected[name], FIELD_SD)
     layout.add(f"campaign:{plan.id}", 0.0, CAMPAIGN_SD)
@@ -182,8 +180,7 @@ def loadings(layout: Layout, term: Term, plan: Plan, service: str, numbers: Numb
     for name in names:
         if name in layout.index:
             row[layout.index[name]] = 1.0
-    # Sends, slots and spend bring their own size; the plan's numbers explain what has none.
-    for name, score in numbers.scores[plan.id].items() if term.manner != "volume" else ():
+    for name, score in numbers.scores[plan.id].items():
         row[layout.index[f"field:{name}"]] = score
     if term.volume is not None:
         row[layout.index[f"exponent:{term.kernel}"]] = log_volume

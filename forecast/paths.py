@@ -17,17 +17,17 @@ from campaign.plan import Plan
 from forecast.baseline import Baseline
 from forecast.episodes import typical
 from forecast.grid import Grid
-from forecast.layout import FOLLOWING, SURVIVAL, Numbers
+from forecast.layout import AFTER, BEFORE, FOLLOWING, SURVIVAL, Numbers
 from forecast.terms import Term
 from forecast.uplift import (
     PRIOR_CAMPAIGNS,
     Features,
     Uplift,
     decay_of,
-    edges_of,
     features,
     inside_window,
     kernel_of,
+    shoulders,
     typical_volumes,
 )
 
@@ -61,7 +61,8 @@ class Setting:
     log_base: Floats
     season: Floats
     inside: Floats
-    edges: Mapping[str, Floats]
+    before: Floats
+    after: Floats
 
 
 def draw(uplift: Uplift, baseline: Baseline, paths: int, rng: np.random.Generator) -> Draws:
@@ -106,7 +107,7 @@ def setting(
         baseline.log_at(service, middles),
         baseline.season_at(service, middles),
         inside_window(own, starts, ends),
-        edges_of(own, plans, starts, ends),
+        *shoulders(own, starts, ends),
     )
 
 
@@ -157,8 +158,8 @@ def expected_paths(setting: Setting, uplift: Uplift, draws: Draws, service: int)
         following = draws.theta[:, uplift.layout.index[FOLLOWING]].astype(np.float32)
         hour = np.exp(following[:, None] * setting.season.astype(np.float32))
         rates += hour * (columns[:, ~shares] @ kernels[~shares])
-    positions = [uplift.layout.index[name] for name in setting.edges]
-    log_factor = draws.theta[:, positions].astype(np.float32) @ np.stack([*setting.edges.values()]).astype(np.float32)
+    edges = draws.theta[:, [uplift.layout.index[BEFORE], uplift.layout.index[AFTER]]].astype(np.float32)
+    log_factor = edges @ np.stack([setting.before, setting.after]).astype(np.float32)
     rates *= np.exp(log_factor + draws.level[:, service, None].astype(np.float32))
     return rates
 

@@ -1,7 +1,7 @@
 """What campaigns add to ordinary traffic: a partially pooled model of all past campaigns at once.
 
     log y = log( base * exp(survival * season) * (1 + shares) + (levels + volumes) * exp(following * season) )
-            + before + after + shift + level error + noise
+            + before + after + level error + noise
 
 `survival` is how much of the day's pattern a campaign flattens, `following` how much a pull depends on the hour.
 Shares, levels and volumes are sums over the plans' terms of exp(log amplitude) * kernel. Log amplitudes and decays have
@@ -28,7 +28,7 @@ from forecast.terms import Term
 
 Floats = NDArray[np.float64]
 
-INDEPENDENT_SECONDS = 7200.0
+INDEPENDENT_SECONDS = 1200.0
 NOISE_SD = 0.12
 TAIL_FREEDOM = 5.0
 PRIOR_CAMPAIGNS = 4.0
@@ -147,23 +147,16 @@ def inside_window(terms: Sequence[Term], starts: Floats, ends: Floats) -> Floats
     return np.clip(np.max(windows, axis=0), 0.0, 1.0) if windows else np.zeros(len(starts))
 
 
-def edges_of(terms: Sequence[Term], plans: Mapping[str, Plan], starts: Floats, ends: Floats) -> dict[str, Floats]:
-    """Kernels that work on the log scale, with either sign, by parameter name.
-
-    The hours before the next window (waiting), after the last one (echo or exhaustion), and inside each kind's windows:
-    a campaign may also keep people away.
-    """
-    edges = {BEFORE: np.zeros(len(starts)), AFTER: np.zeros(len(starts))}
-    middle = (starts + ends) / 2
+def shoulders(terms: Sequence[Term], starts: Floats, ends: Floats) -> tuple[Floats, Floats]:
+    """Kernels of the hours before the next window (waiting) and after the last one (echo or exhaustion)."""
+    before, after = np.zeros(len(starts)), np.zeros(len(starts))
     for term in terms:
         if term.kernel == "plateau":
+            middle = (starts + ends) / 2
             waiting = np.exp(np.minimum(middle - term.starts, 0.0) / SHOULDER_SECONDS) * (middle < term.starts)
             echo = np.exp(-np.maximum(middle - term.ends, 0.0) / SHOULDER_SECONDS) * (middle >= term.ends)
-            inside = kernel_of(term, starts, ends, starts, 0.0)
-            name = f"shift:{plans[term.campaign].kind}"
-            for edge, values in ((BEFORE, waiting), (AFTER, echo), (name, inside)):
-                edges[edge] = np.maximum(edges.get(edge, 0.0), values)
-    return edges
+            before, after = np.maximum(before, waiting), np.maximum(after, echo)
+    return before, after
 
 
 @dataclass(frozen=True)
@@ -173,7 +166,8 @@ class _Rows:
     block: Block
     features: Features
     inside: Floats
-    edges: Mapping[str, Floats]
+    before: Floats
+    after: Floats
     level: int
     fixed: Mapping[int, Floats]
 
@@ -200,7 +194,7 @@ def fit_uplift(
             block,
             features(own, *made),
             inside_window(own, block.starts, block.ends),
-            edges_of(own, plans, block.starts, block.ends),
+            *shoulders(own, block.starts, block.ends),
             level,
             {
                 j: kernel_of(term, block.starts, block.ends, block.season, 0.0)
@@ -294,8 +288,7 @@ def _predict(rows: _Rows, layout: Layout, theta: Floats, shapes: Floats) -> Part
     added = shapes * amplitudes * np.where(share, ordinary[:, None], hour[:, None])
     rate = ordinary + added.sum(axis=1)
     log_rate = np.log(rate) + theta[rows.level]
-    for name, edge in rows.edges.items():
-        log_rate = log_rate + theta[layout.index[name]] * edge
+    log_rate = log_rate + theta[layout.index[BEFORE]] * rows.before + theta[layout.index[AFTER]] * rows.after
     return Parts(log_rate, rate, ordinary, added)
 
 
@@ -335,7 +328,7 @@ def _jacobian(rows: _Rows, layout: Layout, theta: Floats, parts: Parts, shapes: 
     shared = parts.ordinary + parts.added[:, [t.manner == "share" for t in made.terms]].sum(axis=1)
     extra = [(SURVIVAL, shared / parts.rate * block.season * rows.inside)]
     extra.append((FOLLOWING, (1.0 - shared / parts.rate) * block.season))
-    extra += [*rows.edges.items(), (layout.names[rows.level], np.ones(len(block.starts)))]
+    extra += [(BEFORE, rows.before), (AFTER, rows.after), (layout.names[rows.level], np.ones(len(block.starts)))]
     hour = np.exp(theta[layout.index[FOLLOWING]] * block.season)
     for j, term in enumerate(made.terms):
         if term.decay is not None:
