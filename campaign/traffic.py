@@ -111,7 +111,7 @@ class BridgeStep(FileRecord):
 class Bridge(FileRecord):
     """From the last comparable campaign's real peak to this campaign's p50 in named steps, then to its p90.
 
-    Step names: `luck` (what that campaign had beyond its plan), `ordinary traffic`, the plan's drivers, `unseen minutes`
+    Step names: `luck` (what it had beyond its plan), `ordinary traffic`, the plan's drivers, `unseen minutes`
     (a peak is the highest of many), `uncertainty` (p50 to p90).
     """
 

@@ -14,6 +14,11 @@ from campaign.language import PACKAGES, ROOT, say, use_language
 
 METHODS = [("**.py", "python"), ("templates/**.*", "jinja2")]
 KEYWORDS = {"_": None, "say": None}
+MARKUP = re.compile(
+    r"\{% block style %\}.*?\{% endblock %\}|<(style|script|code)\b.*?</\1>"
+    r"|\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<[^>]*>|&\w+;",
+    re.S,
+)
 
 
 def messages(package: str) -> dict[str, str]:
@@ -53,12 +58,7 @@ def test_translations_keep_their_fields_and_none_is_left_over(package: str) -> N
 @pytest.mark.parametrize("package", PACKAGES)
 def test_templates_have_no_sentence_outside_the_catalog(package: str) -> None:
     for template in sorted((ROOT / package / "templates").glob("**/*.html")):
-        text = re.sub(
-            r"\{% block style %\}.*?\{% endblock %\}|<(style|script)\b.*?</\1>|<code>.*?</code>|\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<[^>]*>|&\w+;",
-            " ",
-            template.read_text("utf-8"),
-            flags=re.S,
-        )
+        text = MARKUP.sub(" ", template.read_text("utf-8"))
         assert not re.findall(r"[A-Za-z]{3,}|[\u4e00-\u9fff]", text), template
 
 

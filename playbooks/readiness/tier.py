@@ -15,9 +15,8 @@ def load_ratio(
 ) -> tuple[float | None, list[Text]]:
     """The tightest service's p90 peak over what it is proven to carry, and what was assumed.
 
-    Proven is a measured capacity (its low bound) × the replicas allowed, or a declared one × those that run today: beyond
-    those, nobody has seen it carried.
-
+    Proven is a measured capacity (its low bound) × the replicas allowed, or a declared one × those that run today:
+    beyond those, nobody has seen it carried.
     None where there is no forecast, or a service of the forecast has no known capacity.
     """
     if model is None:
