@@ -24,11 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         _app()(given, prog_name="surgeplan")
+    except KeyboardInterrupt:  # while the commands are still being loaded
+        return _interrupted()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else ExitCode.YES
-        if code == ExitCode.INTERRUPTED:
-            sys.stderr.write(_("interrupted; earlier results are untouched") + "\n")
-        return code
+        return _interrupted() if code == ExitCode.INTERRUPTED else code
     except UserError as error:
         from campaign.console import show_problems
 
@@ -41,6 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(_("this is a bug in surgeplan: please report it with the lines above") + "\n")
         return ExitCode.BUG
     return ExitCode.YES
+
+
+def _interrupted() -> int:
+    from campaign.errors import ExitCode
+
+    sys.stderr.write(_("interrupted; earlier results are untouched") + "\n")
+    return ExitCode.INTERRUPTED
 
 
 def _speak_as_asked(given: Sequence[str]) -> None:
