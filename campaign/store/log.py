@@ -8,6 +8,8 @@ advisory lock does the same.
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -158,8 +160,21 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _set_up_shared(connection: Any, record: object) -> None:
     _set_up_sqlite(connection, record)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _keep_a_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _keep_a_write_ahead_log(connection: Any) -> None:
+    """Switching a new file to WAL needs it alone for a moment, and SQLite does not wait for that: it fails at once."""
+    give_up = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:
