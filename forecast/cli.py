@@ -25,7 +25,7 @@ from campaign.language import _, say
 if TYPE_CHECKING:
     from campaign.traffic import TrafficModel
     from campaign.workspace import Workspace
-    from forecast.backtest_file import BackTestFile
+    from forecast.backtest.scores_file import BackTestFile
 
 CampaignArgument = Annotated[str, typer.Argument(metavar="ID", help=_("The campaign's id."))]
 AsOfOption = Annotated[
@@ -90,7 +90,7 @@ def backtest(
 ) -> None:
     console = Console.open(workspace, lang, as_json)
     opened = open_workspace(workspace)
-    from forecast.backtest_publish import publish_backtest
+    from forecast.backtest.publish import publish_backtest
 
     with console.progress() as progress:
         made = publish_backtest(opened, clock(now), kind, lead_days, progress=progress)
@@ -192,9 +192,9 @@ def knowledge_text(model: TrafficModel) -> str:
 def history_show(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None) -> None:
     console = Console.open(workspace, lang, as_json)
     opened = open_workspace(workspace)
-    from forecast.history import open_history
-    from forecast.history_picture import draw_history
-    from forecast.history_report import history_report, report_text
+    from forecast.history.picture import draw_history
+    from forecast.history.reading import open_history
+    from forecast.history.report import history_report, report_text
 
     history = open_history(opened)
     report = history_report(opened, history)

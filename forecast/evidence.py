@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from campaign.language import Text
 from campaign.plan import Plan
-from forecast.baseline import campaign_mask
-from forecast.episodes import AFTER_SECONDS, BEFORE_SECONDS, Stretch, merged
+from forecast.baseline.ridge import campaign_mask
 from forecast.epochs import HOUR, epoch, epochs, naive_utc
+from forecast.uplift.episodes import AFTER_SECONDS, BEFORE_SECONDS, Stretch, merged
 
 MASK_BEFORE_SECONDS, MASK_AFTER_SECONDS = 2 * HOUR, 4 * HOUR
 SEND_BEFORE_SECONDS, SEND_AFTER_SECONDS = HOUR // 2, 3 * HOUR

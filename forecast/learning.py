@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from campaign.plan import Plan
 from campaign.settings import Settings
-from forecast.baseline import Baseline, blended, fit_baseline
-from forecast.episodes import Block, blocks_of, split
+from forecast.baseline.prophet_baseline import prophet_log_rates
+from forecast.baseline.ridge import Baseline, blended, fit_baseline
 from forecast.epochs import DAY, HOUR, epoch, naive_utc
 from forecast.evidence import Evidence, horizon_hours, learning_spans, mask_of, spans_of, undisturbed
-from forecast.grid import SIDE_SECONDS, Grid, make_grid
-from forecast.layout import Numbers, layout_of, numbers_of
-from forecast.paths import Draws, Setting, draw, joint_paths, setting
-from forecast.prophet_baseline import prophet_log_rates
-from forecast.remembered import peak_remembered, remembered_blocks
-from forecast.terms import Term, terms_of
-from forecast.uplift import Uplift, fit_uplift
+from forecast.paths.grid import SIDE_SECONDS, Grid, make_grid
+from forecast.paths.joint import Draws, Setting, draw, joint_paths, setting
+from forecast.uplift.episodes import Block, blocks_of, split
+from forecast.uplift.layout import Numbers, layout_of, numbers_of
+from forecast.uplift.pooled import Uplift, fit_uplift
+from forecast.uplift.remembered import peak_remembered, remembered_blocks
+from forecast.uplift.terms import Term, terms_of
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -15,11 +15,10 @@ from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import BackTest, LearnedFrom, Peak, Quantiles, Sentence, TrafficModel, TrafficPaths
-from forecast.bridge import bridge_of
-from forecast.calibration import Calibration, calibrated
-from forecast.effects import effects_of, second_profiles
 from forecast.epochs import DAY, epoch, moment_of, naive_utc
 from forecast.evidence import Evidence, mask_of
+from forecast.explain.bridge import bridge_of
+from forecast.explain.effects import effects_of, second_profiles
 from forecast.learning import (
     REQUESTS_PER_VISIT_ASSUMED,
     Learned,
@@ -30,7 +29,8 @@ from forecast.learning import (
     overlapping,
     predict,
 )
-from forecast.terms import OPEN_RATIO_ASSUMED
+from forecast.paths.calibration import Calibration, calibrated
+from forecast.uplift.terms import OPEN_RATIO_ASSUMED
 
 Singles = NDArray[np.float32]
 

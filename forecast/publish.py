@@ -20,18 +20,18 @@ from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.traffic import QUANTILES, Sentence, TrafficModel, TrafficPaths
 from campaign.workspace import LEAD_DAYS, Workspace, default_as_of
-from forecast.backtest import calibrating, calibration_of, testable
-from forecast.backtest_cache import campaigns_again
-from forecast.chart import draw_forecast
-from forecast.demand import LAG_REACH_HOURS, demand_paths, learn_demand
-from forecast.effects_file import EffectsFile, effects_file
-from forecast.episodes import Stretch
+from forecast.backtest.again import calibrating, calibration_of, testable
+from forecast.backtest.cache import campaigns_again
+from forecast.demand.people import LAG_REACH_HOURS, demand_paths, learn_demand
 from forecast.epochs import HOUR, epoch, epochs, moment_of
 from forecast.evidence import Disturbed, Evidence, learning_spans
-from forecast.grid import Grid
-from forecast.history import TrafficHistory, open_history, read_contacts, read_orders
+from forecast.explain.chart import draw_forecast
+from forecast.explain.effects_file import EffectsFile, effects_file
+from forecast.history.reading import TrafficHistory, open_history, read_contacts, read_orders
 from forecast.learning import DEMAND_AFTER_SECONDS, DEMAND_BEFORE_SECONDS, predict, requests_per_visit
 from forecast.model import Forecast, build_traffic_model
+from forecast.paths.grid import Grid
+from forecast.uplift.episodes import Stretch
 
 STEP = say("Forecasting")
 CACHE = Path("out") / "backtest-cache.json"

@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from sets import DataSet, data_sets
 
-from forecast.backtest import Tested, calibrated_in_order, forecast_again, testable
-from forecast.backtest_file import BackTestFile, backtest_file
-from forecast.peers import OURS, PROPHET, PROPHET_EVENTS, PeerForecast, peers_of
+from forecast.backtest.again import Tested, calibrated_in_order, forecast_again, testable
+from forecast.backtest.peers import OURS, PROPHET, PROPHET_EVENTS, PeerForecast, peers_of
+from forecast.backtest.scores_file import BackTestFile, backtest_file
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 NEEDED = 3

@@ -12,9 +12,9 @@ import pandas as pd
 
 from campaign.plan import Moment, Plan
 from campaign.settings import Service, Settings
-from forecast.episodes import Stretch
 from forecast.epochs import epoch, epochs, naive_utc
 from forecast.evidence import Evidence, learning_spans
+from forecast.uplift.episodes import Stretch
 
 HOUR = 3600
 PEYTON_PLAYOFFS = (

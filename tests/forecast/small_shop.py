@@ -10,11 +10,11 @@ import pandas as pd
 
 from campaign.plan import Channel, Moment, Plan, Send
 from campaign.settings import Service, Settings, Stage
-from forecast.episodes import Stretch
 from forecast.epochs import epoch, epochs, naive_utc
 from forecast.evidence import Evidence, learning_spans
-from forecast.terms import terms_of
-from forecast.uplift import kernel_of
+from forecast.uplift.episodes import Stretch
+from forecast.uplift.pooled import kernel_of
+from forecast.uplift.terms import terms_of
 
 BEGINS = datetime(2026, 1, 5, tzinfo=UTC)
 SERVICES = {"web": 200.0, "orders": 20.0}

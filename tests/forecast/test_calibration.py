@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from campaign.traffic import TrafficModel
-from forecast.backtest import actual_on, last_week, wape
-from forecast.backtest_file import interval, score_of
-from forecast.calibration import Calibration, Score, calibrated, calibration_from
-from forecast.episodes import Stretch
+from forecast.backtest.again import actual_on, last_week, wape
+from forecast.backtest.scores_file import interval, score_of
 from forecast.epochs import HOUR, moment_of
 from forecast.evidence import Evidence
-from forecast.grid import Grid
+from forecast.paths.calibration import Calibration, Score, calibrated, calibration_from
+from forecast.paths.grid import Grid
+from forecast.uplift.episodes import Stretch
 
 
 def score(actual: float, p50: float = 100.0, p90: float = 130.0, kind: str = "sale") -> Score:

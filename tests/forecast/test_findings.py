@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from campaign.plan import Plan
 from campaign.settings import HistorySettings, HistoryWindow
 from campaign.workspace import open_workspace
-from forecast.buckets import Series, averaged, bucket_lengths
-from forecast.findings import Finding, Known, find_all
 from forecast.history import open_history
+from forecast.history.buckets import Series, averaged, bucket_lengths
+from forecast.history.findings import Finding, Known, find_all
 from surgeplan.examples.double11.publish import make_double11
 
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -14,8 +14,8 @@ from small_shop import BEGINS, SERVICES, sale, true_rates
 
 from campaign.demand import DemandPaths
 from campaign.traffic import TrafficModel, TrafficPaths
-from forecast.effects_file import EffectsFile
 from forecast.epochs import epoch, naive_utc
+from forecast.explain.effects_file import EffectsFile
 from surgeplan.cli import main
 
 DAYS = 45

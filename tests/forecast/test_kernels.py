@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast import kernels
+from forecast.uplift import kernels
 
 
 def seconds(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:

@@ -46,7 +46,7 @@ def test_overlapping_matches_are_part_of_the_forecast(workspace: Path) -> None:
 
 
 def test_back_tests_beat_last_week_on_real_flash_crowds(workspace: Path) -> None:
-    from forecast.backtest_publish import publish_backtest
+    from forecast.backtest.publish import publish_backtest
 
     made = publish_backtest(open_workspace(workspace), datetime(1998, 6, 28, tzinfo=UTC), with_prophet=False)
     ours, floor = made.over_all["surgeplan"], made.over_all["last-week"]

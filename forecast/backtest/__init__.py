@@ -1,0 +1,1 @@
+"""Every past campaign forecast again as of its own lead, scored beside plain peers."""

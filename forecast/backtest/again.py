@@ -1,0 +1,204 @@
+"""Every past campaign forecast again as of its own lead, with nothing later than that known, and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaign.plan import Plan
+from campaign.settings import Settings
+from forecast.epochs import DAY, HOUR, epoch, epochs
+from forecast.evidence import Evidence, known_before, undisturbed
+from forecast.learning import grid_for, learn, overlapping, predict
+from forecast.paths.calibration import Calibration, Score, calibrated, calibration_from
+from forecast.paths.grid import Grid
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+PATHS = 400
+HISTORY_DAYS = 14
+HOURS_LEAST = 6
+CALIBRATING = 10
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A past campaign's forecast beside what came, hour by hour on the total of all services.
+
+    hours: seconds since 1970; actual, middle, last_week: mean requests per second [hour], NaN where not known.
+    peak_hours: the forecast's busiest hour on each path [path].
+    """
+
+    score: Score
+    as_of: datetime
+    hours: NDArray[np.int64]
+    actual: Floats
+    middle: Floats
+    last_week: Floats
+    peak_hours: Floats
+
+
+def testable(evidence: Evidence, plans: Sequence[Plan], lead_days: float, until: datetime) -> tuple[Plan, ...]:
+    """Past campaigns that are over, have traffic, and two weeks of history before their own lead."""
+    if evidence.hourly.empty:
+        return ()
+    first = int(evidence.hours[0])
+    return tuple(
+        plan
+        for plan in plans
+        if plan.ends_at <= until
+        and epoch(plan.starts_at) - lead_days * DAY - first >= HISTORY_DAYS * DAY
+        and _known_seconds(evidence, plan) >= 0.5 * (plan.ends_at - plan.starts_at).total_seconds()
+    )
+
+
+def _known_seconds(evidence: Evidence, plan: Plan) -> float:
+    starts, ends = epoch(plan.starts_at), epoch(plan.ends_at)
+    known = [
+        float(s.seconds[(s.starts >= starts) & (s.starts < ends) & ~np.isnan(s.rates)].sum())
+        for s in undisturbed(evidence)
+    ]
+    return min(known, default=0.0)
+
+
+def calibrating(candidates: Sequence[Plan], target: Plan) -> tuple[Plan, ...]:
+    """The campaigns worth forecasting again for this one: the latest of its kind first, ten at most."""
+    latest = sorted(candidates, key=lambda plan: plan.starts_at, reverse=True)
+    chosen = sorted(latest, key=lambda plan: plan.kind != target.kind)[:CALIBRATING]
+    return tuple(sorted(chosen, key=lambda plan: plan.starts_at))
+
+
+def forecast_again(
+    evidence: Evidence,
+    plan: Plan,
+    plans: Sequence[Plan],
+    settings: Settings,
+    lead_days: float,
+    seed: int = 0,
+    calibration: Calibration | None = None,
+) -> Tested | None:
+    """Forecast one past campaign as of its lead and score it; None where nothing ordinary was known by then."""
+    as_of = plan.starts_at - timedelta(days=lead_days)
+    before = known_before(evidence, epoch(as_of))
+    if before.hourly.notna().sum().min() < HISTORY_DAYS * 24 * 0.8:
+        return None
+    grid = grid_for(plan, overlapping(plan, plans), finest_of(evidence, plan))
+    known_plans = [p for p in plans if p.starts_at < plan.ends_at + timedelta(days=21)]
+    learned = learn(before, plan, known_plans, settings, as_of)
+    rates = calibrated(predict(learned, grid, PATHS, seed).rates, calibration or Calibration())
+    return _scored(evidence, plan, grid, rates, as_of)
+
+
+def finest_of(evidence: Evidence, plan: Plan) -> int:
+    """The shortest bucket inside a past campaign."""
+    starts, ends = epoch(plan.starts_at), epoch(plan.ends_at)
+    lengths = [s.seconds[(s.starts >= starts) & (s.starts < ends)] for s in evidence.stretches]
+    return max(min((int(found.min()) for found in lengths if len(found)), default=HOUR), 60)
+
+
+def _scored(evidence: Evidence, plan: Plan, grid: Grid, rates: Singles, as_of: datetime) -> Tested:
+    actual = actual_on(evidence, grid).sum(axis=0)
+    inside = (grid.starts >= epoch(plan.starts_at)) & (grid.starts < epoch(plan.ends_at)) & ~np.isnan(actual)
+    total = rates.sum(axis=1)[:, inside]
+    p10, p50, p90, p99 = (float(q) for q in np.quantile(total.max(axis=1), [0.1, 0.5, 0.9, 0.99]))
+    hours, by_hour = hourly_of(grid, inside, actual[inside])
+    _, paths_by_hour = hourly_of(grid, inside, total)
+    middle = np.median(paths_by_hour, axis=0)
+    past = last_week(evidence, hours, as_of)
+    both = ~np.isnan(past)
+    score = Score(
+        campaign=plan.id,
+        kind=plan.kind,
+        wape_ratio=wape(by_hour, middle),
+        peak_actual=float(actual[inside].max()),
+        peak_p10=p10,
+        peak_p50=p50,
+        peak_p90=p90,
+        peak_p99=p99,
+        floor_wape_ratio=wape(by_hour[both], past[both]) if both.any() else float("nan"),
+        floor_peak=float(np.max(past[both])) if both.any() else float("nan"),
+    )
+    return Tested(score, as_of, hours, by_hour, middle, past, paths_by_hour.max(axis=1))
+
+
+def wape(actual: Floats, forecast: Floats) -> float:
+    """Sum of absolute errors over the sum of actuals."""
+    return float(np.abs(actual - forecast).sum() / max(float(actual.sum()), 1e-9))
+
+
+def actual_on(evidence: Evidence, grid: Grid) -> Floats:
+    """What came, as means over the grid's intervals [service, interval]; NaN where a bucket is missing or censored."""
+    found = []
+    for stretch in undisturbed(evidence):
+        total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(stretch.rates) * stretch.seconds)])
+        known = np.concatenate([[0.0], np.cumsum(~np.isnan(stretch.rates) * stretch.seconds)])
+        sums, covered = (_between(values, stretch.starts, stretch.seconds, grid) for values in (total, known))
+        found.append(np.where(covered > 0.99 * grid.seconds, sums / np.maximum(covered, 1e-9), np.nan))
+    return np.array(found)
+
+
+def _between(cumulated: Floats, starts: NDArray[np.int64], seconds: NDArray[np.int64], grid: Grid) -> Floats:
+    """Growth of a step-wise linear cumulated sum over each interval; holes between buckets add nothing."""
+    ends = starts + seconds
+    times = np.stack([starts, ends], axis=1).ravel().astype(np.float64)
+    values = np.stack([cumulated[:-1], cumulated[1:]], axis=1).ravel()
+    if len(times) == 0:
+        return np.zeros(len(grid.starts))
+    growth: Floats = np.interp(grid.ends, times, values) - np.interp(grid.starts, times, values)
+    return growth
+
+
+def hourly_of(grid: Grid, inside: NDArray[np.bool_], values: NDArray[np.floating]) -> tuple[NDArray[np.int64], Floats]:
+    """Means over whole hours (seconds since 1970) of values [..., interval] on the grid's chosen intervals."""
+    starts, seconds = grid.starts[inside], grid.seconds[inside]
+    at = np.flatnonzero(np.concatenate([[True], np.diff(starts // HOUR) != 0]))
+    means = np.add.reduceat(values * seconds, at, axis=-1) / np.add.reduceat(seconds, at)
+    return starts[at] // HOUR * HOUR, np.asarray(means, dtype=np.float64)
+
+
+def last_week(evidence: Evidence, hours: NDArray[np.int64], as_of: datetime) -> Floats:
+    """The plainest forecast there is: the same hour of the last week that was known at `as_of`, on the total."""
+    total = evidence.hourly.sum(axis=1, skipna=False).to_numpy(dtype=np.float64)
+    position = {int(hour): i for i, hour in enumerate(epochs(evidence.hourly.index))}
+    weeks = np.maximum(np.ceil((hours - epoch(as_of) + HOUR) / (7 * DAY)), 1).astype(np.int64)
+    wanted = hours - weeks * 7 * DAY
+    return np.array([total[position[int(h)]] if int(h) in position else np.nan for h in wanted])
+
+
+def corrected(tested: Tested, calibration: Calibration) -> Tested:
+    """The test as it would have come out with paths corrected so."""
+    old, shift = tested.score, float(np.exp(calibration.bias_log))
+
+    def wider(values: Floats, middle: float) -> Floats:
+        return np.asarray(middle * shift * (np.maximum(values, 1e-9) / middle) ** calibration.scale_ratio)
+
+    p10, p90, p99 = wider(np.array([old.peak_p10, old.peak_p90, old.peak_p99]), old.peak_p50).tolist()
+    middle = tested.middle * shift
+    score = replace(
+        old,
+        wape_ratio=wape(tested.actual, middle),
+        peak_p10=p10,
+        peak_p50=old.peak_p50 * shift,
+        peak_p90=p90,
+        peak_p99=p99,
+    )
+    peaks = wider(tested.peak_hours, float(np.median(tested.peak_hours)))
+    return replace(tested, score=score, middle=middle, peak_hours=peaks)
+
+
+def calibrated_in_order(tested: Sequence[Tested]) -> tuple[Tested, ...]:
+    """Each test corrected by what the tests of campaigns that were over by its own as-of would have taught."""
+    made = []
+    for one in tested:
+        earlier = [t.score for t in tested if int(t.hours[-1]) + HOUR <= epoch(one.as_of)]
+        made.append(corrected(one, calibration_from(earlier, one.score.kind)))
+    return tuple(made)
+
+
+def calibration_of(tested: Sequence[Tested], kind: str) -> Calibration:
+    return calibration_from([one.score for one in tested], kind)

@@ -1,0 +1,152 @@
+"""Scores of past campaigns, kept by everything they depend on: a campaign is forecast again only when that changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaign.console import Progress, no_progress
+from campaign.documents import FileRecord, read_json
+from campaign.errors import UserError
+from campaign.files import rounded, write_json
+from campaign.language import say
+from campaign.plan import Plan
+from campaign.settings import Settings
+from forecast.backtest.again import Tested, forecast_again
+from forecast.epochs import HOUR, epoch
+from forecast.evidence import Evidence
+from forecast.paths.calibration import Score
+
+Floats = NDArray[np.float64]
+
+STEP = say("Forecasting past campaigns again")
+
+
+class KeptTest(FileRecord):
+    """One past campaign's scores and hours, with the key of what they were made from."""
+
+    key: str
+    score: dict[str, Any]
+    as_of_utc: datetime
+    hours: tuple[int, ...]
+    actual: tuple[float | None, ...]
+    middle: tuple[float | None, ...]
+    last_week: tuple[float | None, ...]
+    peak_hours: tuple[float, ...]
+
+
+class KeptTests(FileRecord):
+    """`out/backtest-cache.json`."""
+
+    schema_version: int = 1
+    tests: tuple[KeptTest, ...] = ()
+
+
+@cache
+def method() -> str:
+    """Hash of the forecaster itself: another version of it gives other scores."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def key_of(evidence: Evidence, plan: Plan, plans: Sequence[Plan], settings: Settings, lead_days: float) -> str:
+    """Hash of everything a past campaign's test depends on: traffic up to its end, plans known by then, settings."""
+    ends = epoch(plan.ends_at) + 6 * HOUR
+    digest = hashlib.sha256(f"{method()} {plan.id} {lead_days}".encode())
+    hourly = evidence.hourly[evidence.hours < ends]
+    digest.update(np.ascontiguousarray(hourly.to_numpy(dtype=np.float64)).tobytes())
+    for stretch in evidence.stretches:
+        keep = stretch.starts < ends
+        for values in (stretch.starts[keep], stretch.seconds[keep], stretch.rates[keep]):
+            digest.update(np.ascontiguousarray(values).tobytes())
+    digest.update(repr([d for d in evidence.disturbed if d.starts < ends]).encode())
+    known = [p for p in plans if p.starts_at < plan.ends_at + timedelta(days=21)]
+    for one in known:
+        digest.update(one.model_dump_json(exclude={"observed", "expected", "offers", "owner", "name"}).encode())
+    digest.update(settings.model_dump_json(include={"time_zone", "country", "services", "funnel"}).encode())
+    return digest.hexdigest()
+
+
+def campaigns_again(
+    evidence: Evidence,
+    chosen: Sequence[Plan],
+    plans: Sequence[Plan],
+    settings: Settings,
+    lead_days: float,
+    kept_in: Path,
+    progress: Progress = no_progress,
+) -> tuple[Tested, ...]:
+    """Forecast the chosen campaigns again in time order, taking what the cache file knows, keeping what is new.
+
+    Interrupted runs go on where they stopped: the cache is written after every campaign.
+    """
+    kept = {test.key: test for test in _read(kept_in)}
+    tests: list[Tested] = []
+    for i, plan in enumerate(chosen):
+        progress(STEP, i, len(chosen))
+        key = key_of(evidence, plan, plans, settings, lead_days)
+        if key not in kept:
+            made = forecast_again(evidence, plan, plans, settings, lead_days)
+            if made is None:
+                continue
+            # Rounded as in the file, so that a forecast has the same bytes with a warm cache and with a cold one.
+            kept[key] = KeptTest.model_validate(rounded(_kept(key, made).model_dump(mode="json")))
+            write_json(kept_in, KeptTests(tests=tuple(kept.values())).model_dump(mode="json"))
+        tests.append(_tested(kept[key]))
+    progress(STEP, len(chosen), len(chosen))
+    return tuple(tests)
+
+
+def _read(cache: Path) -> tuple[KeptTest, ...]:
+    if not cache.exists():
+        return ()
+    try:
+        return read_json(cache, cache.name, KeptTests).tests
+    except UserError:
+        # A cache of another version or cut short is no loss: everything in it can be made again.
+        return ()
+
+
+def _kept(key: str, tested: Tested) -> KeptTest:
+    return KeptTest(
+        key=key,
+        score={k: None if v != v else v for k, v in asdict(tested.score).items()},
+        as_of_utc=tested.as_of,
+        hours=tuple(int(h) for h in tested.hours),
+        actual=_plain(tested.actual),
+        middle=_plain(tested.middle),
+        last_week=_plain(tested.last_week),
+        peak_hours=tuple(float(v) for v in tested.peak_hours),
+    )
+
+
+def _plain(values: Floats) -> tuple[float | None, ...]:
+    return tuple(None if np.isnan(v) else float(v) for v in values)
+
+
+def _tested(kept: KeptTest) -> Tested:
+    names = {"campaign": str(kept.score["campaign"]), "kind": str(kept.score["kind"])}
+    figures = {k: float("nan") if v is None else float(v) for k, v in kept.score.items() if k not in names}
+    return Tested(
+        Score(**names, **figures),  # type: ignore[arg-type]
+        kept.as_of_utc,
+        np.array(kept.hours, dtype=np.int64),
+        _array(kept.actual),
+        _array(kept.middle),
+        _array(kept.last_week),
+        np.array(kept.peak_hours),
+    )
+
+
+def _array(values: tuple[float | None, ...]) -> Floats:
+    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)

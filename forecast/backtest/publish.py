@@ -1,0 +1,93 @@
+"""`surgeplan backtest`: reads the workspace, tests past campaigns, writes `out/backtest.json` and its picture."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from campaign.charts import AMBER, BLUE, GREEN, MUTED, chart, save_chart
+from campaign.console import Progress, no_progress
+from campaign.errors import Problem, UserError, nearest
+from campaign.files import write_json
+from campaign.language import _, say
+from campaign.workspace import LEAD_DAYS, Workspace
+from forecast.backtest.again import calibrated_in_order, testable
+from forecast.backtest.cache import campaigns_again
+from forecast.backtest.peers import LAST_WEEK, OURS, PROPHET, PROPHET_EVENTS, PeerForecast, peers_of
+from forecast.backtest.scores_file import BackTestFile, backtest_file
+from forecast.history.reading import open_history
+from forecast.publish import CACHE, evidence_of, one_thread
+
+STEP = say("Asking the peers")
+COLOURS = {OURS: BLUE, LAST_WEEK: MUTED, PROPHET: AMBER, PROPHET_EVENTS: GREEN}
+
+
+def publish_backtest(
+    workspace: Workspace,
+    now: datetime,
+    kind: str | None = None,
+    lead_days: float = LEAD_DAYS,
+    with_prophet: bool = True,
+    progress: Progress = no_progress,
+) -> BackTestFile:
+    """Forecast every past campaign (of a kind) as of its own lead, beside the peers, and write what came of it.
+
+    Raises:
+        UserError: an unknown kind, no campaign that can be tested, or history that cannot be used.
+    """
+    kinds = {plan.kind for plan in workspace.plans}
+    if kind is not None and kind not in kinds:
+        raise UserError(
+            Problem(say("there is no campaign of kind {kind}", kind=kind), nearest(kind, kinds), key="--kind")
+        )
+    moment = now.astimezone(UTC).replace(microsecond=0)
+    history = open_history(workspace, before=moment)
+    evidence = evidence_of(history, workspace, moment)
+    chosen = [plan for plan in testable(evidence, workspace.plans, lead_days, moment) if kind in (None, plan.kind)]
+    if not chosen:
+        what = say("no past campaign has two weeks of history before its own lead")
+        raise UserError(Problem(what, say("add older traffic, or plans of past campaigns"), file="campaigns/"))
+    with one_thread():
+        tested = calibrated_in_order(
+            campaigns_again(
+                evidence, chosen, workspace.plans, workspace.settings, lead_days, workspace.folder / CACHE, progress
+            )
+        )
+        by_id = {plan.id: plan for plan in chosen}
+        peers: dict[str, tuple[PeerForecast, ...]] = {}
+        for i, one in enumerate(tested):
+            progress(STEP, i, len(tested))
+            plan = by_id[one.score.campaign]
+            peers[plan.id] = (
+                peers_of(evidence, one, plan, workspace.plans, workspace.settings)
+                if with_prophet
+                else (PeerForecast(LAST_WEEK, one.last_week, None),)
+            )
+        progress(STEP, len(tested), len(tested))
+    made = backtest_file(tested, peers, lead_days, workspace.input_hashes())
+    out = workspace.folder / "out"
+    draw_backtest(out / "backtest.png", made)
+    write_json(out / "backtest.json", made.model_dump(mode="json"))
+    return made
+
+
+def draw_backtest(path: Path, made: BackTestFile) -> None:
+    """Left: error of each method; right: how often peaks stayed below each quantile."""
+    with chart(height=3.6) as figure:
+        left, right = figure.subplots(1, 2, width_ratios=[1.4, 1.0])
+        names = [name for name in COLOURS if name in made.over_all]
+        errors = [100 * made.over_all[name].wape_ratio for name in names]
+        bars = left.barh(range(len(names)), errors, color=[COLOURS[name] for name in names])
+        left.bar_label(bars, [f"{error:.0f} %" for error in errors], padding=3, fontsize=9)
+        left.set_yticks(range(len(names)), names, fontsize=9)
+        left.invert_yaxis()
+        left.set_xlim(0, max(errors) * 1.25)
+        left.set_title(_("error by hour, {count} campaigns").format(count=len(made.campaigns)), fontsize=10)
+        right.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
+        right.plot(
+            [r.level for r in made.reliability], [r.share_ratio for r in made.reliability], color=BLUE, marker="o"
+        )
+        right.set_title(_("said and happened"), fontsize=10)
+        right.set_xlabel(_("quantile"), fontsize=9)
+        right.set_ylabel(_("share of peaks below it"), fontsize=9)
+        save_chart(figure, path)

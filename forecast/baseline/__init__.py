@@ -1,0 +1,1 @@
+"""What each hour brings when no campaign runs."""

@@ -1,0 +1,88 @@
+"""Last time so much, this time that much: why? From the last comparable campaign's real peak in named steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaign.plan import Plan
+from campaign.traffic import Bridge, BridgeStep, Peak
+from forecast.backtest.again import actual_on
+from forecast.epochs import epoch, moment_of
+from forecast.evidence import Evidence
+from forecast.explain.effects import added_rates, middle_rate
+from forecast.learning import Learned, has_rows, touched_services
+from forecast.paths.grid import Grid
+from forecast.paths.joint import setting
+from forecast.uplift.pooled import Uplift
+
+Floats = NDArray[np.float64]
+
+LUCK, ORDINARY, UNSEEN, UNCERTAINTY = "luck", "ordinary traffic", "unseen minutes", "uncertainty"
+
+
+def bridge_of(learned: Learned, evidence: Evidence, total: Peak) -> Bridge | None:
+    """Steps that add up exactly from the last peak of this kind to p50 and then p90; None without such a campaign."""
+    last = last_comparable(learned, evidence)
+    if last is None:
+        return None
+    at, peak = actual_peak(last, evidence)
+    before = parts_at(learned, last, at)
+    now = parts_at(learned, learned.target, epoch(total.peak_at_utc))
+    changes = [(LUCK, sum(before.values()) - peak), (ORDINARY, now[ORDINARY] - before[ORDINARY])]
+    drivers = sorted({*before, *now} - {ORDINARY}, key=lambda name: -abs(now.get(name, 0.0) - before.get(name, 0.0)))
+    changes += [(name, now.get(name, 0.0) - before.get(name, 0.0)) for name in drivers]
+    found = total.peak_requests_per_second
+    changes.append((UNSEEN, found.p50 - sum(now.values())))
+    changes.append((UNCERTAINTY, found.p90 - found.p50))
+    steps, reached = [], peak
+    for name, change in changes:
+        reached += change
+        steps.append(BridgeStep(step=name, change_requests_per_second=change, reaches_requests_per_second=reached))
+    return Bridge(
+        from_campaign=last.id,
+        from_peak_requests_per_second=peak,
+        from_peak_at_utc=moment_of(at),
+        steps=tuple(steps),
+    )
+
+
+def last_comparable(learned: Learned, evidence: Evidence) -> Plan | None:
+    """The latest finished campaign of the target's kind whose traffic is known."""
+    alike = [p for p in learned.past if p.kind == learned.target.kind and has_rows(p, evidence)]
+    return max(alike, key=lambda plan: plan.starts_at, default=None)
+
+
+def actual_peak(plan: Plan, evidence: Evidence) -> tuple[int, float]:
+    """When the total was highest (seconds since 1970) and how high, by minute."""
+    starts = np.arange(epoch(plan.starts_at), epoch(plan.ends_at), 60, dtype=np.int64)
+    actual = actual_on(evidence, Grid(starts, np.full(len(starts), 60, dtype=np.int64))).sum(axis=0)
+    top = int(np.nanargmax(actual))
+    return int(starts[top]), float(actual[top])
+
+
+def parts_at(learned: Learned, plan: Plan, at: int) -> dict[str, float]:
+    """What ordinary traffic and each driver bring in the minute at `at`, all services together, without luck."""
+    terms = [term for term in learned.terms if abs(term.starts - at) < 3 * 86400]
+    touched = touched_services(terms, learned.plans, learned.baseline.services)
+    grid = Grid(np.array([at], dtype=np.int64), np.array([60], dtype=np.int64))
+    uplift = without_luck(learned.uplift)
+    parts: dict[str, float] = {}
+    for s in range(len(learned.baseline.services)):
+        made = setting(s, grid, terms, touched, learned.plans, uplift, learned.numbers, learned.baseline, learned.terms)
+        rates = [float(rate[0]) for rate in added_rates(made, uplift)]
+        parts[ORDINARY] = parts.get(ORDINARY, 0.0) + float(middle_rate(made, uplift)[0]) - sum(rates)
+        for term, rate in zip(made.features.terms, rates, strict=True):
+            name = term.driver if term.campaign == plan.id else term.campaign
+            parts[name] = parts.get(name, 0.0) + rate
+    return {name: value for name, value in parts.items() if name == ORDINARY or value > 1e-6}
+
+
+def without_luck(uplift: Uplift) -> Uplift:
+    """The model with every campaign's own luck at zero."""
+    mean = uplift.mean.copy()
+    for prefix in ("campaign:", "own:"):
+        mean[uplift.layout.named(prefix)] = 0.0
+    return replace(uplift, mean=mean)

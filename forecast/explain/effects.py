@@ -1,0 +1,109 @@
+"""What each named driver of the plan adds, and how the seconds around a moment share its minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaign.traffic import Effect, EffectQuantiles, SecondProfile
+from forecast.epochs import epoch, moment_of
+from forecast.learning import Learned, Prediction, target_settings
+from forecast.paths.grid import Grid
+from forecast.paths.joint import Setting, amplitudes, median_decay
+from forecast.uplift.layout import FOLLOWING, SURVIVAL
+from forecast.uplift.pooled import Uplift, kernel_of
+
+Floats = NDArray[np.float64]
+
+PROFILE_SECONDS = (-120, 300)
+
+
+def effects_of(learned: Learned, prediction: Prediction) -> tuple[Effect, ...]:
+    """Every driver of the target's own plan on every service it touches, at the instant where it adds most."""
+    effects = []
+    for service, setting in zip(learned.baseline.services, prediction.settings, strict=True):
+        drawn = amplitudes(setting, prediction.draws)
+        for (driver, _), members in _grouped(setting, learned.target.id).items():
+            effects.append(_effect(driver, members, service, setting, drawn, learned.uplift, prediction))
+    return tuple(sorted(effects, key=lambda e: (e.at_utc, e.driver, e.service)))
+
+
+def _grouped(setting: Setting, campaign: str) -> dict[tuple[str, int], list[int]]:
+    """Terms of one driver at one instant belong together; the campaign's own three are one."""
+    groups: dict[tuple[str, int], list[int]] = {}
+    for i, term in enumerate(setting.features.terms):
+        if term.campaign == campaign:
+            groups.setdefault((term.driver, term.starts), []).append(i)
+    return groups
+
+
+def _effect(
+    driver: str,
+    members: list[int],
+    service: str,
+    setting: Setting,
+    drawn: Floats,
+    uplift: Uplift,
+    prediction: Prediction,
+) -> Effect:
+    starts, ends = setting.grid.starts.astype(np.float64), setting.grid.ends.astype(np.float64)
+    terms = [setting.features.terms[i] for i in members]
+    shapes = np.array([kernel_of(t, starts, ends, setting.season, median_decay(t, uplift)) for t in terms])
+    shapes = shapes * np.array([_scale(setting, uplift, t.manner == "share") for t in terms])
+    top = int((np.median(drawn[:, members], axis=0) @ shapes).argmax())
+    level = np.exp(prediction.draws.level[:, _position(service, prediction)])
+    p10, p50, p90 = (float(q) for q in np.quantile(level * (drawn[:, members] @ shapes[:, top]), [0.1, 0.5, 0.9]))
+    quantiles = EffectQuantiles(p10=p10, p50=p50, p90=p90)
+    at = max(float(starts[top]), float(terms[0].starts))
+    return Effect(driver=driver, at_utc=moment_of(at), service=service, added_requests_per_second=quantiles)
+
+
+def _position(service: str, prediction: Prediction) -> int:
+    return prediction.services.index(service)
+
+
+def _scale(setting: Setting, uplift: Uplift, share: bool) -> Floats:
+    """What a term's kernel is multiplied by besides its amplitude, in the middle of the posterior."""
+    if share:
+        survival = uplift.mean[uplift.layout.index[SURVIVAL]]
+        return np.asarray(np.exp(setting.log_base + survival * setting.season * setting.inside))
+    return np.asarray(np.exp(uplift.mean[uplift.layout.index[FOLLOWING]] * setting.season))
+
+
+def second_profiles(learned: Learned, grid: Grid) -> tuple[SecondProfile, ...]:
+    """For every moment of the target and service: how two minutes before to five after share their requests."""
+    first, last = PROFILE_SECONDS
+    profiles = []
+    for moment in sorted({m.at for m in learned.target.moments}):
+        starts = epoch(moment) + np.arange(first, last, dtype=np.int64)
+        fine = Grid(starts, np.ones(len(starts), dtype=np.int64))
+        for service, setting in zip(learned.baseline.services, target_settings(learned, fine), strict=True):
+            rate = middle_rate(setting, learned.uplift)
+            profiles.append(
+                SecondProfile(
+                    service=service,
+                    moment=moment,
+                    from_seconds=first,
+                    shares=tuple(float(f"{share:.5g}") for share in rate / rate.sum()),
+                )
+            )
+    return tuple(profiles)
+
+
+def middle_rate(setting: Setting, uplift: Uplift) -> Floats:
+    """Requests per second in the middle of the posterior, without luck or noise [interval]."""
+    rate = np.exp(setting.log_base + uplift.mean[uplift.layout.index[SURVIVAL]] * setting.season * setting.inside)
+    for scaled in added_rates(setting, uplift):
+        rate = rate + scaled
+    return np.asarray(rate)
+
+
+def added_rates(setting: Setting, uplift: Uplift) -> Iterator[Floats]:
+    """What each term adds in the middle of the posterior [interval], in the setting's order."""
+    starts, ends = setting.grid.starts.astype(np.float64), setting.grid.ends.astype(np.float64)
+    logs = setting.features.rows @ uplift.mean + setting.features.offsets
+    for term, log_amplitude in zip(setting.features.terms, np.clip(logs, -40.0, 40.0), strict=True):
+        shape = kernel_of(term, starts, ends, setting.season, median_decay(term, uplift))
+        yield shape * float(np.exp(log_amplitude)) * _scale(setting, uplift, term.manner == "share")

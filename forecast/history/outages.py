@@ -1,0 +1,127 @@
+"""Probable outages: demand that came and was not served, so that history shows less than there was.
+
+A stretch is taken for an outage when it lies below half of what is usual for the hour of the week and both its ends
+are steps: the rate halves, nearly, from one bucket to the next, and comes back in the same way. Crowds that leave
+(a match ends, a holiday begins) go gradually, or were never there. Where the service's own noise from bucket to
+bucket is large, the drop and the steps must be as much larger.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.history.buckets import HOUR_SECONDS, Series
+
+Stretch = tuple[int, int]
+
+LOW_RATIO = 0.5
+STEP_LOG = float(np.log(1.8))
+COMPANION_STEP_LOG = float(np.log(1.6))
+SECONDS_LEAST, SECONDS_MOST = 300, 24 * HOUR_SECONDS
+PAUSE_SECONDS = 900
+EXPECTED_LEAST = 100.0
+DEVIATIONS_LEAST = 3.0
+SHIFTS = (0, -1, 1, -2, 2)
+
+Floats = NDArray[np.float64]
+
+
+def drops(series: Series, usual: Floats) -> list[Stretch]:
+    """Outages of one service as [start, end) in seconds of UTC; `usual` is the usual rate in each bucket."""
+    if len(series) < 2:
+        return []
+    noise = DEVIATIONS_LEAST * _noise_by_bucket(series, usual)
+    step = np.maximum(STEP_LOG, noise)
+    with np.errstate(invalid="ignore"):
+        low = _bridged(series.rates < np.minimum(LOW_RATIO, np.exp(-noise)) * usual)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]]).astype(np.int8)))
+    firsts, lasts = edges[::2], edges[1::2]
+    came = np.concatenate([[0.0], np.cumsum(np.where(np.isnan(usual), 0.0, series.rates * series.lengths))])
+    expected = np.concatenate([[0.0], np.cumsum(np.nan_to_num(usual * series.lengths))])
+    seconds = series.ends[lasts - 1] - series.starts[firsts]
+    due = expected[lasts] - expected[firsts]
+    telling = (
+        (seconds >= SECONDS_LEAST)
+        & (seconds <= SECONDS_MOST)
+        & (due >= EXPECTED_LEAST)
+        & (came[lasts] - came[firsts] < LOW_RATIO * due)
+    )
+    found = [
+        (int(series.starts[i]), int(series.ends[j - 1]))
+        for i, j in zip(firsts[telling], lasts[telling], strict=True)
+        if min(_steps(series.rates, i, j, series)) >= step[i]
+        and min(_steps(series.rates / usual, i, j, series)) >= step[i]
+    ]
+    return _without_pauses(found)
+
+
+def bucket_noise(rates: Floats) -> float:
+    """Robust standard deviation of the log rate from bucket to bucket, beside all that changes slowly."""
+    changes = np.abs(np.diff(np.log(np.maximum(rates, 1e-6))))
+    return float(1.4826 * np.median(changes) / np.sqrt(2)) if len(changes) else 0.0
+
+
+def _noise_by_bucket(series: Series, usual: Floats) -> Floats:
+    """`bucket_noise`, and more in buckets with fewer requests than most: counting noise goes with 1 / √count."""
+    counts = usual * series.lengths
+    typical = np.nanmedian(counts) if not np.isnan(counts).all() else np.nan
+    more = np.sqrt(typical / np.where(counts > 0, counts, np.nan))
+    noise: Floats = bucket_noise(series.rates) * np.maximum(np.nan_to_num(more, nan=1.0), 1.0)
+    return noise
+
+
+def _without_pauses(stretches: list[Stretch]) -> list[Stretch]:
+    """Outages a quarter of an hour apart, or less, as one."""
+    joined: list[Stretch] = []
+    for stretch in stretches:
+        if joined and stretch[0] - joined[-1][1] <= PAUSE_SECONDS:
+            joined[-1] = joined[-1][0], stretch[1]
+        else:
+            joined.append(stretch)
+    return joined
+
+
+def companion(series: Series, seed: Stretch) -> Stretch | None:
+    """The same outage on a service that stayed above the usual: it too steps down and up at both ends of the seed."""
+    first, last = (int(n) for n in np.searchsorted(series.starts, seed))
+    least = max(COMPANION_STEP_LOG, DEVIATIONS_LEAST * bucket_noise(series.rates))
+    best: tuple[float, Stretch] | None = None
+    for i in (first + shift for shift in SHIFTS):
+        for j in (last + shift for shift in SHIFTS):
+            if not 0 < i < j < len(series):
+                continue
+            step = min(_steps(series.rates, i, j, series))
+            if step >= least and (best is None or step > best[0]):
+                best = step, (int(series.starts[i]), int(series.ends[j - 1]))
+    return best[1] if best else None
+
+
+def _bridged(low: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Low stretches that a single bucket parts are one."""
+    joined = low.copy()
+    joined[1:-1] |= low[:-2] & low[2:]
+    return joined
+
+
+def _steps(rates: Floats, first: int, last: int, series: Series) -> tuple[float, float]:
+    """How far the log rate falls at the start of [first, last) and rises at its end; zero where neighbours lack."""
+    return (
+        _level(rates, series, first - 1, -1) - _level(rates, series, first, +1, last),
+        _level(rates, series, last, +1) - _level(rates, series, last - 1, -1, first),
+    )
+
+
+def _level(rates: Floats, series: Series, at: int, direction: int, stop: int | None = None) -> float:
+    """Log of the median rate of up to a few buckets from `at` on in one direction, not past `stop`.
+
+    Three buckets of up to five minutes, two of up to half an hour, one of an hour. NaN where there are none.
+    """
+    if not 0 <= at < len(series):
+        return float("nan")
+    length = int(series.lengths[at])
+    count = 3 if length <= 300 else 2 if length <= 1800 else 1
+    index = [at + direction * n for n in range(count)]
+    inside = [i for i in index if 0 <= i < len(series) and (stop is None or (i < stop if direction > 0 else i >= stop))]
+    level = float(np.median(rates[inside]))
+    return float(np.log(max(level, 1e-6)))

@@ -1,0 +1,382 @@
+"""What campaigns add to ordinary traffic: a partially pooled model of all past campaigns at once.
+
+    log y = log( base * exp(survival * season) * (1 + shares) + (levels + volumes) * exp(following * season) )
+            + before + after + level error + noise
+
+`survival` is how much of the day's pattern a campaign flattens, `following` how much a pull depends on the hour.
+Shares, levels and volumes are sums over the plans' terms of exp(log amplitude) * kernel. Log amplitudes and decays have
+Gaussian priors (`layout`); the posterior is its Laplace approximation, found by Gauss-Newton steps (Levenberg-Marquardt
+damping), and the campaigns' own spread by empirical Bayes. Milliseconds per step, no sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from campaign.plan import Plan
+from forecast.baseline.ridge import Baseline
+from forecast.epochs import HOUR
+from forecast.uplift import kernels
+from forecast.uplift.episodes import Block
+from forecast.uplift.layout import (
+    AFTER,
+    BEFORE,
+    CAMPAIGN_SD,
+    FOLLOWING,
+    SERVICE_SD,
+    SURVIVAL,
+    Layout,
+    Numbers,
+    loadings,
+)
+from forecast.uplift.terms import Term
+
+Floats = NDArray[np.float64]
+
+INDEPENDENT_SECONDS = 1200.0
+NOISE_SD = 0.12
+TAIL_FREEDOM = 5.0
+PRIOR_CAMPAIGNS = 4.0
+STEPS_FIRST, STEPS_AGAIN, ROUNDS = 25, 6, 3
+SHOULDER_SECONDS = 4.0 * HOUR
+
+
+@dataclass(frozen=True)
+class Features:
+    """Terms made ready for one block or one forecast grid.
+
+    rows: each term's loading row on the block's service [term, parameter]; offsets: log of typical volumes [term].
+    """
+
+    terms: tuple[Term, ...]
+    rows: Floats
+    offsets: Floats
+
+
+@dataclass(frozen=True)
+class Uplift:
+    """The fitted model: posterior mean and covariance of every parameter, and the spreads around it.
+
+    campaign_sd: how much campaigns differ for no reason the plans give; service_sd: the same per service; campaigns:
+    how many past ones stand behind that. noise_sd [service]: an interval's deviation. All on the log scale.
+    """
+
+    layout: Layout
+    mean: Floats
+    covariance: Floats
+    campaign_sd: float
+    service_sd: float
+    campaigns: int
+    noise_sd: Floats
+
+
+def features(
+    terms: Sequence[Term],
+    plans: Mapping[str, Plan],
+    layout: Layout,
+    numbers: Numbers,
+    volumes: Mapping[str, float],
+    service: str,
+    log_share: float,
+    log_level: float,
+) -> Features:
+    """Loading rows and constant parts of the log amplitudes of `terms` on one service.
+
+    volumes: typical volume per amplitude, so that the exponent turns around it.
+    """
+    rows = np.zeros((len(terms), len(layout.names)))
+    offsets = np.zeros(len(terms))
+    for i, term in enumerate(terms):
+        typical = volumes.get(term.amplitude, 1.0)
+        given = np.log(max(term.volume / typical, 1e-9)) if term.volume is not None else 0.0
+        rows[i] = loadings(layout, term, plans[term.campaign], service, numbers, given)
+        if term.manner == "level":
+            offsets[i] = log_level
+        elif term.manner == "volume":
+            offsets[i] = np.log(typical) + log_share
+    return Features(tuple(terms), rows, offsets)
+
+
+def typical_volumes(terms: Sequence[Term]) -> dict[str, float]:
+    """Median volume of each amplitude's terms."""
+    given: dict[str, list[float]] = {}
+    for term in terms:
+        if term.volume:
+            given.setdefault(term.amplitude, []).append(term.volume)
+    return {name: float(np.median(values)) for name, values in given.items()}
+
+
+def kernel_of(term: Term, starts: Floats, ends: Floats, season: Floats, decay_seconds: float) -> Floats:
+    """The term's kernel over buckets (seconds since 1970)."""
+    a, b = starts - term.starts, ends - term.starts
+    length = float(max(term.ends - term.starts, 60))
+    if term.kernel == "pulse":
+        return kernels.pulse(a, b, term.sending_seconds, decay_seconds)
+    if term.kernel == "spike":
+        return kernels.spike(a, b, decay_seconds)
+    if term.kernel == "surge":
+        return kernels.spike(a, b, decay_seconds, kernels.SURGE_RISE_SECONDS)
+    if term.kernel == "ramp":
+        return kernels.ramp(a, b)
+    if term.kernel == "opening":
+        return kernels.spike(a, b, 2.0 * HOUR, 600.0) * (starts < term.ends)
+    if term.kernel == "closing":
+        return kernels.ramp(starts - term.ends, ends - term.ends, 2.0 * HOUR) * (ends > term.starts)
+    if term.kernel == "spend":
+        day: Floats = kernels.plateau(a, b, length, 3.0 * HOUR) / length * np.exp(season)
+        return day
+    shape = kernels.plateau(a, b, length)
+    return shape / length if term.manner == "volume" else shape
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A block's prediction at some parameters, with what its derivatives need.
+
+    ordinary, window [row]: base with survival, and with shares on top; added [row, term]: each term's own part.
+    """
+
+    log_rate: Floats
+    rate: Floats
+    ordinary: Floats
+    added: Floats
+
+
+def decay_of(term: Term, layout: Layout, theta: Floats) -> float:
+    return float(np.exp(theta[layout.index[f"decay:{term.decay}"]])) if term.decay is not None else 0.0
+
+
+def inside_window(terms: Sequence[Term], starts: Floats, ends: Floats) -> Floats:
+    """How far each bucket lies inside any campaign's window, 0 to 1."""
+    windows = [kernel_of(t, starts, ends, starts, 0.0) for t in terms if t.kernel == "plateau"]
+    return np.clip(np.max(windows, axis=0), 0.0, 1.0) if windows else np.zeros(len(starts))
+
+
+def shoulders(terms: Sequence[Term], starts: Floats, ends: Floats) -> tuple[Floats, Floats]:
+    """Kernels of the hours before the next window (waiting) and after the last one (echo or exhaustion)."""
+    before, after = np.zeros(len(starts)), np.zeros(len(starts))
+    for term in terms:
+        if term.kernel == "plateau":
+            middle = (starts + ends) / 2
+            waiting = np.exp(np.minimum(middle - term.starts, 0.0) / SHOULDER_SECONDS) * (middle < term.starts)
+            echo = np.exp(-np.maximum(middle - term.ends, 0.0) / SHOULDER_SECONDS) * (middle >= term.ends)
+            before, after = np.maximum(before, waiting), np.maximum(after, echo)
+    return before, after
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A block with everything that does not change while parameters do; `fixed` are kernels without a learned decay."""
+
+    block: Block
+    features: Features
+    inside: Floats
+    before: Floats
+    after: Floats
+    level: int
+    fixed: Mapping[int, Floats]
+
+
+def fit_uplift(
+    blocks: Sequence[Block],
+    terms: Sequence[Term],
+    plans: Mapping[str, Plan],
+    layout: Layout,
+    numbers: Numbers,
+    baseline: Baseline,
+) -> Uplift:
+    """Posterior of all parameters given the past campaigns' rows; without any row it is the prior."""
+    volumes = typical_volumes(terms)
+    prepared = []
+    for block in blocks:
+        own = [terms[i] for i in block.terms]
+        name = f"level:{block.key}"
+        layout.add(name, 0.0, block.level_sd or float(baseline.past_level_sd[block.service]))
+        made = (plans, layout, numbers, volumes, baseline.services[block.service], block.log_share, block.log_level)
+        prepared.append((block, own, layout.index[name], made))
+    ready = [
+        _Rows(
+            block,
+            features(own, *made),
+            inside_window(own, block.starts, block.ends),
+            *shoulders(own, block.starts, block.ends),
+            level,
+            {
+                j: kernel_of(term, block.starts, block.ends, block.season, 0.0)
+                for j, term in enumerate(own)
+                if term.decay is None
+            },
+        )
+        for block, own, level, made in prepared
+    ]
+    means, sds = np.array(layout.means), np.array(layout.sds)
+    theta = means.copy()
+    spread = _Spread(CAMPAIGN_SD, SERVICE_SD, np.full(len(baseline.services), NOISE_SD))
+    covariance = np.diag(sds**2)
+    for turn in range(ROUNDS if ready else 0):
+        sds = _with_spread(layout, sds, spread)
+        steps = STEPS_FIRST if turn == 0 else STEPS_AGAIN
+        theta, covariance = _climb(ready, layout, theta, means, sds, spread.noise, steps)
+        spread = _respread(ready, layout, theta, covariance, spread, len(baseline.services))
+    learned = {plans[terms[i].campaign].id for block in blocks for i in block.terms}
+    return Uplift(layout, theta, covariance, spread.campaign, spread.service, len(learned), spread.noise)
+
+
+@dataclass(frozen=True)
+class _Spread:
+    campaign: float
+    service: float
+    noise: Floats
+
+
+def _with_spread(layout: Layout, sds: Floats, spread: _Spread) -> Floats:
+    changed = sds.copy()
+    changed[layout.named("campaign:")] = spread.campaign
+    changed[layout.named("own:")] = spread.service
+    return changed
+
+
+def _climb(
+    ready: Sequence[_Rows], layout: Layout, theta: Floats, means: Floats, sds: Floats, noise: Floats, steps: int
+) -> tuple[Floats, Floats]:
+    precision = 1.0 / sds**2
+    damping = 1e-2
+    cost, gradient, curvature = _evaluate(ready, layout, theta, means, precision, noise)
+    for _ in range(steps):
+        move = cho_solve(cho_factor(curvature + damping * np.diag(np.diag(curvature))), gradient)
+        tried = theta + np.clip(move, -1.0, 1.0)
+        tried = _held(layout, tried)
+        new_cost, new_gradient, new_curvature = _evaluate(ready, layout, tried, means, precision, noise)
+        if new_cost < cost:
+            gain = cost - new_cost
+            theta, cost, gradient, curvature = tried, new_cost, new_gradient, new_curvature
+            damping = max(damping / 4.0, 1e-6)
+            if gain < 1e-3:
+                break
+        else:
+            damping *= 8.0
+            if damping > 1e4:
+                break
+    covariance: Floats = cho_solve(cho_factor(curvature), np.eye(len(theta)))
+    return theta, covariance
+
+
+def _held(layout: Layout, theta: Floats) -> Floats:
+    """Exponents stay at zero or above: more reach never means less traffic."""
+    held = theta.copy()
+    positions = layout.named("exponent:")
+    held[positions] = np.maximum(held[positions], 0.0)
+    return held
+
+
+def parts_of(rows: _Rows, layout: Layout, theta: Floats) -> tuple[Parts, Floats]:
+    """The block's prediction, and each term's kernel at it [row, term]."""
+    block, made = rows.block, rows.features
+    shapes = np.column_stack(
+        [
+            rows.fixed[j]
+            if j in rows.fixed
+            else kernel_of(term, block.starts, block.ends, block.season, decay_of(term, layout, theta))
+            for j, term in enumerate(made.terms)
+        ]
+    )
+    return _predict(rows, layout, theta, shapes), shapes
+
+
+def _predict(rows: _Rows, layout: Layout, theta: Floats, shapes: Floats) -> Parts:
+    block, made = rows.block, rows.features
+    survival = theta[layout.index[SURVIVAL]]
+    ordinary = np.exp(block.log_base + survival * block.season * rows.inside)
+    amplitudes = np.exp(np.clip(made.rows @ theta + made.offsets, -40.0, 40.0))
+    share = np.array([t.manner == "share" for t in made.terms])
+    hour = np.exp(theta[layout.index[FOLLOWING]] * block.season)
+    added = shapes * amplitudes * np.where(share, ordinary[:, None], hour[:, None])
+    rate = ordinary + added.sum(axis=1)
+    log_rate = np.log(rate) + theta[rows.level]
+    log_rate = log_rate + theta[layout.index[BEFORE]] * rows.before + theta[layout.index[AFTER]] * rows.after
+    return Parts(log_rate, rate, ordinary, added)
+
+
+def _evaluate(
+    ready: Sequence[_Rows], layout: Layout, theta: Floats, means: Floats, precision: Floats, noise: Floats
+) -> tuple[float, Floats, Floats]:
+    """Penalised cost, its negative gradient and Gauss-Newton curvature."""
+    away = theta - means
+    cost = 0.5 * float(np.sum(precision * away**2))
+    gradient, curvature = -precision * away, np.diag(precision)
+    for rows in ready:
+        parts, shapes = parts_of(rows, layout, theta)
+        residual = rows.block.log_rates - parts.log_rate
+        variance = _variance(rows.block, noise)
+        unlikely = 1.0 + residual**2 / (TAIL_FREEDOM * variance)
+        effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
+        cost += float(np.sum(effective * 0.5 * (TAIL_FREEDOM + 1.0) * np.log(unlikely)))
+        weight = effective * (TAIL_FREEDOM + 1.0) / (TAIL_FREEDOM * unlikely) / variance
+        columns, mapping = _jacobian(rows, layout, theta, parts, shapes)
+        used = np.flatnonzero(mapping.any(axis=0))
+        narrow = mapping[:, used]
+        gradient[used] += narrow.T @ (columns.T @ (weight * residual))
+        curvature[np.ix_(used, used)] += narrow.T @ ((columns.T * weight) @ columns) @ narrow
+    return cost, gradient, curvature
+
+
+def _variance(block: Block, noise: Floats) -> Floats:
+    """Of a row's log rate: the interval's own deviation and the counting of single requests."""
+    variance: Floats = noise[block.service] ** 2 + 1.0 / np.maximum(block.counts, 1.0)
+    return variance
+
+
+def _jacobian(rows: _Rows, layout: Layout, theta: Floats, parts: Parts, shapes: Floats) -> tuple[Floats, Floats]:
+    """Derivatives of the log rate by a few columns [row, column], and how columns load on parameters."""
+    block, made = rows.block, rows.features
+    columns = [parts.added / parts.rate[:, None]]
+    shared = parts.ordinary + parts.added[:, [t.manner == "share" for t in made.terms]].sum(axis=1)
+    extra = [(SURVIVAL, shared / parts.rate * block.season * rows.inside)]
+    extra.append((FOLLOWING, (1.0 - shared / parts.rate) * block.season))
+    extra += [(BEFORE, rows.before), (AFTER, rows.after), (layout.names[rows.level], np.ones(len(block.starts)))]
+    hour = np.exp(theta[layout.index[FOLLOWING]] * block.season)
+    for j, term in enumerate(made.terms):
+        if term.decay is not None:
+            decay = decay_of(term, layout, theta)
+            later = kernel_of(term, block.starts, block.ends, block.season, decay * 1.01)
+            slope = (later - shapes[:, j]) / np.log(1.01)
+            amplitude = np.exp(np.clip(made.rows[j] @ theta + made.offsets[j], -40.0, 40.0))
+            extra.append((f"decay:{term.decay}", slope * amplitude * hour / parts.rate))
+    mapping = np.zeros((len(made.terms) + len(extra), len(theta)))
+    mapping[: len(made.terms)] = made.rows
+    for i, (name, column) in enumerate(extra):
+        mapping[len(made.terms) + i, layout.index[name]] = 1.0
+        columns.append(column[:, None])
+    return np.hstack(columns), mapping
+
+
+def _respread(
+    ready: Sequence[_Rows], layout: Layout, theta: Floats, covariance: Floats, spread: _Spread, services: int
+) -> _Spread:
+    """Empirical Bayes: the campaigns' spread and the noise that the residuals show, shrunk to the prior."""
+    variances = np.diag(covariance)
+    own = [layout.index[f"campaign:{c}"] for c in {t.campaign for r in ready for t in r.features.terms}]
+    campaign = _shrunk(CAMPAIGN_SD, theta[own] ** 2 + variances[own])
+    per_service = layout.named("own:")
+    service = _shrunk(SERVICE_SD, theta[per_service] ** 2 + variances[per_service])
+    noise = []
+    for s in range(services):
+        total, weight = 40.0 * NOISE_SD**2, 40.0
+        for rows in ready:
+            if rows.block.service == s:
+                residual = rows.block.log_rates - parts_of(rows, layout, theta)[0].log_rate
+                clipped = np.clip(residual, -3 * spread.noise[s], 3 * spread.noise[s])
+                effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
+                total += float(np.sum(effective * clipped**2))
+                weight += float(np.sum(effective))
+        noise.append(np.sqrt(total / weight))
+    return _Spread(campaign, service, np.array(noise))
+
+
+def _shrunk(prior_sd: float, squares: Floats) -> float:
+    return float(np.sqrt((PRIOR_CAMPAIGNS * prior_sd**2 + squares.sum()) / (PRIOR_CAMPAIGNS + len(squares))))
