@@ -24,7 +24,7 @@ from campaign.errors import Problem, UserError
 from campaign.files import unwritable, write_text, writing
 from campaign.language import Text, say
 from campaign.plan import Moment, Plan
-from surgeplan.plan_text import plan_text
+from campaign.plan_text import plan_text
 
 ZONE = ZoneInfo("Europe/Paris")
 REQUESTS, CALENDAR = "requests_per_minute.csv.gz", "matches_calendar.csv"

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from campaign.plan import Channel, Moment, Observed, Offer, Owner, Plan, Send, Slot
+from campaign.plan_text import plan_text
 from surgeplan.examples.double11.truth import HISTORY_STARTS_AT, NEXT_CAMPAIGN, ZONE
-from surgeplan.plan_text import plan_text
 
 OPEN_RATIO = 0.04
 

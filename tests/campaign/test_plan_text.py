@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from campaign.documents import read_yaml, validate
 from campaign.plan import Channel, Moment, Offer, Owner, Plan, Send
-from surgeplan.plan_text import plan_text, text_scalar
+from campaign.plan_text import plan_text, text_scalar
 
 ZONE = ZoneInfo("Asia/Shanghai")
 TEXTS = st.one_of(
