@@ -26,6 +26,7 @@ from loadtest.curves import (
 )
 from loadtest.funnel import funnel_stages, reach_ratios, requests_per_visit, service_stages, visits_per_second
 from loadtest.notes import Note
+from loadtest.reached import MINUTE, highest_mean
 from loadtest.scenario import Scenario, ScenarioStage, Stream, Stretch
 from loadtest.schedule import segments_of
 
@@ -100,6 +101,9 @@ def build_scenario(
         stages=stages,
         streams=streams,
         forecast_requests_per_second_peak={s: float(r.max()) for s, r in curve.rates().items()},
+        wanted_requests_per_second={
+            s: highest_mean(r, MINUTE) for s, r in zip(curve.services, rates, strict=True) if r.any()
+        },
         window_seconds=10 if rates.shape[-1] >= 300 else 2,
         marker=f"surgeplan-{plan.id}"[:100],
         allowed_hosts=settings.allowed_hosts,

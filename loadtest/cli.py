@@ -17,16 +17,11 @@ from campaign.console import (
     clock,
     moment_option,
     open_workspace,
-    table,
 )
 from campaign.language import _
 
 if TYPE_CHECKING:
-    from loadtest.calibrate import Calibration
-    from loadtest.measure import Measurement
-    from loadtest.results import PracticeTarget, Results
-    from loadtest.scenario import Scenario
-    from loadtest.verdict import Judgement
+    from loadtest.results import PracticeTarget
 
 Campaign = Annotated[str, typer.Argument(metavar="ID", help=_("The campaign."))]
 QuantileOption = Annotated[str, typer.Option("--quantile", help=_("p50, p90 or p99: p90 for the go-live decision."))]
@@ -84,6 +79,10 @@ MaxRateOption = Annotated[
 ImageOption = Annotated[
     str | None, typer.Option("--image", help=_("What is being measured, such as an image and its tag."))
 ]
+DigestOption = Annotated[
+    str | None, typer.Option("--image-digest", metavar="sha256:…", help=_("Digest of the image under test."))
+]
+VersionOption = Annotated[str | None, typer.Option("--target-version", help=_("Version of what is under test."))]
 ProcessesOption = Annotated[
     int, typer.Option("--processes", min=1, max=64, help=_("Sending processes, one core each."))
 ]
@@ -120,6 +119,7 @@ def build(
 ) -> None:
     from loadtest.build import Wanted, known_drive
     from loadtest.publish import publish_scenario
+    from loadtest.shown import scenario_text
 
     console = Console.open(workspace, lang, as_json)
     wanted = Wanted(
@@ -153,6 +153,8 @@ def run(
     processes: ProcessesOption = 1,
     seconds: SecondsOption = None,
     scale: ScaleOption = None,
+    image_digest: DigestOption = None,
+    target_version: VersionOption = None,
     workspace: WorkspaceOption = Path(),
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -160,11 +162,15 @@ def run(
     from campaign.errors import ExitCode
     from loadtest.publish import RunWanted, publish_run
     from loadtest.results import EXIT_CODES
+    from loadtest.shown import results_text
 
     console = Console.open(workspace, lang, as_json)
     target = _practice(practice, practice_workers, practice_service_ms, practice_exponential)
     _require_one_target(host, practice)
-    wanted = RunWanted(host, target, practice_port, confirm, processes, seconds, scale)
+    wanted = RunWanted(
+        host=host, practice=target, practice_port=practice_port, confirmed=confirm, processes=processes,
+        seconds=seconds, scale_ratio=scale, image_digest=_digest(image_digest), target_version=target_version,
+    )  # fmt: skip
     with console.progress() as progress:
         results, judgement, interrupted = publish_run(open_workspace(workspace), campaign, wanted, progress)
     console.result(results_text(results, judgement), results.model_dump(mode="json"))
@@ -179,6 +185,7 @@ def run(
 def calibrate(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None) -> None:
     from campaign.errors import ExitCode
     from loadtest.calibrate import publish_calibration
+    from loadtest.shown import calibration_text
 
     console = Console.open(workspace, lang, as_json)
     with console.progress() as progress:
@@ -186,23 +193,6 @@ def calibrate(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, 
     console.result(calibration_text(found), found.model_dump(mode="json"))
     console.next("surgeplan loadtest build ID")
     raise typer.Exit(ExitCode.YES if found.clean_requests_per_second else ExitCode.INVALID)
-
-
-def calibration_text(found: Calibration) -> str:
-    """What each rate did to the generator, and the rate to plan a worker with."""
-    headings = [_("offered per second"), _("generator lag p99, ms"), _("share of a core"), _("waited for a core"), ""]
-    rows = [
-        [f"{r.requests_per_second:.0f}", f"{r.lag_p99_ms:.1f}", f"{r.cpu_run_ratio:.2f}", _figure(r.cpu_wait_ratio),
-         _("clean") if r.clean else _("not clean")] for r in found.rungs
-    ]  # fmt: skip
-    best, planned = found.clean_requests_per_second, found.planned_requests_per_second
-    if best is None:
-        words = _("this machine is too busy for a clean run at any rate")
-    else:
-        words = _("one worker sends up to {best} requests per second cleanly; plan with {planned}").format(
-            best=f"{best:.0f}", planned=f"{planned:.0f}"
-        )
-    return f"{table(headings, rows, left=0)}\n{words}"
 
 
 def import_run(
@@ -214,6 +204,7 @@ def import_run(
 ) -> None:
     from loadtest.publish import publish_import
     from loadtest.results import EXIT_CODES
+    from loadtest.shown import results_text
 
     console = Console.open(workspace, lang, as_json)
     results, judgement = publish_import(open_workspace(workspace), campaign, file)
@@ -246,6 +237,7 @@ def capacity(
     from campaign.errors import ExitCode
     from loadtest.measure import MeasureWanted, outcome_in_words, publish_capacity
     from loadtest.publish import read_scenario
+    from loadtest.shown import steps_text
 
     console = Console.open(workspace, lang, as_json)
     target = _practice(practice, practice_workers, practice_service_ms, practice_exponential)
@@ -260,28 +252,24 @@ def capacity(
     raise typer.Exit(codes.get(found.outcome, ExitCode.INVALID))
 
 
-def steps_text(found: Measurement) -> str:
-    """The steps as a table, the fitted law and the practice target's truth, for people."""
-    headings = [_("offered per second"), _("achieved per second"), _("p99, ms"), _("generator lag p99, ms")]
-    rows = [
-        [f"{s.offered_per_second:.0f}", f"{s.achieved_per_second:.0f}", f"{s.p99_ms:.1f}",
-         f"{s.generator_lag_p99_ms:.1f}"] for s in found.steps
-    ]  # fmt: skip
-    lines = [table(headings, rows, left=0)]
-    if found.usl:
-        lines.append(_("saturates at {rate} per second (Universal Scalability Law)").format(
-            rate=f"{found.usl.peak_requests_per_second:.0f}"))  # fmt: skip
-    if found.practice_truth_requests_per_second:
-        truth = f"{found.practice_truth_requests_per_second:.0f}"
-        lines.append(_("the practice target's true figure is {rate}").format(rate=truth))
-    return "\n".join(lines)
-
-
 def _practice(wanted: bool, workers: int, service_ms: float, exponential: bool) -> PracticeTarget | None:
     from loadtest.results import PracticeTarget
 
     kind = "exponential" if exponential else "constant"
     return PracticeTarget(workers=workers, service_ms=service_ms, distribution=kind) if wanted else None
+
+
+def _digest(given: str | None) -> str | None:
+    """Raises UserError where it is no SHA-256 digest as registries write it."""
+    from re import fullmatch
+
+    from campaign.errors import Problem, UserError
+    from campaign.language import say
+
+    if given is None or fullmatch(r"sha256:[0-9a-f]{64}", given):
+        return given
+    what = say("{given} is no image digest", given=given)
+    raise UserError(Problem(what, say("write sha256: and 64 hexadecimal digits"), key="--image-digest"))
 
 
 def _require_one_target(host: str | None, practice: bool) -> None:
@@ -291,53 +279,3 @@ def _require_one_target(host: str | None, practice: bool) -> None:
     if (host is None) == (not practice):
         what = say("say where to: either --host URL or --practice")
         raise UserError(Problem(what, say("--practice starts a local target, nothing else is touched"), key="--host"))
-
-
-def scenario_text(scenario: Scenario, time_zone: str) -> str:
-    """What was built, for people."""
-    from zoneinfo import ZoneInfo
-
-    starts = scenario.starts_at_utc.astimezone(ZoneInfo(time_zone))
-    arrivals = sum(s.seconds * s.arrivals_per_second for stream in scenario.streams for s in stream.segments)
-    lines = [
-        _("curve {curve} from {start}, {seconds} s of run, scale {scale}").format(
-            curve=scenario.curve, start=starts.isoformat(" ", "minutes"), seconds=scenario.duration_seconds,
-            scale=f"{scenario.scale_ratio:g}"),
-        _("{arrivals} visitors expected, {stages} stages").format(
-            arrivals=f"{arrivals:.0f}", stages=len(scenario.stages)),
-        *(_("does not show: {text}").format(text=text) for text in scenario.invalidates),
-        *(_("assumed: {text}").format(text=text) for text in scenario.assumptions),
-    ]  # fmt: skip
-    return "\n".join(lines)
-
-
-def results_text(results: Results, judgement: Judgement) -> str:
-    """The verdict, why, and the endpoints' figures, for people."""
-    from loadtest.report import figures, outcome_in_words
-
-    headings = [_("stage"), "", _("requests"), _("errors"), _("slow, %"), _("p50, ms"), _("p99, ms"),
-                _("p99 from sending, ms"), _("objective, ms")]  # fmt: skip
-    rows = [[e.stage, e.outcome, *figures(e)] for e in results.endpoints]
-    generator = results.generator
-    lines = [f"{results.outcome}: {outcome_in_words(results.outcome)}"]
-    lines += [f"- {cause.what}" for cause in judgement.causes]
-    if not results.counts_for_campaign:
-        lines.append(_("This run does not count for the campaign: a practice target or a scaled curve was used."))
-    lines.append(table(headings, rows, left=2))
-    if results.changes:
-        changes = ", ".join(f"{c.stage} {c.p99_ms_before:.4g} → {c.p99_ms:.4g}" for c in results.changes)
-        lines.append(_("p99 since the run before, ms: {changes}").format(changes=changes))
-    if generator.kind == "unknown":
-        lines.append(_("made with another tool: generator validity unknown"))
-        return "\n".join(lines)
-    lines += [
-        _("{arrived} of {scheduled} visitors started by {workers} workers").format(
-            arrived=generator.arrived, scheduled=generator.scheduled, workers=generator.workers),
-        _("generator lag p99 {lag} ms, share of a core {run}").format(
-            lag=_figure(generator.lag_p99_ms), run=_figure(generator.cpu_run_ratio)),
-    ]  # fmt: skip
-    return "\n".join(lines)
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"

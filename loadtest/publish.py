@@ -26,6 +26,7 @@ from loadtest.junit import write_junit
 from loadtest.notes import Note
 from loadtest.observations import FIELDS, Observations, read_observations
 from loadtest.policy import shipped_validity
+from loadtest.reached import mix_sent, services_reached, steepest_ten_seconds
 from loadtest.report import write_report
 from loadtest.results import PracticeTarget, Reason, Results, compared
 from loadtest.scenario import SCENARIO, Scenario
@@ -50,6 +51,8 @@ class RunWanted:
     seconds: int | None = None
     scale_ratio: float | None = None
     writes_allowed: bool = False
+    image_digest: str | None = None
+    target_version: str | None = None
 
 
 def publish_scenario(
@@ -195,6 +198,9 @@ def publish_import(workspace: Workspace, campaign_id: str, file: Path) -> tuple[
         seed=scenario.seed,
         duration_seconds=imported.seconds,
         endpoints=judgement.endpoints,
+        services=services_reached(scenario, imported.seen),
+        mix=mix_sent(scenario, imported.seen),
+        steepest_ten_seconds=steepest_ten_seconds(scenario, imported.seen),
         generator=judgement.generator,
         invalidates=(*scenario.invalidates, *map(Note.of, (unknown, *imported.assumed))),
         inputs={SCENARIO: sha256(folder / SCENARIO), file.name: sha256(file)},
@@ -220,6 +226,8 @@ def _results(
         finished=bool(seen.ends) and all(end == "done" for end in seen.ends.values()),
         host=launch.url,
         practice=wanted.practice,
+        image_digest=wanted.image_digest,
+        target_version=wanted.target_version,
         run_id=launch.run_id,
         curve=scenario.curve,
         scale_ratio=scenario.scale_ratio,
@@ -228,6 +236,9 @@ def _results(
         started_at_utc=started,
         ended_at_utc=datetime.fromtimestamp(started.timestamp() + last + 1, UTC) if started else None,
         endpoints=judgement.endpoints,
+        services=services_reached(scenario, seen),
+        mix=mix_sent(scenario, seen),
+        steepest_ten_seconds=steepest_ten_seconds(scenario, seen),
         generator=judgement.generator,
         invalidates=scenario.invalidates,
         versions={name: version(name) for name in ("locust", "gevent", "geventhttpclient", "hdrhistogram")},

@@ -60,6 +60,19 @@ class EndpointResult(FileRecord):
     errors: dict[str, int] = {}
 
 
+class ServiceResult(FileRecord):
+    """What one service was asked: its highest mean over a minute of the run (the whole run where it is shorter).
+
+    read_from: `funnel` where it is computed from replies and the requests that each stage makes of it.
+    exercised: whether it reached its share of `wanted_requests_per_second`; None where nobody measured it.
+    """
+
+    requests_per_second: float
+    wanted_requests_per_second: float | None = None
+    read_from: Literal["funnel", "prometheus"] = "funnel"
+    exercised: bool | None = None
+
+
 class GeneratorResult(FileRecord):
     """Was it the generator? Shares are of one core, the highest of any worker over ten seconds."""
 
@@ -107,7 +120,10 @@ class Change(FileRecord):
 
 class Results(FileRecord):
     """The record of one run. `counts_for_campaign` is false for practice targets and scaled curves: they prove nothing
-    about the campaign, whatever the outcome says about the run."""
+    about the campaign, whatever the outcome says about the run.
+
+    steepest_ten_seconds: the most requests sent in ten seconds in a row. mix: each stage's share of the requests sent.
+    """
 
     schema_version: Literal[1] = 1
     campaign: str
@@ -117,6 +133,8 @@ class Results(FileRecord):
     finished: bool
     host: str
     practice: PracticeTarget | None = None
+    image_digest: str | None = None
+    target_version: str | None = None
     run_id: str
     curve: str
     scale_ratio: float
@@ -125,6 +143,9 @@ class Results(FileRecord):
     started_at_utc: AwareDatetime | None = None
     ended_at_utc: AwareDatetime | None = None
     endpoints: tuple[EndpointResult, ...] = ()
+    services: dict[str, ServiceResult] = {}
+    mix: dict[str, float] = {}
+    steepest_ten_seconds: int = 0
     generator: GeneratorResult
     previous_run_id: str | None = None
     changes: tuple[Change, ...] = ()

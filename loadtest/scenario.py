@@ -72,7 +72,10 @@ class Stretch(FileRecord):
 
 
 class Scenario(FileRecord):
-    """Everything that a run sends. Same scenario and seed: the same arrivals and the same choices of every visitor."""
+    """Everything that a run sends. Same scenario and seed: the same arrivals and the same choices of every visitor.
+
+    wanted_requests_per_second: each service's highest minute of the chosen curve as this run plays it, scale included.
+    """
 
     schema_version: Literal[1] = 1
     campaign: Identifier
@@ -87,6 +90,7 @@ class Scenario(FileRecord):
     stages: Annotated[tuple[ScenarioStage, ...], Field(min_length=1)]
     streams: Annotated[tuple[Stream, ...], Field(min_length=1)]
     forecast_requests_per_second_peak: dict[str, float] = {}
+    wanted_requests_per_second: dict[str, float] = {}
     window_seconds: Seconds = 10
     timeout_seconds: Positive = 30.0
     drain_seconds: NonNegative = 30.0

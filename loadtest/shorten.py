@@ -7,6 +7,7 @@ import numpy as np
 from loadtest.build import invalidated
 from loadtest.curves import steepest_window
 from loadtest.notes import Note
+from loadtest.reached import MINUTE, highest_mean
 from loadtest.scenario import Scenario, Stretch
 from loadtest.schedule import segments_of, stream_rates
 
@@ -27,6 +28,7 @@ def shortened(scenario: Scenario, seconds: int | None, scale_ratio: float | None
         for stream, row in zip(scenario.streams, kept, strict=True)
     )
     whole = scenario.scale_ratio * scale
+    kept_share = highest_mean(kept.sum(axis=0), MINUTE) / max(highest_mean(total, MINUTE), 1e-12)
     compression = max(s.compression for s in scenario.stretches)
     return scenario.model_copy(
         update={
@@ -34,6 +36,9 @@ def shortened(scenario: Scenario, seconds: int | None, scale_ratio: float | None
             "duration_seconds": length,
             "stretches": _moved(scenario.stretches, first, length),
             "scale_ratio": whole,
+            "wanted_requests_per_second": {
+                s: rate * kept_share for s, rate in scenario.wanted_requests_per_second.items()
+            },
             "drain_seconds": min(scenario.drain_seconds, float(length)),
             "window_seconds": 10 if length >= 300 else 2,
             "invalidates": tuple(Note.of(text) for text in invalidated(whole, compression)),

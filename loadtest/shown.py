@@ -1,0 +1,99 @@
+"""What the commands say, as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from campaign.console import table
+from campaign.language import _
+
+if TYPE_CHECKING:
+    from loadtest.calibrate import Calibration
+    from loadtest.measure import Measurement
+    from loadtest.results import Results
+    from loadtest.scenario import Scenario
+    from loadtest.verdict import Judgement
+
+
+def scenario_text(scenario: Scenario, time_zone: str) -> str:
+    """What was built, for people."""
+    from zoneinfo import ZoneInfo
+
+    starts = scenario.starts_at_utc.astimezone(ZoneInfo(time_zone))
+    arrivals = sum(s.seconds * s.arrivals_per_second for stream in scenario.streams for s in stream.segments)
+    lines = [
+        _("curve {curve} from {start}, {seconds} s of run, scale {scale}").format(
+            curve=scenario.curve, start=starts.isoformat(" ", "minutes"), seconds=scenario.duration_seconds,
+            scale=f"{scenario.scale_ratio:g}"),
+        _("{arrivals} visitors expected, {stages} stages").format(
+            arrivals=f"{arrivals:.0f}", stages=len(scenario.stages)),
+        *(_("does not show: {text}").format(text=text) for text in scenario.invalidates),
+        *(_("assumed: {text}").format(text=text) for text in scenario.assumptions),
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def results_text(results: Results, judgement: Judgement) -> str:
+    """The verdict, why, and the endpoints' figures, for people."""
+    from loadtest.report import figures, outcome_in_words
+
+    headings = [_("stage"), "", _("requests"), _("errors"), _("slow, %"), _("p50, ms"), _("p99, ms"),
+                _("p99 from sending, ms"), _("objective, ms")]  # fmt: skip
+    rows = [[e.stage, e.outcome, *figures(e)] for e in results.endpoints]
+    generator = results.generator
+    lines = [f"{results.outcome}: {outcome_in_words(results.outcome)}"]
+    lines += [f"- {cause.what}" for cause in judgement.causes]
+    if not results.counts_for_campaign:
+        lines.append(_("This run does not count for the campaign: a practice target or a scaled curve was used."))
+    lines.append(table(headings, rows, left=2))
+    if results.changes:
+        changes = ", ".join(f"{c.stage} {c.p99_ms_before:.4g} → {c.p99_ms:.4g}" for c in results.changes)
+        lines.append(_("p99 since the run before, ms: {changes}").format(changes=changes))
+    if generator.kind == "unknown":
+        lines.append(_("made with another tool: generator validity unknown"))
+        return "\n".join(lines)
+    lines += [
+        _("{arrived} of {scheduled} visitors started by {workers} workers").format(
+            arrived=generator.arrived, scheduled=generator.scheduled, workers=generator.workers),
+        _("generator lag p99 {lag} ms, share of a core {run}").format(
+            lag=_figure(generator.lag_p99_ms), run=_figure(generator.cpu_run_ratio)),
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def calibration_text(found: Calibration) -> str:
+    """What each rate did to the generator, and the rate to plan a worker with."""
+    headings = [_("offered per second"), _("generator lag p99, ms"), _("share of a core"), _("waited for a core"), ""]
+    rows = [
+        [f"{r.requests_per_second:.0f}", f"{r.lag_p99_ms:.1f}", f"{r.cpu_run_ratio:.2f}", _figure(r.cpu_wait_ratio),
+         _("clean") if r.clean else _("not clean")] for r in found.rungs
+    ]  # fmt: skip
+    best, planned = found.clean_requests_per_second, found.planned_requests_per_second
+    if best is None:
+        words = _("this machine is too busy for a clean run at any rate")
+    else:
+        words = _("one worker sends up to {best} requests per second cleanly; plan with {planned}").format(
+            best=f"{best:.0f}", planned=f"{planned:.0f}"
+        )
+    return f"{table(headings, rows, left=0)}\n{words}"
+
+
+def steps_text(found: Measurement) -> str:
+    """The steps as a table, the fitted law and the practice target's truth, for people."""
+    headings = [_("offered per second"), _("achieved per second"), _("p99, ms"), _("generator lag p99, ms")]
+    rows = [
+        [f"{s.offered_per_second:.0f}", f"{s.achieved_per_second:.0f}", f"{s.p99_ms:.1f}",
+         f"{s.generator_lag_p99_ms:.1f}"] for s in found.steps
+    ]  # fmt: skip
+    lines = [table(headings, rows, left=0)]
+    if found.usl:
+        lines.append(_("saturates at {rate} per second (Universal Scalability Law)").format(
+            rate=f"{found.usl.peak_requests_per_second:.0f}"))  # fmt: skip
+    if found.practice_truth_requests_per_second:
+        truth = f"{found.practice_truth_requests_per_second:.0f}"
+        lines.append(_("the practice target's true figure is {rate}").format(rate=truth))
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
