@@ -74,7 +74,7 @@ def init(
     if exports is None:
         _init_example(folder, example or "double11", data, lang, seed, console)
         return
-    from surgeplan.intake_answers import given_answers, refuse_other_origins
+    from surgeplan.intake.answers import given_answers, refuse_other_origins
 
     refuse_other_origins(example, data)
     answers = given_answers(time_zone, rates, requests_per_session, service, day_first)
@@ -99,9 +99,9 @@ def _init_example(folder: Path, example: str, data: Path | None, lang: str | Non
 
 def _init_from(folder: Path, exports: Path, answers: Answers, lang: str | None, console: Console) -> None:
     from metrics.intake.records import Unanswered
-    from surgeplan.intake import init_from
-    from surgeplan.intake_answers import answered
-    from surgeplan.intake_texts import next_command, report, report_json
+    from surgeplan.intake.answers import answered
+    from surgeplan.intake.make import init_from
+    from surgeplan.intake.texts import next_command, report, report_json
 
     while True:
         try:

@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from campaign.language import say
 from metrics.intake.business import WHEN
+from metrics.intake.contacts import contact_key
 from metrics.intake.headings import Headed
 from metrics.intake.names import identifier
 from metrics.intake.records import Answers, Buckets, Column, Findings, Reading, Recognised
@@ -32,18 +33,18 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
     sums: dict[str, dict[tuple[object, str], list[float]]] = {role: defaultdict(list) for role in measures}
     rows: dict[tuple[object, str], int] = {}
     for row in table.rows:
-        desk = desk_of(table, row)
-        at = times.of(row, f"{desk}/{table.cell(row, 'intent') or ''}/{table.cell(row, 'desk') or ''}")
+        key = contact_key(desk_of(table, row), str(table.cell(row, "intent") or "").strip())
+        at = times.of(row, f"{key}/{table.cell(row, 'desk') or ''}")
         for role in measures:
             value = figures.of(row, table.roles[role])
             if at is not None and value is not None:
-                sums[role][at, desk].append(value)
-                rows.setdefault((at, desk), row[0])
+                sums[role][at, key].append(value)
+                rows.setdefault((at, key), row[0])
     seconds = _seconds(table)
     parts: list[Buckets] = []
     notes = [*table.notes, *times.close(), *figures.close()]
     for role in measures:
-        readings = [Reading(at, desk, sum(v), rows[at, desk]) for (at, desk), v in sums[role].items()]  # type: ignore[arg-type]
+        readings = [Reading(at, key, sum(v), rows[at, key]) for (at, key), v in sums[role].items()]  # type: ignore[arg-type]
         measure = "contacts" if role == counted else role
         found, more = bucketed(measure, readings, table.place, findings, sums=True, seconds=seconds)
         parts += [found] if found else []
@@ -74,7 +75,7 @@ def _columns(table: Headed, counted: str) -> tuple[Column, ...]:
     meanings = {
         counted: say("contacts per bucket"),
         "desk": say("the desk"),
-        "intent": say("what it was about (added up)"),
+        "intent": say("what it was about, kept as intent"),
         "bot_handled": say("contacts that the bot answered first"),
         "bot_resolved": say("contacts that the bot settled"),
         "handle_seconds": say("average handling time (put it into desks: handle_seconds)"),

@@ -12,12 +12,20 @@ from campaign.console import Progress, no_progress
 from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from campaign.settings import Settings
-from metrics.intake.folder import read_folder
+from metrics.intake.contacts import MEASURES as CONTACTS
+from metrics.intake.contacts import desk_and_intent, without_repeated_totals
+from metrics.intake.folder import Intake, read_folder
 from metrics.intake.markers import MEASURE as LOAD_TEST
 from metrics.intake.records import Answers, Buckets
-from metrics.sources.records import VALUES, Batch, DropSource, batch_of
+from metrics.sources.records import Batch, DropSource, Key, Measure, batch_of
 
-MEASURES = {"traffic": "requests", "orders": "orders", "contacts": "contacts"}
+MEASURES = {"traffic": "requests", "orders": "orders"}
+COLUMNS: dict[Measure, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "traffic": (("service",), ("requests_per_second", LOAD_TEST)),
+    "orders": ((), ("orders",)),
+    "contacts": (("desk", "intent"), CONTACTS),
+}
+"""Names and figures of the rows that files give, by measure."""
 
 
 def fetch_drops(
@@ -49,35 +57,48 @@ def fetch_drops(
         day_first=source.day_first,
     )
     intake = read_folder(folder, answers, progress)
-    parts = [b for found in intake.recognised for b in found.buckets if b.measure == MEASURES[source.measure]]
-    tests = {key for found in intake.recognised for b in found.buckets if b.measure == LOAD_TEST for key in b.values}
     notes = [say("{file}: nothing in it was recognised", file=place.file) for place in intake.unknown]
-    return _batch(source, parts, tests, notes, since, until)
+    rows = contact_rows(intake) if source.measure == "contacts" else _rows(source, intake)
+    return _batch(source, rows, notes, since, until)
 
 
-def _batch(
-    source: DropSource,
-    parts: list[Buckets],
-    tests: set[tuple[str, int]],
-    notes: list[Text],
-    since: datetime,
-    until: datetime,
-) -> Batch:
-    """Files by name: a later one holds where two have the same row.
+Row = tuple[str, int, tuple[float, ...]]
 
-    Traffic comes as requests per second, with 1 where a file marks a load test and 0 elsewhere.
-    """
-    traffic = source.measure == "traffic"
-    values = ("requests_per_second", LOAD_TEST) if traffic else VALUES[source.measure][:1]
-    keys = {"traffic": ("service",), "contacts": ("desk",), "orders": ()}[source.measure]
-    first, end = since.timestamp(), until.timestamp()
-    rows: dict[tuple[int | str, ...], tuple[float, ...]] = {}
-    for figures in _finest(parts):
+
+def _rows(source: DropSource, intake: Intake) -> Iterator[Row]:
+    """Name, start and figures; traffic comes with 1 where a file marks a load test and 0 elsewhere."""
+    tests = {key for part in _parts(intake, LOAD_TEST) for key in part.values}
+    for figures in _finest(_parts(intake, MEASURES[source.measure])):
         for (name, at), figure in figures.items():
-            if first <= at < end:
-                marker = (float((name, at) in tests),) if traffic else ()
-                rows[(at, source.rename.get(name, name)) if keys else (at,)] = (figure, *marker)
-    return Batch(keys, values, rows, max((int(key[0]) for key in rows), default=None), notes=tuple(notes))
+            marker = (float((name, at) in tests),) if source.measure == "traffic" else ()
+            yield name, at, (figure, *marker)
+
+
+def contact_rows(intake: Intake) -> Iterator[Row]:
+    """Desk (and intent), start and contacts with what the bot took of them; NaN where no file tells."""
+    bot: dict[str, dict[tuple[str, int], float]] = {
+        measure: {key: figure for part in _parts(intake, measure) for key, figure in part.values.items()}
+        for measure in CONTACTS[1:]
+    }
+    for figures in _finest(without_repeated_totals(_parts(intake, CONTACTS[0]))):
+        for (key, at), figure in figures.items():
+            yield key, at, (figure, *(bot[measure].get((key, at), float("nan")) for measure in CONTACTS[1:]))
+
+
+def _parts(intake: Intake, measure: str) -> list[Buckets]:
+    return [buckets for found in intake.recognised for buckets in found.buckets if buckets.measure == measure]
+
+
+def _batch(source: DropSource, rows: Iterable[Row], notes: list[Text], since: datetime, until: datetime) -> Batch:
+    """Files by name: a later one holds where two have the same row."""
+    keys, values = COLUMNS[source.measure]
+    first, end = since.timestamp(), until.timestamp()
+    found: dict[Key, tuple[float, ...]] = {}
+    for name, at, figures in rows:
+        if first <= at < end:
+            names = desk_and_intent(name) if source.measure == "contacts" else (name,)[: len(keys)]
+            found[at, *(source.rename.get(n, n) for n in names)] = figures
+    return Batch(keys, values, found, max((int(key[0]) for key in found), default=None), notes=tuple(notes))
 
 
 def _finest(parts: Iterable[Buckets]) -> Iterator[dict[tuple[str, int], float]]:

@@ -14,6 +14,8 @@ from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from campaign.plan import Identifier, Positive
 from campaign.settings import Settings
+from metrics.intake.markers import MEASURE as LOAD_TEST
+from metrics.intake.markers import flag_of
 
 Measure = Literal["traffic", "orders", "contacts"]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
@@ -31,6 +33,10 @@ VALUES: dict[Measure, tuple[str, ...]] = {
     "orders": ("orders",),
     "contacts": ("contacts", "bot_handled", "bot_resolved"),
 }
+
+
+MARKERS: dict[Measure, tuple[str, ...]] = {"traffic": (LOAD_TEST,), "orders": (), "contacts": ()}
+"""Columns of yes and no, kept as 1 and 0."""
 
 
 class Source(FileRecord):
@@ -229,6 +235,7 @@ def batch_of(
     """
     keys = tuple(c for c in KEYS[source.measure] if c in columns)
     values = tuple(c for c in VALUES[source.measure] if c in columns)
+    markers = tuple(c for c in MARKERS[source.measure] if c in columns)
     required = [*KEYS[source.measure][:1], *(VALUES[source.measure][:1] if not values else ())]
     problems = [
         Problem(
@@ -244,6 +251,7 @@ def batch_of(
         key: Key = (at, *(source.rename.get(name, name) for name in names))
         try:
             figures = tuple(_figure(cells[positions[c]]) for c in values)
+            figures += tuple(_flag(cells[positions[c]]) for c in markers)
         except (TypeError, ValueError):
             what = say("row {row} holds no figure", row=", ".join(map(str, cells)))
             problems.append(Problem(what, say("correct it at the source"), file=place, key=source.name))
@@ -259,8 +267,15 @@ def batch_of(
     if problems:
         raise UserError(problems[:10])
     watermark = max((int(key[0]) for key in found), default=None)
-    return Batch(keys, values, found, watermark, notes=tuple(notes))
+    return Batch(keys, (*values, *markers), found, watermark, notes=tuple(notes))
 
 
 def _figure(cell: object) -> float:
     return float("nan") if cell is None or cell == "" else float(str(cell))
+
+
+def _flag(cell: object) -> float:
+    flag = flag_of(cell)
+    if flag is None:
+        raise ValueError(cell)
+    return float(flag)

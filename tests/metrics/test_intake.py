@@ -347,6 +347,19 @@ def test_support_report_by_desk_and_half_hour(tmp_path: Path) -> None:
     assert figures(found, "bot_resolved")["chat", FIRST] == 14
 
 
+def test_what_contacts_were_about_is_kept(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["日期", "小时", "技能组", "问题分类", "会话量", "机器人解决量"]]
+    for t in exports.times(4, 60):
+        day = f"{t:%Y-%m-%d}"
+        rows += [[day, t.hour, "在线一组", "退款", 7, 2], [day, t.hour, "在线二组", "退款", 3, 1]]
+        rows += [[day, t.hour, "在线一组", "物流", 5, 4], [day, t.hour, "在线一组", "", 1, 0]]
+    exports.text_file(tmp_path / "会话报表.csv", exports.csv_text(rows))
+    found = only(tmp_path)
+    now = {key: figure for (key, at), figure in figures(found, "contacts").items() if at == FIRST}
+    assert now == {"chat/退款": 10, "chat/物流": 5, "chat": 1}
+    assert figures(found, "bot_resolved")["chat/退款", FIRST] == 3
+
+
 def test_english_ticket_export(tmp_path: Path) -> None:
     rows = [["Date", "Hour", "Ticket channel", "Tickets created"]]
     rows += [[f"{t:%Y-%m-%d}", t.hour, "Email", 12] for t in exports.times(24, 60)]

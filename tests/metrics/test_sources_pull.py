@@ -298,6 +298,33 @@ def test_dropped_exports_and_parquet(tmp_path: Path) -> None:
     assert [row[11:16] for row in rows if row.endswith(",1")] == ["00:30", "01:30"]
 
 
+def test_dropped_contacts_keep_desk_intent_and_what_the_bot_took(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, "{name: desk, kind: drop, folder: drops, measure: contacts, since: 2026-01-01T00:00Z}")
+    (folder / "drops").mkdir()
+    rows = "".join(
+        f"2026-10-01,{h},在线,{name},{n},3\n" for h in range(8, 10) for name, n in (("退款", 9), ("物流", 4))
+    )
+    (folder / "drops" / "会话.csv").write_text("日期,小时,技能组,问题分类,会话量,机器人解决量\n" + rows)
+    assert pulled(folder).changes.added == 4
+    assert (folder / "history" / "contacts-desk-2026-10.csv").read_text().splitlines()[:2] == [
+        "starts_at,desk,intent,contacts,bot_handled,bot_resolved",
+        "2026-10-01T00:00Z,chat,物流,4,,3",
+    ]
+
+
+def test_dropped_parquet_keeps_its_load_test_marker(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, "{name: lake, kind: drop, folder: lake, since: 2026-01-01T00:00Z}")
+    (folder / "lake").mkdir()
+    duckdb.execute(
+        "COPY (SELECT TIMESTAMPTZ '2026-10-01 00:00:00+00' + INTERVAL (m) MINUTE AS starts_at, 'shop' AS service,"
+        f" 600 AS requests, m = 3 AS load_test FROM range(5) t(m)) TO '{folder}/lake/t.parquet' (FORMAT parquet)"
+    )
+    assert pulled(folder).changes.added == 5
+    rows = (folder / "history" / "traffic-lake-2026-10.csv").read_text().splitlines()
+    assert rows[0] == "starts_at,service,requests,load_test"
+    assert [row[11:16] for row in rows if row.endswith(",1")] == ["00:03"]
+
+
 def test_dropped_orders_by_minute_and_by_hour_are_not_counted_twice(tmp_path: Path) -> None:
     source = "{name: shop, kind: drop, folder: drops, measure: orders, since: 2026-01-01T00:00Z}"
     folder = workspace(tmp_path, source)

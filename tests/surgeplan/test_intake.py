@@ -18,10 +18,10 @@ import exports
 from campaign.errors import UserError
 from campaign.language import Text, use_language
 from campaign.workspace import open_workspace
-from forecast.history import open_history
+from forecast.history import open_history, read_contacts
 from metrics.intake.records import Answers, Place, Question
 from surgeplan.cli import main
-from surgeplan.intake_answers import answered, given_answers
+from surgeplan.intake.answers import answered, given_answers
 
 SURGE = datetime(2026, 10, 12, 20, tzinfo=exports.SHANGHAI)
 
@@ -114,6 +114,22 @@ def test_orders_and_contacts_come_along(tmp_path: Path) -> None:
     with open(folder / "history" / "contacts.csv", encoding="utf-8") as file:
         contacts = list(csv.DictReader(file))
     assert contacts[0] == {"starts_at": "2026-10-04T16:00Z", "desk": "chat", "contacts": "12"}
+
+
+def test_contacts_keep_their_intents_and_a_desks_sum_beside_them_counts_once(tmp_path: Path) -> None:
+    exports.grafana_wide(tmp_path / "exports" / "panel.csv")
+    about = [["日期", "小时", "技能组", "问题分类", "会话量", "机器人接待量"]]
+    about += [[f"{t:%Y-%m-%d}", t.hour, "在线", name, 6, 4] for t in exports.times(3, 60) for name in ("退款", "物流")]
+    exports.text_file(tmp_path / "exports" / "about.csv", exports.csv_text(about))
+    whole = [["日期", "小时", "技能组", "会话量"]]
+    whole += [[f"{t:%Y-%m-%d}", t.hour, "在线", 12] for t in exports.times(5, 60)]
+    exports.text_file(tmp_path / "exports" / "whole.csv", exports.csv_text(whole))
+    source = str(tmp_path / "exports")
+    assert main(["init", str(tmp_path / "shop"), "--from", source, "--time-zone", "Asia/Shanghai"]) == 0
+    contacts = read_contacts(open_workspace(tmp_path / "shop"))
+    assert contacts is not None
+    assert contacts.groupby("intent")["contacts"].sum().to_dict() == {"退款": 18, "物流": 18, "": 24}
+    assert contacts["bot_handled"].sum() == 24
 
 
 def test_the_same_exports_give_the_same_bytes(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from campaign.language import Language, _, say
+from campaign.plan_text import text_scalar
 from metrics.intake.records import Place, Recognised, ServiceFigures
-from surgeplan.plan_text import text_scalar
 
 if TYPE_CHECKING:
-    from surgeplan.intake import Imported
+    from surgeplan.intake.make import Imported
 
 FINDINGS_SHOWN = 12
 
