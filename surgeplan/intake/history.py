@@ -24,10 +24,10 @@ def write_history(folder: Path, traffic: Traffic, orders: Traffic, recognised: S
         ordered = sorted(orders.rates.items(), key=lambda item: item[0][1])
         rows = [f"{_utc(at)},{value:.10g}" for (_, at), value in ordered]
         write_text(folder / "orders.csv", "\n".join(["starts_at,orders", *rows]) + "\n")
-    rows = list(contact_rows(recognised))
-    if len(rows) > 1:
+    table = list(contact_rows(recognised))
+    if len(table) > 1:
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
+        csv.writer(text, lineterminator="\n").writerows(table)
         write_text(folder / "contacts.csv", text.getvalue())
 
 
