@@ -78,6 +78,7 @@ class BackTest(FileRecord):
     """How the method did on past campaigns, each forecast as of the same lead."""
 
     campaigns: int
+    lead_days: float | None = None
     wape_ratio: float | None = None
     peak_error_ratio: float | None = None
     peaks_within_p90: int | None = None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from campaign.plan import Plan
 from campaign.settings import Settings
+from forecast.baseline.growth import Growth, with_growth
 from forecast.baseline.prophet_baseline import prophet_log_rates
 from forecast.baseline.ridge import Baseline, blended, fit_baseline
 from forecast.epochs import DAY, HOUR, epoch, naive_utc
@@ -54,6 +55,7 @@ class Learned:
     baseline: Baseline
     uplift: Uplift
     minute_sd: Floats
+    growth: Growth
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def learn(
     baseline = fit_baseline(evidence.hourly, masked, horizon, settings.zone, settings.country, lead_days)
     if prophet_seed is not None:
         baseline = _with_prophet(baseline, evidence, masked, settings, prophet_seed)
+    baseline, growth = with_growth(baseline, evidence.hourly, masked, lead_days)
     before = [p for p in plans if p.id != target.id and p.starts_at < as_of]
     past = tuple(p for p in before if has_rows(p, evidence) or peak_remembered(p, as_of))
     others = overlapping(target, plans, DEMAND_BEFORE_SECONDS, DEMAND_AFTER_SECONDS)
@@ -101,7 +104,8 @@ def learn(
         *remembered_blocks(remembered, terms, baseline),
     )
     uplift = fit_uplift(blocks, terms, by_id, layout, numbers, baseline)
-    return Learned(target, by_id, others, past, terms, blocks, numbers, baseline, uplift, minute_sds(blocks, baseline))
+    scatter = minute_sds(blocks, baseline)
+    return Learned(target, by_id, others, past, terms, blocks, numbers, baseline, uplift, scatter, growth)
 
 
 def overlapping(

@@ -38,6 +38,7 @@ PATHS = 2000
 PATHS_BYTES = 128 * 1024 * 1024
 HISTORY_DAYS_MIN = 14
 HOURS_KNOWN_MIN = 5 * 24
+GROWTH_WEIGHT_SAID = 0.1
 MINUTE_FACTOR_LOG_MEAN, MINUTE_FACTOR_LOG_SD = 0.24, 0.12
 
 
@@ -227,6 +228,7 @@ def assumptions(
     late_days = (epoch(as_of) - int(evidence.hours[-1])) / DAY
     if late_days > 1.0:
         said.append(say("history ends {days} days before the forecast's date", days=f"{late_days:.1f}"))
+    said += growth_said(learned)
     if not settings.funnel:
         said.append(say("a visit makes {count} requests (no funnel given)", count=f"{REQUESTS_PER_VISIT_ASSUMED:g}"))
     if any(send.open_ratio is None for send in learned.target.sends):
@@ -259,3 +261,18 @@ def assumptions(
     if not calibration.campaigns:
         said.append(say("no past campaign could be forecast for comparison: the range is the model's own"))
     return tuple(said)
+
+
+def growth_said(learned: Learned) -> list[Text]:
+    """What a long lead adds to the level, where that is more than nothing."""
+    growth = learned.growth
+    if max(growth.trend_weight, growth.year_weight) < GROWTH_WEIGHT_SAID:
+        return []
+    return [
+        say(
+            "over the days until the start ordinary traffic goes on moving: {trend} % of its recent trend, {year} % of "
+            "last year's move, as far as past days prove them right",
+            trend=f"{100 * growth.trend_weight:.0f}",
+            year=f"{100 * growth.year_weight:.0f}",
+        )
+    ]

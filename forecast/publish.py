@@ -19,9 +19,10 @@ from campaign.files import SIGNIFICANT_DIGITS, write_json, write_text
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.traffic import QUANTILES, Sentence, TrafficModel, TrafficPaths
-from campaign.workspace import LEAD_DAYS, Workspace, default_as_of
+from campaign.workspace import Workspace, default_as_of
 from forecast.backtest.again import calibrating, calibration_of, testable
 from forecast.backtest.cache import campaigns_again
+from forecast.backtest.leads import nearest_lead
 from forecast.demand.people import LAG_REACH_HOURS, demand_paths, learn_demand
 from forecast.epochs import HOUR, epoch, epochs, moment_of
 from forecast.evidence import Disturbed, Evidence, learning_spans
@@ -77,13 +78,14 @@ def _publish(
     seed: int,
     progress: Progress,
 ) -> TrafficModel:
-    known_by_then = testable(evidence, workspace.plans, LEAD_DAYS, moment)
+    lead_days = nearest_lead(plan, moment)
+    known_by_then = testable(evidence, workspace.plans, lead_days, moment)
     tested = campaigns_again(
         evidence,
         calibrating(known_by_then, plan),
         workspace.plans,
         workspace.settings,
-        LEAD_DAYS,
+        lead_days,
         workspace.folder / CACHE,
         progress,
     )
@@ -96,7 +98,7 @@ def _publish(
         moment,
         seed,
         inputs=workspace.input_hashes(),
-        calibration=calibration_of(tested, plan.kind),
+        calibration=calibration_of(tested, plan.kind, lead_days),
         historical=plan.starts_at <= now,
     )
     progress(STEP, 3, 5)

@@ -200,5 +200,8 @@ def calibrated_in_order(tested: Sequence[Tested]) -> tuple[Tested, ...]:
     return tuple(made)
 
 
-def calibration_of(tested: Sequence[Tested], kind: str) -> Calibration:
-    return calibration_from([one.score for one in tested], kind)
+def calibration_of(tested: Sequence[Tested], kind: str, lead_days: float) -> Calibration:
+    found = calibration_from([one.score for one in tested], kind)
+    if found.back_test is None:
+        return found
+    return replace(found, back_test=found.back_test.model_copy(update={"lead_days": lead_days}))
