@@ -108,6 +108,19 @@ def open_workspace(folder: Path) -> Workspace:
     return Workspace(folder, settings, tuple(plans))
 
 
+def check_plan(document: Document, settings: Settings) -> Plan:
+    """One plan by itself, as a form or sheet makes it, checked like a file of the workspace.
+
+    Raises:
+        UserError: every problem at once.
+    """
+    plan = validate(document, Plan)
+    problems = list(_plan_problems(plan, document, plan.id, settings, {}))
+    if problems:
+        raise UserError(problems)
+    return plan
+
+
 def _settings_problems(settings: Settings, document: Document) -> Iterator[Problem]:
     for key in ("services", "switches", "desks", "limits", "funnel"):
         field = {"funnel": "stage", "switches": "id"}.get(key, "name")

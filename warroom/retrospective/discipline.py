@@ -1,0 +1,81 @@
+"""How the checklist was kept, and what was decided: read from the log of signed acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from campaign.readiness import GATES, Checklist, Item
+from campaign.store.events import Event
+from warroom.retrospective.records import Decision, Discipline, Late, Waived
+
+ABOUT_ITSELF = frozenset({"event-report", "retrospective"})  # what this very command brings about
+DECISIONS_OF_OTHERS = frozenset({"sign", "waive", "freeze"})
+
+
+def discipline(checklist: Checklist, events: Sequence[Event], now: datetime) -> Discipline:
+    """Items that were due by `now`. One that a machine checks has no time of its own: it is done or it is not."""
+    due = [item for item in checklist.items if item.due_at_utc <= now and item.id not in ABOUT_ITSELF]
+    done = {item.id: _first_done(item, events) for item in due}
+    late = [_late(item, done[item.id]) for item in due if item.done and _is_late(item, done[item.id])]
+    never = [_late(item, None) for item in due if not item.done]
+    return Discipline(
+        items=len(due),
+        on_time=len(due) - len(late) - len(never),
+        late=tuple(late),
+        never=tuple(never),
+        waivers=tuple(_waived(event) for event in events if event.kind == "waive"),
+        signed_again=signed_again(events),
+    )
+
+
+def _first_done(item: Item, events: Iterable[Event]) -> datetime | None:
+    """When somebody first signed, froze, decided or waived it."""
+    for event in events:
+        if (event.campaign, event.subject) == (item.scope, item.id) and event.body.get("verdict") != "fail":
+            return event.at_utc
+    return None
+
+
+def _is_late(item: Item, done: datetime | None) -> bool:
+    return done is not None and done > item.due_at_utc
+
+
+def _late(item: Item, done: datetime | None) -> Late:
+    hours = (done - item.due_at_utc) / timedelta(hours=1) if done else None
+    return Late(subject=item.id, owner=item.owner, due_at_utc=item.due_at_utc, done_at_utc=done, hours_late=hours)
+
+
+def _waived(event: Event) -> Waived:
+    until = datetime.fromisoformat(str(event.body["until"]))
+    reason = str(event.body.get("reason", ""))
+    return Waived(item=event.subject, by=event.actor, reason=reason, at_utc=event.at_utc, until_utc=until)
+
+
+def signed_again(events: Iterable[Event]) -> int:
+    """Signatures under a gate that a role had to give once more."""
+    gates = [(e.campaign, e.subject, e.role) for e in events if e.kind == "sign" and e.subject in GATES]
+    return len(gates) - len(set(gates))
+
+
+def decisions(events: Iterable[Event]) -> tuple[Decision, ...]:
+    """Every decision in the log, from GO to each lever pulled, with the effect that was expected of it."""
+    return tuple(_decision(event) for event in events if event.kind not in DECISIONS_OF_OTHERS and _decides(event))
+
+
+def _decides(event: Event) -> bool:
+    return event.kind == "decide" or "expected_requests_per_second" in event.body
+
+
+def _decision(event: Event) -> Decision:
+    body = event.body
+    expected, service = body.get("expected_requests_per_second"), body.get("service")
+    return Decision(
+        at_utc=event.at_utc,
+        by=event.actor,
+        subject=event.subject,
+        verdict=str(body.get("verdict") or event.kind),
+        service=str(service) if service else None,
+        expected_requests_per_second=float(expected) if expected is not None else None,
+        limits={str(name): float(cap) for name, cap in body.get("limits", {}).items()},
+    )

@@ -1,0 +1,34 @@
+"""What came beside the forecast's middle, over the campaign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import matplotlib.dates as mdates
+import numpy as np
+
+from campaign.charts import BLUE, INK, chart, save_chart
+from campaign.language import _
+from warroom.retrospective.scores import Band
+from warroom.retrospective.timeline import Buckets, Ints
+
+
+def draw_retrospective(path: Path, real: Buckets, band: Band, zone: ZoneInfo) -> None:
+    """Requests per second of all services: real in black, the forecast's middle in blue."""
+    with chart(height=3.2) as figure:
+        axes = figure.subplots()
+        middle = band.middle
+        axes.plot(_times(middle.starts), middle.rates, color=BLUE, linewidth=1.4, label=_("forecast, p50"))
+        axes.plot(_times(real.starts), real.rates, color=INK, linewidth=1.0, label=_("what came"))
+        axes.set_ylim(bottom=0)
+        axes.set_title(_("requests/s, all services"), fontsize=10)
+        locator = mdates.AutoDateLocator(tz=zone, maxticks=7)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=zone))
+        axes.legend(fontsize=9, loc="upper right")
+        save_chart(figure, path)
+
+
+def _times(seconds: Ints) -> np.ndarray:
+    return seconds.astype("datetime64[s]")

@@ -1,0 +1,109 @@
+"""What every page needs: the workspace it shows, the clock, who is asking, and how a template becomes an answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from campaign.language import LANGUAGES, current_language, say
+from campaign.pages import render
+from campaign.workspace import Workspace, open_workspace
+from warroom.service.access import Door, Person
+
+BROWSER_COOKIE, SESSION_COOKIE, LANGUAGE_COOKIE = "surgeplan_browser", "surgeplan_session", "surgeplan_lang"
+FORM_TOKEN = "form_token"
+
+
+class Unknown(Exception):
+    """Nobody has said who is asking, and this door wants to know."""
+
+
+class NotAllowed(Exception):
+    """This person may look but not do that, or the form is not ours."""
+
+
+class NotThere(Exception):
+    """There is no such page, campaign or file."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One workspace behind one door. `clock` gives the present, in UTC."""
+
+    folder: Path
+    door: Door
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def workspace(self) -> Workspace:
+        """The workspace as it is on disk now; its plans may have been edited elsewhere."""
+        return open_workspace(self.folder)
+
+    def person(self, request: Request) -> Person:
+        """Whoever sends this request.
+
+        Raises:
+            Unknown: the door wants a link or a gateway's header first.
+        """
+        cookie = request.cookies.get(SESSION_COOKIE, "")
+        person = self.door.person(cookie, request.headers)
+        if person is None:
+            raise Unknown
+        return person
+
+    def actor(self, request: Request, form: Mapping[str, Any]) -> Person:
+        """The person behind a form that changes something.
+
+        Raises:
+            NotAllowed: the form was not made here for this browser, or this person may only look.
+        """
+        browser = request.cookies.get(BROWSER_COOKIE, "")
+        if not self.door.form_is_ours(str(form.get(FORM_TOKEN, "")), browser):
+            raise NotAllowed(say("this form has expired or was not made here: go back, reload the page and try again"))
+        person = self.person(request)
+        if not person.acts:
+            raise NotAllowed(say("say who you are first (top of the page); viewers can only look"))
+        return person
+
+    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        """A page in the reader's language, with the token its forms need."""
+        browser = request.cookies.get(BROWSER_COOKIE, "") or secrets.token_urlsafe(24)
+        text = render(
+            "warroom",
+            template,
+            person=self.door.person(request.cookies.get(SESSION_COOKIE, ""), request.headers),
+            mode=self.door.mode,
+            form_token=self.door.form_token(browser),
+            path=request.url.path,
+            **values,
+        )
+        answer = HTMLResponse(text, status)
+        if BROWSER_COOKIE not in request.cookies:
+            keep(answer, request, BROWSER_COOKIE, browser)
+        return answer
+
+    def sentence(self, request: Request, what: object, status: int) -> Response:
+        """One sentence instead of a page, as JSON where a program asked."""
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"detail": str(what)}, status)
+        return self.page(request, "sentence.html", status, what=what)
+
+
+def keep(answer: Response, request: Request, name: str, value: str) -> None:
+    """A cookie for this site only, unreadable to scripts, over TLS where the page came over TLS."""
+    answer.set_cookie(name, value, max_age=7 * 86400, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+
+
+def chosen_language(asked: str, cookie: str, workspaces: str) -> str:
+    """`?lang=`, else what this browser chose before, else the workspace's."""
+    return next((known for given in (asked, cookie, workspaces) for known in LANGUAGES if known == given), "en")
+
+
+def other_language() -> str:
+    return next(known for known in LANGUAGES if known != current_language())
