@@ -229,6 +229,7 @@ class Desk(FileRecord):
     concurrency: Annotated[int, Field(ge=1)] = 1
     handle_seconds: Positive
     patience_seconds: Positive | None = None
+    redial_ratio: Annotated[float, Field(ge=0, lt=1)] | None = None
     shrinkage_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.0
     occupancy_max_ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
     service_level: ServiceLevel

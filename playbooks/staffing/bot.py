@@ -23,13 +23,29 @@ def human_contacts(
     gross = np.asarray(contacts, dtype=np.float64)
     if bot is None:
         return gross
-    draws = even_draws(len(gross))[:, None]
-    resolved = drawn(bot.resolved_ratio, draws)
-    contained = np.maximum(drawn(bot.contained_ratio, draws), resolved) if bot.contained_ratio else resolved
+    contained, _resolved = _shares(bot, len(gross))
+    return gross * (1 - contained) + contacts_coming_back(gross, bot, recontact_hours, interval_hours)
+
+
+def contacts_coming_back(
+    contacts: NDArray[np.floating], bot: Bot | None, recontact_hours: float, interval_hours: float = 0.5
+) -> Floats:
+    """Of `human_contacts`, those that the bot had contained without resolving them."""
+    gross = np.asarray(contacts, dtype=np.float64)
+    if bot is None:
+        return np.zeros_like(gross)
+    contained, resolved = _shares(bot, len(gross))
     decay = np.exp(-interval_hours / recontact_hours)
     back = lfilter([0.0, 1 - decay], [1.0, -decay], gross, axis=-1)
-    human: Floats = gross * (1 - contained) + back * (contained - resolved)
-    return human
+    found: Floats = back * (contained - resolved)
+    return found
+
+
+def _shares(bot: Bot, paths: int) -> tuple[Floats, Floats]:
+    """Contained and resolved shares by path, [path, 1]."""
+    draws = even_draws(paths)[:, None]
+    resolved = drawn(bot.resolved_ratio, draws)
+    return np.maximum(drawn(bot.contained_ratio, draws), resolved) if bot.contained_ratio else resolved, resolved
 
 
 def even_draws(count: int) -> Floats:

@@ -208,7 +208,27 @@ def _rules(desk: Desk, policy: StaffingPolicy, assumed: list[Text]) -> Rules:
         within_seconds=desk.service_level.seconds,
         abandonment_max_ratio=1.0 if desk.abandonment_max_ratio is None else desk.abandonment_max_ratio,
         occupancy_max_ratio=desk.occupancy_max_ratio,
+        redial_ratio=_redial_ratio(desk, policy, assumed),
+        redial_seconds=policy.redials.after_minutes * 60,
     )
+
+
+def _redial_ratio(desk: Desk, policy: StaffingPolicy, assumed: list[Text]) -> float:
+    given = desk.redial_ratio
+    ratio = policy.redials.ratio if given is None else given
+    minutes = f"{policy.redials.after_minutes:g}"
+    if given is None:
+        assumed.append(
+            say("{desk}: no redial_ratio given; {share} of those who give up are assumed to contact the desk again, "
+                "after {minutes} minutes on average; people are planned for them too", desk=desk.name,
+                share=percent(ratio), minutes=minutes)
+        )  # fmt: skip
+    elif given:
+        assumed.append(
+            say("{desk}: those who give up and come again are assumed to do so after {minutes} minutes on average",
+                desk=desk.name, minutes=minutes)
+        )  # fmt: skip
+    return ratio
 
 
 def default_shifts(desk: Desk, policy: StaffingPolicy) -> tuple[Shift, ...]:

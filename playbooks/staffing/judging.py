@@ -15,6 +15,7 @@ from playbooks.staffing.erlang import Floats
 from playbooks.staffing.plan import Judged
 from playbooks.staffing.planning import INTERVAL_HOURS, INTERVAL_SECONDS, Clock, Experience, Need, span
 from playbooks.staffing.policy import StaffingPolicy
+from playbooks.staffing.redials import contacts_with_redials
 from playbooks.staffing.requirement import heads
 
 CLEAR_SHARE = 0.05
@@ -46,7 +47,7 @@ def judged(asked: Question, people: Floats, plan: Plan, policy: StaffingPolicy) 
     quantile = policy.staff_to_quantile
     window = _window(asked, plan)
     met = planning.experience(asked.ready, asked.human, _with_surge(asked, window), people, asked.open, quantile)
-    came = np.quantile(asked.human, quantile, axis=0)
+    came = _attempts(asked, met, quantile)
     weight = np.where(asked.open | (asked.ready.rules is None), came, 0.0)[window]
     level = np.where(np.isnan(met.level_ratio), 1.0, met.level_ratio)[window]
     busy = weight > 0
@@ -111,8 +112,15 @@ def _backlog(asked: Question, met: Experience, people: Floats, quantile: float) 
         capacity = people * ready.at_work_ratio * planning.tickets_per_seat(ready)
         deadline = planning.deadline_intervals(ready)
         return tickets.worked_off(arrivals, capacity, deadline, INTERVAL_HOURS).open_tickets
-    came = np.quantile(asked.human, quantile, axis=0)
+    came = _attempts(asked, met, quantile)
     return np.nan_to_num(met.wait_seconds) * came / INTERVAL_SECONDS
+
+
+def _attempts(asked: Question, met: Experience, quantile: float) -> Floats:
+    """Contacts per interval, with those who come again because nobody answered."""
+    came = np.quantile(asked.human, quantile, axis=0)
+    rules = asked.ready.rules
+    return came if rules is None else contacts_with_redials(came, met.abandoned_ratio, rules.redial_ratio)
 
 
 def _clear(asked: Question, backlog: Floats, window: slice) -> datetime | None:

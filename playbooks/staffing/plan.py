@@ -22,13 +22,19 @@ class Target(FileRecord):
 
 
 class DeskPeak(FileRecord):
-    """The half-hour that needs most people; contacts_* before the bot, human_contacts_* after it."""
+    """The half-hour that needs most people; contacts_* before the bot, human_contacts_* after it.
+
+    after_bot: of human_contacts_*, those that the bot had contained without resolving them, mean; redials: those who
+    come again because nobody answered, on top of human_contacts_p90. Both are in the people required.
+    """
 
     starts_at_utc: AwareDatetime
     contacts_p50: float
     contacts_p90: float
     human_contacts_p50: float
     human_contacts_p90: float
+    after_bot: float = 0.0
+    redials: float = 0.0
     seats_p90: float
     agents_required: int
     agents_rostered: float

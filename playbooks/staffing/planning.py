@@ -14,6 +14,7 @@ from playbooks.staffing.desk import DAY_MINUTES, ReadyDesk, opening_minutes
 from playbooks.staffing.erlang import Floats
 from playbooks.staffing.offered_load import offered_load
 from playbooks.staffing.policy import StaffingPolicy
+from playbooks.staffing.redials import contacts_with_redials
 from playbooks.staffing.requirement import Rules, heads, performance, required_seats, service_level
 from playbooks.staffing.ticket_roster import TicketWork, roster_tickets
 
@@ -82,6 +83,14 @@ class DeskFigures:
     @property
     def rostered(self) -> Floats:
         return self.roster.agents
+
+    @property
+    def redials(self) -> Floats:
+        """Contacts that come again because nobody answered, beside human_p90, with the people rostered."""
+        if self.ready.rules is None:
+            return np.zeros(len(self.required))
+        ratio = self.ready.rules.redial_ratio
+        return contacts_with_redials(self.human_p90, self.abandoned_ratio, ratio) - self.human_p90
 
     @property
     def peak(self) -> int:

@@ -43,6 +43,13 @@ class TriggerLevels(FileRecord):
     backlog_of_threshold_ratio: Ratio
 
 
+class Redials(FileRecord):
+    """Of those who give up, how many contact the desk again, and after how many minutes on average."""
+
+    ratio: Annotated[float, Field(ge=0, lt=1)]
+    after_minutes: Positive
+
+
 class LabourLimits(FileRecord):
     rest_hours: Positive
     days_in_seven: Annotated[int, Field(ge=1, le=7)]
@@ -65,6 +72,7 @@ class StaffingPolicy(FileRecord):
     schema_version: Literal[1] = 1
     staff_to_quantile: Annotated[float, Field(gt=0, lt=1)]
     patience_seconds: dict[Literal["phone", "chat"], Positive]
+    redials: Redials
     chat_throughput_by_concurrency: tuple[Positive, ...]
     recontact_hours: Positive
     plausible_handle_seconds: dict[Literal["phone", "chat", "ticket"], tuple[float, float]]

@@ -42,7 +42,7 @@ COLUMNS = (
 )  # fmt: skip
 DETAIL_COLUMNS = (
     "starts_at_utc", "desk", "open", "human_contacts_p50", "human_contacts_p90", "load_p50", "load_p90", "seats_p90",
-    "binding", "abandoned_ratio", "occupancy_ratio", "wait_seconds", "oldest_ticket_hours",
+    "binding", "abandoned_ratio", "redials", "occupancy_ratio", "wait_seconds", "oldest_ticket_hours",
 )  # fmt: skip
 
 
@@ -244,10 +244,10 @@ def _detail_rows(figures: Sequence[DeskFigures]) -> list[list[object]]:
     return [
         [
             _stamp(one, i), one.ready.name, int(one.open[i]), one.human_p50[i], one.human_p90[i], one.load_p50[i],
-            one.load_p90[i], one.seats[i], one.binding[i], one.abandoned_ratio[i], one.occupancy_ratio[i],
+            one.load_p90[i], one.seats[i], one.binding[i], one.abandoned_ratio[i], again[i], one.occupancy_ratio[i],
             one.wait_seconds[i], one.oldest_hours[i],
         ]
-        for one in figures
+        for one, again in ((one, one.redials) for one in figures)
         for i in range(len(one.required))
     ]  # fmt: skip
 

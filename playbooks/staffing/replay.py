@@ -50,7 +50,7 @@ def _chosen(human: Floats, window: slice, policy: StaffingPolicy) -> list[int]:
 
 @dataclass(frozen=True)
 class _Played:
-    """One path, per interval: contacts expected and predicted to be served well; simulated contacts, good, given up."""
+    """One path, per interval, with redials: contacts expected and predicted good; simulated counted, good, given up."""
 
     expected: Floats
     predicted: Floats
@@ -67,23 +67,28 @@ def _play(contacts: Floats, seats: NDArray[np.int64], rules: Rules, rng: np.rand
     arrived = arrivals(contacts, INTERVAL_SECONDS, rng)
     outcome = simulate(arrived, seats.tolist(), INTERVAL_SECONDS, rules, rng)
     good, counted = outcome.good_and_counted(rules.definition, rules.within_seconds)
-    interval = np.minimum((arrived // INTERVAL_SECONDS).astype(np.int64), len(seats) - 1)
+    interval = np.minimum((outcome.arrived_seconds // INTERVAL_SECONDS).astype(np.int64), len(seats) - 1)
+    expected = np.array([one.offered_per_second * INTERVAL_SECONDS for one in outcomes])
 
     def per_interval(which: NDArray[np.bool_]) -> Floats:
         return np.bincount(interval[which], minlength=len(seats)).astype(np.float64)
 
     return _Played(
-        expected=contacts,
-        predicted=contacts * np.array([one.level_ratio for one in outcomes]),
+        expected=expected,
+        predicted=expected * np.array([one.level_ratio for one in outcomes]),
         counted=per_interval(counted),
         good=per_interval(good),
-        offered=per_interval(np.ones(len(arrived), dtype=bool)),
+        offered=per_interval(np.ones(len(interval), dtype=bool)),
         given_up=per_interval(~outcome.served),
     )
 
 
 def _compared(figures: DeskFigures, played: list[_Played], window: slice, skip: int) -> SelfCheck | None:
-    totals = {part.name: np.array([getattr(one, part.name)[skip:] for one in played]) for part in fields(_Played)}
+    opened = figures.open[window]
+    totals = {
+        part.name: np.array([np.where(opened, getattr(one, part.name)[skip:], 0.0) for one in played])
+        for part in fields(_Played)
+    }
     if not played or totals["offered"].sum() == 0 or totals["expected"].sum() == 0:
         return None
     predicted = totals["predicted"].sum() / totals["expected"].sum()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from playbooks.staffing import chat, erlang
 from playbooks.staffing.erlang import Definition, Floats, Performance
+from playbooks.staffing.redials import load_with_redials
 
 Binding = Literal["service_level", "abandonment", "occupancy", "none"]
 CONSTRAINTS: tuple[Binding, ...] = ("service_level", "abandonment", "occupancy")
@@ -23,6 +24,7 @@ class Rules:
 
     handle_seconds: by number of contacts at once; one entry for phone.
     occupancy is measured against the throughput of fully busy agents.
+    redial_ratio: of those who give up, how many come again, redial_seconds later on average.
     """
 
     handle_seconds: tuple[float, ...]
@@ -32,6 +34,8 @@ class Rules:
     within_seconds: float
     abandonment_max_ratio: float = 1.0
     occupancy_max_ratio: float = 1.0
+    redial_ratio: float = 0.0
+    redial_seconds: float = 600.0
 
     @property
     def seconds_at_full(self) -> float:
@@ -44,7 +48,22 @@ class Rules:
 
 
 def performance(rules: Rules, load: Floats, seats: NDArray[np.int64]) -> Performance:
-    """What contacts meet with a whole number of seats; load in contacts in hand at full concurrency."""
+    """What contacts meet with a whole number of seats; load in contacts in hand at full concurrency.
+
+    load: of those who come for the first time; whoever gives up and comes again within the interval comes on top.
+    """
+    if not rules.redial_ratio:
+        return _without_redials(rules, load, seats)
+
+    def given_up(all_load: Floats) -> Floats:
+        return _without_redials(rules, all_load, seats).abandoned_ratio
+
+    carried: Floats = (seats * rules.at_once).astype(np.float64)
+    everything = load_with_redials(given_up, load, carried, rules.redial_ratio)
+    return _without_redials(rules, everything, seats)
+
+
+def _without_redials(rules: Rules, load: Floats, seats: NDArray[np.int64]) -> Performance:
     if rules.at_once == 1:
         return erlang.with_patience(load, seats, rules.seconds_at_full, rules.patience_seconds, rules.within_seconds)
     return chat.with_concurrency(

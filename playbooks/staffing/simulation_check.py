@@ -2,7 +2,8 @@
 
 Agents hold up to K contacts; a new one goes to the agent with fewest; each agent finishes contacts at the rate of the
 number it holds. Agents whose shift ends finish what they have and take nothing new. Waiting is first come, first
-served, and ends with an exponential patience. It shares no formula with the plan, so that it can judge the plan.
+served, and ends with an exponential patience; some who gave up come again. It shares no formula with the plan, so that
+it can judge the plan.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ DRAWS = 1 << 14
 
 @dataclass(frozen=True)
 class Outcome:
-    """What every contact met, in order of arrival: seconds from the start, seconds waited, whether it was served."""
+    """What every contact met, redials after the others: seconds from the start, seconds waited, whether served."""
 
     arrived_seconds: Floats
     waited_seconds: Floats
@@ -55,16 +57,17 @@ def arrivals(contacts: Floats, interval_seconds: float, rng: np.random.Generator
 def simulate(
     arrived: Floats, seats: Sequence[int], interval_seconds: float, rules: Rules, rng: np.random.Generator
 ) -> Outcome:
-    """Play arrivals (seconds, sorted) against whole seats per interval; the last interval's seats stay to the end."""
-    patience = rng.exponential(rules.patience_seconds, len(arrived))
-    waited, served = patience.copy(), np.zeros(len(arrived), dtype=bool)
+    """Play arrivals (seconds, sorted) against whole seats per interval; the last interval's seats stay to the end.
+
+    Nobody comes again after the last arrival.
+    """
+    callers = _Callers(arrived, rules, rng)
     desk = _Desk(rules, int(seats[0]))
     queue: deque[int] = deque()
     draw, where = _stream(rng.standard_exponential), _stream(rng.random)
-    now, arrival, interval, count = 0.0, 0, 1, len(arrived)
+    now, interval = 0.0, 1
     change = interval_seconds if len(seats) > 1 else np.inf
-    while arrival < count or queue:
-        due = arrived[arrival] if arrival < count else np.inf
+    while (due := callers.next_due()) < np.inf or queue:
         finish = now + next(draw) / desk.rate if desk.rate > 0 else np.inf
         now = min(due, finish, change)
         if now == np.inf:
@@ -74,17 +77,61 @@ def simulate(
             interval += 1
             change = interval * interval_seconds if interval < len(seats) else np.inf
         elif now == due:
-            queue.append(arrival)
-            arrival += 1
+            queue.append(callers.come())
         else:
             desk.finish(next(where))
         while queue and desk.free():
-            first = queue.popleft()
-            wait = now - arrived[first]
-            if wait < patience[first]:
-                waited[first], served[first] = wait, True
+            if callers.answered(queue.popleft(), now):
                 desk.take()
-    return Outcome(arrived, waited, served)
+    return callers.outcome()
+
+
+class _Callers:
+    """Contacts by number: first those of the plan in order of arrival, then redials as they come."""
+
+    def __init__(self, arrived: Floats, rules: Rules, rng: np.random.Generator) -> None:
+        self.times: list[float] = arrived.tolist()
+        self.last = self.times[-1] if self.times else 0.0
+        self.first_count, self.arrived = len(self.times), 0
+        self.patience: list[float] = rng.exponential(rules.patience_seconds, len(arrived)).tolist()
+        self.waited, self.served = list(self.patience), [False] * len(self.times)
+        self.rules = rules
+        self.again: list[tuple[float, int]] = []
+        self.draw, self.chance = _stream(rng.standard_exponential), _stream(rng.random)
+
+    def next_due(self) -> float:
+        while self.again and self.served[self.again[0][1]]:
+            heappop(self.again)
+        first = self.times[self.arrived] if self.arrived < self.first_count else np.inf
+        return min(first, self.again[0][0]) if self.again else first
+
+    def come(self) -> int:
+        """The next contact, which will come again if nobody answers and it is one of those who do."""
+        if self.again and (self.arrived == self.first_count or self.again[0][0] < self.times[self.arrived]):
+            number = len(self.times)
+            self.times.append(heappop(self.again)[0])
+            self.patience.append(next(self.draw) * self.rules.patience_seconds)
+            self.waited.append(self.patience[-1])
+            self.served.append(False)
+        else:
+            number = self.arrived
+            self.arrived += 1
+        if self.rules.redial_ratio and next(self.chance) < self.rules.redial_ratio:
+            back = self.times[number] + self.patience[number] + next(self.draw) * self.rules.redial_seconds
+            if back <= self.last:
+                heappush(self.again, (back, number))
+        return number
+
+    def answered(self, number: int, now: float) -> bool:
+        """An agent is free: whether this contact is still there to be served."""
+        wait = now - self.times[number]
+        if wait >= self.patience[number]:
+            return False
+        self.waited[number], self.served[number] = wait, True
+        return True
+
+    def outcome(self) -> Outcome:
+        return Outcome(np.array(self.times), np.array(self.waited), np.array(self.served, dtype=bool))
 
 
 def _stream(draw: Callable[[int], Floats]) -> Iterator[float]:

@@ -9,30 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.language import Text, say
-from campaign.numbers import percent
+from campaign.numbers import local_minute, percent, spoken
 from campaign.settings import Bot
 from campaign.words import Words
 from playbooks.staffing import planning
-from playbooks.staffing.bot import with_less_deflection
+from playbooks.staffing.bot import contacts_coming_back, with_less_deflection
 from playbooks.staffing.desk import ReadyDesk, definition_in_words
-from playbooks.staffing.erlang import Floats, load_with_redials
+from playbooks.staffing.erlang import Floats
 from playbooks.staffing.plan import Deflection, DeskPeak, DeskPlan, SelfCheck, ShiftCount, Shortage, Target
 from playbooks.staffing.planning import INTERVAL_HOURS, DeskFigures, span
 from playbooks.staffing.policy import StaffingPolicy
 from playbooks.staffing.replay import self_check
-from playbooks.staffing.requirement import Rules, heads, required_seats, service_level
+from playbooks.staffing.requirement import heads, required_seats, service_level
 from playbooks.staffing.shifts import Rostered, shortage_price_hours
 from playbooks.staffing.triggers import bridges, triggers
 
 LESS_POINTS = 5.0
-LONGER_HANDLING, PRESENT_WHEN_ILL, REDIAL_RATIO = 1.1, 0.8, 0.5
+LONGER_HANDLING, PRESENT_WHEN_ILL = 1.1, 0.8
 SELF_CHECK_SEED = 0
 
 
 def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: StaffingPolicy) -> DeskPlan:
     ready, roster = figures.ready, figures.roster
     required_hours = float(figures.required.sum()) * INTERVAL_HOURS
-    worst = _worst(figures)
+    worst, peak = _worst(figures), _peak(figures, contacts)
     deflection = _deflection(figures, contacts, policy)
     check = self_check(figures, contacts, policy, SELF_CHECK_SEED)
     hourly = ready.desk.cost_per_agent_hour
@@ -41,7 +41,7 @@ def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: Staf
         channel=ready.desk.channel,
         target=target(ready),
         shrinkage_ratio=ready.desk.shrinkage_ratio,
-        peak=_peak(figures),
+        peak=peak,
         required_hours=required_hours,
         paid_hours=roster.paid_hours,
         paid_to_required_ratio=roster.paid_hours / required_hours if required_hours else None,
@@ -57,7 +57,7 @@ def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: Staf
         shifts=shift_counts(roster),
         triggers=triggers(figures, policy),
         self_check=check,
-        sentences=tuple(Words.of(text) for text in _sentences(figures, deflection, check)),
+        sentences=tuple(Words.of(text) for text in _sentences(figures, peak, deflection, check)),
     )
 
 
@@ -72,15 +72,18 @@ def target(ready: ReadyDesk) -> Target:
     )
 
 
-def _peak(figures: DeskFigures) -> DeskPeak:
-    at = figures.peak
+def _peak(figures: DeskFigures, contacts: NDArray[np.floating]) -> DeskPeak:
+    at, ready = figures.peak, figures.ready
     level = figures.level_ratio[at]
+    back = contacts_coming_back(contacts[:, : at + 1], ready.desk.bot, ready.recontact_hours, INTERVAL_HOURS)
     return DeskPeak(
         starts_at_utc=span(figures.clock, at)[0],
         contacts_p50=float(figures.contacts_p50[at]),
         contacts_p90=float(figures.contacts_p90[at]),
         human_contacts_p50=float(figures.human_p50[at]),
         human_contacts_p90=float(figures.human_p90[at]),
+        after_bot=float(back[:, at].mean()),
+        redials=float(figures.redials[at]),
         seats_p90=float(figures.seats[at]),
         agents_required=int(figures.required[at]),
         agents_rostered=float(figures.rostered[at]),
@@ -163,9 +166,10 @@ def _agents_with(figures: DeskFigures, bot: Bot | None, contacts: NDArray[np.flo
     return planning.agents_for(changed, human, figures.clock, policy, figures.peak)
 
 
-def _sentences(figures: DeskFigures, deflection: Deflection | None, check: SelfCheck | None) -> Iterable[Text]:
-    peak = span(figures.clock, figures.peak)[0].astimezone(figures.clock.zone)
-    when = peak.strftime("%m-%d %H:%M")
+def _sentences(
+    figures: DeskFigures, peak: DeskPeak, deflection: Deflection | None, check: SelfCheck | None
+) -> Iterable[Text]:
+    when = local_minute(peak.starts_at_utc, figures.clock.zone)
     yield say(
         "service level counts: {definition}",
         definition=definition_in_words(figures.ready.desk.service_level.definition),
@@ -177,6 +181,7 @@ def _sentences(figures: DeskFigures, deflection: Deflection | None, check: SelfC
             when=when,
             all=deflection.agents_without_bot,
         )
+    yield from _coming_again(peak, when)
     yield from _sensitivity(figures, when)
     if check:
         yield say(
@@ -193,6 +198,24 @@ def _sentences(figures: DeskFigures, deflection: Deflection | None, check: SelfC
         )
 
 
+def _coming_again(peak: DeskPeak, when: str) -> Iterable[Text]:
+    """Which of the contacts that people are planned for are second attempts."""
+    if round(peak.after_bot):
+        yield say(
+            "of {all} contacts for people at {when}, {count} come back after the bot did not resolve them",
+            all=spoken(round(peak.human_contacts_p90)),
+            when=when,
+            count=spoken(round(peak.after_bot)),
+        )
+    if round(peak.redials):
+        yield say(
+            "beside {all} contacts for people at {when}, {count} come again because nobody answered them",
+            all=spoken(round(peak.human_contacts_p90)),
+            when=when,
+            count=spoken(round(peak.redials)),
+        )
+
+
 def _sensitivity(figures: DeskFigures, when: str) -> Iterable[Text]:
     """What the plan's peak costs or suffers if an assumption is off; each half-hour on its own, without a backlog."""
     rules, at = figures.ready.rules, figures.peak
@@ -206,21 +229,9 @@ def _sensitivity(figures: DeskFigures, when: str) -> Iterable[Text]:
     seats = np.array([figures.rostered[at] * figures.ready.at_work_ratio * PRESENT_WHEN_ILL])
     level = float(service_level(rules, load[:1], seats)[0])
     yield say(
-        "with a fifth of the rostered people ill the service level at {when} is {level}",
+        "with a fifth of the rostered people ill the service level at {when} is {level}, redials included",
         when=when,
         level=percent(level),
-    )
-    if rules.at_once == 1 and seats[0] >= 1:
-        yield _redials(rules, float(load[0]), float(seats[0]), when)
-
-
-def _redials(rules: Rules, load: float, seats: float, when: str) -> Text:
-    more = load_with_redials(load, seats, rules.seconds_at_full, rules.patience_seconds, REDIAL_RATIO)
-    return say(
-        "if half of those who then give up call again, {share} more calls come at {when} and the level is {level}",
-        share=percent(float(more) / load - 1),
-        when=when,
-        level=percent(float(service_level(rules, np.array([float(more)]), np.array([seats]))[0])),
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from playbooks.staffing import transient
 from playbooks.staffing.erlang import Floats
 from playbooks.staffing.requirement import Rules
-from playbooks.staffing.transient import IntervalOutcome
+from playbooks.staffing.transient import IntervalOutcome, System
 
 LEAD_INTERVALS = 4
 
@@ -45,7 +45,7 @@ def played(
 
 def _before(
     rules: Rules, arrivals_per_second: Floats, seats: Floats, stretch: slice, interval_seconds: float, places: int
-) -> Floats:
+) -> System:
     """The system when the surge begins: after two hours of the intervals before it."""
     lead = slice(max(0, stretch.start - LEAD_INTERVALS), stretch.start)
     starts = transient.empty(places)

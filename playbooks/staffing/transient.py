@@ -3,6 +3,7 @@
 The number in the system follows the birth-death equations dp/dt = p Q(t) with the interval's own arrivals and agents;
 they are solved minute by minute with a two-stage, L-stable Runge-Kutta method (SDIRK2) on tri-diagonal systems, from
 one interval to the next. Agents are real numbers here too: every rate is continued in proportion between whole ones.
+Those who give up and mean to come again wait apart; how many they are is followed as a mean, step by step.
 Source: Green, Kolesar and Whitt 2007 (numerical solution where overload lasts); Alexander 1977 (SDIRK2).
 """
 
@@ -24,60 +25,68 @@ STEP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
+class System:
+    """How likely each number of contacts in the system is, shape [places], and how many people mean to come again."""
+
+    shares: Floats
+    coming_again: float = 0.0
+
+
+@dataclass(frozen=True)
 class IntervalOutcome:
-    """What the contacts of one interval meet on average, and how the interval ends.
+    """What the contacts of one interval, redials included, meet on average, and how the interval ends."""
 
-    ends: share of time that each number of contacts in the system has at the interval's end, shape [places].
-    """
-
+    offered_per_second: float
     level_ratio: float
     abandoned_ratio: float
     occupancy_ratio: float
     wait_seconds: float
     queue: float
-    ends: Floats
+    ends: System
 
 
-def empty(places: int) -> Floats:
+def empty(places: int) -> System:
     found = np.zeros(places)
     found[0] = 1.0
-    return found
+    return System(found)
 
 
 def places_needed(rules: Rules, arrivals_per_second: Floats, seats: Floats) -> int:
     """States that hold the queue in every interval: all contacts in hand and those that wait before giving up."""
-    in_hand = seats.max() * rules.at_once
-    waiting = arrivals_per_second.max() * rules.patience_seconds
-    most = min(in_hand, arrivals_per_second.max() * rules.seconds_at_full) + waiting
+    in_hand, again = seats.max() * rules.at_once, rules.redial_ratio
+    unserved = arrivals_per_second - seats * rules.at_once / rules.seconds_at_full
+    offered = float((arrivals_per_second + again / (1 - again) * np.maximum(unserved, 0)).max())
+    waiting = offered * rules.patience_seconds
+    most = min(in_hand, offered * rules.seconds_at_full) + waiting
     return int(max(in_hand, most) + 0.5 * waiting + 8 * np.sqrt(most + 1) + 20)
 
 
 def through_interval(
-    starts: Floats, arrivals_per_second: float | Floats, seats: float, interval_seconds: float, rules: Rules
+    starts: System, arrivals_per_second: float | Floats, seats: float, interval_seconds: float, rules: Rules
 ) -> IntervalOutcome:
-    """Carry the distribution of contacts in the system, shape [places], through one interval.
+    """Carry the system through one interval.
 
-    arrivals_per_second: one rate, or as many as the interval is to be divided into.
+    arrivals_per_second: of first contacts; one rate, or as many as the interval is to be divided into.
     """
     rates = np.atleast_1d(np.asarray(arrivals_per_second, dtype=np.float64))
-    places = len(starts)
-    in_system = np.arange(places, dtype=np.float64)
+    in_system = np.arange(len(starts.shares), dtype=np.float64)
     full = seats * rules.at_once
     finishing = completions(np.minimum(in_system, full), seats, rules)
     waiting = np.maximum(in_system - full, 0)
-    mean, seen, ends = _advance(starts, rates, finishing + waiting / rules.patience_seconds, interval_seconds)
-    queue, offered = float(mean @ waiting), float(rates.mean())
+    passed = _advance(starts, rates, _Leaving(finishing, waiting / rules.patience_seconds), interval_seconds, rules)
+    queue, offered = float(passed.mean @ waiting), passed.offered_per_second
     most = seats * rules.at_once / rules.seconds_at_full
-    busy = float(mean @ finishing) / most if seats > 0 else 0.0
+    busy = float(passed.mean @ finishing) / most if seats > 0 else 0.0
     if offered <= 0:
-        return IntervalOutcome(1.0, 0.0, busy, 0.0, queue, ends)
+        return IntervalOutcome(0.0, 1.0, 0.0, busy, 0.0, queue, passed.ends)
     return IntervalOutcome(
-        level_ratio=_level(seen, in_system, full, seats, rules),
+        offered_per_second=offered,
+        level_ratio=_level(passed.seen, in_system, full, seats, rules),
         abandoned_ratio=min(1.0, queue / rules.patience_seconds / offered),
         occupancy_ratio=busy,
         wait_seconds=queue / offered,
         queue=queue,
-        ends=ends,
+        ends=passed.ends,
     )
 
 
@@ -92,19 +101,42 @@ def completions(in_hand: Floats, seats: float, rules: Rules) -> Floats:
     return found
 
 
-def _advance(starts: Floats, rates: Floats, down: Floats, seconds: float) -> tuple[Floats, Floats, Floats]:
-    """The distribution's mean over the interval, the mean that arrivals see, and its end; the last state is full."""
+@dataclass(frozen=True)
+class _Leaving:
+    """Contacts finished and given up per second by number in the system, shape [places]."""
+
+    finished: Floats
+    given_up: Floats
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """An interval's mean distribution, the mean that arrivals see, how much was offered, and the system at its end."""
+
+    mean: Floats
+    seen: Floats
+    offered_per_second: float
+    ends: System
+
+
+def _advance(starts: System, rates: Floats, leaving: _Leaving, seconds: float, rules: Rules) -> _Passed:
+    """One interval step by step; the last state is full, and those who come again come at the rate of each step."""
     steps = max(1, round(seconds / STEP_SECONDS / len(rates)))
-    h = seconds / len(rates) / steps
-    p, total, seen = starts, np.zeros_like(starts), np.zeros_like(starts)
-    for rate in rates:
+    h, down = seconds / len(rates) / steps, leaving.finished + leaving.given_up
+    runs = [(rate, 1) for rate in rates for _ in range(steps)] if rules.redial_ratio else [(r, steps) for r in rates]
+    p, again, back = starts.shares, starts.coming_again, -np.expm1(-h / rules.redial_seconds)
+    total, seen, offered = np.zeros_like(p), np.zeros_like(p), 0.0
+    for first, count in runs:
+        rate = first + again * back / h
         step = _stepper(rate, down, h)
-        for _ in range(steps):
+        for _ in range(count):
             after = step(p)
             mean = 0.5 * (p + after)
             total, seen, p = total + mean, seen + rate * mean, after
-    weight = float(rates.sum()) * steps
-    return total / (len(rates) * steps), seen / weight if weight > 0 else total, p
+        offered += rate * count
+        again += rules.redial_ratio * h * float(mean @ leaving.given_up) - again * back
+    taken = len(rates) * steps
+    return _Passed(total / taken, seen / offered if offered > 0 else total / taken, offered / taken, System(p, again))
 
 
 def _stepper(rate: float, down: Floats, h: float) -> Callable[[Floats], Floats]:
@@ -165,7 +197,7 @@ def _by_definition(definition: Definition, served: float, virtual: float, ever: 
 
 
 def play(
-    arrivals_per_second: Floats, seats: Floats, interval_seconds: float, rules: Rules, starts: Floats
+    arrivals_per_second: Floats, seats: Floats, interval_seconds: float, rules: Rules, starts: System
 ) -> list[IntervalOutcome]:
     """What given seats achieve, interval after interval, each starting where the last one ended."""
     found = []
@@ -177,7 +209,7 @@ def play(
 
 
 def fewest_seats(
-    arrivals_per_second: Floats, guess: Floats, interval_seconds: float, rules: Rules, starts: Floats
+    arrivals_per_second: Floats, guess: Floats, interval_seconds: float, rules: Rules, starts: System
 ) -> tuple[Floats, NDArray[np.str_]]:
     """Seats with which every interval keeps every promise, chosen one after the other, and what binds.
 
@@ -192,14 +224,14 @@ def fewest_seats(
 
 
 def fewest_in_interval(
-    starts: Floats, arrivals_per_second: float | Floats, guess: float, interval_seconds: float, rules: Rules
+    starts: System, arrivals_per_second: float | Floats, guess: float, interval_seconds: float, rules: Rules
 ) -> tuple[float, str]:
     """Seats with which one interval keeps every promise, a real number, and what binds."""
     return _fewest(_trial(starts, arrivals_per_second, interval_seconds, rules), guess)
 
 
 def _trial(
-    starts: Floats, rate: float | Floats, interval_seconds: float, rules: Rules
+    starts: System, rate: float | Floats, interval_seconds: float, rules: Rules
 ) -> Callable[[int], tuple[float, str]]:
     """How far the promise that is worst kept is kept with n seats, and which one that is."""
 

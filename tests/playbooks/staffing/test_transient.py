@@ -86,7 +86,7 @@ def test_no_contacts_in_a_surge_need_nobody() -> None:
 def test_there_are_places_for_everybody_who_waits() -> None:
     places = places_needed(PHONE, np.array([1.0]), np.array([10.0]))
     last = play(np.array([1.0] * 8), np.full(8, 10.0), 1800, PHONE, empty(places))[-1]
-    assert last.ends[-1] < 1e-9
+    assert last.ends.shares[-1] < 1e-9
     assert last.abandoned_ratio == pytest.approx(1 - 10 / 300, abs=1e-3)
 
 
