@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +25,15 @@ from playbooks.staffing import cli as staffing
 if TYPE_CHECKING:
     from playbooks.publish import Playbook
 
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        help=_("Manifests for this executor only; several times for several. All that autoscaling.yaml names else."),
+        metavar="kubernetes|pause-pods|prometheus|keda|cronhpa|aws|gcp|gitops|sentinel|nginx",
+    ),
+]
+
 
 def mount(app: typer.Typer) -> None:
     """Add this package's commands to the app."""
@@ -36,6 +45,7 @@ def mount(app: typer.Typer) -> None:
 def playbook(
     campaign: str,
     workspace: WorkspaceOption = Path(),
+    target: TargetOption = None,
     now: NowOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -46,7 +56,7 @@ def playbook(
     opened = open_workspace(workspace)
     at = moment_option(now, "--now") or model_as_of(opened, campaign)
     with console.progress() as progress:
-        made = publish_playbook(opened, campaign, at, progress)
+        made = publish_playbook(opened, campaign, at, progress, target or ())
     console.result(_in_words(made), _document(made))
     console.next(f"surgeplan checklist {campaign}")
 

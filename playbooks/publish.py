@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,14 +31,18 @@ class Playbook:
     checklist: Checklist
 
 
-def publish_playbook(workspace: Workspace, campaign: str, now: datetime, progress: Progress) -> Playbook:
+def publish_playbook(
+    workspace: Workspace, campaign: str, now: datetime, progress: Progress, targets: Sequence[str] = ()
+) -> Playbook:
     """Write `out/<campaign>/playbook/` from the traffic model and the measured or declared capacity.
+
+    `targets` are the folders of autoscaling manifests, the policy's where empty.
 
     Raises:
         UserError: no such campaign, no traffic model yet, or a plan that its inputs do not allow.
     """
     progress(say("autoscaling"), 0, STEPS)
-    autoscaling = publish_autoscaling(workspace, campaign, now, progress)
+    autoscaling = publish_autoscaling(workspace, campaign, now, progress, targets)
     progress(say("staffing"), 1, STEPS)
     staffing = publish_staffing(workspace, campaign, now, progress)
     progress(say("checklist"), 2, STEPS)

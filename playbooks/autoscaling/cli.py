@@ -30,7 +30,8 @@ def lint(
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    from playbooks.autoscaling.lint.folder import bounds_of, lint_folder
+    from playbooks.autoscaling.lint.bounds import bounds_of
+    from playbooks.autoscaling.lint.folder import lint_folder
 
     console = Console.open(workspace, lang, as_json)
     linted = lint_folder(folder, bounds_of(_settings(workspace)), clock(now))

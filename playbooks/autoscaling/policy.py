@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from campaign.documents import Complaint, Document, FileRecord, read_yaml, validate
+from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.plan import NonNegative, Positive, Ratio
 
@@ -17,6 +19,10 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 AtLeastOne = Annotated[float, Field(ge=1)]
 Minutes = Annotated[int, Field(ge=0, le=120)]
 WholePositive = Annotated[int, Field(ge=1)]
+Target = Literal[
+    "kubernetes", "pause-pods", "prometheus", "keda", "cronhpa", "aws", "gcp", "gitops", "sentinel", "nginx"
+]
+TARGETS: tuple[Target, ...] = get_args(Target)
 
 
 class AutoscalingPolicy(FileRecord):
@@ -47,6 +53,8 @@ class AutoscalingPolicy(FileRecord):
     order_days_before: NonNegative
     node_cpu_cores: Positive
     node_memory_gib: Positive
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)]
+    gitops_sync_minutes: Minutes
     namespace: str
     kubectl_image: str
     kubernetes_version: str
@@ -85,3 +93,22 @@ def read_policy(workspace_folder: Path | None = None) -> AutoscalingPolicy:
         return validate(shipped, AutoscalingPolicy)
     document = read_yaml(own, FILE)
     return validate(Document(FILE, shipped.content | document.content, document.lines), AutoscalingPolicy)
+
+
+def with_targets(policy: AutoscalingPolicy, targets: Sequence[str]) -> AutoscalingPolicy:
+    """The policy with only these folders of manifests.
+
+    Raises:
+        UserError: a name that is no target.
+    """
+    unknown = [name for name in targets if name not in TARGETS]
+    if unknown:
+        raise UserError(
+            Problem(
+                say("{name} is no target", name=name),
+                say("known: {names}", names=", ".join(TARGETS)),
+                key="--target",
+            )
+            for name in unknown
+        )
+    return policy.model_copy(update={"targets": tuple(target for target in TARGETS if target in targets)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -27,23 +28,28 @@ from playbooks.autoscaling.manifests.bundle import bundle
 from playbooks.autoscaling.manifests.document import Setting, require_distinct_names
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.planning import Answer, Question, plan_services, shared_names
-from playbooks.autoscaling.policy import read_policy
+from playbooks.autoscaling.policy import read_policy, with_targets
 from playbooks.autoscaling.resources import order_sheet, resources
 from playbooks.autoscaling.step_table import step_table
 
 
 def publish_autoscaling(
-    workspace: Workspace, campaign_id: str, now: datetime, progress: Progress = no_progress
+    workspace: Workspace,
+    campaign_id: str,
+    now: datetime,
+    progress: Progress = no_progress,
+    targets: Sequence[str] = (),
 ) -> AutoscalingPlan:
     """Plan a campaign's replicas and write the plan, its table and its manifests.
 
-    `now` decides what is too late and what is historical.
+    `now` decides what is too late and what is historical; `targets` the folders of manifests, the policy's where empty.
 
     Raises:
         UserError: no such campaign, no traffic model, no capacity, or a limit below what runs today.
     """
     campaign = workspace.plan(campaign_id)
     policy = read_policy(workspace.folder)
+    policy = with_targets(policy, targets) if targets else policy
     zone = zone_of(workspace, campaign)
     own = read_traffic(workspace, campaign_id)
     together = sharing(workspace, campaign, policy)
@@ -100,6 +106,8 @@ def write_folder(folder: Path, files: dict[str, str]) -> None:
     for stale in folder.glob("*"):
         if stale.is_file() and stale.name not in files:
             stale.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _inputs(

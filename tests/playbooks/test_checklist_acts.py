@@ -432,7 +432,6 @@ def test_a_small_campaign_is_one_persons_work_and_says_when_four_eyes_is_off(sho
     assert "four eyes is switched off for tier S" in shop("checklist d11")[1]
     shop.waive("plan-submitted", "capacity-measured", "compliance-cleared", "scale-plan", "load-test-covers")
     assert shop("freeze d11 --as wang")[0] == 0
-    assert shop("sign d11 scaled-up --as wang --note ok")[0] == 0
     assert shop("decide d11 go --as wang")[0] == 0
     assert shop("gate d11 G4")[0] == 0
 

@@ -1,68 +1,74 @@
-"""Floors as edited against the plan they came from: no minute may hold fewer replicas than the plan's step does."""
+"""Floors as edited against the plan they came from, for every executor: enough at every minute, back after the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from campaign.documents import Document
 from campaign.errors import Problem
 from campaign.language import say
 from campaign.numbers import local_minute
-from playbooks.autoscaling.lint.cron import one_date
-from playbooks.autoscaling.lint.kubernetes import Patch, patch_of
-from playbooks.autoscaling.lint.values import at, kind_of
+from playbooks.autoscaling.lint.schedules import FloorChange, floor_at
 from playbooks.autoscaling.manifests.document import kubernetes_name
 from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
 
-DAY = timedelta(days=1)
+PLAN = "autoscaling.json"
+SETTLED = timedelta(hours=2)
 
 
-def lint_against_plan(documents: Sequence[Document], plan: AutoscalingPlan) -> Iterator[Problem]:
-    """One problem for each service: the first instant at which its CronJobs hold less than the plan's step."""
-    patches = [patch for document in documents if kind_of(document) == "CronJob" and (patch := patch_of(document))]
-    zone = ZoneInfo(plan.time_zone)
+def lint_against_plan(changes: Sequence[FloorChange], plan: AutoscalingPlan) -> Iterator[Problem]:
+    """For each executor and service: the first instant at which its floor is below the plan's, and whether it returns.
+
+    `changes` in the order of `floor_changes`. A service that an executor leaves out while it has others is found too.
+    """
+    for executor, grouped in groupby(changes, key=lambda change: change.executor):
+        mine = list(grouped)
+        for name, service in plan.services.items():
+            own = [change for change in mine if change.service == kubernetes_name(name)]
+            if own:
+                yield from _first_short(own, service, plan)
+                yield from _no_return(own, service, plan)
+            elif service.steps and any(change.service in _names(plan) for change in mine):
+                what = say("{executor} has no steps for {service}, the plan has", executor=executor, service=name)
+                yield mine[0].document.problem((), what, say("add them, or plan again with --target"))
+
+
+def _names(plan: AutoscalingPlan) -> set[str]:
+    return {kubernetes_name(name) for name in plan.services}
+
+
+def _first_short(own: Sequence[FloorChange], service: ServicePlan, plan: AutoscalingPlan) -> Iterator[Problem]:
+    ends = {change.ends_at_utc for change in own if change.ends_at_utc}
+    for when in sorted({step.starts_at_utc for step in service.steps} | {change.at_utc for change in own} | ends):
+        wanted = [step.replicas for step in service.steps if step.starts_at_utc <= when][-1:]
+        held, change = floor_at(own, when, service.replicas.floor)
+        if wanted and when < plan.ends_at_utc and held < wanted[0]:
+            what = say(
+                "at {when} the floor of {hpa} is {floor}, the plan needs {wanted}",
+                when=local_minute(when, ZoneInfo(plan.time_zone)), hpa=own[0].service, floor=held, wanted=wanted[0],
+            )  # fmt: skip
+            at_fault = change or own[0]
+            yield at_fault.document.problem(at_fault.path, what, say("raise the step, or plan again"))
+            return
+
+
+def _no_return(own: Sequence[FloorChange], service: ServicePlan, plan: AutoscalingPlan) -> Iterator[Problem]:
+    held, change = floor_at(own, plan.ends_at_utc + SETTLED, service.replicas.floor)
+    if change is not None and held > service.replicas.floor:
+        what = say("after the campaign the floor of {hpa} stays at {floor}", hpa=change.service, floor=held)
+        todo = say("add a step that sets it back to {usual}", usual=service.replicas.floor)
+        yield change.document.problem(change.path, what, todo)
+
+
+def lint_lead(plan: AutoscalingPlan, startup_seconds: Mapping[str, float]) -> Iterator[Problem]:
+    """Steps that come too late for replicas that now take longer to start than the plan knew."""
     for name, service in plan.services.items():
-        mine = [patch for patch in patches if patch.hpa == kubernetes_name(name)]
-        dated = sorted(((when, p) for p in mine if (when := instant(p, plan.starts_at_utc))), key=lambda pair: pair[0])
-        first = next(_short(dated, service, plan.ends_at_utc), None)
-        if first is None:
-            continue
-        when, patch, wanted = first
-        what = say(
-            "at {when} the floor of {hpa} is {floor}, the plan needs {wanted}",
-            when=local_minute(when, zone), hpa=patch.hpa, floor=_floor(dated, when, service), wanted=wanted,
-        )  # fmt: skip
-        yield patch.document.problem(("spec", "schedule"), what, say("raise the step, or plan again"))
-
-
-def _short(
-    dated: Sequence[tuple[datetime, Patch]], service: ServicePlan, ends_at: datetime
-) -> Iterator[tuple[datetime, Patch, int]]:
-    """(instant, the CronJob in force, replicas the plan needs) of every instant at which the floor is too low."""
-    if not dated:
-        return
-    instants = {step.starts_at_utc for step in service.steps} | {when for when, _ in dated}
-    for when in sorted(instants):
-        wanted = [step.replicas for step in service.steps if step.starts_at_utc <= when]
-        if wanted and when < ends_at and _floor(dated, when, service) < wanted[-1]:
-            in_force = [patch for begun, patch in dated if begun <= when] or [dated[0][1]]
-            yield when, in_force[-1], wanted[-1]
-
-
-def _floor(dated: Sequence[tuple[datetime, Patch]], when: datetime, service: ServicePlan) -> int:
-    begun = [patch.floor for at_utc, patch in dated if at_utc <= when]
-    return begun[-1] if begun else service.replicas.floor
-
-
-def instant(patch: Patch, plan_starts_at: datetime) -> datetime | None:
-    """When a CronJob of one date runs, UTC, in the year of the plan; None where it names no date or zone."""
-    date = one_date(patch.schedule)
-    try:
-        zone = ZoneInfo(str(at(patch.document, "spec", "timeZone")))
-        years = (plan_starts_at.year, plan_starts_at.year + 1) if date else ()
-        found = [datetime(year, *date, tzinfo=zone).astimezone(UTC) for year in years if date]
-    except (ValueError, KeyError, OSError):
-        return None
-    return next((when for when in found if when >= plan_starts_at - DAY), None)
+        needed = startup_seconds.get(kubernetes_name(name), 0.0)
+        if service.steps and needed > service.lead_minutes * 60:
+            what = say(
+                "steps of {service} begin {lead} min ahead, its replicas now take {needed:g} s to start",
+                service=name, lead=service.lead_minutes, needed=needed,
+            )  # fmt: skip
+            yield Problem(what, say("plan again"), file=PLAN, key=f"services.{name}.lead_minutes")

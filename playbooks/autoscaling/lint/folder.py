@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from campaign.documents import Document, read_json, read_yaml_stream
 from campaign.errors import Problem, UserError
 from campaign.language import say
-from campaign.settings import Settings
-from playbooks.autoscaling.lint.against_plan import lint_against_plan
+from playbooks.autoscaling.lint.against_plan import PLAN, lint_against_plan, lint_lead
 from playbooks.autoscaling.lint.aws import is_aws, lint_aws
+from playbooks.autoscaling.lint.bounds import Bounds, lint_bounds
 from playbooks.autoscaling.lint.cronhpa import lint_cron_hpa
+from playbooks.autoscaling.lint.gcp import is_gcp, lint_gcp
 from playbooks.autoscaling.lint.keda import lint_scaled_object
 from playbooks.autoscaling.lint.keys import lint_keys
 from playbooks.autoscaling.lint.kubernetes import lint_cron_job, lint_hpa
+from playbooks.autoscaling.lint.schedules import Calendar, floor_changes
 from playbooks.autoscaling.lint.sentinel import is_sentinel, lint_sentinel
-from playbooks.autoscaling.lint.together import Bounds, lint_steps
+from playbooks.autoscaling.lint.together import lint_steps
 from playbooks.autoscaling.lint.values import kind_of
-from playbooks.autoscaling.manifests.document import kubernetes_name
 from playbooks.autoscaling.plan import AutoscalingPlan
 
-PLAN = "autoscaling.json"
+HALF_A_YEAR = timedelta(days=180)
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 ENDINGS = (".yaml", ".yml", ".json")
 RULES: dict[str, Callable[[Document], Iterator[Problem]]] = {
     "HorizontalPodAutoscaler": lint_hpa,
@@ -57,9 +60,8 @@ def lint_folder(folder: Path, bounds: Bounds, now: datetime | None = None) -> Li
             documents += read_yaml_stream(file, name)
         except UserError as error:
             problems += error.problems
-    problems += lint_documents(documents, bounds, now)
     plan = plan_beside(folder)
-    problems += lint_against_plan(documents, plan) if plan else ()
+    problems += lint_documents(documents, bounds, now, plan)
     return Linted(tuple(names), len(documents), tuple(problems))
 
 
@@ -83,11 +85,25 @@ def plan_beside(folder: Path) -> AutoscalingPlan | None:
     return read_json(file, PLAN, AutoscalingPlan) if file else None
 
 
-def lint_documents(documents: Sequence[Document], bounds: Bounds, now: datetime | None = None) -> list[Problem]:
+def lint_documents(
+    documents: Sequence[Document], bounds: Bounds, now: datetime | None = None, plan: AutoscalingPlan | None = None
+) -> list[Problem]:
     """Problems of each document and of all together, in the files' order."""
     found = [problem for document in documents for problem in _alone(document, now)]
-    found += lint_steps(documents, bounds)
+    changes = floor_changes(documents, calendar_of(plan, now))
+    found += lint_steps(documents)
+    found += lint_bounds(changes, documents, bounds)
+    if plan:
+        found += lint_against_plan(changes, plan)
+        found += lint_lead(plan, bounds.startup_seconds)
     return sorted(found, key=lambda problem: (problem.file, problem.line or 0))
+
+
+def calendar_of(plan: AutoscalingPlan | None, now: datetime | None) -> Calendar:
+    """Dates without a year are those of the plan's event; without a plan, the nearest ones."""
+    if plan:
+        return Calendar(plan.starts_at_utc - timedelta(days=1), ZoneInfo(plan.time_zone))
+    return Calendar((now or LONG_AGO) - HALF_A_YEAR, ZoneInfo("UTC"))
 
 
 def _alone(document: Document, now: datetime | None) -> Iterator[Problem]:
@@ -95,18 +111,8 @@ def _alone(document: Document, now: datetime | None) -> Iterator[Problem]:
         yield from lint_sentinel(document)
     elif is_aws(document):
         yield from lint_aws(document, now)
+    elif is_gcp(document):
+        yield from lint_gcp(document, now)
     elif rule := RULES.get(kind_of(document)):
         yield from lint_keys(document)
         yield from rule(document)
-
-
-def bounds_of(settings: Settings | None) -> Bounds:
-    """The workspace's quotas and limits under the names that Kubernetes knows; none without a workspace."""
-    if settings is None:
-        return Bounds({})
-    most = {kubernetes_name(s.name): s.replicas.max for s in settings.services if s.replicas.max is not None}
-    renamed = [
-        limit.model_copy(update={"used_by": {kubernetes_name(name): used for name, used in limit.used_by.items()}})
-        for limit in settings.limits
-    ]
-    return Bounds(most, tuple(renamed))

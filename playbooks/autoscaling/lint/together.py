@@ -1,42 +1,32 @@
-"""Rules over a folder: floors within their HPA, a way back, a cleanup, one step at a time, limits at all times."""
+"""Rules over a folder: floors within their HPA, a way back, a cleanup, one step at a time, nothing reverted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 
 from campaign.documents import Document
 from campaign.errors import Problem
 from campaign.language import say
-from campaign.settings import Limit
-from playbooks.autoscaling.limits import room, users
 from playbooks.autoscaling.lint.cron import one_date
 from playbooks.autoscaling.lint.kubernetes import Patch, deletes_cron_jobs, patch_of, tracked_by_gitops
+from playbooks.autoscaling.lint.schedules import is_patch
 from playbooks.autoscaling.lint.values import at, items, kind_of, name_of, whole
+from playbooks.autoscaling.manifests.document import PART
 
 When = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """What the workspace allows, by the name of the HPA: quotas, and limits counted per replica."""
-
-    most: Mapping[str, int]
-    limits: Sequence[Limit] = ()
-
-
-def lint_steps(documents: Sequence[Document], bounds: Bounds) -> Iterator[Problem]:
+def lint_steps(documents: Sequence[Document]) -> Iterator[Problem]:
     """All rules over the CronJobs and HPAs of a folder."""
-    hpas = {name_of(document): document for document in documents if kind_of(document) == "HorizontalPodAutoscaler"}
+    hpas = {name_of(document): document for document in documents if is_whole_hpa(document)}
     jobs = [document for document in documents if kind_of(document) == "CronJob"]
     patches = [patch for patch in map(patch_of, jobs) if patch]
     for patch in patches:
         yield from _within_hpa(patch, hpas)
     yield from _one_at_a_time(patches)
     yield from _way_back(patches, hpas)
-    yield from _cleanup(jobs, patches)
-    yield from _within_bounds(patches, hpas, bounds)
+    yield from _cleanup(jobs)
+    yield from _keda_way_back(documents)
     yield from _not_reverted(patches, hpas, documents)
 
 
@@ -95,39 +85,41 @@ def _way_back(patches: Sequence[Patch], hpas: Mapping[str, Document]) -> Iterato
             yield last.document.problem(("spec", "schedule"), what, todo)
 
 
-def _cleanup(jobs: Sequence[Document], patches: Sequence[Patch]) -> Iterator[Problem]:
-    dated = [patch for patch in patches if one_date(patch.schedule)]
-    cleaned = [document for document in jobs if deletes_cron_jobs(document)]
-    if dated and not cleaned:
-        first = dated[0].document
+def _cleanup(jobs: Sequence[Document]) -> Iterator[Problem]:
+    """Every part's dated CronJobs need one of the same part that deletes them."""
+    parts = {part_of(document) for document in jobs if deletes_cron_jobs(document)}
+    dated = [d for d in jobs if one_date(str(at(d, "spec", "schedule"))) and part_of(d) not in parts]
+    for part in sorted({part_of(document) for document in dated}):
+        first = next(document for document in dated if part_of(document) == part)
         what = say("names a date but cron knows no year: it comes again next year")
         yield first.problem(("spec", "schedule"), what, say("add a CronJob that deletes these after the campaign"))
 
 
-def _within_bounds(patches: Sequence[Patch], hpas: Mapping[str, Document], bounds: Bounds) -> Iterator[Problem]:
-    for patch in patches:
-        most = bounds.most.get(patch.hpa)
-        if most is not None and patch.floor > most:
-            what = say(
-                "a floor of {floor} is above the quota {most} of {hpa}", floor=patch.floor, most=most, hpa=patch.hpa
+def part_of(document: Document) -> str:
+    return str(at(document, "metadata", "labels", PART) or "")
+
+
+def _keda_way_back(documents: Sequence[Document]) -> Iterator[Problem]:
+    """A ScaledObject whose steps name dates needs one of the same name without, to be applied afterwards."""
+    objects = [document for document in documents if kind_of(document) == "ScaledObject"]
+    plain = {name_of(document) for document in objects if not _dated_triggers(document)}
+    for document in objects:
+        dated = _dated_triggers(document)
+        if dated and name_of(document) not in plain:
+            what = say("names a date but cron knows no year: it comes again next year")
+            yield document.problem(
+                ("spec", "triggers", dated[0]), what, say("add the same object without cron triggers, to apply after")
             )
-            yield patch.document.problem(("metadata", "name"), what, say("lower the step, or raise the quota first"))
-    floors = {name: whole(hpa, "spec", "minReplicas") or 0 for name, hpa in hpas.items()}
-    broken: set[str] = set()
-    for _, together in groupby(_in_time_order(patches), key=lambda pair: pair[0]):
-        now = [patch for _, patch in together]
-        floors |= {patch.hpa: patch.floor for patch in now}
-        for limit in (limit for limit in bounds.limits if limit.kind == "per_replica" and limit.name not in broken):
-            needed = sum(used * floors[name] for name, used in users(limit, list(floors)).items())
-            if needed > room(limit):
-                broken.add(limit.name)
-                what = say(
-                    "from here on the floors take {needed:g} of {limit}, which leaves {room:g}",
-                    needed=needed, limit=limit.name, room=room(limit),
-                )  # fmt: skip
-                yield now[-1].document.problem(
-                    ("spec", "schedule"), what, say("lower a step, or raise the limit first")
-                )
+
+
+def _dated_triggers(document: Document) -> list[int]:
+    triggers = enumerate(items(document, "spec", "triggers"))
+    lines = [(i, str(at(document, "spec", "triggers", i, "metadata", "start"))) for i, _trigger in triggers]
+    return [i for i, line in lines if one_date(line)]
+
+
+def is_whole_hpa(document: Document) -> bool:
+    return kind_of(document) == "HorizontalPodAutoscaler" and not is_patch(document)
 
 
 def _not_reverted(
@@ -135,12 +127,19 @@ def _not_reverted(
 ) -> Iterator[Problem]:
     if any(_ignores_floor(document) for document in documents):
         return
-    for name in sorted({patch.hpa for patch in patches} & set(hpas)):
+    edited = {str(at(d, "spec", "scaleTargetRef", "name")) for d in documents if _edits_hpa(d)}
+    for name in sorted(({patch.hpa for patch in patches} | edited) & set(hpas)):
         label = tracked_by_gitops(hpas[name])
         if label:
             what = say("{label} says that GitOps owns {hpa}: a patched minReplicas is reverted", label=label, hpa=name)
             todo = say("take minReplicas out of what it compares (ignoreDifferences), or commit each step")
             yield hpas[name].problem(("metadata",), what, todo)
+
+
+def _edits_hpa(document: Document) -> bool:
+    """Whether a CronHPA edits an HPA's floor."""
+    target = at(document, "spec", "scaleTargetRef", "kind")
+    return kind_of(document) == "CronHorizontalPodAutoscaler" and target == "HorizontalPodAutoscaler"
 
 
 def _ignores_floor(document: Document) -> bool:

@@ -1,36 +1,47 @@
-"""Every folder of manifests, each with its README."""
+"""Every target's folder of files, each with its README."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from campaign.settings import Service
+from playbooks.autoscaling.manifests import readme
 from playbooks.autoscaling.manifests.aws import aws_files
 from playbooks.autoscaling.manifests.cronhpa import cronhpa_files
 from playbooks.autoscaling.manifests.document import Setting
+from playbooks.autoscaling.manifests.gcp import gcp_files
+from playbooks.autoscaling.manifests.gitops import gitops_files
 from playbooks.autoscaling.manifests.keda import keda_files
 from playbooks.autoscaling.manifests.kubernetes import kubernetes_files
 from playbooks.autoscaling.manifests.prewarm import prewarm_files
 from playbooks.autoscaling.manifests.prometheus import prometheus_files
 from playbooks.autoscaling.manifests.rate_limits import nginx_files, sentinel_files
-from playbooks.autoscaling.manifests.readme import (
-    aws_readme,
-    cronhpa_readme,
-    keda_readme,
-    kubernetes_readme,
-    limits_readme,
-)
+from playbooks.autoscaling.policy import TARGETS, Target
 
 README = "README.md"
+Files = dict[str, str]
+Services = dict[str, Service]
+
+MAKERS: dict[Target, tuple[Callable[[Setting, Services], Files], Callable[[Setting], str]]] = {
+    "kubernetes": (lambda setting, _: kubernetes_files(setting), readme.kubernetes_readme),
+    "pause-pods": (prewarm_files, readme.pause_pods_readme),
+    "prometheus": (lambda setting, _: prometheus_files(setting), readme.prometheus_readme),
+    "keda": (lambda setting, _: keda_files(setting), readme.keda_readme),
+    "cronhpa": (lambda setting, _: cronhpa_files(setting), readme.cronhpa_readme),
+    "aws": (lambda setting, _: aws_files(setting), readme.aws_readme),
+    "gcp": (lambda setting, _: gcp_files(setting), readme.gcp_readme),
+    "gitops": (lambda setting, _: gitops_files(setting), readme.gitops_readme),
+    "sentinel": (sentinel_files, readme.limits_readme),
+    "nginx": (lambda setting, _: nginx_files(setting), readme.limits_readme),
+}
 
 
-def bundle(setting: Setting, services: dict[str, Service]) -> dict[str, dict[str, str]]:
-    """{folder: {file: text}}; a folder without files is one that this plan has no use for."""
-    kubernetes = kubernetes_files(setting) | prewarm_files(setting, services) | prometheus_files(setting)
-    folders = {
-        "kubernetes": (kubernetes, kubernetes_readme),
-        "keda": (keda_files(setting), keda_readme),
-        "cronhpa": (cronhpa_files(setting), cronhpa_readme),
-        "aws": (aws_files(setting), aws_readme),
-        "sentinel": (sentinel_files(setting, services), limits_readme),
-        "nginx": (nginx_files(setting), limits_readme),
-    }
-    return {name: files | {README: readme(setting)} if files else {} for name, (files, readme) in folders.items()}
+def bundle(setting: Setting, services: Services) -> dict[str, Files]:
+    """{folder: {file: text}}; a folder without files is one that was not asked for or that this plan has no use for."""
+    return {target: _folder(setting, services, target) for target in TARGETS}
+
+
+def _folder(setting: Setting, services: Services, target: Target) -> Files:
+    files_of, readme_of = MAKERS[target]
+    files = files_of(setting, services) if target in setting.policy.targets else {}
+    return files | {README: readme_of(setting)} if files else {}

@@ -20,6 +20,7 @@ from playbooks.autoscaling.policy import AutoscalingPolicy
 
 Values = dict[str, Any]
 LABEL = "surgeplan.io/plan"
+PART = "surgeplan.io/part"
 NAME_LENGTH = 63
 
 
@@ -93,6 +94,11 @@ def cron(instant: datetime, zone: ZoneInfo) -> str:
     """`50 19 10 11 *`: minute, hour, day and month; cron knows no year."""
     local = instant.astimezone(zone)
     return f"{local.minute} {local.hour} {local.day} {local.month} *"
+
+
+def selector(setting: Setting, part: str) -> str:
+    """What `kubectl -l` takes to find the objects of one target of this plan."""
+    return ",".join(f"{key}={value}" for key, value in (*setting.labels.items(), (PART, part)))
 
 
 def stamp(instant: datetime) -> str:

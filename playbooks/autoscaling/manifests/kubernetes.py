@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from campaign.language import _
 from playbooks.autoscaling.manifests.document import (
     CLEANUP_AFTER,
+    PART,
     Setting,
     Values,
     cron,
@@ -20,12 +20,13 @@ from playbooks.autoscaling.manifests.document import (
     kubernetes_name,
     restore,
     scheduled,
+    selector,
     stamp,
     to_yaml,
 )
 from playbooks.autoscaling.plan import ServicePlan, Step
 
-ACCOUNT = "surgeplan-steps"
+STEPS = "steps"
 JOB_NAME_LENGTH = 52  # Kubernetes adds eleven characters for each run
 
 
@@ -44,10 +45,10 @@ def kubernetes_files(setting: Setting) -> dict[str, str]:
     }
     if scheduled(setting.plan):
         files["20-rbac.yaml"] = to_yaml(
-            rbac(setting),
+            rbac(setting, STEPS, hpas_by_name(setting)),
             [
                 setting.origin,
-                _("What the steps may do: patch these HPAs and their head-room, delete CronJobs of this namespace."),
+                _("What the steps may do: patch these HPAs, delete CronJobs of this namespace."),
             ],
         )
         files["30-steps.yaml"] = to_yaml(
@@ -55,14 +56,17 @@ def kubernetes_files(setting: Setting) -> dict[str, str]:
             [
                 setting.origin,
                 _("One CronJob for each step. Cron knows no year: the last one deletes them all after the campaign."),
-                _("Take back at any time: kubectl delete cronjob -l {label}").format(label=selector(setting)),
+                _("Take back at any time: kubectl delete cronjob -l {label}").format(label=selector(setting, STEPS)),
             ],
         )
     return files
 
 
-def selector(setting: Setting) -> str:
-    return ",".join(f"{key}={value}" for key, value in setting.labels.items())
+def hpas_by_name(setting: Setting) -> Values:
+    """The role's rule for the HPAs that steps patch."""
+    names = [kubernetes_name(name) for name in scheduled(setting.plan)]
+    resources = {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "resourceNames": names}
+    return resources | {"verbs": ["get", "patch"]}
 
 
 def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
@@ -70,7 +74,7 @@ def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
-        "metadata": metadata_of(setting, kubernetes_name(name)),
+        "metadata": metadata_of(setting, kubernetes_name(name), STEPS),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": kubernetes_name(name)},
             "minReplicas": service.replicas.floor,
@@ -102,39 +106,24 @@ def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
     }
 
 
-def rbac(setting: Setting) -> list[Values]:
-    """Service account, role and binding of the steps."""
-    names = [kubernetes_name(name) for name in scheduled(setting.plan)]
-    rooms = [kubernetes_name("headroom", name) for name in scheduled(setting.plan)]
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ACCOUNT}
-    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": setting.policy.namespace}
+def account_of(part: str) -> str:
+    return f"surgeplan-{part}"
+
+
+def rbac(setting: Setting, part: str, rule: Values) -> list[Values]:
+    """Service account, role and binding of one part's CronJobs: the rule, and to delete CronJobs after the event."""
+    account, group = account_of(part), "rbac.authorization.k8s.io"
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": setting.policy.namespace}
+    cleanup = {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["get", "list", "delete"]}
+    metadata = metadata_of(setting, account, part)
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata_of(setting, ACCOUNT)},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": [rule, cleanup]},
         {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": metadata_of(setting, ACCOUNT),
-            "rules": [
-                {
-                    "apiGroups": ["autoscaling"],
-                    "resources": ["horizontalpodautoscalers"],
-                    "resourceNames": names,
-                    "verbs": ["get", "patch"],
-                },
-                {
-                    "apiGroups": ["apps"],
-                    "resources": ["deployments"],
-                    "resourceNames": rooms,
-                    "verbs": ["get", "patch"],
-                },
-                {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["get", "list", "delete"]},
-            ],
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "apiVersion": f"{group}/v1",
             "kind": "RoleBinding",
-            "metadata": metadata_of(setting, ACCOUNT),
-            "roleRef": role,
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": account},
             "subjects": [subject],
         },
     ]
@@ -142,43 +131,38 @@ def rbac(setting: Setting) -> list[Values]:
 
 def cron_jobs(setting: Setting) -> list[Values]:
     """A CronJob for each step of each service, the way back, and the cleanup."""
-    zone = cron_zone(setting)
     jobs = [
-        _step_job(setting, name, step, zone)
+        _step_job(setting, name, step)
         for name, service in scheduled(setting.plan).items()
         for step in (*service.steps, restore(setting, service))
     ]
-    cleanup = ["delete", "cronjob", "-l", selector(setting), "-n", setting.policy.namespace, "--wait=false"]
-    at = setting.plan.ends_at_utc + CLEANUP_AFTER
-    return [
-        *jobs,
-        one_job(
-            setting,
-            kubernetes_name("cleanup", setting.group)[:JOB_NAME_LENGTH].rstrip("-"),
-            at,
-            cleanup,
-            "cleanup",
-            zone,
-        ),
-    ]
+    return [*jobs, cleanup_job(setting, STEPS)]
 
 
-def _step_job(setting: Setting, name: str, step: Step, zone: ZoneInfo) -> Values:
+def _step_job(setting: Setting, name: str, step: Step) -> Values:
     patch = json.dumps({"spec": {"minReplicas": step.replicas}})
     arguments = [
         "patch", "hpa", kubernetes_name(name), "-n", setting.policy.namespace, "--type=merge", "-p", patch,
     ]  # fmt: skip
     job = f"{kubernetes_name('floor', name)[:40].rstrip('-')}-{stamp(step.starts_at_utc)}"
-    return one_job(setting, job, step.starts_at_utc, arguments, step.why, zone)
+    return one_job(setting, STEPS, job, step.starts_at_utc, arguments, step.why)
 
 
-def one_job(setting: Setting, name: str, at: datetime, arguments: list[str], why: str, zone: ZoneInfo) -> Values:
+def cleanup_job(setting: Setting, part: str) -> Values:
+    """The CronJob that deletes all of one part's CronJobs, itself included, an hour after the last step."""
+    arguments = ["delete", "cronjob", "-l", selector(setting, part), "-n", setting.policy.namespace, "--wait=false"]
+    name = kubernetes_name("cleanup", part, setting.group)[:JOB_NAME_LENGTH].rstrip("-")
+    return one_job(setting, part, name, setting.plan.ends_at_utc + CLEANUP_AFTER, arguments, "cleanup")
+
+
+def one_job(setting: Setting, part: str, name: str, at: datetime, arguments: list[str], why: str) -> Values:
+    zone = cron_zone(setting)
     pod = {
-        "serviceAccountName": ACCOUNT,
+        "serviceAccountName": account_of(part),
         "restartPolicy": "OnFailure",
         "containers": [{"name": "kubectl", "image": setting.policy.kubectl_image, "args": arguments}],
     }
-    metadata = metadata_of(setting, name)
+    metadata = metadata_of(setting, name, part)
     metadata["annotations"] |= {"surgeplan.io/at": at.isoformat(), "surgeplan.io/why": why}
     return {
         "apiVersion": "batch/v1",
@@ -194,11 +178,11 @@ def one_job(setting: Setting, name: str, at: datetime, arguments: list[str], why
     }
 
 
-def metadata_of(setting: Setting, name: str) -> Values:
-    """Name, namespace, the plan's label and the model it came from."""
+def metadata_of(setting: Setting, name: str, part: str) -> Values:
+    """Name, namespace, the plan's labels and the model it came from."""
     return {
         "name": name,
         "namespace": setting.policy.namespace,
-        "labels": dict(setting.labels),
+        "labels": {**setting.labels, PART: part},
         "annotations": {"surgeplan.io/model": setting.plan.model},
     }

@@ -13,22 +13,22 @@ from campaign.settings import Service
 from playbooks.autoscaling.manifests.document import (
     Setting,
     Values,
-    cron_zone,
     kubernetes_name,
     scheduled,
     stamp,
     to_yaml,
 )
-from playbooks.autoscaling.manifests.kubernetes import metadata_of, one_job
+from playbooks.autoscaling.manifests.kubernetes import cleanup_job, metadata_of, one_job, rbac
 from playbooks.autoscaling.plan import ServicePlan
 
+PAUSE_PODS = "pause-pods"
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 PRIORITY_CLASS = "surgeplan-headroom"
 AHEAD = timedelta(minutes=30)
 
 
 def prewarm_files(setting: Setting, services: dict[str, Service]) -> dict[str, str]:
-    """File name under `kubernetes/` to its text; empty where nodes are warm or no service says how big its pods are."""
+    """File name under `pause-pods/` to its text; empty where nodes are warm or no service says how big its pods are."""
     wanted = {
         name: plan
         for name, plan in scheduled(setting.plan).items()
@@ -36,7 +36,9 @@ def prewarm_files(setting: Setting, services: dict[str, Service]) -> dict[str, s
     }
     if not wanted or not setting.policy.nodes_wait:
         return {}
-    documents = [_priority_class(setting)]
+    deployments = [deployment_name(name) for name in wanted]
+    scale = {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": deployments}
+    documents = [_priority_class(setting), *rbac(setting, PAUSE_PODS, scale | {"verbs": ["get", "patch"]})]
     for name, plan in wanted.items():
         documents += [_deployment(setting, services[name]), *_jobs(setting, name, plan)]
     comments = [
@@ -47,7 +49,7 @@ def prewarm_files(setting: Setting, services: dict[str, Service]) -> dict[str, s
         ),
         _("Way back: kubectl delete -f this file."),
     ]
-    return {"25-node-headroom.yaml": to_yaml(documents, comments)}
+    return {"pause-pods.yaml": to_yaml([*documents, cleanup_job(setting, PAUSE_PODS)], comments)}
 
 
 def headroom(service: ServicePlan) -> int:
@@ -58,7 +60,7 @@ def headroom(service: ServicePlan) -> int:
 
 
 def _priority_class(setting: Setting) -> Values:
-    metadata = metadata_of(setting, PRIORITY_CLASS)
+    metadata = metadata_of(setting, PRIORITY_CLASS, PAUSE_PODS)
     del metadata["namespace"]
     return {
         "apiVersion": "scheduling.k8s.io/v1",
@@ -82,7 +84,7 @@ def _deployment(setting: Setting, service: Service) -> Values:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata_of(setting, name),
+        "metadata": metadata_of(setting, name, PAUSE_PODS),
         "spec": {
             "replicas": 0,
             "selector": {"matchLabels": {"app": name}},
@@ -100,7 +102,6 @@ def _deployment(setting: Setting, service: Service) -> Values:
 
 def _jobs(setting: Setting, name: str, service: ServicePlan) -> list[Values]:
     highest = max(service.steps, key=lambda step: step.replicas)
-    zone = cron_zone(setting)
     jobs = []
     for at, count in ((highest.starts_at_utc - AHEAD, headroom(service)), (highest.starts_at_utc, 0)):
         patch = json.dumps({"spec": {"replicas": count}})
@@ -108,5 +109,5 @@ def _jobs(setting: Setting, name: str, service: ServicePlan) -> list[Values]:
             "patch", "deployment", deployment_name(name), "-n", setting.policy.namespace, "--type=merge", "-p", patch,
         ]  # fmt: skip
         job = f"{kubernetes_name('headroom', name)[:40].rstrip('-')}-{stamp(at)}"
-        jobs.append(one_job(setting, job, at, arguments, "node head-room", zone))
+        jobs.append(one_job(setting, PAUSE_PODS, job, at, arguments, "node head-room"))
     return jobs

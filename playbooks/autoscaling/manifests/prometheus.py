@@ -12,14 +12,14 @@ HELD_AFTER_SECONDS = 600
 
 
 def prometheus_files(setting: Setting) -> dict[str, str]:
-    """File name under `kubernetes/` to its text."""
+    """File name under `prometheus/` to its text."""
     rules = [rule for name, service in scheduled(setting.plan).items() for rule in alerts(setting, name, service)]
     if not rules:
         return {}
     document = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": metadata_of(setting, kubernetes_name("surgeplan", setting.group)),
+        "metadata": metadata_of(setting, kubernetes_name("surgeplan", setting.group), "prometheus"),
         "spec": {"groups": [{"name": kubernetes_name("surgeplan", setting.group), "rules": rules}]},
     }
     comments = [
@@ -27,7 +27,7 @@ def prometheus_files(setting: Setting) -> dict[str, str]:
         _("Alerts at this event's thresholds; they are silent outside its hours."),
         _("Way back: kubectl delete -f this file."),
     ]
-    return {"40-alerts.yaml": to_yaml([document], comments)}
+    return {"alerts.yaml": to_yaml([document], comments)}
 
 
 def alerts(setting: Setting, name: str, service: ServicePlan) -> list[Values]:

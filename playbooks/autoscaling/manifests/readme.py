@@ -5,62 +5,66 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from campaign.language import _
-from playbooks.autoscaling.manifests.document import Setting
-from playbooks.autoscaling.manifests.kubernetes import selector
-
-IGNORE_DIFFERENCES = """\
-spec:
-  ignoreDifferences:
-    - group: autoscaling
-      kind: HorizontalPodAutoscaler
-      jsonPointers: [/spec/minReplicas]
-  syncPolicy:
-    syncOptions: [RespectIgnoreDifferences=true]"""
+from playbooks.autoscaling.manifests.document import Setting, selector
+from playbooks.autoscaling.manifests.gitops import ARGO_CD, COMMIT_DUE, COMMITS, USUAL, commits
+from playbooks.autoscaling.manifests.kubernetes import STEPS
+from playbooks.autoscaling.manifests.prewarm import PAUSE_PODS
 
 
 def kubernetes_readme(setting: Setting) -> str:
-    namespace = setting.policy.namespace
+    namespace, label = setting.policy.namespace, selector(setting, STEPS)
     return _page(
         setting,
-        [_("Choose one executor for each service: these files, keda/, cronhpa/ or aws/, never two.")],
-        ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
-        [f"kubectl -n {namespace} get cronjob -l {selector(setting)}", f"kubectl -n {namespace} get hpa -w"],
-        [f"kubectl -n {namespace} delete cronjob -l {selector(setting)}", "kubectl apply -f 10-hpa.yaml"],
-    ) + _git_ops(setting)
-
-
-def _git_ops(setting: Setting) -> str:
-    return "\n".join(
         [
-            "",
-            "## GitOps",
-            "",
-            _("Argo CD and Flux revert a patched minReplicas. Either leave it out of what Argo CD compares:"),
-            "",
-            "```yaml",
-            IGNORE_DIFFERENCES,
-            "```",
-            "",
-            _(
-                "or, with Flux, leave spec.minReplicas out of the HPA in git, or commit each step instead of "
-                "patching it:"
-            ),
-            "",
-            "```",
-            *commits(setting),
-            "```",
-            "",
-        ]
+            _("Choose one executor for each service: these files, gitops/, keda/, cronhpa/, aws/ or gcp/, never two."),
+            _("Argo CD and Flux revert a patched minReplicas: read gitops/ first where one of them owns the HPAs."),
+        ],
+        ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
+        [f"kubectl -n {namespace} get cronjob -l {label}", f"kubectl -n {namespace} get hpa -w"],
+        [f"kubectl -n {namespace} delete cronjob -l {label}", "kubectl apply -f 10-hpa.yaml"],
     )
 
 
-def commits(setting: Setting) -> list[str]:
-    """One line for each step of each service: when to merge which floor."""
-    return [
-        f"{step.starts_at_utc.astimezone(setting.zone):%Y-%m-%d %H:%M}  {name}: minReplicas {step.replicas}"
-        for name, service in setting.plan.services.items()
-        for step in service.steps
-    ]
+def pause_pods_readme(setting: Setting) -> str:
+    return _page(
+        setting,
+        [_("Pause pods hold room on nodes; they come half an hour before the highest step and go in its minute.")],
+        ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
+        [f"kubectl -n {setting.policy.namespace} get deployment -l {selector(setting, PAUSE_PODS)}"],
+        ["kubectl delete -f ."],
+    )
+
+
+def prometheus_readme(setting: Setting) -> str:
+    return _page(
+        setting,
+        [_("Alert rules at this event's thresholds, for its hours only; the Prometheus operator reads them.")],
+        ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
+        [f"kubectl -n {setting.policy.namespace} get prometheusrule"],
+        ["kubectl delete -f ."],
+    )
+
+
+def gitops_readme(setting: Setting) -> str:
+    rows = [f"{c.file}  {c.service}: minReplicas {c.step.replicas}" for c in commits(setting) if c.step.why != USUAL]
+    return _page(
+        setting,
+        [
+            _("Argo CD and Flux put back what git says, so a patched minReplicas does not last. Choose one of two:"),
+            _(
+                "1. CronJobs patch (kubernetes/): take minReplicas out of what is compared. Argo CD: put the keys of "
+                "{file} into the Application. Flux: leave spec.minReplicas out of the HPA in git."
+            ).format(file=ARGO_CD),
+            _(
+                "2. Each step is a commit: list min-replicas/SERVICE.yaml under patches: of the overlay and run "
+                "{script} every minute in CI or cron. {table} says when each file is pushed, {minutes} min ahead."
+            ).format(script=COMMIT_DUE, table=COMMITS, minutes=setting.policy.gitops_sync_minutes),
+            _("Either way, thirty minutes before the start kubectl get hpa must show floors that held ten minutes."),
+        ],
+        [f"* * * * *  cd CLONE && git pull -q && sh {COMMIT_DUE} OVERLAY", *(f"# {row}" for row in rows)],
+        ["git log --oneline -- OVERLAY/min-replicas", f"kubectl -n {setting.policy.namespace} get hpa -w"],
+        ["git revert COMMIT", "git rm -r OVERLAY/min-replicas"],
+    )
 
 
 def keda_readme(setting: Setting) -> str:
@@ -99,6 +103,28 @@ def aws_readme(setting: Setting) -> str:
             "aws application-autoscaling delete-scheduled-action --service-namespace ecs --scheduled-action-name "
             "ACTION …",
         ],
+    )
+
+
+def gcp_readme(setting: Setting) -> str:
+    update = "gcloud compute instance-groups managed update-autoscaling"
+    each = "jq -r '.autoscalingPolicy.scalingSchedules | to_entries[] | [.key, .value.schedule, .value.timeZone, "
+    each += ".value.durationSec, .value.minRequiredReplicas] | @tsv' SERVICE.json"
+    return _page(
+        setting,
+        [
+            _("Names of groups are the services' own: correct them first. A group needs another signal as well."),
+            _("Each schedule names its year and runs once; the group's minimum is back when it ends."),
+        ],
+        [
+            f"{each} | while IFS=\"$(printf '\\t')\" read -r name cron zone seconds floor; do",
+            f'  {update} GROUP --zone ZONE --set-schedule "$name" --schedule-cron "$cron" \\',
+            '    --schedule-time-zone "$zone" --schedule-duration-sec "$seconds" \\',
+            '    --schedule-min-required-replicas "$floor"',
+            "done",
+        ],
+        ["gcloud compute instance-groups managed describe GROUP --zone ZONE"],
+        [f"{update} GROUP --zone ZONE --remove-schedule NAME"],
     )
 
 

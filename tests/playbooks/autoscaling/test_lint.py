@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from campaign.workspace import open_workspace
+from playbooks.autoscaling.lint.bounds import bounds_of
 from playbooks.autoscaling.lint.cron import cron_fault, one_date
-from playbooks.autoscaling.lint.folder import bounds_of, lint_folder
+from playbooks.autoscaling.lint.folder import lint_folder
 from surgeplan.cli import main
 
 HPA, STEPS, KEDA = "kubernetes/10-hpa.yaml", "kubernetes/30-steps.yaml", "keda/storefront.yaml"
+GCP, COMMITS = "gcp/storefront.json", "gitops/11101149-storefront.yaml"
+PAUSE = "pause-pods/pause-pods.yaml"
 CRON, GROUP, ECS = "cronhpa/storefront.yaml", "aws/storefront-autoscaling-group.json", "aws/storefront-ecs.json"
 
 
@@ -52,7 +55,7 @@ def found(folder: Path, now: datetime) -> list[str]:
         (STEPS, '"0 19 10 11 *"', '"0 25 10 11 *"', "'25' is no hour of a cron line"),
         (STEPS, '"0 19 10 11 *"', '"0 19 10 11"', "has 4 fields, cron has 5"),
         (STEPS, '"49 19 10 11 *"', '"0 19 10 11 *"', "at the minute in which floor-storefront-11101100"),
-        (STEPS, "name: cleanup-coupon-drop", f"name: {'x' * 60}", "longer than 52 characters"),
+        (STEPS, "name: cleanup-steps-coupon-drop", f"name: {'x' * 60}", "longer than 52 characters"),
         (STEPS, "- delete\n", "- get\n", "comes again next year"),
         (STEPS, r'\"minReplicas\": 51', r'\"minReplicas\": \"51\"', "does not set spec.minReplicas"),
         (STEPS, r'\"minReplicas\": 5}', r'\"minReplicas\": 3}', "a floor of 3 is below the usual 4"),
@@ -71,6 +74,11 @@ def found(folder: Path, now: datetime) -> list[str]:
         (GROUP, '"MinSize": 51', '"MinSize": 510', "MinSize 510 is above MaxSize 400"),
         (ECS, "at(2026-11-10T11:49:00)", "at(nonsense)", "'at(nonsense)' is no schedule"),
         (ECS, '"Timezone": "UTC"', '"Timezone": "Mars/Base"', "Mars/Base is not a time zone"),
+        (GCP, '"durationSec": ', '"durationSec": -', "is not between 300 and"),
+        (GCP, "* 2026", "*", "has no year: it comes again"),
+        (GCP, "Asia/Shanghai", "Asia/Peking", "Asia/Peking is not a time zone"),
+        (GCP, '"minRequiredReplicas": 51', '"minRequiredReplicas": 510', "minRequiredReplicas 510 is above maxNumR"),
+        (PAUSE, "- delete\n                - c", "- get\n                - c", "comes again next year"),
         (ECS, '"ServiceNamespace": "ecs"', '"ServiceNamespace": "ecsx"', "'ecsx' is no namespace"),
     ],
 )  # fmt: skip
@@ -172,22 +180,78 @@ def test_a_line_that_names_one_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("file", "old", "new", "said"),
     [
-        (
-            r"\"minReplicas\": 51",
-            r"\"minReplicas\": 40",
-            "at 11-10 19:49 the floor of storefront is 40, the plan needs 51",
-        ),
-        ('"49 19 10 11 *"', '"55 19 10 11 *"', "at 11-10 19:49 the floor of storefront is 5, the plan needs 51"),
+        (STEPS, r"\"minReplicas\": 51", r"\"minReplicas\": 40", "at 11-10 19:49 the floor of storefront is 40"),
+        (STEPS, '"49 19 10 11 *"', '"55 19 10 11 *"', "at 11-10 19:49 the floor of storefront is 5"),
+        (KEDA, 'desiredReplicas: "51"', 'desiredReplicas: "40"', "at 11-10 19:49 the floor of storefront is 40"),
+        (KEDA, 'start: "49 19 10 11 *"', 'start: "55 19 10 11 *"', "at 11-10 19:49 the floor of storefront is 4"),
+        (CRON, "targetSize: 51", "targetSize: 40", "at 11-10 19:49 the floor of storefront is 40"),
+        (CRON, "2026-11-10 19:49:00", "2026-11-10 19:55:00", "at 11-10 19:49 the floor of storefront is 5"),
+        (GROUP, '"MinSize": 51', '"MinSize": 40', "at 11-10 19:49 the floor of storefront is 40"),
+        (ECS, '"MinCapacity": 51', '"MinCapacity": 40', "at 11-10 19:49 the floor of storefront is 40"),
+        (ECS, "at(2026-11-10T11:49:00)", "at(2026-11-10T11:59:00)", "at 11-10 19:49 the floor of storefront is 5"),
+        (GCP, '"minRequiredReplicas": 51', '"minRequiredReplicas": 40', "at 11-10 19:49 the floor of storefront is 40"),
+        (COMMITS, "minReplicas: 51", "minReplicas: 40", "at 11-10 19:49 the floor of storefront is 40"),
     ],
-)
-def test_a_floor_edited_below_the_plan_is_found(playbook: Path, as_of: datetime, old: str, new: str, said: str) -> None:
-    edit(playbook / STEPS, old, new)
-    for folder in (playbook, playbook / "kubernetes", playbook / STEPS):
-        assert sum(said in problem for problem in found(folder, as_of)) == 1
+)  # fmt: skip
+def test_a_floor_edited_below_the_plan_is_found_in_every_target(
+    playbook: Path, as_of: datetime, file: str, old: str, new: str, said: str
+) -> None:
+    edit(playbook / file, old, new)
+    for folder in (playbook, (playbook / file).parent):
+        assert sum(said in problem and "the plan needs 51" in problem for problem in found(folder, as_of)) == 1
     (playbook / "autoscaling.json").unlink()
     assert not any("the plan needs" in problem for problem in found(playbook, as_of))
+
+
+def test_a_service_without_steps_in_one_target_is_found(playbook: Path, as_of: datetime) -> None:
+    (playbook / "gcp/checkout.json").unlink()
+    assert any("GCP has no steps for checkout, the plan has" in text for text in found(playbook / "gcp", as_of))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [(CRON, "targetSize: 4\n", "targetSize: 7\n"), (GROUP, '"MinSize": 4,', '"MinSize": 7,')],
+)
+def test_a_floor_that_stays_up_after_the_campaign_is_found(
+    playbook: Path, as_of: datetime, file: str, old: str, new: str
+) -> None:
+    edit(playbook / file, old, new)
+    said = "after the campaign the floor of storefront stays at 7"
+    assert any(said in problem for problem in found((playbook / file).parent, as_of))
+
+
+def test_keda_steps_without_their_way_back_are_found(playbook: Path, as_of: datetime) -> None:
+    (playbook / "keda/restore-storefront.yaml").unlink()
+    assert any("comes again next year" in problem for problem in found(playbook / "keda", as_of))
+
+
+@pytest.mark.parametrize("target", ["kubernetes", "keda", "cronhpa", "aws", "gcp", "gitops"])
+def test_a_shared_limit_is_kept_by_every_target(workspace: Path, playbook: Path, as_of: datetime, target: str) -> None:
+    limit = "limits:\n  - {name: db, kind: per_replica, total: 200, used_by: {storefront: 2, checkout: 5}}\n"
+    with (workspace / "surgeplan.yaml").open("a", encoding="utf-8") as file:
+        file.write(limit)
+    settings = open_workspace(workspace).settings
+    problems = lint_folder(playbook / target, bounds_of(settings), as_of).problems
+    executors = 2 if target == "aws" else 1
+    assert sum("of db, which leaves 200" in str(problem) for problem in problems) == executors
+
+
+def test_a_start_up_that_grew_since_the_plan_is_found(workspace: Path, playbook: Path, as_of: datetime) -> None:
+    edit(workspace / "surgeplan.yaml", "startup_seconds_p99: 90", "startup_seconds_p99: 500")
+    problems = lint_folder(playbook, bounds_of(open_workspace(workspace).settings), as_of).problems
+    assert [str(problem) for problem in problems] == [
+        "autoscaling.json services.storefront.lead_minutes: steps of storefront begin 6 min ahead, its replicas now "
+        "take 500 s to start\n  plan again"
+    ]
+
+
+def test_gitops_would_revert_what_cronhpa_edits(playbook: Path, as_of: datetime) -> None:
+    label = "  labels:\n    kustomize.toolkit.fluxcd.io/name: shop\n"
+    edit(playbook / HPA, "  labels:\n", label)
+    (playbook / STEPS).unlink()
+    assert any("a patched minReplicas is reverted" in problem for problem in found(playbook, as_of))
 
 
 def test_a_floor_edited_above_the_plan_is_fine(playbook: Path, as_of: datetime) -> None:

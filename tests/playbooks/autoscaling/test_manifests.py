@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,12 +20,15 @@ import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
 
+from campaign.errors import UserError
 from campaign.workspace import open_workspace
-from playbooks.autoscaling.lint.folder import bounds_of, lint_folder
+from playbooks.autoscaling.lint.bounds import bounds_of
+from playbooks.autoscaling.lint.folder import lint_folder
 from playbooks.autoscaling.manifests.document import ambiguous, cron, kubernetes_name
 from playbooks.autoscaling.manifests.keda import beyond_dead_band
 from playbooks.autoscaling.manifests.rate_limits import path_prefix
 from playbooks.autoscaling.plan import Step
+from playbooks.autoscaling.policy import TARGETS
 from playbooks.autoscaling.publish import publish_autoscaling
 
 Make = Callable[..., Path]
@@ -41,7 +47,7 @@ def documents(folder: Path) -> Iterator[dict[str, Any]]:
 
 def test_every_folder_is_there_with_a_readme(playbook: Path) -> None:
     folders = {folder.name for folder in playbook.iterdir() if folder.is_dir()}
-    assert folders == {"kubernetes", "keda", "cronhpa", "aws", "sentinel", "nginx"}
+    assert folders == set(TARGETS)
     for name in folders:
         text = (playbook / name / "README.md").read_text("utf-8")
         assert "Apply" in text
@@ -55,7 +61,7 @@ def test_every_manifest_says_which_model_it_came_from(playbook: Path) -> None:
 
 
 def test_kubernetes_accepts_its_own_kinds(playbook: Path) -> None:
-    known = [d for d in documents(playbook / "kubernetes") if d["kind"] != "PrometheusRule"]
+    known = [*documents(playbook / "kubernetes"), *documents(playbook / "pause-pods")]
     assert {d["kind"] for d in known} == {
         "HorizontalPodAutoscaler", "ServiceAccount", "Role", "RoleBinding", "CronJob", "Deployment", "PriorityClass",
     }  # fmt: skip
@@ -78,6 +84,77 @@ def test_aws_accepts_its_requests(playbook: Path) -> None:
             assert not refused("application-autoscaling", "PutScheduledAction", action)
 
 
+def test_google_schedules_run_once_and_cover_the_plan_without_a_gap(playbook: Path) -> None:
+    plan = json.loads((playbook / "autoscaling.json").read_text("utf-8"))["services"]["storefront"]
+    policy = json.loads((playbook / "gcp/storefront.json").read_text("utf-8"))["autoscalingPolicy"]
+    schedules = list(policy["scalingSchedules"].values())
+    assert [s["minRequiredReplicas"] for s in schedules] == [step["replicas"] for step in plan["steps"]]
+    assert all(s["schedule"].endswith("* 2026") and s["durationSec"] >= 300 for s in schedules)
+    first, last = (datetime.fromisoformat(text) for text in (plan["steps"][0]["starts_at_utc"], plan["returns_at_utc"]))
+    assert sum(s["durationSec"] for s in schedules) == (last - first).total_seconds()
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=sre", "-c", "user.email=sre@shop.test", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(["git", *identity, *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_commits_that_are_due_are_pushed_once_and_the_last_one_is_the_usual_floor(
+    playbook: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "--bare", "origin.git")
+    git(tmp_path, "clone", "-q", "origin.git", "clone")
+    clone = tmp_path / "clone"
+    (clone / "README").write_text("shop", "utf-8")
+    git(clone, "add", "README")
+    git(clone, "commit", "-qm", "start")
+    git(clone, "push", "-q", "-u", "origin", "HEAD")
+    with (playbook / "gitops/commits.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["service"] == "storefront"]
+
+    def floor_after(now: int) -> int:
+        environment = os.environ | {"SURGEPLAN_NOW": str(now)}
+        for name in ("AUTHOR", "COMMITTER"):
+            environment |= {f"GIT_{name}_NAME": "sre", f"GIT_{name}_EMAIL": "sre@shop.test"}
+        script = ["sh", str(playbook / "gitops/commit-due.sh"), "overlay"]
+        subprocess.run(script, cwd=clone, env=environment, check=True, timeout=60)
+        (patch,) = documents_of(clone / "overlay/min-replicas/storefront.yaml")
+        return int(patch["spec"]["minReplicas"])
+
+    assert floor_after(0) == 4
+    highest = max(rows, key=lambda row: int(row["min_replicas"]))
+    assert floor_after(int(highest["push_by_epoch"])) == 30
+    assert floor_after(int(highest["push_by_epoch"]) + 5) == 30
+    assert floor_after(int(rows[-1]["push_by_epoch"])) == 4
+    assert git(clone, "log", "--oneline", "@{upstream}").count("minReplicas as planned") == 3
+    assert git(clone, "status", "--porcelain") == ""
+
+
+def test_a_step_is_committed_before_it_is_due(playbook: Path) -> None:
+    plan = json.loads((playbook / "autoscaling.json").read_text("utf-8"))["services"]["storefront"]
+    with (playbook / "gitops/commits.csv").open(encoding="utf-8") as file:
+        pushed = {row["file"]: row["push_by_utc"] for row in csv.DictReader(file)}
+    due = datetime.fromisoformat(plan["steps"][0]["starts_at_utc"])
+    assert pushed[f"{due:%m%d%H%M}-storefront.yaml"] == f"{due - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_only_the_chosen_targets_are_written(workspace_folder: Make, as_of: datetime) -> None:
+    folder = workspace_folder()
+    playbook = folder / "out" / "coupon-drop" / "playbook"
+
+    def written(*targets: str) -> set[str]:
+        publish_autoscaling(open_workspace(folder), "coupon-drop", as_of, targets=targets)
+        return {part.name for part in playbook.iterdir() if part.is_dir()}
+
+    assert written("keda", "pause-pods") == {"keda", "pause-pods"}
+    (folder / "autoscaling.yaml").write_text("targets: [gcp, kubernetes]\n", "utf-8")
+    assert written() == {"gcp", "kubernetes"}
+    with pytest.raises(UserError) as refused:
+        written("keda", "nomad")
+    assert str(refused.value.problems[0]).startswith("--target: nomad is no target\n  known: kubernetes, pause-pods")
+
+
 def test_our_own_lint_finds_nothing(playbook: Path, as_of: datetime) -> None:
     settings = open_workspace(playbook.parents[2]).settings
     linted = lint_folder(playbook, bounds_of(settings), as_of)
@@ -97,7 +174,8 @@ def test_the_floor_goes_back_after_the_last_step(playbook: Path) -> None:
 
 
 def test_head_room_goes_in_the_minute_of_the_highest_step(playbook: Path) -> None:
-    jobs = {d["metadata"]["name"]: d for d in documents(playbook / "kubernetes") if d["kind"] == "CronJob"}
+    both = [*documents(playbook / "kubernetes"), *documents(playbook / "pause-pods")]
+    jobs = {d["metadata"]["name"]: d for d in both if d["kind"] == "CronJob"}
     ends = [job for name, job in jobs.items() if name.startswith("headroom-checkout")]
     schedules = {job["spec"]["schedule"] for job in ends}
     highest = max(
@@ -131,7 +209,7 @@ def test_a_plan_without_limits_leaves_no_old_rules_behind(
 ) -> None:
     folder = workspace_folder()
     publish_autoscaling(open_workspace(folder), "coupon-drop", as_of)
-    assert list((playbook / "sentinel").iterdir()) == []
+    assert not (playbook / "sentinel").exists()
 
 
 def test_keda_strings_stay_strings_and_its_way_back_has_no_cron(playbook: Path) -> None:
