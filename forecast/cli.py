@@ -34,6 +34,12 @@ AsOfOption = Annotated[
 ]
 KindOption = Annotated[str | None, typer.Option("--kind", metavar="KIND", help=_("Only campaigns of this kind."))]
 LeadOption = Annotated[float, typer.Option("--lead-days", min=0.5, max=60, help=_("How many days before each start."))]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, metavar="N", help=_("Processes for many services; one per core."))
+]
+ClusterOption = Annotated[
+    str | None, typer.Option("--cluster", metavar="ADDRESS", help=_("A dask scheduler that computes many services."))
+]
 SourceOption = Annotated[str | None, typer.Option("--source", metavar="NAME", help=_("Only this source."))]
 SinceOption = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help=_("Ask again from there on, also for what is final."))
@@ -68,6 +74,8 @@ def forecast(
     lang: LangOption = None,
     now: NowOption = None,
     seed: SeedOption = 0,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
 ) -> None:
     console = Console.open(workspace, lang, as_json)
     moment = moment_option(as_of, "--as-of")
@@ -75,7 +83,7 @@ def forecast(
     from forecast.publish import publish_forecast
 
     with console.progress() as progress:
-        model = publish_forecast(opened, campaign, moment, clock(now), seed, progress)
+        model = publish_forecast(opened, campaign, moment, clock(now), seed, progress, workers, cluster)
     console.result(forecast_text(model, opened), model.model_dump(mode="json"))
     console.next(f"surgeplan loadtest build {campaign}")
 

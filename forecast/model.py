@@ -126,18 +126,23 @@ def refuse(evidence: Evidence, campaign: Plan, plans: Sequence[Plan], settings: 
                 key="--as-of",
             )
         )
-    missing = [s.name for s in settings.services if s.name not in evidence.services]
-    problems += [
-        Problem(
-            say("there is no traffic of service {name} before {as_of}", name=name, as_of=as_of.isoformat()),
-            say("add its rows, or say in surgeplan.yaml which service it follows"),
-            file="history/traffic",
-        )
-        for name in missing
-    ]
+    problems += missing_services(evidence, settings, as_of)
     problems += _too_short(evidence, plans)
     if problems:
         raise UserError(problems)
+
+
+def missing_services(evidence: Evidence, settings: Settings, as_of: datetime) -> list[Problem]:
+    """A problem for each service of the settings that has no history."""
+    return [
+        Problem(
+            say("there is no traffic of service {name} before {as_of}", name=service.name, as_of=as_of.isoformat()),
+            say("add its rows, or say in surgeplan.yaml which service it follows"),
+            file="history/traffic",
+        )
+        for service in settings.services
+        if service.name not in evidence.services
+    ]
 
 
 def _too_short(evidence: Evidence, plans: Sequence[Plan]) -> list[Problem]:

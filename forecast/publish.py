@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from campaign.plan import Plan
 from campaign.traffic import QUANTILES, Sentence, TrafficModel, TrafficPaths
 from campaign.workspace import Workspace, default_as_of
 from forecast.backtest.again import calibrating, calibration_of, testable
-from forecast.backtest.cache import campaigns_again
+from forecast.backtest.cache import campaigns_again, method
 from forecast.backtest.leads import nearest_lead
 from forecast.demand.people import LAG_REACH_HOURS, demand_paths, learn_demand
 from forecast.epochs import HOUR, epoch, epochs, moment_of
@@ -29,14 +31,34 @@ from forecast.evidence import Disturbed, Evidence, learning_spans
 from forecast.explain.chart import draw_forecast
 from forecast.explain.effects_file import EffectsFile, effects_file
 from forecast.history.reading import TrafficHistory, open_history, read_contacts, read_orders
-from forecast.learning import DEMAND_AFTER_SECONDS, DEMAND_BEFORE_SECONDS, predict, requests_per_visit
-from forecast.model import Forecast, build_traffic_model
+from forecast.learning import (
+    DEMAND_AFTER_SECONDS,
+    DEMAND_BEFORE_SECONDS,
+    grid_for,
+    overlapping,
+    predict,
+    requests_per_visit,
+)
+from forecast.many.running import CHUNK_SERVICES, forecast_all
+from forecast.many.spread import chunks_of, put_together, shared_of
+from forecast.many.total import View, total_view
+from forecast.model import PATHS, PATHS_BYTES, Forecast, build_traffic_model, missing_services
 from forecast.paths.grid import Grid
 from forecast.uplift.episodes import Stretch
 
 STEP = say("Forecasting")
 CACHE = Path("out") / "backtest-cache.json"
+MANY_SERVICES = 40
+PATHS_LEAST = 50
 MASKING = ("outage", "test-window", "bot", "surge")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where many services are computed: how many processes, or the address of a dask scheduler."""
+
+    workers: int | None = None
+    cluster: str | None = None
 
 
 def publish_forecast(
@@ -46,8 +68,13 @@ def publish_forecast(
     now: datetime,
     seed: int = 0,
     progress: Progress = no_progress,
+    workers: int | None = None,
+    cluster: str | None = None,
 ) -> TrafficModel:
     """Forecast a campaign as of a moment (default: the earlier of `now` and three days before) and write its files.
+
+    workers, cluster: for workspaces with many services: processes here (default: one per core), or the address of a
+    dask scheduler.
 
     Raises:
         UserError: unknown campaign, `as_of` not before the start, history missing, wrong or too short.
@@ -60,7 +87,7 @@ def publish_forecast(
     evidence = evidence_of(history, workspace, moment)
     progress(STEP, 1, 5)
     with one_thread():
-        return _publish(workspace, plan, evidence, moment, now, seed, progress)
+        return _publish(workspace, plan, evidence, moment, now, seed, progress, Places(workers, cluster))
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -77,14 +104,23 @@ def _publish(
     now: datetime,
     seed: int,
     progress: Progress,
+    places: Places,
 ) -> TrafficModel:
+    many = len(evidence.services) > MANY_SERVICES
+    settings, every = workspace.settings, evidence
+    view = View(evidence, plan, workspace.plans, settings)
+    if many:
+        if missing := missing_services(evidence, settings, moment):
+            raise UserError(missing)
+        view = total_view(evidence, plan, workspace.plans, settings)
+    evidence = view.evidence
     lead_days = nearest_lead(plan, moment)
-    known_by_then = testable(evidence, workspace.plans, lead_days, moment)
+    known_by_then = testable(evidence, view.plans, lead_days, moment)
     tested = campaigns_again(
         evidence,
-        calibrating(known_by_then, plan),
-        workspace.plans,
-        workspace.settings,
+        calibrating(known_by_then, view.plan),
+        view.plans,
+        view.settings,
         lead_days,
         workspace.folder / CACHE,
         progress,
@@ -92,11 +128,12 @@ def _publish(
     progress(STEP, 2, 5)
     forecast = build_traffic_model(
         evidence,
-        plan,
-        workspace.plans,
-        workspace.settings,
+        view.plan,
+        view.plans,
+        view.settings,
         moment,
         seed,
+        paths=affordable_paths(plan, workspace.plans, every),
         inputs=workspace.input_hashes(),
         calibration=calibration_of(tested, plan.kind, lead_days),
         historical=plan.starts_at <= now,
@@ -104,10 +141,39 @@ def _publish(
     progress(STEP, 3, 5)
     demand, assumed = demand_of(workspace, forecast, evidence, moment, seed)
     forecast = with_assumptions(forecast, assumed)
+    if many:
+        forecast = over_services(workspace, plan, forecast, every, evidence, seed, places, progress)
     progress(STEP, 4, 5)
     write_forecast(workspace, plan, forecast, demand, evidence)
     progress(STEP, 5, 5)
     return forecast.model
+
+
+def affordable_paths(plan: Plan, plans: Sequence[Plan], evidence: Evidence) -> int:
+    """Fewer paths rather than more memory than the paths of every service may take."""
+    grid = grid_for(plan, overlapping(plan, plans), evidence.finest_seconds)
+    return max(min(PATHS, PATHS_BYTES // (4 * len(grid.starts) * len(evidence.services))), PATHS_LEAST)
+
+
+def over_services(
+    workspace: Workspace,
+    plan: Plan,
+    forecast: Forecast,
+    every: Evidence,
+    whole: Evidence,
+    seed: int,
+    places: Places,
+    progress: Progress,
+) -> Forecast:
+    """The total's forecast spread over every service, in chunks that survive an interruption."""
+    shared = shared_of(forecast, whole, workspace.settings, seed)
+    chunks = chunks_of(every, plan, workspace.plans, CHUNK_SERVICES)
+    kept = workspace.out(plan.id) / ".services"
+    workers = places.workers or os.cpu_count() or 1
+    made = forecast_all(shared, chunks, kept, method(), workers, places.cluster, progress)
+    together = put_together(forecast, every, workspace.plans, made)
+    shutil.rmtree(kept, ignore_errors=True)
+    return together
 
 
 def refuse_early(plan: Plan, as_of: datetime) -> None:

@@ -95,7 +95,9 @@ _SPREADS = ("level_sd", "past_level_sd", "noise_sd", "noise_correlation")
 
 
 @dataclass(frozen=True)
-class _Fitted:
+class Levelled:
+    """One service's log rates [hour] and spreads, as `Baseline` has them."""
+
     log_rate: Floats
     level_sd: float
     past_level_sd: float
@@ -103,11 +105,11 @@ class _Fitted:
     noise_correlation: float
 
 
-def _one(rates: Floats, known: NDArray[np.bool_], columns: Floats, penalties: Floats, lead_days: float) -> _Fitted:
+def _one(rates: Floats, known: NDArray[np.bool_], columns: Floats, penalties: Floats, lead_days: float) -> Levelled:
     log_rate = np.log(np.maximum(rates, rate_floor(rates[known])))
     fitted = columns @ robust_ridge(columns[known], log_rate[known], penalties)
     residual = np.where(known, log_rate - fitted, np.nan)
-    return _levelled(fitted, residual, known, lead_days)
+    return levelled(fitted, residual, known, lead_days)
 
 
 def rate_floor(rates: Floats) -> float:
@@ -130,7 +132,8 @@ def robust_ridge(columns: Floats, target: Floats, penalties: Floats) -> Floats:
     return coefficients
 
 
-def _levelled(fitted: Floats, residual: Floats, known: NDArray[np.bool_], lead_days: float) -> _Fitted:
+def levelled(fitted: Floats, residual: Floats, known: NDArray[np.bool_], lead_days: float) -> Levelled:
+    """Add the level that `residual` (NaN where not known) shows to `fitted` [hour], held after history ends."""
     last = int(np.flatnonzero(known)[-1])
     clipped = _winsorised(residual)
     forward = _weighted_level(clipped, LEVEL_HALF_LIFE_HOURS)
@@ -140,7 +143,7 @@ def _levelled(fitted: Floats, residual: Floats, known: NDArray[np.bool_], lead_d
     daily = _daily_means(residual)
     error = _level_error(daily, _daily_means(forward), lead_days)
     shift = float(np.nan_to_num(daily[~np.isnan(daily)][-1] - forward[last]))
-    return _Fitted(
+    return Levelled(
         fitted + level,
         float(np.clip(np.hypot(error, 0.5 * shift), LEVEL_SD_MIN, LEVEL_SD_MAX)),
         float(np.clip(0.6 * error, LEVEL_SD_MIN, LEVEL_SD_MAX)),
