@@ -9,11 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign.errors import Problem, UserError
+from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import QUANTILES, TrafficModel, TrafficPaths
+from loadtest.admission import limited_streams
 from loadtest.curves import (
     WORST,
     Curve,
@@ -26,8 +27,10 @@ from loadtest.curves import (
 )
 from loadtest.funnel import funnel_stages, reach_ratios, requests_per_visit, service_stages, visits_per_second
 from loadtest.notes import Note
+from loadtest.policy import shipped_profiles
+from loadtest.profiles import OWN_CURVE, judged_seconds, profile_notes, profile_seconds, shaped
 from loadtest.reached import MINUTE, highest_mean
-from loadtest.scenario import Scenario, ScenarioStage, Stream, Stretch
+from loadtest.scenario import PROFILES, AdmissionWanted, Profile, Scenario, ScenarioStage, Stream, Stretch
 from loadtest.schedule import segments_of
 
 WINDOW_MINUTES = 60
@@ -39,11 +42,14 @@ Drive = Literal["journeys", "endpoints"]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for: `curve` is a quantile's name or `worst`; `seconds` the window's length in campaign time."""
+    """What was asked for: `curve` is a quantile's name or `worst`; `seconds` the window's length in campaign time, or
+    the run's where the profile has a shape of its own."""
 
     curve: str = "p90"
     around: datetime | None = None
-    seconds: int = WINDOW_MINUTES * 60
+    seconds: int | None = None
+    profile: Profile = "replay"
+    admission: AdmissionWanted | None = None
     whole: bool = False
     compression: int = 1
     scale_ratio: float = 1.0
@@ -62,8 +68,17 @@ class Wanted:
         if not 0 < self.scale_ratio <= 100:
             what = say("scale {given} is not between 0 and 100", given=f"{self.scale_ratio:g}")
             found.append(Problem(what, say("1 sends the forecast itself"), key="--scale"))
-        if self.seconds < 2:
+        if self.seconds is not None and self.seconds < 2:
             found.append(Problem(say("a run needs at least two seconds"), say("ask for more"), key="--seconds"))
+        if self.profile not in OWN_CURVE and (self.compression > 1 or self.whole):
+            what = say("the profile {name} has a shape of its own", name=self.profile)
+            found.append(Problem(what, say("leave out --compress and --whole"), key="--profile"))
+        if (self.profile == "limits") != (self.admission is not None):
+            what = say("--service and --admitted belong to --profile limits")
+            found.append(Problem(what, say("leave them out, or add it"), key="--admitted"))
+        if self.admission is not None and self.scale_ratio != 1:
+            what = say("limits cannot be tested at a scale")
+            found.append(Problem(what, say("leave out --scale"), key="--scale"))
         return found
 
 
@@ -84,13 +99,25 @@ def build_scenario(
     first, seconds = _window(curve, plan, wanted)
     curve = curve.cut(first, seconds)
     parts = _parts(curve, plan, wanted)
-    rates = compressed(curve.requests_per_second, parts) * wanted.scale_ratio
+    policy = shipped_profiles()
+    own = compressed(curve.requests_per_second, parts) * wanted.scale_ratio
+    length = wanted.seconds or 0
+    if wanted.profile not in OWN_CURVE:
+        length = length or profile_seconds(wanted.profile, policy)
+    rates = shaped(own, wanted.profile, length, policy)
     stages, drive, said = _stages(settings, curve.services, wanted.drive)
-    streams = _streams(stages, dict(zip(curve.services, rates, strict=True)), drive)
+    if wanted.admission is None:
+        streams = _streams(stages, dict(zip(curve.services, rates, strict=True)), drive)
+    else:
+        stages, streams = limited_streams(stages, wanted.admission, length, policy)
+        drive = "endpoints"
     _check_arrivals(streams)
     return Scenario(
         campaign=plan.id,
         curve=wanted.curve,
+        profile=wanted.profile,
+        judged_seconds=judged_seconds(wanted.profile, length, policy),
+        admission=wanted.admission,
         scale_ratio=wanted.scale_ratio,
         starts_at_utc=_aware(curve.starts_at_utc),
         ends_at_utc=_aware(curve.starts_at_utc + np.timedelta64(seconds, "s")),
@@ -102,7 +129,9 @@ def build_scenario(
         streams=streams,
         forecast_requests_per_second_peak={s: float(r.max()) for s, r in curve.rates().items()},
         wanted_requests_per_second={
-            s: highest_mean(r, MINUTE) for s, r in zip(curve.services, rates, strict=True) if r.any()
+            s: min(highest_mean(r, MINUTE), highest_mean(o, MINUTE))
+            for s, r, o in zip(curve.services, rates, own, strict=True)
+            if r.any() and wanted.admission is None
         },
         window_seconds=10 if rates.shape[-1] >= 300 else 2,
         marker=f"surgeplan-{plan.id}"[:100],
@@ -110,13 +139,15 @@ def build_scenario(
         writes_allowed=wanted.writes_allowed,
         inputs=inputs,
         assumptions=tuple(Note.of(text) for text in said + _lift_notes(lifts) + _drive_notes(stages, drive)),
-        invalidates=tuple(Note.of(text) for text in invalidated(wanted.scale_ratio, wanted.compression)),
+        invalidates=tuple(
+            Note.of(text) for text in invalidated(wanted.scale_ratio, wanted.compression, wanted.profile)
+        ),
     )
 
 
-def invalidated(scale_ratio: float, compression: int) -> list[Text]:
-    """What a run at that scale and speed cannot show."""
-    texts = []
+def invalidated(scale_ratio: float, compression: int, profile: Profile = "replay") -> list[Text]:
+    """What a run of that profile at that scale and speed cannot show."""
+    texts = profile_notes(profile, shipped_profiles())
     if scale_ratio != 1:
         texts.append(
             say("sent at {scale} of the forecast: it shows that the scenario works, not that the system holds",
@@ -140,7 +171,8 @@ def _window(curve: Curve, plan: Plan, wanted: Wanted) -> tuple[int, int]:
     available = curve.requests_per_second.shape[1]
     if wanted.whole:
         return 0, available
-    seconds = min(wanted.seconds, available)
+    asked = wanted.seconds if wanted.profile in OWN_CURVE else None
+    seconds = min(asked or WINDOW_MINUTES * 60, available)
     if wanted.around is not None:
         middle = _second_of(curve, wanted.around)
         if not 0 <= middle < available:
@@ -243,6 +275,14 @@ def _second_of(curve: Curve, at: datetime) -> int:
 def _aware(at: np.datetime64) -> datetime:
     seconds = int(at.astype("datetime64[s]").astype(np.int64))
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def known_profile(given: str) -> Profile:
+    """Raises UserError where it is none."""
+    for profile in PROFILES:
+        if given == profile:
+            return profile
+    raise UserError(Problem(say("{given} is no profile", given=given), nearest(given, PROFILES), key="--profile"))
 
 
 def known_drive(given: str | None) -> Drive | None:

@@ -30,7 +30,25 @@ AroundOption = Annotated[
     str | None,
     typer.Option("--around", metavar="TIME", help=_("Centre of the window, such as 2026-11-10T20:00+08:00.")),
 ]
-MinutesOption = Annotated[int, typer.Option("--minutes", min=1, help=_("Length of the window."))]
+MinutesOption = Annotated[
+    int | None, typer.Option("--minutes", min=1, help=_("Length of the window, 60 where left out."))
+]
+ProfileOption = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        metavar="replay|ramp|soak|breakpoint|spike|limits",
+        help=_("The campaign's own curve, with a spike on top, or another shape at its peak."),
+    ),
+]
+AdmittedOption = Annotated[
+    float | None,
+    typer.Option("--admitted", min=0.001, help=_("Profile limits: requests per second let in; else the playbook's.")),
+]
+LimitedOption = Annotated[str | None, typer.Option("--service", help=_("Profile limits: the service protected."))]
+RefusalOption = Annotated[
+    int, typer.Option("--refusal-code", min=400, max=599, help=_("Profile limits: status of what is turned away."))
+]
 SecondsOption = Annotated[
     int | None, typer.Option("--seconds", min=2, help=_("Length in seconds, for a short run around the peak."))
 ]
@@ -65,6 +83,14 @@ PracticeExponentialOption = Annotated[
 ]
 PracticePortOption = Annotated[
     int, typer.Option("--practice-port", min=0, max=65535, help=_("Its port; any free one where left out."))
+]
+PracticeAdmitsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--practice-admits",
+        min=0.001,
+        help=_("It turns away more requests a second than this; in the profile limits, what was agreed."),
+    ),
 ]
 ConfirmOption = Annotated[
     str | None, typer.Option("--confirm", metavar="HOST", help=_("Repeat the host when it is not this machine."))
@@ -104,8 +130,12 @@ def build(
     quantile: QuantileOption = "p90",
     path: PathOption = None,
     around: AroundOption = None,
-    minutes: MinutesOption = 60,
+    minutes: MinutesOption = None,
     seconds: SecondsOption = None,
+    profile: ProfileOption = "replay",
+    service: LimitedOption = None,
+    admitted: AdmittedOption = None,
+    refusal_code: RefusalOption = 429,
     whole: WholeOption = False,
     compress: CompressOption = 1,
     scale: ScaleOption = None,
@@ -117,7 +147,8 @@ def build(
     lang: LangOption = None,
     seed: SeedOption = 0,
 ) -> None:
-    from loadtest.build import Wanted, known_drive
+    from loadtest.build import Wanted, known_drive, known_profile
+    from loadtest.playbook import admission_wanted
     from loadtest.publish import publish_scenario
     from loadtest.shown import scenario_text
 
@@ -125,7 +156,8 @@ def build(
     wanted = Wanted(
         curve=path or quantile,
         around=moment_option(around, "--around"),
-        seconds=seconds or minutes * 60,
+        seconds=seconds or (minutes * 60 if minutes else None),
+        profile=known_profile(profile),
         whole=whole,
         compression=compress,
         scale_ratio=1.0 if scale is None else scale,
@@ -135,20 +167,24 @@ def build(
         seed=seed,
     )
     opened = open_workspace(workspace)
+    wanted = admission_wanted(opened, campaign, wanted, service, admitted, refusal_code)
     with console.progress() as progress:
         scenario = publish_scenario(opened, campaign, wanted, progress)
     console.result(scenario_text(scenario, opened.settings.time_zone), scenario.model_dump(mode="json"))
-    console.next(f"surgeplan loadtest run {campaign} --practice")
+    more = "" if wanted.profile == "replay" else f" --profile {wanted.profile}"
+    console.next(f"surgeplan loadtest run {campaign}{more} --practice")
 
 
 def run(
     campaign: Campaign,
     host: HostOption = None,
+    profile: ProfileOption = "replay",
     practice: PracticeOption = False,
     practice_workers: PracticeWorkersOption = 8,
     practice_service_ms: PracticeServiceOption = 10.0,
     practice_exponential: PracticeExponentialOption = False,
     practice_port: PracticePortOption = 0,
+    practice_admits: PracticeAdmitsOption = None,
     confirm: ConfirmOption = None,
     processes: ProcessesOption = 1,
     seconds: SecondsOption = None,
@@ -160,16 +196,18 @@ def run(
     lang: LangOption = None,
 ) -> None:
     from campaign.errors import ExitCode
+    from loadtest.build import known_profile
     from loadtest.publish import RunWanted, publish_run
     from loadtest.results import EXIT_CODES
     from loadtest.shown import results_text
 
     console = Console.open(workspace, lang, as_json)
-    target = _practice(practice, practice_workers, practice_service_ms, practice_exponential)
+    target = _practice(practice, practice_workers, practice_service_ms, practice_exponential, practice_admits)
     _require_one_target(host, practice)
     wanted = RunWanted(
         host=host, practice=target, practice_port=practice_port, confirmed=confirm, processes=processes,
         seconds=seconds, scale_ratio=scale, image_digest=_digest(image_digest), target_version=target_version,
+        profile=known_profile(profile),
     )  # fmt: skip
     with console.progress() as progress:
         results, judgement, interrupted = publish_run(open_workspace(workspace), campaign, wanted, progress)
@@ -252,11 +290,14 @@ def capacity(
     raise typer.Exit(codes.get(found.outcome, ExitCode.INVALID))
 
 
-def _practice(wanted: bool, workers: int, service_ms: float, exponential: bool) -> PracticeTarget | None:
+def _practice(
+    wanted: bool, workers: int, service_ms: float, exponential: bool, admits: float | None = None
+) -> PracticeTarget | None:
     from loadtest.results import PracticeTarget
 
     kind = "exponential" if exponential else "constant"
-    return PracticeTarget(workers=workers, service_ms=service_ms, distribution=kind) if wanted else None
+    target = PracticeTarget(workers=workers, service_ms=service_ms, distribution=kind, admits_per_second=admits)
+    return target if wanted else None
 
 
 def _digest(given: str | None) -> str | None:

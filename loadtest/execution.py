@@ -149,6 +149,8 @@ def practice_target(target: PracticeTarget, port: int = 0, extra: tuple[str, ...
     ]  # fmt: skip
     if target.distribution == "exponential":
         command.append("--exponential")
+    if target.admits_per_second is not None:
+        command += ["--admits-per-second", str(target.admits_per_second)]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_home(), start_new_session=True
     )

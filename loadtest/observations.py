@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
-INTENDED, SENT, OK, FAILED, SLOW, DONE = range(6)
-FIELDS = ("intended", "sent", "ok", "failed", "slow", "done")
+INTENDED, SENT, OK, FAILED, SLOW, DONE, REFUSED = range(7)
+FIELDS = ("intended", "sent", "ok", "failed", "slow", "done", "refused")
 RESPONSE, SERVICE, LAG = "response", "service", "lag"
 ALL_STAGES = -1
 QUANTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
@@ -42,6 +42,7 @@ class Observations:
 
     cells: (second, stage) -> counts in the order of FIELDS; stage -1 counts visitors of the schedule. A request
         counts in the second it was meant for, except SENT and DONE: the seconds in which it left and was replied to.
+        REFUSED are those that a limiter under test turned away as agreed; they are neither OK nor FAILED.
     histograms: (stage, kind, window) -> microseconds.
     ends: worker -> how it ended (`done` when it played its whole share).
     """
@@ -54,6 +55,7 @@ class Observations:
     unsent: Counter[str] = field(default_factory=Counter)
     signals: list[Signal] = field(default_factory=list)
     ends: dict[int, str] = field(default_factory=dict)
+    ended_at_seconds: dict[int, float] = field(default_factory=dict)
     clock_offsets_seconds: dict[int, float] = field(default_factory=dict)
 
     def counts(self, stage: int, seconds: int) -> NDArray[np.int64]:
@@ -68,6 +70,13 @@ class Observations:
         """All windows of one stage together."""
         parts = [h for (s, k, _w), h in sorted(self.histograms.items()) if (s, k) == (stage, kind)]
         return merged(parts)
+
+    def before(self, second: int, window_seconds: int) -> Observations:
+        """Only what was meant to happen before `second` of the run; windows that reach beyond it are left out."""
+        cells = {key: cell for key, cell in self.cells.items() if key[0] < second}
+        histograms = {k: h for k, h in self.histograms.items() if (k[2] + 1) * window_seconds <= second}
+        signals = [signal for signal in self.signals if signal.second < second]
+        return replace(self, cells=cells, histograms=histograms, signals=signals)
 
     def window_histograms(self, stage: int, kind: str) -> dict[int, HdrHistogram]:
         return {w: h for (s, k, w), h in sorted(self.histograms.items()) if (s, k) == (stage, kind)}
@@ -121,6 +130,7 @@ def _merge(seen: Observations, record: dict[str, Any]) -> None:
         seen.clock_offsets_seconds[worker] = record["clock_offset_seconds"]
     if "end" in record:
         seen.ends[worker] = record["end"]
+        seen.ended_at_seconds[worker] = record.get("at", 0.0)
 
 
 def quantiles_ms(histogram: HdrHistogram | None) -> dict[str, float]:

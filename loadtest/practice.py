@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 REPLY = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%sX-Practice-Target: 1\r\n\r\n%s"
 OK_BODY = b'{"practice": true}'
 BUSY_BODY = b'{"busy": true}'
+BURST_SECONDS = 0.1
 
 
 @dataclass
@@ -31,6 +32,9 @@ class Desk:
     stall_from_seconds: float = 0.0
     stall_seconds: float = 0.0
     seed: int = 0
+    admits_per_second: float | None = None
+    tokens: float = 0.0
+    filled_at: float = 0.0
     started_at: float = 0.0
     free_at: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
@@ -39,6 +43,7 @@ class Desk:
     def open(self, now: float) -> None:
         self.started_at = now
         self.free_at = [now] * self.workers
+        self.filled_at = now
         self.rng.seed(self.seed)
 
     def served_at(self, now: float) -> float | None:
@@ -52,6 +57,18 @@ class Desk:
         heapq.heapreplace(self.free_at, ends)
         heapq.heappush(self.ends, ends)
         return ends
+
+    def admits(self, now: float) -> bool:
+        """A token bucket, as gateways have it: `admits_per_second`, and a burst of a tenth of a second."""
+        if self.admits_per_second is None:
+            return True
+        held = max(self.admits_per_second * BURST_SECONDS, 1.0)
+        self.tokens = min(self.tokens + (now - self.filled_at) * self.admits_per_second, held)
+        self.filled_at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
 
     def _after_stall(self, begins: float) -> float:
         """Nothing begins during a stall."""
@@ -86,7 +103,11 @@ class Connection(asyncio.Protocol):
             self._answer()
 
     def _answer(self) -> None:
-        ends = self.desk.served_at(self.loop.time())
+        now = self.loop.time()
+        if not self.desk.admits(now):
+            self._send(REPLY % (429, b"Too Many Requests", len(BUSY_BODY), b"Retry-After: 1\r\n", BUSY_BODY))
+            return
+        ends = self.desk.served_at(now)
         if ends is None:
             self._send(REPLY % (503, b"Busy", len(BUSY_BODY), b"Retry-After: 1\r\n", BUSY_BODY))
         else:
@@ -138,10 +159,11 @@ def main() -> None:
     parser.add_argument("--stall-from-seconds", type=float, default=0.0)
     parser.add_argument("--stall-seconds", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--admits-per-second", type=float)
     given = parser.parse_args()
     desk = Desk(
         given.workers, given.service_ms / 1000, given.exponential, given.queue_max,
-        given.stall_from_seconds, given.stall_seconds, given.seed,
+        given.stall_from_seconds, given.stall_seconds, given.seed, given.admits_per_second,
     )  # fmt: skip
     asyncio.run(serve(desk, given.port))
 

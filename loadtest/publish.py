@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,8 @@ from campaign.files import sha256, write_json, write_text
 from campaign.language import say
 from campaign.traffic import TrafficModel, TrafficPaths
 from campaign.workspace import SETTINGS, Workspace
+from loadtest.admission import admission_seen, judge_admission, with_agreed_limit
+from loadtest.breaking import breaks_first
 from loadtest.build import Wanted, build_scenario
 from loadtest.elsewhere import judge_imported, read_elsewhere
 from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust, startup_problem
@@ -25,14 +27,15 @@ from loadtest.journeys import LOCUSTFILE, extended_locustfile, new_locustfile
 from loadtest.junit import write_junit
 from loadtest.notes import Note
 from loadtest.observations import FIELDS, Observations, read_observations
-from loadtest.policy import shipped_validity
+from loadtest.policy import shipped_profiles, shipped_validity
+from loadtest.profiles import OWN_CURVE
 from loadtest.reached import mix_sent, services_reached, steepest_ten_seconds
 from loadtest.report import write_report
 from loadtest.results import PracticeTarget, Reason, Results, compared
-from loadtest.scenario import SCENARIO, Scenario
+from loadtest.scenario import SCENARIO, Profile, Scenario
 from loadtest.schedule import build_schedule, counts_per_second
 from loadtest.shorten import shortened
-from loadtest.verdict import Judgement, judge
+from loadtest.verdict import Judgement, judge, with_causes
 
 RESULTS, REPORT, PER_SECOND, JUNIT = "results.json", "report.html", "per_second.csv", "junit.xml"
 # What is seen is kept as results.json after so many seconds, and each time they have doubled: a crash loses no more.
@@ -53,12 +56,21 @@ class RunWanted:
     writes_allowed: bool = False
     image_digest: str | None = None
     target_version: str | None = None
+    profile: Profile = "replay"
+
+
+def profile_folder(workspace: Workspace, campaign_id: str, profile: Profile) -> Path:
+    """Where the scenario and results of a profile are: `loadtest/`, or a folder of its own in it."""
+    folder = workspace.out(campaign_id) / "loadtest"
+    return folder if profile == "replay" else folder / profile
 
 
 def publish_scenario(
     workspace: Workspace, campaign_id: str, wanted: Wanted | None = None, progress: Progress = no_progress
 ) -> Scenario:
     """Write `loadtest/scenario.json`, and `loadtest/locustfile.py` where it is missing or lacks a stage.
+
+    A profile other than the replay has its scenario in `loadtest/<profile>/`; the locustfile is the same for all.
 
     Raises:
         UserError: no such campaign, no traffic model yet, or a request that cannot be met; nothing is written.
@@ -81,25 +93,27 @@ def publish_scenario(
         text = extended_locustfile(read_utf8(locustfile, f"out/{campaign_id}/loadtest/{LOCUSTFILE}"), scenario.stages)
     else:
         text = new_locustfile(campaign_id, scenario.stages)
-    write_json(folder / SCENARIO, scenario.model_dump(mode="json"))
+    place = profile_folder(workspace, campaign_id, scenario.profile)
+    write_json(place / SCENARIO, scenario.model_dump(mode="json"))
     if not locustfile.is_file() or locustfile.read_text("utf-8") != text:
         write_text(locustfile, text)
     progress(say("Building the scenario"), 1, 1)
     return scenario
 
 
-def read_scenario(workspace: Workspace, campaign_id: str) -> Scenario:
+def read_scenario(workspace: Workspace, campaign_id: str, profile: Profile = "replay") -> Scenario:
     """The scenario of a campaign.
 
     Raises:
         UserError: it was not built yet.
     """
     workspace.plan(campaign_id)
-    file = workspace.out(campaign_id) / "loadtest" / SCENARIO
+    file = profile_folder(workspace, campaign_id, profile) / SCENARIO
     if not file.is_file():
         what = say("there is no load-test scenario of {id} yet", id=campaign_id)
-        raise UserError(Problem(what, say("run surgeplan loadtest build {id} first", id=campaign_id)))
-    return read_json(file, f"out/{campaign_id}/loadtest/{SCENARIO}", Scenario)
+        command = f"{campaign_id} --profile {profile}" if profile != "replay" else campaign_id
+        raise UserError(Problem(what, say("run surgeplan loadtest build {id} first", id=command)))
+    return read_json(file, file.relative_to(workspace.folder).as_posix(), Scenario)
 
 
 def publish_run(
@@ -107,20 +121,26 @@ def publish_run(
 ) -> tuple[Results, Judgement, bool]:
     """Run the scenario and write `loadtest/results.json`, `per_second.csv` and `report.html`.
 
+    Records of earlier runs stay under `loadtest/runs/`: history leaves their windows out.
+
     Returns:
         The record, the judgement behind it, and whether it was interrupted.
 
     Raises:
         UserError: nothing could be sent; results of an earlier run stay as they are.
     """
-    scenario = read_scenario(workspace, campaign_id)
-    folder = workspace.out(campaign_id) / "loadtest"
+    scenario = read_scenario(workspace, campaign_id, wanted.profile)
+    folder = profile_folder(workspace, campaign_id, wanted.profile)
     if wanted.seconds or wanted.scale_ratio:
+        if scenario.profile not in OWN_CURVE:
+            what = say("the profile {name} has a shape of its own", name=scenario.profile)
+            raise UserError(Problem(what, say("build it shorter instead"), key="--seconds"))
         scenario = shortened(scenario, wanted.seconds, wanted.scale_ratio)
     if wanted.practice is None:
         return _run_at(str(wanted.host), scenario, folder, wanted, progress)
-    with practice_target(wanted.practice, wanted.practice_port) as url:
-        return _run_at(url, scenario, folder, wanted, progress)
+    practice = with_agreed_limit(wanted.practice, scenario)
+    with practice_target(practice, wanted.practice_port) as url:
+        return _run_at(url, scenario, folder, replace(wanted, practice=practice), progress)
 
 
 def _run_at(
@@ -128,11 +148,12 @@ def _run_at(
 ) -> tuple[Results, Judgement, bool]:
     target = checked_target(url, scenario.allowed_hosts, wanted.confirmed)
     require_listening(target)
-    (folder / "STOP").unlink(missing_ok=True)
+    journeys = folder if wanted.profile == "replay" else folder.parent
+    (journeys / "STOP").unlink(missing_ok=True)
     record = folder / "run"
     write_json(record / SCENARIO, scenario.model_dump(mode="json"))
     launch = Launch(
-        folder, record / SCENARIO, record, target.url, f"{scenario.marker}-{time.time_ns() // 1_000_000:x}",
+        journeys, record / SCENARIO, record, target.url, f"{scenario.marker}-{time.time_ns() // 1_000_000:x}",
         wanted.processes, wanted.confirmed, wanted.writes_allowed or target.loopback,
     )  # fmt: skip
     expected = scenario.duration_seconds
@@ -149,6 +170,8 @@ def _run_at(
 
     def _keep(seen: Observations) -> tuple[Results, Judgement]:
         judgement = judge(scenario, scheduled, seen, shipped_validity())
+        admission = admission_seen(scenario, seen, shipped_profiles())
+        judgement = with_causes(judgement, tuple(judge_admission(admission, shipped_profiles())))
         results = compared(_results(scenario, launch, wanted, seen, judgement), earlier)
         if seen.cells:
             write_json(folder / RESULTS, results.model_dump(mode="json"))
@@ -160,6 +183,8 @@ def _run_at(
         raise UserError(startup_problem(record))
     results, judgement = _keep(seen)
     if seen.cells:
+        if wanted.practice is None:
+            write_json(folder / "runs" / launch.run_id / RESULTS, results.model_dump(mode="json"))
         write_per_second(folder / PER_SECOND, scenario, seen)
         write_junit(folder / JUNIT, results)
         write_report(folder / REPORT, scenario, scheduled, seen, results, judgement)
@@ -222,7 +247,7 @@ def _results(
         campaign=scenario.campaign,
         outcome=judgement.outcome,
         reasons=tuple(Reason(code=c.code, what=c.what.speak("en")) for c in judgement.causes),
-        counts_for_campaign=wanted.practice is None and scenario.scale_ratio >= 1,
+        counts_for_campaign=wanted.practice is None and scenario.scale_ratio >= 1 and scenario.profile in OWN_CURVE,
         finished=bool(seen.ends) and all(end == "done" for end in seen.ends.values()),
         host=launch.url,
         practice=wanted.practice,
@@ -230,6 +255,7 @@ def _results(
         target_version=wanted.target_version,
         run_id=launch.run_id,
         curve=scenario.curve,
+        profile=scenario.profile,
         scale_ratio=scenario.scale_ratio,
         seed=scenario.seed,
         duration_seconds=scenario.duration_seconds,
@@ -239,6 +265,8 @@ def _results(
         services=services_reached(scenario, seen),
         mix=mix_sent(scenario, seen),
         steepest_ten_seconds=steepest_ten_seconds(scenario, seen),
+        admission=admission_seen(scenario, seen, shipped_profiles()),
+        breaks_first=breaks_first(scenario, seen, shipped_validity(), shipped_profiles()),
         generator=judgement.generator,
         invalidates=scenario.invalidates,
         versions={name: version(name) for name in ("locust", "gevent", "geventhttpclient", "hdrhistogram")},
@@ -247,7 +275,7 @@ def _results(
 
 
 def write_per_second(path: Path, scenario: Scenario, seen: Observations) -> None:
-    """One row for each second and stage: `second, stage, intended, sent, ok, failed, slow, done`."""
+    """One row for each second and stage: `second, stage, intended, sent, ok, failed, slow, done, refused`."""
     names = [stage.stage for stage in scenario.stages]
     rows = [
         f"{second},{names[stage]},{','.join(map(str, cell.tolist()))}"

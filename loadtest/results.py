@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from campaign.documents import FileRecord
 from campaign.errors import ExitCode
 from loadtest.notes import Note
+from loadtest.scenario import Profile
 
 Outcome = Literal["GO", "NO-GO", "INVALID", "INCONCLUSIVE"]
 EXIT_CODES: dict[Outcome, ExitCode] = {
@@ -48,6 +49,7 @@ class EndpointResult(FileRecord):
     ok: int
     failed: int
     slow: int
+    refused: int = 0
     offered_per_second_peak: float
     achieved_per_second_peak: float
     response_ms: Latency | None = None
@@ -73,6 +75,29 @@ class ServiceResult(FileRecord):
     exercised: bool | None = None
 
 
+class AdmissionResult(FileRecord):
+    """What a limiter let in, in requests on the service it protects, from when its bucket was empty to the end."""
+
+    service: str
+    planned_requests_per_second: float
+    offered_requests_per_second: float
+    admitted_requests_per_second: float
+    refused: int
+    refusal_codes: tuple[int, ...]
+
+
+class BreakpointResult(FileRecord):
+    """Where a stage first broke its objective beyond doubt, as a multiple of the forecast's peak.
+
+    generator_late: the generator was late there too, so that it may be the generator that broke.
+    """
+
+    stage: str
+    second: int
+    peak_multiple: float
+    generator_late: bool
+
+
 class GeneratorResult(FileRecord):
     """Was it the generator? Shares are of one core, the highest of any worker over ten seconds."""
 
@@ -92,11 +117,12 @@ class GeneratorResult(FileRecord):
 
 
 class PracticeTarget(FileRecord):
-    """The built-in target: its capacity is workers / service time."""
+    """The built-in target: its capacity is workers / service time; `admits_per_second` is its limiter's rate."""
 
     workers: int
     service_ms: float
     distribution: Literal["constant", "exponential"] = "constant"
+    admits_per_second: float | None = None
 
     @property
     def capacity_requests_per_second(self) -> float:
@@ -137,6 +163,7 @@ class Results(FileRecord):
     target_version: str | None = None
     run_id: str
     curve: str
+    profile: Profile = "replay"
     scale_ratio: float
     seed: int
     duration_seconds: int
@@ -146,6 +173,8 @@ class Results(FileRecord):
     services: dict[str, ServiceResult] = {}
     mix: dict[str, float] = {}
     steepest_ten_seconds: int = 0
+    admission: AdmissionResult | None = None
+    breaks_first: BreakpointResult | None = None
     generator: GeneratorResult
     previous_run_id: str | None = None
     changes: tuple[Change, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AwareDatetime, Field
 
@@ -11,6 +11,8 @@ from campaign.plan import Identifier, NonNegative, Positive, Ratio
 from loadtest.notes import Note
 
 SCENARIO = "scenario.json"
+Profile = Literal["replay", "ramp", "soak", "breakpoint", "spike", "limits"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
 Seconds = Annotated[int, Field(gt=0)]
 StartSecond = Annotated[int, Field(ge=0)]
 
@@ -71,15 +73,27 @@ class Stretch(FileRecord):
     compression: Annotated[int, Field(ge=1, le=60)] = 1
 
 
+class AdmissionWanted(FileRecord):
+    """What a limiter in front of `service` is to let in, and the status codes of what it turns away."""
+
+    service: str
+    admitted_requests_per_second: Positive
+    refusal_codes: Annotated[tuple[int, ...], Field(min_length=1)] = (429,)
+
+
 class Scenario(FileRecord):
     """Everything that a run sends. Same scenario and seed: the same arrivals and the same choices of every visitor.
 
+    judged_seconds: only so many seconds of the run are judged; the rest looks for what breaks first.
     wanted_requests_per_second: each service's highest minute of the chosen curve as this run plays it, scale included.
     """
 
     schema_version: Literal[1] = 1
     campaign: Identifier
     curve: str
+    profile: Profile = "replay"
+    judged_seconds: Seconds | None = None
+    admission: AdmissionWanted | None = None
     scale_ratio: Positive = 1.0
     starts_at_utc: AwareDatetime
     ends_at_utc: AwareDatetime
@@ -104,6 +118,10 @@ class Scenario(FileRecord):
     inputs: dict[str, str] = {}
     assumptions: tuple[Note, ...] = ()
     invalidates: tuple[Note, ...] = ()
+
+    @property
+    def refusal_codes(self) -> tuple[int, ...]:
+        return self.admission.refusal_codes if self.admission else ()
 
     def stage_index(self, stage: str) -> int:
         return next(i for i, known in enumerate(self.stages) if known.stage == stage)

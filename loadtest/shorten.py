@@ -41,7 +41,7 @@ def shortened(scenario: Scenario, seconds: int | None, scale_ratio: float | None
             },
             "drain_seconds": min(scenario.drain_seconds, float(length)),
             "window_seconds": 10 if length >= 300 else 2,
-            "invalidates": tuple(Note.of(text) for text in invalidated(whole, compression)),
+            "invalidates": tuple(Note.of(text) for text in invalidated(whole, compression, scenario.profile)),
         }
     )
 

@@ -43,6 +43,7 @@ def results_text(results: Results, judgement: Judgement) -> str:
     generator = results.generator
     lines = [f"{results.outcome}: {outcome_in_words(results.outcome)}"]
     lines += [f"- {cause.what}" for cause in judgement.causes]
+    lines += profile_lines(results)
     if not results.counts_for_campaign:
         lines.append(_("This run does not count for the campaign: a practice target or a scaled curve was used."))
     lines.append(table(headings, rows, left=2))
@@ -59,6 +60,32 @@ def results_text(results: Results, judgement: Judgement) -> str:
             lag=_figure(generator.lag_p99_ms), run=_figure(generator.cpu_run_ratio)),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def profile_lines(results: Results) -> list[str]:
+    """What the profiles `limits` and `breakpoint` found."""
+    admission, broken = results.admission, results.breaks_first
+    lines = []
+    if admission is not None:
+        lines.append(
+            _("{service}: {admitted} of {offered} requests per second let in, {refused} requests refused").format(
+                service=admission.service,
+                admitted=f"{admission.admitted_requests_per_second:.4g}",
+                offered=f"{admission.offered_requests_per_second:.4g}",
+                refused=admission.refused,
+            )
+        )
+    if broken is not None:
+        lines.append(
+            _("{stage} breaks first, at {multiple} times the peak (second {second})").format(
+                stage=broken.stage, multiple=f"{broken.peak_multiple:.2f}", second=broken.second
+            )
+        )
+        if broken.generator_late:
+            lines.append(_("the generator was late there too: it may be the generator that broke"))
+    elif results.profile == "breakpoint":
+        lines.append(_("nothing broke as far as the run went"))
+    return lines  # fmt: skip
 
 
 def calibration_text(found: Calibration) -> str:

@@ -87,7 +87,8 @@ def step_scenario(base: Scenario, mix: Mapping[str, float], slots: Sequence[Slot
     )
     return base.model_copy(
         update={
-            "curve": "steps", "stages": stages, "streams": streams, "duration_seconds": duration, "window_seconds": 1,
+            "curve": "steps", "profile": "replay", "judged_seconds": None, "admission": None,
+            "stages": stages, "streams": streams, "duration_seconds": duration, "window_seconds": 1,
             "drain_seconds": 5.0, "timeout_seconds": 10.0, "abort_seconds": 2 if stop_when_slow else 10,
             "abort_error_ratio": 0.5 if stop_when_slow else 1.0, "abort_slow_ratio": 0.5 if stop_when_slow else 1.0,
             "arrivals": "poisson", "forecast_requests_per_second_peak": {}, "invalidates": (),

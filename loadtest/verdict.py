@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from loadtest.observations import (
     INTENDED,
     LAG,
     OK,
+    REFUSED,
     RESPONSE,
     SENT,
     SERVICE,
@@ -56,11 +57,28 @@ def judge(scenario: Scenario, scheduled: Counts, seen: Observations, policy: Val
     Args:
         scheduled: visitors that the schedule starts in each second, shape [second].
     """
-    generator = _generator(scenario, scheduled, seen, policy)
-    causes = list(_validity(scenario, scheduled, seen, generator, policy))
-    endpoints, broken = judge_endpoints(scenario, seen, policy)
+    judged = _judged_part(scenario, seen)
+    scheduled = scheduled[: scenario.judged_seconds]
+    generator = _generator(scenario, scheduled, judged, policy)
+    causes = list(_validity(scenario, scheduled, judged, generator, policy))
+    endpoints, broken = judge_endpoints(scenario, judged, policy)
     causes += broken
     return Judgement(worst(causes), tuple(causes), endpoints, generator)
+
+
+def with_causes(judgement: Judgement, more: Sequence[Cause]) -> Judgement:
+    """The same judgement with more that speaks against the run."""
+    causes = (*judgement.causes, *more)
+    return replace(judgement, outcome=worst(causes), causes=causes)
+
+
+def _judged_part(scenario: Scenario, seen: Observations) -> Observations:
+    """What counts for the verdict; a worker that was stopped after that part has done its share of it."""
+    until = scenario.judged_seconds
+    if until is None:
+        return seen
+    ends = {w: "done" if seen.ended_at_seconds.get(w, 0.0) >= until else end for w, end in seen.ends.items()}
+    return replace(seen.before(until, scenario.window_seconds), ends=ends)
 
 
 def judge_endpoints(
@@ -194,6 +212,7 @@ def _endpoint(
         ok=int(total[OK]),
         failed=int(total[FAILED]),
         slow=int(total[SLOW]),
+        refused=int(total[REFUSED]),
         offered_per_second_peak=float(counts[:, INTENDED].max()),
         achieved_per_second_peak=float(counts[:, DONE].max()),
         response_ms=Latency(**response) if response else None,

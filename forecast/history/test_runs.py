@@ -10,19 +10,20 @@ from urllib.parse import urlsplit
 
 from campaign.workspace import Workspace
 from forecast.epochs import epoch
-from forecast.history.traffic_files import Stretch
+from forecast.history.readings import Stretch
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def load_test_runs(workspace: Workspace) -> Iterator[Stretch]:
-    """The windows of `out/*/loadtest/results.json`, on every service that the run's campaign touches.
+    """The windows of every `results.json` under `out/*/loadtest`, on every service that the run's campaign touches.
 
     Practice runs and runs against this machine are left out: no service of the workspace saw them.
     """
-    for path in sorted((workspace.folder / "out").glob("*/loadtest/results.json")):
+    out = workspace.folder / "out"
+    for path in sorted(out.glob("*/loadtest/**/results.json")):
         window = _window(path)
-        plan = next((plan for plan in workspace.plans if plan.id == path.parent.parent.name), None)
+        plan = next((plan for plan in workspace.plans if plan.id == path.relative_to(out).parts[0]), None)
         for service in workspace.settings.service_names if window else ():
             if window and (plan is None or plan.touches(service)):
                 yield Stretch(service, *window)

@@ -16,13 +16,13 @@ import gevent
 from gevent.pool import Group
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 
-from loadtest.engine.feeders import FeederEmpty, Feeders
-from loadtest.engine.tally import Tally
 from loadtest.engine.visit import GuardedPool, Refused, Visit, marker_headers
 from loadtest.engine.watch import Watch
+from loadtest.feeders import FeederEmpty, Feeders
 from loadtest.observations import DONE, FAILED, SLOW
 from loadtest.scenario import Scenario
 from loadtest.schedule import build_schedule
+from loadtest.tally import Tally
 
 KILL_SWITCH = "STOP"
 Step = Callable[[Any, Visit], None]

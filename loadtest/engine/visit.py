@@ -119,10 +119,13 @@ class Visit:
         """Locust's client reports a finished request here; it goes on to locust counted from the intended start."""
         run, stage = self.run, self.run.scenario.stages[self.stage]
         service_seconds = meta["response_time"] / 1000
-        run.tally.replied(self.stage, self.intended, self.at, service_seconds, stage.objective.p99_ms / 1000)
         error = error_name(meta)
         done = time.monotonic() - run.zero
-        run.tally.ended(self.stage, self.intended, done, error)
+        if error is not None and status_of(meta) in run.scenario.refusal_codes:
+            run.tally.refused(self.stage, self.intended, done)
+        else:
+            run.tally.replied(self.stage, self.intended, self.at, service_seconds, stage.objective.p99_ms / 1000)
+            run.tally.ended(self.stage, self.intended, done, error)
         self.failed = self.failed or error is not None
         meta["response_time"] += max(self.at - self.intended, 0.0) * 1000
         run.environment.events.request.fire(**meta)
@@ -133,14 +136,20 @@ class Visit:
 
 
 def error_name(meta: Mapping[str, Any]) -> str | None:
-    """A short name for what went wrong: the status code, or the exception's kind."""
+    """A short name for what went wrong: the status code and when to come back, or the exception's kind."""
     exception = meta["exception"]
     if exception is None:
         return None
-    code = getattr(meta.get("response"), "status_code", 0) or 0
-    if code:
-        return str(code)
-    return type(exception).__name__
+    code = status_of(meta)
+    if not code:
+        return type(exception).__name__
+    wait = (getattr(meta["response"], "headers", None) or {}).get("Retry-After")
+    return f"{code}, Retry-After: {wait}" if wait else str(code)
+
+
+def status_of(meta: Mapping[str, Any]) -> int:
+    """The reply's status code; 0 where there was none."""
+    return getattr(meta.get("response"), "status_code", 0) or 0
 
 
 def marker_headers(marker: str, run_id: str) -> dict[str, str]:

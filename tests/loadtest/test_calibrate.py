@@ -4,10 +4,10 @@ import sys
 import pytest
 
 from loadtest.calibrate import calibration_of
-from loadtest.engine.tally import Tally
 from loadtest.observations import Observations, Signal, _merge
 from loadtest.policy import shipped_validity
 from loadtest.steps import Slot
+from loadtest.tally import Tally
 
 
 def _seen(lags_ms: list[float], waits: list[float]) -> tuple[list[Slot], Observations]:

@@ -50,7 +50,7 @@ def test_a_practice_run_sends_the_schedule_and_leaves_its_records(workspace, cap
     assert not results["counts_for_campaign"]
     assert results["outcome"] in out
     rows = (_folder(workspace) / "per_second.csv").read_text().splitlines()
-    assert rows[0] == "second,stage,intended,sent,ok,failed,slow,done"
+    assert rows[0] == "second,stage,intended,sent,ok,failed,slow,done,refused"
     assert sum(int(row.split(",")[3]) for row in rows[1:] if ",product," in row) == scheduled
     assert "<svg" in (_folder(workspace) / "report.html").read_text("utf-8")
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from loadtest.engine.tally import Tally
 from loadtest.observations import Observations, Signal, _merge
 from loadtest.policy import shipped_validity
 from loadtest.scenario import Objective, Scenario, ScenarioStage, Segment, Stream, Stretch
+from loadtest.tally import Tally
 from loadtest.verdict import judge, ratio_interval
 
 SECONDS, RATE = 20, 50

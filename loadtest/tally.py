@@ -8,7 +8,20 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from loadtest.observations import ALL_STAGES, DONE, FAILED, FIELDS, INTENDED, LAG, OK, RESPONSE, SENT, SERVICE, SLOW
+from loadtest.observations import (
+    ALL_STAGES,
+    DONE,
+    FAILED,
+    FIELDS,
+    INTENDED,
+    LAG,
+    OK,
+    REFUSED,
+    RESPONSE,
+    SENT,
+    SERVICE,
+    SLOW,
+)
 
 HIGHEST_MICROSECONDS = 600_000_000
 SIGNIFICANT_FIGURES = 3
@@ -57,6 +70,11 @@ class Tally:
         self._cell(int(at), stage)[DONE] += 1
         if error:
             self.errors[stage, error[:200]] += 1
+
+    def refused(self, stage: int, intended: float, at: float) -> None:
+        """A limiter turned it away at `at`, as agreed: its time says nothing about those let in."""
+        self._cell(int(intended), stage)[REFUSED] += 1
+        self._cell(int(at), stage)[DONE] += 1
 
     def take(self) -> Iterator[dict[str, Any]]:
         """Everything since the last call, a record for each line; encoding a histogram takes half a millisecond."""
