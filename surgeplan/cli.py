@@ -13,7 +13,15 @@ from campaign.language import LANGUAGES, _, use_language
 if TYPE_CHECKING:
     import typer
 
-LANES = ("surgeplan.commands", "metrics.cli", "forecast.cli", "loadtest.cli", "playbooks.cli", "warroom.cli")
+LANES = (
+    "surgeplan.commands",
+    "metrics.cli",
+    "forecast.cli",
+    "loadtest.cli",
+    "playbooks.cli",
+    "warroom.cli",
+    "warroom.retrospective.cli",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,6 +27,7 @@ RECORDS = {
     "scenario.json": "loadtest.scenario:Scenario",
     "results.json": "loadtest.results:Results",
     "autoscaling.json": "playbooks.autoscaling.plan:AutoscalingPlan",
+    "retro.json": "warroom.retrospective.records:Retrospective",
     "staffing.json": "playbooks.staffing.plan:StaffingPlan",
 }
 

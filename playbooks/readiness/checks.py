@@ -64,7 +64,7 @@ def traffic_model(evidence: Evidence) -> Finding:
     model = evidence.traffic
     if model is None:
         return Finding("pending", say("there is no traffic.json yet"))
-    if model.inputs.get(evidence.plan_file) == evidence.plan_hash:
+    if model.inputs.get(evidence.plan_file) in evidence.plan_hashes:
         return Finding("pass", None, model.as_of_utc)
     if _only_wording_since(evidence, model.inputs.get(evidence.plan_file)):
         return Finding("pass", say("only the plan's wording changed since"), model.as_of_utc)

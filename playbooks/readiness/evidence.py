@@ -54,13 +54,14 @@ class Replay:
 class Evidence:
     """All there is about one campaign. Missing files are None.
 
+    plan_hashes: SHA-256 of the plan's file as it is, and without what a retrospective wrote into it.
     bundle_damage: files of the frozen bundle that are not as they were frozen. attachments: SHA-256 of the files that
     signed notes brought, as they are now, by path; those that are gone are left out.
     """
 
     plan: Plan
     settings: Settings
-    plan_hash: str
+    plan_hashes: frozenset[str]
     capacities: dict[str, Capacity] = field(default_factory=dict)
     traffic: TrafficModel | None = None
     traffic_hash: str | None = None

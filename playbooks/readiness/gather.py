@@ -19,6 +19,7 @@ from campaign.documents import FileRecord, read_json, read_utf8
 from campaign.errors import Problem, UserError
 from campaign.files import sha256
 from campaign.language import say
+from campaign.observed import planned_sha256
 from campaign.plan import Plan
 from campaign.store.events import Event
 from campaign.traffic import TrafficModel
@@ -70,7 +71,7 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
     """
     events = acts(workspace, campaign, whole_log(workspace) if log is None else log)
     plan, out = _plan(workspace, campaign, events), workspace.out(campaign)
-    traffic = out / "traffic.json"
+    file, traffic = workspace.plan_file(campaign), out / "traffic.json"
     model = _record(traffic, workspace, TrafficModel)
     dictionary = open_dictionary(workspace)
     stands = standing(events, campaign)
@@ -78,7 +79,7 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
     return Evidence(
         plan=plan,
         settings=workspace.settings,
-        plan_hash=sha256(workspace.plan_file(campaign)),
+        plan_hashes=frozenset({sha256(file), planned_sha256(file)}),
         capacities={
             service.name: capacity
             for service in workspace.settings.services

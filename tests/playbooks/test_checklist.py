@@ -95,7 +95,7 @@ def autoscaling(peak: int = 60, hit: bool = False, of_model: str = "t1") -> scal
 
 
 def evidence(**given: object) -> Evidence:
-    base = Evidence(plan=PLAN, settings=SETTINGS, plan_hash="p1", traffic=model(), traffic_hash="t1")
+    base = Evidence(plan=PLAN, settings=SETTINGS, plan_hashes=frozenset({"p1"}), traffic=model(), traffic_hash="t1")
     return replace(base, **given)  # type: ignore[arg-type]
 
 
@@ -260,7 +260,7 @@ def test_a_complete_plan_passes_and_a_thin_one_is_told_what_it_lacks() -> None:
 
 def test_a_traffic_model_of_an_older_plan_is_stale() -> None:
     assert one("traffic-model", evidence()) == ("pass", "")
-    stale = one("traffic-model", evidence(plan_hash="p2"))
+    stale = one("traffic-model", evidence(plan_hashes=frozenset({"p2"})))
     assert stale == ("stale", "the plan changed after traffic.json was made")
     assert one("traffic-model", evidence(traffic=None))[0] == "pending"
 

@@ -43,7 +43,14 @@ def _is_late(item: Item, done: datetime | None) -> bool:
 
 def _late(item: Item, done: datetime | None) -> Late:
     hours = (done - item.due_at_utc) / timedelta(hours=1) if done else None
-    return Late(subject=item.id, owner=item.owner, due_at_utc=item.due_at_utc, done_at_utc=done, hours_late=hours)
+    return Late(
+        subject=item.id,
+        title=item.title,
+        owner=item.owner,
+        due_at_utc=item.due_at_utc,
+        done_at_utc=done,
+        hours_late=hours,
+    )
 
 
 def _waived(event: Event) -> Waived:

@@ -23,7 +23,7 @@ def with_effects(
 
 
 def _with_effect(decision: Decision, real: Mapping[str, Buckets], middle: Mapping[str, Buckets]) -> Decision:
-    names = [decision.service] if decision.service in real else list(real)
+    names = [decision.service] if decision.service and decision.service in real else list(real)
     at = int(decision.at_utc.timestamp())
     effects = [effect_at(real[name], middle[name], at) for name in names if name in middle]
     if not effects or any(effect is None for effect in effects):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import get_args
 
 import duckdb
 import numpy as np
@@ -27,12 +28,12 @@ from forecast.history.reading import MASKED, TrafficHistory, open_history, read_
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.gather import acts, whole_log
 from playbooks.readiness.standing import standing
-from warroom.retrospective.reach import Reported
+from warroom.retrospective.reach import Measure, Reported
 from warroom.retrospective.records import AlertScore
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets
 
-MEASURES = ("reach", "viewers", "spend")
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 YES, NO = frozenset({"yes", "true", "1", "useful"}), frozenset({"no", "false", "0", "noise"})
 QUANTILE_COLUMNS = [f"requests_per_second_{name}" for name in QUANTILES]
 
@@ -205,18 +206,26 @@ def _left_out(history: TrafficHistory, plan: Plan) -> dict[str, float]:
 
 
 def _requests_by_day(history: TrafficHistory, zone: str) -> dict[date, float]:
-    """Requests of each day whose every hour is known, all services together."""
+    """Requests of each day whose every hour is known (23 of the day when the clock goes forward), all services."""
     hourly = history.hourly().sum(axis=1, skipna=False).dropna() * 3600
-    days = pd.DatetimeIndex(hourly.index).tz_localize("UTC").tz_convert(zone).date
-    sums = hourly.groupby(days).agg(["sum", "count"])
-    return {day: float(row["sum"]) for day, row in sums.iterrows() if row["count"] >= 23}
+    found: dict[date, list[float]] = {}
+    for day, value in zip(local_days(hourly.index, zone), hourly.to_numpy(), strict=True):
+        found.setdefault(day, []).append(float(value))
+    return {day: sum(values) for day, values in found.items() if len(values) >= 23}
 
 
 def _by_day(times: pd.Series[pd.Timestamp], values: pd.Series[float], zone: str) -> dict[date, float]:
     """Sums by local day, the last day left out: nobody knows whether it is whole."""
-    days = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(zone).date
-    sums = values.groupby(days).sum().sort_index()
-    return {day: float(value) for day, value in sums.iloc[:-1].items()}
+    found: dict[date, float] = {}
+    for day, value in zip(local_days(times, zone), values.to_numpy(), strict=True):
+        found[day] = found.get(day, 0.0) + float(value)
+    last = max(found, default=None)
+    return {day: value for day, value in found.items() if day != last}
+
+
+def local_days(times: pd.Index | pd.Series[pd.Timestamp], zone: str) -> list[date]:
+    """The local dates of naive UTC times."""
+    return list(pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(zone).date)
 
 
 def _actives(workspace: Workspace) -> dict[date, float]:

@@ -17,10 +17,10 @@ from campaign.documents import read_utf8, read_yaml, validate
 from campaign.errors import Problem, UserError
 from campaign.files import rounded, write_text
 from campaign.language import say
+from campaign.observed import KEY, cut_observed
 from campaign.plan import Plan
 from warroom.retrospective.records import Retrospective
 
-KEY = "observed"
 SOURCE = "surgeplan retro"
 MINUTES_KNOWN_SECONDS = 300  # longer buckets hide the peak that the next forecast would learn
 
@@ -52,9 +52,11 @@ def with_observed(text: str, found: Mapping[str, Any]) -> str:
 
     Keys that a person wrote there stay as they are; those of an earlier retrospective are replaced.
     """
-    head, block, tail = _cut(text)
+    head, block, tail = cut_observed(text)
     own = _loaded(block)
-    if own.get("source") != SOURCE:
+    if own.get("source") == SOURCE:
+        del own["source"]  # it stands last again
+    else:
         found = {key: value for key, value in found.items() if key not in own}
     ending = "\r\n" if "\r\n" in text else "\n"
     for key, value in found.items():
@@ -63,18 +65,6 @@ def with_observed(text: str, found: Mapping[str, Any]) -> str:
     if head and not head.endswith("\n"):
         head += ending
     return head + written + tail
-
-
-def _cut(text: str) -> tuple[str, str, str]:
-    """Before, the lines of, and after the top-level key `observed`; the block is empty where there is none."""
-    lines = text.splitlines(keepends=True)
-    first = next((i for i, line in enumerate(lines) if line.startswith(f"{KEY}:")), None)
-    if first is None:
-        return text, "", ""
-    last = first + 1
-    while last < len(lines) and (lines[last][:1] in " \t" and lines[last].strip()):
-        last += 1
-    return "".join(lines[:first]), "".join(lines[first:last]), "".join(lines[last:])
 
 
 def _yaml() -> YAML:

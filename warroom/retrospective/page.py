@@ -46,7 +46,7 @@ def verdict(retro: Retrospective) -> list[Text]:
                 mine=percent(mine),
                 peer=METHOD_LABELS.get(peer, peer),
                 theirs=percent(theirs),
-            )  # fmt: skip
+            )
         )
     if retro.lasting:
         said.append(lasting_sentence(retro.lasting))
@@ -131,7 +131,7 @@ def discipline_sentence(retro: Retrospective) -> str:
     kept = retro.discipline
     return str(
         say(
-            "checklist: {on_time} of {items} in time, {late} late, {never} never, {waived} waived, {again} signed again",
+            "checklist: {on_time} of {items} in time, {late} late, {never} never; {waived} waived, {again} re-signed",
             on_time=kept.on_time,
             items=kept.items,
             late=len(kept.late),

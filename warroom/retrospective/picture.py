@@ -23,9 +23,9 @@ def draw_retrospective(path: Path, real: Buckets, band: Band, zone: ZoneInfo) ->
         axes.plot(_times(real.starts), real.rates, color=INK, linewidth=1.0, label=_("what came"))
         axes.set_ylim(bottom=0)
         axes.set_title(_("requests/s, all services"), fontsize=10)
-        locator = mdates.AutoDateLocator(tz=zone, maxticks=7)
+        locator = mdates.AutoDateLocator(tz=zone, maxticks=7)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=zone))
+        axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=zone))  # type: ignore[no-untyped-call]
         axes.legend(fontsize=9, loc="upper right")
         save_chart(figure, path)
 

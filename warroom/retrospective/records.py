@@ -26,8 +26,9 @@ class MethodScore(FileRecord):
 class ServiceScore(FileRecord):
     """One service at the finest length that forecast and history share.
 
-    peak_error_ratio: p50 / real - 1; peak_time_error_minutes: forecast minus real. Coverage ratios: of the campaign's intervals, the share inside
-    [p10, p90], below p90 and below p99; None where history's buckets are longer than the forecast's intervals.
+    peak_error_ratio: p50 / real - 1; peak_time_error_minutes: forecast minus real. Coverage ratios: of the campaign's
+    intervals, the share inside [p10, p90], below p90 and below p99; None where history's buckets are longer than the
+    forecast's intervals.
     """
 
     peak_requests_per_second: float
@@ -125,6 +126,7 @@ class Late(FileRecord):
     """An item or gate that was done after its due time; `done_at_utc` is null for one never done."""
 
     subject: str
+    title: Words
     owner: str
     due_at_utc: AwareDatetime
     done_at_utc: AwareDatetime | None = None

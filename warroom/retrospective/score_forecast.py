@@ -20,7 +20,7 @@ from warroom.retrospective.records import (
     ServiceScore,
 )
 from warroom.retrospective.scores import Band, method_score, service_score, summed, summed_band
-from warroom.retrospective.timeline import Buckets, Ints, by_hour, days_before, weeks_before, whole_hours
+from warroom.retrospective.timeline import Buckets, Floats, Ints, by_hour, days_before, weeks_before, whole_hours
 
 Services = Mapping[str, Buckets]
 
@@ -93,9 +93,10 @@ def _methods(
     return {name: score for name, score in found.items() if score is not None}
 
 
-def _all(services: Services, hours: Ints) -> np.ndarray:
+def _all(services: Services, hours: Ints) -> Floats:
     """All services by hour; NaN where any is missing."""
-    return np.sum([by_hour(buckets, hours) for buckets in services.values()], axis=0)
+    total: Floats = np.sum([by_hour(buckets, hours) for buckets in services.values()], axis=0)
+    return total
 
 
 def last_of_kind(plan: Plan, plans: Sequence[Plan], as_of: datetime) -> Plan | None:

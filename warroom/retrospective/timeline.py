@@ -34,7 +34,7 @@ class Buckets:
 def mean_over(buckets: Buckets, starts: Ints, seconds: Ints) -> Floats:
     """Mean rate over each interval; NaN where less than 99 % of it is covered."""
     values = np.nan_to_num(buckets.rates) * buckets.seconds
-    known = ~np.isnan(buckets.rates) * buckets.seconds
+    known = np.where(np.isnan(buckets.rates), 0.0, buckets.seconds)
     sums, covered = (_grown(buckets, counted, starts, seconds) for counted in (values, known))
     return np.where(covered >= KNOWN_SHARE * seconds, sums / np.maximum(covered, 1e-9), np.nan)
 
