@@ -12,7 +12,7 @@ from campaign.language import _
 
 if TYPE_CHECKING:
     from metrics.dictionary import Dictionary
-    from metrics.file_checks import Fault
+    from metrics.faults import Fault
 
 MetricArgument = Annotated[str, typer.Argument(help=_("A metric's name."), metavar="METRIC")]
 DataOption = Annotated[
@@ -106,14 +106,14 @@ def compute(
 ) -> None:
     from metrics.compute import compute as compute_values
     from metrics.dictionary import open_dictionary, require_metric
-    from metrics.sql import query
+    from metrics.sql import Asked, query
 
     console = Console.open(workspace, lang, as_json)
     dictionary = open_dictionary(open_workspace(workspace))
     metric, split = require_metric(dictionary, name), by or []
     reference = f"{metric}@{dictionary.ids[metric]}"
     if sql:
-        text = query(metric, dictionary.definitions, split)
+        text = query(metric, Asked(dictionary.definitions, tuple(split)))
         console.result(text, {"metric": reference, "sql": text})
         return
     values = compute_values(metric, dictionary, data, split)

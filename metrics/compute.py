@@ -1,9 +1,13 @@
-"""Values of a metric from a folder of event tables, by DuckDB: recomputed, not only claimed."""
+"""Values of metrics from a folder of event tables, by DuckDB: recomputed, not only claimed.
+
+Every table is read once, every set of distinct things and every part of a ratio is worked out once, however many
+metrics are made of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,12 +15,12 @@ import duckdb
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
+from metrics.definitions import Definition
 from metrics.dictionary import Dictionary
-from metrics.file_checks import GRAIN_SECONDS, OFFSET
-from metrics.sql import query, settling_hours, tables_of
-
-TIMES = ("at", "starts_at")
-MEMORY = "1500MB"
+from metrics.faults import GRAIN_SECONDS, Fault
+from metrics.row_checks import row_faults
+from metrics.sql import Asked, once, query, quoted, settling_hours, tables_of
+from metrics.tables import Opened, asked_of, duckdb_session, open_tables
 
 
 @dataclass(frozen=True)
@@ -29,83 +33,109 @@ class Value:
     final: bool
 
 
+@dataclass(frozen=True)
+class Split:
+    """What values are split by. families: each channel's; starts: each campaign's begin, to mark what is before."""
+
+    by: tuple[str, ...] = ()
+    families: Mapping[str, str] | None = None
+    starts: Mapping[str, datetime] | None = None
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Values by metric, and what is marked about the rows they were made of."""
+
+    values: dict[str, list[Value]]
+    warnings: tuple[tuple[str, Fault], ...] = ()
+
+
 def compute(name: str, dictionary: Dictionary, data: Path, by: Sequence[str] = ()) -> list[Value]:
-    """A metric's values in order of time and split.
+    """A metric's values in order of time and split; see `compute_all`."""
+    return compute_all([name], dictionary, data, Split(tuple(by))).values[name]
+
+
+def compute_all(names: Sequence[str], dictionary: Dictionary, data: Path, split: Split = Split()) -> Computed:
+    """The values of several metrics, each in order of time and split.
 
     `data` holds `<table>*.csv|.csv.gz|.parquet`, each with `at` or `starts_at` (with offset) and the columns that the
-    definition names. A value is final once the youngest row of every table is past its settling time.
+    definitions name. A value is final once the youngest row of every table is past its settling time.
 
     Raises:
-        UserError: a table or column is missing, times have no offset, or the definition has no grain to compute by.
+        UserError: a table or column is missing, times have no offset, a spend is negative, or a definition has no
+            grain to compute by.
     """
-    definition = dictionary.definitions[name]
-    if definition.grain == "campaign":
+    for name in names:
+        _refuse_without_grain(name, dictionary)
+    ordered = _parts_first(names, dictionary.definitions)
+    definitions = {name: dictionary.definitions[name] for name in ordered}
+    with duckdb_session() as connection:
+        opened = open_tables(connection, definitions, data, split.by, split.families)
+        warnings = row_faults(opened, definitions, split.starts or {})
+        asked = asked_of(opened, dictionary.definitions, split.by)
+        values = {}
+        for name in ordered:
+            asked = _with_values(name, asked, opened, data)
+            if name in names:
+                values[name] = _fetched(name, asked, opened)
+    return Computed({name: values[name] for name in names}, tuple(warnings))
+
+
+def _refuse_without_grain(name: str, dictionary: Dictionary) -> None:
+    if dictionary.definitions[name].grain == "campaign":
         todo = say("compute it per day, and sum what may be summed")
-        raise UserError(
-            Problem(say("{name} has no period of time to compute by", name=name), todo, key=f"metrics.{name}")
-        )
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"SET memory_limit = '{MEMORY}'")
-        tables = tables_of(name, dictionary.definitions)
-        newest = min(_open(connection, table, data) for table in tables)
-        settled = GRAIN_SECONDS[definition.grain] + 3600 * settling_hours(name, dictionary.definitions)
-        start = f"timezone('{definition.time_zone}', starts_at)"
-        keys = "".join(f', "{column}"' for column in by)
-        text = (
-            f"SELECT starts_at{keys}, value, epoch({start}) + {settled} <= {newest} "
-            f"FROM ({query(name, dictionary.definitions, by)}) ORDER BY ALL"
-        )
-        try:
-            rows = connection.execute(text).fetchall()
-        except duckdb.Error as error:
-            reason = str(error).partition("\n")[0]
-            todo = say("its tables are {tables}: add the column, or correct the definition", tables=", ".join(tables))
-            raise UserError(
-                Problem(say("cannot be computed: {reason}", reason=reason), todo, file=str(data), key=f"metrics.{name}")
-            ) from error
-    return [Value(row[0], tuple(row[1:-2]), row[-2], bool(row[-1])) for row in rows]
+        what = say("{name} has no period of time to compute by", name=name)
+        raise UserError(Problem(what, todo, key=f"metrics.{name}"))
 
 
-def _open(connection: duckdb.DuckDBPyConnection, table: str, data: Path) -> float:
-    """Make the view `table` with `at_utc`; returns its youngest row's epoch seconds."""
-    endings = (".csv", ".csv.gz", ".parquet")
-    files = sorted(str(p) for p in data.glob(f"{table}*") if p.name.endswith(endings))
-    if not files:
-        todo = say("export it as {table}.csv or {table}.parquet", table=table)
-        raise UserError(Problem(say("there is no table {table}", table=table), todo, file=str(data)))
-    if len({file.endswith(".parquet") for file in files}) > 1:
-        todo = say("keep one of the two: the same rows would count twice")
-        raise UserError(Problem(say("table {table} stands as CSV and as Parquet", table=table), todo, file=str(data)))
-    source = f"read_parquet({files})" if files[0].endswith(".parquet") else f"read_csv({files}, header = true)"
+def _parts_first(names: Sequence[str], definitions: Mapping[str, Definition]) -> list[str]:
+    """The metrics and all they are made of, parts before wholes."""
+    found: list[str] = []
+
+    def visit(name: str) -> None:
+        if name not in found:
+            for part in definitions[name].references.values():
+                visit(part)
+            found.append(name)
+
+    for name in names:
+        visit(name)
+    return found
+
+
+def _with_values(name: str, asked: Asked, opened: Opened, data: Path) -> Asked:
+    """The context with one more metric worked out."""
+    definition = asked.definitions[name]
     try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-        columns = {str(row[0]): str(row[1]) for row in described}
+        if definition.kind == "count_distinct":
+            things = quoted(f"things of {name}")
+            opened.connection.execute(f"CREATE TEMP TABLE {things} AS {once(definition, asked)}")
+            asked = replace(asked, once={**asked.once, name: things})
+        values = quoted(f"values of {name}")
+        opened.connection.execute(f"CREATE TEMP TABLE {values} AS {query(name, asked)}")
+    except duckdb.OutOfMemoryException as error:
+        todo = say("compute fewer metrics at once, or send the query of --sql to an engine that holds the data")
+        raise UserError(
+            Problem(say("does not fit into memory"), todo, file=str(data), key=f"metrics.{name}")
+        ) from error
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
+        tables = ", ".join(tables_of(name, asked.definitions))
+        todo = say("its tables are {tables}: add the column, or correct the definition", tables=tables)
         raise UserError(
-            Problem(say("cannot be read: {reason}", reason=reason), say("send CSV or Parquet"), file=files[0])
+            Problem(say("cannot be computed: {reason}", reason=reason), todo, file=str(data), key=f"metrics.{name}")
         ) from error
-    time = next((column for column in TIMES if column in columns), None)
-    if time is None:
-        what = say("table {table} has no column {columns}", table=table, columns=" / ".join(TIMES))
-        raise UserError(Problem(what, say("name the time of each row so"), file=str(data)))
-    moment = f'"{time}"'
-    if not source.startswith("read_parquet"):
-        source = f"read_csv({files}, header = true, types = {{'{time}': 'VARCHAR'}})"
-    if columns[time] != "TIMESTAMP WITH TIME ZONE" or source.startswith("read_csv"):
-        _refuse_naive(connection, source, moment, data / table)
-    connection.execute(
-        f"CREATE VIEW \"{table}\" AS SELECT *, timezone('UTC', CAST({moment} AS TIMESTAMPTZ)) AS at_utc FROM {source}"
+    return replace(asked, values={**asked.values, name: values})
+
+
+def _fetched(name: str, asked: Asked, opened: Opened) -> list[Value]:
+    definition = asked.definitions[name]
+    newest = min(opened.newest[table] for table in tables_of(name, asked.definitions))
+    settled = GRAIN_SECONDS[definition.grain] + 3600 * settling_hours(name, asked.definitions)
+    keys = "".join(f", {quoted(column)}" for column in asked.by)
+    start = f"timezone('{definition.time_zone}', starts_at)"
+    text = (
+        f"SELECT starts_at{keys}, value, epoch({start}) + {settled} <= {newest} FROM {asked.values[name]} ORDER BY ALL"
     )
-    youngest = connection.execute(f'SELECT epoch(max(at_utc)) FROM "{table}"').fetchone()
-    return float(youngest[0]) if youngest and youngest[0] is not None else 0.0
-
-
-def _refuse_naive(connection: duckdb.DuckDBPyConnection, source: str, moment: str, place: Path) -> None:
-    naive = f"SELECT count(*) FROM {source} WHERE NOT regexp_matches(CAST({moment} AS VARCHAR), '{OFFSET}')"
-    counted = connection.execute(naive).fetchone()
-    if counted and counted[0]:
-        what = say("{count} × {what}", count=counted[0], what=say("times without an offset"))
-        todo = say("write the offset too, such as 2026-11-10T00:00+08:00")
-        raise UserError(Problem(what, todo, file=str(place)))
+    rows = opened.connection.execute(text).fetchall()
+    return [Value(row[0], tuple(row[1:-2]), row[-2], bool(row[-1])) for row in rows]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -19,17 +19,44 @@ from pydantic import ValidationError
 from campaign.documents import Document, FileRecord, KeyPath, problems_of, read_yaml
 from campaign.errors import Problem, UserError, nearest
 from campaign.language import say
-from campaign.plan import Plan
+from campaign.plan import Family, Plan, Positive
 from campaign.settings import Settings
 from campaign.workspace import Workspace
 from metrics.definitions import MONEY, Definition, definition_id
+from metrics.manifests import BoundSource
 
 DICTIONARY = "metrics.yaml"
 SHIPPED = Path(__file__).parent / "policy" / DICTIONARY
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-class DictionaryFile(FileRecord):
+class Pair(FileRecord):
+    """Two totals that move together, such as sessions to clicks: what their ratio may be.
+
+    low, high: bounds of the ratio; left out, a day may differ from the median day by `tolerance_ratio`.
+    """
+
+    of: str
+    to: str
+    low: Positive | None = None
+    high: Positive | None = None
+    tolerance_ratio: Positive = 0.3
+
+
+class Bindings(FileRecord):
+    """What `metrics.yaml` says besides definitions.
+
+    sources: BI files bound once. families: a channel's family, where no plan says it. reconcile: totals compared
+    between sources. prometheus: the counter or histogram that holds a table's column, by `table.value`.
+    """
+
+    sources: tuple[BoundSource, ...] = ()
+    families: dict[str, Family] = {}
+    reconcile: tuple[Pair, ...] = ()
+    prometheus: dict[str, str] = {}
+
+
+class DictionaryFile(Bindings):
     """The shape of `metrics.yaml`."""
 
     schema_version: Literal[1] = 1
@@ -46,6 +73,7 @@ class Dictionary:
     definitions: dict[str, Definition]
     ids: dict[str, str]
     inherited: frozenset[str]
+    bindings: Bindings = field(default_factory=Bindings)
 
     def find(self, reference: str) -> str | None:
         """The name that `name` or `name@id` means, None where there is none or its id is another."""
@@ -89,21 +117,28 @@ def read_dictionary(folder: Path, settings: Settings) -> Dictionary:
         raise UserError(document.problem(("metrics",), say("is not a mapping of metrics"), todo))
     entries = {name: shipped.get(name, {}) | given.get(name, {}) for name in [*shipped, *(set(given) - set(shipped))]}
     resolved = {name: _resolved(entry, settings) for name, entry in sorted(entries.items())}
-    content = document.content | {"metrics": resolved}
+    content = {"reconcile": _shipped_pairs()} | document.content | {"metrics": resolved}
     try:
         file = DictionaryFile.model_validate(content)
     except ValidationError as error:
         raise UserError(problems_of(error, document, DictionaryFile)) from error
-    problems = list(_reference_problems(file.metrics, document))
+    problems = [*_reference_problems(file.metrics, document), *_pair_problems(file, document)]
     if problems:
         raise UserError(problems)
-    return Dictionary(file.metrics, definition_ids(file.metrics), frozenset(set(shipped) - set(given)))
+    bindings = Bindings(**{key: getattr(file, key) for key in Bindings.model_fields})
+    return Dictionary(file.metrics, definition_ids(file.metrics), frozenset(set(shipped) - set(given)), bindings)
 
 
 @cache
 def _shipped() -> dict[str, dict[str, Any]]:
     metrics: dict[str, dict[str, Any]] = read_yaml(SHIPPED, DICTIONARY).content["metrics"]
     return metrics
+
+
+@cache
+def _shipped_pairs() -> list[dict[str, Any]]:
+    pairs: list[dict[str, Any]] = read_yaml(SHIPPED, DICTIONARY).content["reconcile"]
+    return pairs
 
 
 def _resolved(entry: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -146,6 +181,14 @@ def _reference_problems(definitions: dict[str, Definition], document: Document) 
             yield document.problem(("metrics", name), what, say("define one of them by a table instead"))
         elif definition.kind == "ratio":
             yield from _unlike_parts(name, definition, definitions, document)
+
+
+def _pair_problems(file: DictionaryFile, document: Document) -> Iterator[Problem]:
+    for place, pair in enumerate(file.reconcile):
+        for key, name in (("of", pair.of), ("to", pair.to)):
+            if name not in file.metrics:
+                what = say("there is no metric {name}", name=name)
+                yield document.problem(("reconcile", place, key), what, nearest(name, file.metrics))
 
 
 def _circle(name: str, definitions: dict[str, Definition]) -> list[str]:

@@ -6,46 +6,23 @@ A definition's id shows which meaning was claimed. Only recomputing a ratio from
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 
 from campaign.errors import Problem, UserError, nearest
 from campaign.files import sha256
 from campaign.language import Text, say
-from metrics.definitions import MONEY, Definition, Grain
+from metrics.definitions import MONEY, Definition
 from metrics.dictionary import Dictionary
-from metrics.manifests import Manifest
+from metrics.faults import GRAIN_SECONDS, Code, Fault
+from metrics.manifests import Binding, Manifest
+from metrics.sql import quoted
+from metrics.tables import OFFSET, duckdb_session
 
-Code = Literal[
-    "E_HASH", "E_COLUMN", "E_UNKNOWN", "E_DEF", "E_UNIT", "E_GRAIN", "E_ZONE", "E_TZ", "E_NUMBER", "E_DUP",
-    "E_RATIO", "E_RANGE", "E_NEGATIVE", "E_EMPTY", "W_UNVERIFIABLE", "W_PRELIMINARY",
-]  # fmt: skip
-GRAIN_SECONDS: dict[Grain, int] = {"minute": 60, "hour": 3600, "day": 86400, "campaign": 0}
+DATE = r"\d{4}-\d{2}-\d{2}"
 RATIO_TOLERANCE = 1e-3  # reports round ratios to three digits or so
-OFFSET = r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)$"  # a date alone also ends in -10
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong (E_) or cannot be relied on (W_); `line` is the file's, the heading being line 1."""
-
-    code: Code
-    what: Text
-    todo: Text | None = None
-    column: str = ""
-    line: int | None = None
-
-    @property
-    def refused(self) -> bool:
-        return self.code.startswith("E_")
-
-    def problem(self, file: str) -> Problem:
-        return Problem(
-            self.what, self.todo, file=file, line=self.line, key=" ".join(filter(None, [self.code, self.column]))
-        )
 
 
 def check_file(path: Path, manifest: Manifest, dictionary: Dictionary) -> list[Fault]:
@@ -57,9 +34,9 @@ def check_file(path: Path, manifest: Manifest, dictionary: Dictionary) -> list[F
     faults = list(_claims(manifest, dictionary))
     if manifest.sha256 is not None and manifest.sha256 != sha256(path):
         faults.append(Fault("E_HASH", say("is not the file its manifest describes"), say("send both again together")))
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        columns = _open(connection, path)
+    with duckdb_session() as connection:
+        connection.execute("SET preserve_insertion_order = true")  # rows are told by their line
+        columns = _open(connection, path, manifest)
         faults += _columns(columns, manifest)
         if not any(fault.code == "E_COLUMN" for fault in faults):
             faults += _contents(connection, manifest, dictionary)
@@ -96,7 +73,7 @@ def _unit(definition: Definition) -> str:
     return definition.unit
 
 
-def _open(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+def _open(connection: duckdb.DuckDBPyConnection, path: Path, manifest: Manifest) -> list[str]:
     """Make the view `submitted` (all text, with the line of every row) and return its columns."""
     parquet = path.suffix == ".parquet"
     source = "read_parquet($1)" if parquet else "read_csv($1, all_varchar = true, header = true)"
@@ -109,7 +86,23 @@ def _open(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
         raise UserError(
             Problem(say("cannot be read: {reason}", reason=reason), say("send CSV or Parquet"), file=str(path))
         ) from error
-    return [row[0] for row in connection.execute("DESCRIBE submitted").fetchall() if row[0] != "_line"]
+    columns = [row[0] for row in connection.execute("DESCRIBE submitted").fetchall() if row[0] != "_line"]
+    if manifest.dates == "local" and manifest.time_column in columns:
+        time = f"{instant_text(manifest)} AS {quoted(manifest.time_column)}"
+        connection.execute(f"CREATE TABLE dated AS SELECT * REPLACE ({time}) FROM submitted")
+        connection.execute("DROP TABLE submitted")
+        connection.execute("ALTER TABLE dated RENAME TO submitted")
+    return columns
+
+
+def instant_text(binding: Binding) -> str:
+    """The time column as text; dates alone become the instants at which they begin, where the binding says so."""
+    time = quoted(binding.time_column)
+    if binding.dates == "instants":
+        return time
+    begin = f"timezone('UTC', timezone('{binding.time_zone}', TRY_CAST({time} AS TIMESTAMP)))"
+    written = f"strftime({begin}, '%Y-%m-%dT%H:%M:%SZ')"
+    return f"CASE WHEN regexp_matches({time}::VARCHAR, '^{DATE}$') THEN {written} ELSE {time}::VARCHAR END"
 
 
 def _columns(columns: list[str], manifest: Manifest) -> Iterator[Fault]:
@@ -125,7 +118,7 @@ def _contents(connection: duckdb.DuckDBPyConnection, manifest: Manifest, diction
     if not _one(connection, "SELECT count(*) FROM submitted")[0]:
         yield Fault("E_EMPTY", say("has no rows"), say("send the file again"))
         return
-    time = _quoted(manifest.time_column)
+    time = quoted(manifest.time_column)
     yield from _first(
         connection, f"NOT regexp_matches({time}::VARCHAR, '{OFFSET}')", "E_TZ", manifest.time_column,
         say("times without an offset"), say("write the offset too, such as 2026-11-10T00:00+08:00"),
@@ -134,9 +127,9 @@ def _contents(connection: duckdb.DuckDBPyConnection, manifest: Manifest, diction
     yield from _boundaries(connection, manifest)
     for column, bound in manifest.columns.items():
         name = bound.metric.partition("@")[0]
-        value = f"TRY_CAST({_quoted(column)} AS DOUBLE)"
+        value = f"TRY_CAST({quoted(column)} AS DOUBLE)"
         yield from _first(
-            connection, f"{_quoted(column)} IS NOT NULL AND {value} IS NULL", "E_NUMBER", column,
+            connection, f"{quoted(column)} IS NOT NULL AND {value} IS NULL", "E_NUMBER", column,
             say("values that are no numbers"), say("leave a missing value empty"),
         )  # fmt: skip
         if name in dictionary.definitions:
@@ -144,8 +137,8 @@ def _contents(connection: duckdb.DuckDBPyConnection, manifest: Manifest, diction
 
 
 def _duplicates(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[Fault]:
-    keys = ", ".join([f"coalesce(({_instant(manifest)})::VARCHAR, {_quoted(manifest.time_column)}::VARCHAR)",
-                      *map(_quoted, manifest.by)])  # fmt: skip
+    keys = ", ".join([f"coalesce(({_instant(manifest)})::VARCHAR, {quoted(manifest.time_column)}::VARCHAR)",
+                      *map(quoted, manifest.by)])  # fmt: skip
     again = f"_line IN (SELECT _line FROM submitted QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _line) > 1)"
     what = say("rows that stand twice (same time and {by})", by=", ".join(manifest.by) or "-")
     yield from _first(connection, again, "E_DUP", manifest.time_column, what, say("keep one of each"))
@@ -162,7 +155,7 @@ def _boundaries(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> It
 
 def _instant(manifest: Manifest) -> str:
     """The row's instant; NULL where its time has no offset, so that only that is told of it."""
-    time = _quoted(manifest.time_column)
+    time = quoted(manifest.time_column)
     return f"CASE WHEN regexp_matches({time}::VARCHAR, '{OFFSET}') THEN TRY_CAST({time} AS TIMESTAMPTZ) END"
 
 
@@ -170,7 +163,7 @@ def _values(
     connection: duckdb.DuckDBPyConnection, column: str, name: str, manifest: Manifest, dictionary: Dictionary
 ) -> Iterator[Fault]:
     definition = dictionary.definitions[name]
-    value = f"TRY_CAST({_quoted(column)} AS DOUBLE)"
+    value = f"TRY_CAST({quoted(column)} AS DOUBLE)"
     if definition.kind in ("count", "count_distinct") or definition.table == "ads":
         yield from _first(connection, f"{value} < 0", "E_NEGATIVE", column, say("negative values"), None)
     if definition.kind == "cohort_ratio":
@@ -198,7 +191,7 @@ def _ratio(
         what = say("cannot be recomputed: the file has no {parts}", parts=missing)
         yield Fault("W_UNVERIFIABLE", what, say("send the parts too"), column)
         return
-    value, top, bottom = (f"TRY_CAST({_quoted(c)} AS DOUBLE)" for c in (column, above, below))
+    value, top, bottom = (f"TRY_CAST({quoted(c)} AS DOUBLE)" for c in (column, above, below))
     expected = f"{definition.scale or 1} * {top} / nullif({bottom}, 0)"
     off = f"abs({value} - {expected}) > {RATIO_TOLERANCE} * greatest(abs({expected}), 1e-9)"
     what = say("values that are not {above} / {below}", above=above, below=below)
@@ -220,7 +213,3 @@ def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     row = connection.execute(query).fetchone()
     assert row is not None
     return row
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -7,6 +7,7 @@ text, and `value`. Distinct things are counted once, where they were first seen:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from campaign.settings import minutes_of_day
 from metrics.definitions import Definition
@@ -15,16 +16,43 @@ Definitions = Mapping[str, Definition]
 ADDITIVE = ("sum", "count", "count_distinct")
 
 
-def query(name: str, definitions: Definitions, by: Sequence[str] = ()) -> str:
+@dataclass(frozen=True)
+class Asked:
+    """What a query is written for, and what already exists to write it on.
+
+    values, once: relations that hold a metric's values, or its distinct things, by the metric's name.
+    days: the column of every table that holds a row's local day, by (time zone, start of the day).
+    """
+
+    definitions: Definitions
+    by: Sequence[str] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    once: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[tuple[str | None, str], str] = field(default_factory=dict)
+
+    def relation(self, name: str) -> str:
+        """The values of a metric, to select from."""
+        return self.values.get(name) or f"({query(name, self)})"
+
+    def things(self, name: str) -> str:
+        """The distinct things of a metric, to select from."""
+        return self.once.get(name) or f"({once(self.definitions[name], self)})"
+
+    def row_day(self, definition: Definition) -> str:
+        """The local day of a row of a metric's table."""
+        return self.days.get((definition.time_zone, definition.day_starts)) or _day(definition, "at_utc")
+
+
+def query(name: str, asked: Asked) -> str:
     """The SELECT that computes a metric, split by columns of its tables."""
-    definition = definitions[name]
+    definition = asked.definitions[name]
     if definition.kind == "ratio":
-        return _ratio(definition, definitions, by)
+        return _ratio(definition, asked)
     if definition.kind == "cohort_ratio":
-        return _cohort_ratio(definition, definitions, by)
+        return _cohort_ratio(definition, asked)
     if definition.kind == "cohort_value":
-        return _cohort_value(definition, definitions, by)
-    return _of_table(definition, by)
+        return _cohort_value(definition, asked)
+    return _of_table(name, definition, asked)
 
 
 def tables_of(name: str, definitions: Definitions) -> tuple[str, ...]:
@@ -42,7 +70,7 @@ def settling_hours(name: str, definitions: Definitions) -> float:
     return max([definition.settles_after_hours or 0.0, *parts]) + 24.0 * wait
 
 
-def _of_table(definition: Definition, by: Sequence[str]) -> str:
+def _of_table(name: str, definition: Definition, asked: Asked) -> str:
     values = {
         "sum": f"CAST(sum({definition.value}) AS DOUBLE)",
         "count": "CAST(count(*) AS DOUBLE)",
@@ -52,87 +80,117 @@ def _of_table(definition: Definition, by: Sequence[str]) -> str:
             definition.reading or "last"
         ].format(definition.value),
     }
-    source = f"({_once(definition, by)})" if definition.kind == "count_distinct" else f"({_rows(definition)})"
-    columns = ", ".join([f"{_period(definition, 'at_utc')} AS starts_at", *_split(by)])
-    return f"SELECT {columns}, {values[definition.kind]} AS value FROM {source} GROUP BY ALL"
+    distinct = definition.kind == "count_distinct"
+    source = asked.things(name) if distinct else f"({_rows(definition)})"
+    period = _period(definition, "at_utc")
+    if definition.grain == "day" and not (distinct and definition.dedupe != "per_day"):
+        period = f"CAST({'day' if distinct else asked.row_day(definition)} AS TIMESTAMP)"
+    columns = ", ".join([f"{period} AS starts_at", *_split(asked.by)])
+    return f"SELECT {columns}, {values[definition.kind]} AS value FROM {source} AS t {_grouped(asked.by)}"
+
+
+def _grouped(by: Sequence[str]) -> str:
+    return "GROUP BY " + ", ".join(str(place + 1) for place in range(len(by) + 1))
 
 
 def _rows(definition: Definition) -> str:
-    return f"SELECT * FROM {_quoted(definition.table or '')} WHERE ({definition.filter or 'true'})"
+    return f"SELECT * FROM {quoted(definition.table or '')} WHERE ({definition.filter or 'true'})"
 
 
-def _once(definition: Definition, by: Sequence[str]) -> str:
-    """One row for each thing that counts: `who`, when it was first seen, and where."""
-    who = definition.identity
-    firsts = [f"arg_min({_quoted(column)}, at_utc) AS {_quoted(column)}" for column in by]
+def once(definition: Definition, asked: Asked) -> str:
+    """One row for each thing that counts: `who`, when it was first seen (and which `day`, if per day), and where."""
+    who, rows = definition.identity, f"({_rows(definition)}) AS r"
     if definition.dedupe in ("first_ever", "per_day"):
-        day = f", {_day(definition, 'at_utc')}" if definition.dedupe == "per_day" else ""
-        columns = ", ".join([f"{who} AS who", "min(at_utc) AS at_utc", *firsts])
-        return f"SELECT {columns} FROM ({_rows(definition)}) WHERE {who} IS NOT NULL GROUP BY {who}{day}"
-    columns = ", ".join([f"{who} AS who", "at_utc", *map(_quoted, by)])
-    rows = f"SELECT {columns} FROM ({_rows(definition)}) WHERE {who} IS NOT NULL"
+        days = [asked.row_day(definition)] if definition.dedupe == "per_day" else []
+        named = [f"{who} AS who", *(f"{day} AS day" for day in days)]
+        columns = ", ".join([*named, "min(at_utc) AS at_utc", *map(_where_first, asked.by)])
+        return f"SELECT {columns} FROM {rows} WHERE {who} IS NOT NULL GROUP BY {', '.join([str(who), *days])}"
+    splits = "".join(f", {quoted(column)}" for column in asked.by)
+    things = f"SELECT {who} AS who, at_utc{splits} FROM {rows} WHERE {who} IS NOT NULL"
     if definition.dedupe == "none":
-        return rows
+        return things
     gap = "at_utc - lag(at_utc) OVER (PARTITION BY who ORDER BY at_utc)"
-    return f"{rows} QUALIFY coalesce({gap} > INTERVAL '{definition.window_minutes:g} minutes', true)"
+    fresh = f"coalesce({gap} > INTERVAL '{definition.window_minutes:g}' MINUTE, true) AS fresh"
+    return f"SELECT who, at_utc{splits} FROM (SELECT *, {fresh} FROM ({things}) AS n) AS w WHERE fresh"
 
 
-def _ratio(definition: Definition, definitions: Definitions, by: Sequence[str]) -> str:
+def _where_first(column: str) -> str:
+    """The column's value on the first row; of several at that instant the smallest, so that the answer is one."""
+    name = quoted(column)
+    return f"arg_min({name}, (at_utc, {name})) AS {name}"
+
+
+def _ratio(definition: Definition, asked: Asked) -> str:
     above, below = definition.numerator or "", definition.denominator or ""
-    top = "coalesce(n.value, 0)" if definitions[above].kind in ADDITIVE else "n.value"
+    top = "coalesce(n.value, 0)" if asked.definitions[above].kind in ADDITIVE else "n.value"
     otherwise = "0" if definition.zero_denominator == "zero" else "NULL"
     value = f"CASE WHEN d.value = 0 THEN {otherwise} ELSE {definition.scale or 1:g} * {top} / d.value END"
-    keys = ", ".join(["starts_at", *map(_quoted, by)])
-    numerator, denominator = query(above, definitions, by), query(below, definitions, by)
-    return f"SELECT {keys}, {value} AS value FROM ({numerator}) n FULL JOIN ({denominator}) d USING ({keys})"
+    keys = ", ".join(["starts_at", *map(quoted, asked.by)])
+    joined = f"{asked.relation(above)} AS n FULL JOIN {asked.relation(below)} AS d USING ({keys})"
+    return f"SELECT {keys}, {value} AS value FROM {joined}"
 
 
-def _cohort_ratio(definition: Definition, definitions: Definitions, by: Sequence[str]) -> str:
-    cohort, returns = definitions[definition.cohort or ""], definitions[definition.returns or ""]
+def _cohort_ratio(definition: Definition, asked: Asked) -> str:
+    name = definition.cohort or ""
+    cohort, returns = asked.definitions[name], asked.definitions[definition.returns or ""]
     assert definition.return_days
     first, last = definition.return_days.first, definition.return_days.last
     if definition.return_window == "calendar":
-        seen = f"SELECT DISTINCT {cohort.identity} AS who, {_day(cohort, 'at_utc')} AS day FROM ({_rows(returns)})"
-        within = f"date_diff('day', {_day(cohort, 'c.at_utc')}, r.day) BETWEEN {first} AND {last}"
+        seen = _days_seen(cohort, definition.returns or "", asked)
+        day_zero = f"CAST({_day(cohort, 'c.at_utc')} AS DATE)"
+        within = f"date_diff('day', {day_zero}, CAST(r.day AS DATE)) BETWEEN {first} AND {last}"
     else:
-        seen = f"SELECT {cohort.identity} AS who, at_utc FROM ({_rows(returns)})"
-        within = f"r.at_utc >= c.at_utc + INTERVAL '{first} days' AND r.at_utc < c.at_utc + INTERVAL '{last + 1} days'"
-    columns = ", ".join([f"{_period(definition, 'c.at_utc')} AS starts_at", *_split(by, "c.")])
+        seen = f"SELECT {cohort.identity} AS who, at_utc FROM ({_rows(returns)}) AS b"
+        within = f"r.at_utc >= c.at_utc + INTERVAL '{first}' DAY AND r.at_utc < c.at_utc + INTERVAL '{last + 1}' DAY"
+    columns = ", ".join([f"{_period(definition, 'c.at_utc')} AS starts_at", *_split(asked.by, "c.")])
     value = "CAST(count(DISTINCT r.who) AS DOUBLE) / count(DISTINCT c.who)"
     return (
-        f"SELECT {columns}, {value} AS value FROM ({_once(cohort, by)}) c "
-        f"LEFT JOIN ({seen}) r ON r.who = c.who AND {within} GROUP BY ALL"
+        f"SELECT {columns}, {value} AS value FROM {asked.things(name)} AS c "
+        f"LEFT JOIN ({seen}) AS r ON r.who = c.who AND {within} {_grouped(asked.by)}"
     )
 
 
-def _cohort_value(definition: Definition, definitions: Definitions, by: Sequence[str]) -> str:
-    cohort, returns = definitions[definition.cohort or ""], definitions[definition.returns or ""]
-    paid = f"SELECT {cohort.identity} AS who, at_utc, {returns.value} AS amount FROM ({_rows(returns)})"
-    within = f"r.at_utc >= c.at_utc AND r.at_utc < c.at_utc + INTERVAL '{definition.horizon_days} days'"
-    columns = ", ".join([f"{_period(definition, 'c.at_utc')} AS starts_at", *_split(by, "c.")])
+def _days_seen(cohort: Definition, name: str, asked: Asked) -> str:
+    """The days on which each member of a cohort came back; from what is already counted per day, where that is it."""
+    returns = asked.definitions[name]
+    same_days = (cohort.time_zone, cohort.day_starts) == (returns.time_zone, returns.day_starts)
+    if name in asked.once and returns.dedupe == "per_day" and returns.identity == cohort.identity and same_days:
+        return f"SELECT who, day FROM {asked.once[name]}"
+    return f"SELECT DISTINCT {cohort.identity} AS who, {asked.row_day(cohort)} AS day FROM ({_rows(returns)}) AS b"
+
+
+def _cohort_value(definition: Definition, asked: Asked) -> str:
+    name = definition.cohort or ""
+    cohort, returns = asked.definitions[name], asked.definitions[definition.returns or ""]
+    paid = f"SELECT {cohort.identity} AS who, at_utc, {returns.value} AS amount FROM ({_rows(returns)}) AS b"
+    within = f"r.at_utc >= c.at_utc AND r.at_utc < c.at_utc + INTERVAL '{definition.horizon_days}' DAY"
+    columns = ", ".join([f"{_period(definition, 'c.at_utc')} AS starts_at", *_split(asked.by, "c.")])
     value = "CAST(coalesce(sum(r.amount), 0) AS DOUBLE) / count(DISTINCT c.who)"
     return (
-        f"SELECT {columns}, {value} AS value FROM ({_once(cohort, by)}) c "
-        f"LEFT JOIN ({paid}) r ON r.who = c.who AND {within} GROUP BY ALL"
+        f"SELECT {columns}, {value} AS value FROM {asked.things(name)} AS c "
+        f"LEFT JOIN ({paid}) AS r ON r.who = c.who AND {within} {_grouped(asked.by)}"
     )
 
 
 def _split(by: Sequence[str], of: str = "") -> list[str]:
-    return [f"coalesce(CAST({of}{_quoted(column)} AS VARCHAR), '') AS {_quoted(column)}" for column in by]
+    return [f"coalesce(CAST({of}{quoted(column)} AS VARCHAR), '') AS {quoted(column)}" for column in by]
 
 
-def _local(definition: Definition, column: str) -> str:
-    shift = minutes_of_day(definition.day_starts)
-    return f"(timezone('{definition.time_zone}', timezone('UTC', {column})) - INTERVAL '{shift} minutes')"
+def local_time(zone: str | None, day_starts: str, column: str) -> str:
+    """The wall clock of a naive UTC column, moved so that the day begins at midnight."""
+    shift = minutes_of_day(day_starts)
+    local = f"timezone('{zone}', timezone('UTC', {column}))"
+    return f"({local} - INTERVAL '{shift}' MINUTE)" if shift else local
 
 
 def _day(definition: Definition, column: str) -> str:
-    return f"date_trunc('day', {_local(definition, column)})"
+    return f"date_trunc('day', {local_time(definition.time_zone, definition.day_starts, column)})"
 
 
 def _period(definition: Definition, column: str) -> str:
-    return f"date_trunc('{definition.grain}', {_local(definition, column)})"
+    return f"date_trunc('{definition.grain}', {local_time(definition.time_zone, definition.day_starts, column)})"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'

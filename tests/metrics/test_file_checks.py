@@ -15,7 +15,8 @@ from campaign.errors import UserError
 from campaign.files import sha256
 from campaign.settings import Service, Settings
 from metrics.dictionary import Dictionary, read_dictionary
-from metrics.file_checks import Fault, check_file
+from metrics.faults import Fault
+from metrics.file_checks import check_file
 from metrics.manifests import Manifest
 from surgeplan.cli import main
 
