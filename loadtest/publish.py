@@ -15,6 +15,7 @@ from campaign.documents import read_json, read_utf8
 from campaign.errors import Problem, UserError
 from campaign.files import sha256, write_json, write_text
 from campaign.language import say
+from campaign.settings import Settings
 from campaign.traffic import TrafficModel, TrafficPaths
 from campaign.workspace import SETTINGS, Workspace
 from loadtest.admission import admission_seen, judge_admission, with_agreed_limit
@@ -22,6 +23,7 @@ from loadtest.breaking import breaks_first
 from loadtest.build import Wanted, build_scenario
 from loadtest.elsewhere import judge_imported, read_elsewhere
 from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust, startup_problem
+from loadtest.gateway import judge_exercised, measure_services, prometheus_sources, with_measured
 from loadtest.hosts import checked_target, require_listening
 from loadtest.journeys import LOCUSTFILE, extended_locustfile, new_locustfile
 from loadtest.junit import write_junit
@@ -137,14 +139,14 @@ def publish_run(
             raise UserError(Problem(what, say("build it shorter instead"), key="--seconds"))
         scenario = shortened(scenario, wanted.seconds, wanted.scale_ratio)
     if wanted.practice is None:
-        return _run_at(str(wanted.host), scenario, folder, wanted, progress)
+        return _run_at(str(wanted.host), scenario, folder, wanted, progress, workspace.settings)
     practice = with_agreed_limit(wanted.practice, scenario)
     with practice_target(practice, wanted.practice_port) as url:
         return _run_at(url, scenario, folder, replace(wanted, practice=practice), progress)
 
 
 def _run_at(
-    url: str, scenario: Scenario, folder: Path, wanted: RunWanted, progress: Progress
+    url: str, scenario: Scenario, folder: Path, wanted: RunWanted, progress: Progress, settings: Settings | None = None
 ) -> tuple[Results, Judgement, bool]:
     target = checked_target(url, scenario.allowed_hosts, wanted.confirmed)
     require_listening(target)
@@ -183,12 +185,32 @@ def _run_at(
         raise UserError(startup_problem(record))
     results, judgement = _keep(seen)
     if seen.cells:
+        if settings is not None:
+            results, judgement = _behind_the_gateway(settings, results, judgement)
+            write_json(folder / RESULTS, results.model_dump(mode="json"))
         if wanted.practice is None:
             write_json(folder / "runs" / launch.run_id / RESULTS, results.model_dump(mode="json"))
         write_per_second(folder / PER_SECOND, scenario, seen)
         write_junit(folder / JUNIT, results)
         write_report(folder / REPORT, scenario, scheduled, seen, results, judgement)
     return results, judgement, ended.interrupted
+
+
+def _behind_the_gateway(settings: Settings, results: Results, judgement: Judgement) -> tuple[Results, Judgement]:
+    """The same with what each service itself saw, where the workspace names a Prometheus."""
+    started, ended = results.started_at_utc, results.ended_at_utc
+    if started is None or ended is None or not prometheus_sources(settings):
+        return results, judgement
+    policy = shipped_validity()
+    measured = measure_services(settings, started, ended)
+    services = with_measured(results.services, measured, policy)
+    judgement = with_causes(judgement, tuple(judge_exercised(services, measured, policy)))
+    update = {"services": services, "outcome": judgement.outcome, "reasons": _reasons(judgement)}
+    return results.model_copy(update=update), judgement
+
+
+def _reasons(judgement: Judgement) -> tuple[Reason, ...]:
+    return tuple(Reason(code=c.code, what=c.what.speak("en")) for c in judgement.causes)
 
 
 def _earlier(path: Path) -> Results | None:
@@ -213,7 +235,7 @@ def publish_import(workspace: Workspace, campaign_id: str, file: Path) -> tuple[
     results = Results(
         campaign=scenario.campaign,
         outcome=judgement.outcome,
-        reasons=tuple(Reason(code=c.code, what=c.what.speak("en")) for c in judgement.causes),
+        reasons=_reasons(judgement),
         counts_for_campaign=scenario.scale_ratio >= 1,
         finished=True,
         host=file.name,
@@ -246,7 +268,7 @@ def _results(
     return Results(
         campaign=scenario.campaign,
         outcome=judgement.outcome,
-        reasons=tuple(Reason(code=c.code, what=c.what.speak("en")) for c in judgement.causes),
+        reasons=_reasons(judgement),
         counts_for_campaign=wanted.practice is None and scenario.scale_ratio >= 1 and scenario.profile in OWN_CURVE,
         finished=bool(seen.ends) and all(end == "done" for end in seen.ends.values()),
         host=launch.url,

@@ -10,7 +10,7 @@ from campaign.language import _
 if TYPE_CHECKING:
     from loadtest.calibrate import Calibration
     from loadtest.measure import Measurement
-    from loadtest.results import Results
+    from loadtest.results import Results, ServiceResult
     from loadtest.scenario import Scenario
     from loadtest.verdict import Judgement
 
@@ -47,6 +47,7 @@ def results_text(results: Results, judgement: Judgement) -> str:
     if not results.counts_for_campaign:
         lines.append(_("This run does not count for the campaign: a practice target or a scaled curve was used."))
     lines.append(table(headings, rows, left=2))
+    lines += services_lines(results)
     if results.changes:
         changes = ", ".join(f"{c.stage} {c.p99_ms_before:.4g} → {c.p99_ms:.4g}" for c in results.changes)
         lines.append(_("p99 since the run before, ms: {changes}").format(changes=changes))
@@ -60,6 +61,26 @@ def results_text(results: Results, judgement: Judgement) -> str:
             lag=_figure(generator.lag_p99_ms), run=_figure(generator.cpu_run_ratio)),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def services_lines(results: Results) -> list[str]:
+    """What each service behind the gateway was asked in its highest minute."""
+    if not results.services:
+        return []
+    headings = [_("service"), _("highest minute, per second"), _("forecast, per second"), ""]
+    rows = [
+        [name, f"{s.requests_per_second:.4g}", _figure(s.wanted_requests_per_second), _exercised(s)]
+        for name, s in results.services.items()
+    ]
+    lines = [table(headings, rows)]
+    if all(s.read_from == "funnel" for s in results.services.values()):
+        lines.append(_("computed from replies and the funnel: no Prometheus among the sources was asked"))
+    return lines
+
+
+def _exercised(service: ServiceResult) -> str:
+    words = {True: _("exercised"), False: _("not exercised"), None: "-"}
+    return words[service.exercised]
 
 
 def profile_lines(results: Results) -> list[str]:
