@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from campaign.language import Text, say
-from campaign.numbers import spoken
 from campaign.words import Words
 from playbooks.staffing.plan import Changes, DeskPlan, PlanChange, ShiftCount, StaffingPlan
 
@@ -55,8 +54,8 @@ def _sentences(changed: Sequence[PlanChange]) -> Iterator[Text]:
             desk=one.desk,
             people=one.peak_agents,
             people_before=one.peak_agents_before,
-            hours=spoken(one.paid_hours),
-            hours_before=spoken(one.paid_hours_before),
+            hours=f"{one.paid_hours:,.0f}",
+            hours_before=f"{one.paid_hours_before:,.0f}",
             order=one.seats_to_order,
             cancel=one.seats_to_cancel,
         )

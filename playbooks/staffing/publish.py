@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from zipfile import BadZipFile
@@ -18,13 +18,12 @@ from campaign.documents import read_json
 from campaign.errors import Problem, UserError
 from campaign.files import rounded, sha256, write_json, write_text
 from campaign.language import Text, say
-from campaign.numbers import spoken
 from campaign.plan import Plan
 from campaign.traffic import TrafficModel
 from campaign.words import Words
 from campaign.workspace import SETTINGS, Workspace
 from playbooks.staffing.chart import draw_staffing
-from playbooks.staffing.counted import Counted, read_counts, with_counted_shares
+from playbooks.staffing.counted import Counted, mix_of, read_counts
 from playbooks.staffing.desk import ReadyDesk, check_desk, ready_desk
 from playbooks.staffing.earlier import compared
 from playbooks.staffing.lessons import write_lessons
@@ -34,7 +33,7 @@ from playbooks.staffing.planning import DeskFigures, local_clock, plan_desk
 from playbooks.staffing.policy import StaffingPolicy, shipped_policy
 from playbooks.staffing.spreadsheet import write_roster
 from playbooks.staffing.summary import assumptions, desk_plan, peak_together
-from playbooks.staffing.training import training_rows, write_training
+from playbooks.staffing.training import trained_desks, training_rows, write_training
 
 COLUMNS = (
     "starts_at_utc", "desk", "contacts_p50", "contacts_p90", "agents_required", "agents_rostered",
@@ -53,7 +52,7 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
         UserError: no demand for the campaign or for a desk, or a desk that cannot be planned; nothing is written.
     """
     plan = workspace.plan(campaign_id)
-    policy, counted = _with_counts(workspace, plan, shipped_policy())
+    policy, counted = shipped_policy(), _counts(workspace, plan)
     folder = workspace.out(campaign_id) / "playbook"
     if not workspace.settings.desks:
         skipped = _skipped(workspace, plan, now, policy)
@@ -63,12 +62,14 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
     desks = ready_desks(workspace, demand, policy)
     figures = plan_desks(workspace, plan, demand, desks, policy, progress)
     made = _record(workspace, plan, demand, figures, policy, now)
-    made = made.model_copy(update={"assumptions": (*made.assumptions, Words.of(_shares_from(counted)))})
+    shares = [Words.of(text) for text in _shares_from(counted, trained_desks(figures))]
+    made = made.model_copy(update={"assumptions": (*made.assumptions, *shares)})
     record = compared(workspace, made)
     write_text(folder / "staffing.csv", _table(COLUMNS, _rows(figures)))
     write_text(folder / "staffing_detail.csv", _table(DETAIL_COLUMNS, _detail_rows(figures)))
     write_roster(folder / "roster.xlsx", figures, record, plan_zone(workspace, plan))
-    training = training_rows(figures, plan, policy)
+    mixes = {ready.name: mix_of(ready.name, counted, policy.intents) for ready in desks}
+    training = training_rows(figures, plan, mixes)
     write_training(folder, training)
     write_lessons(folder, plan, training, ZoneInfo(plan_zone(workspace, plan)))
     save_tables(folder / "staffing_levels.npz", _level_tables(figures))
@@ -77,25 +78,28 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
     return record
 
 
-def _with_counts(workspace: Workspace, plan: Plan, policy: StaffingPolicy) -> tuple[StaffingPolicy, Counted | None]:
-    """The policy with questions' shares as history counts them before the forecast was made."""
+def _counts(workspace: Workspace, plan: Plan) -> Counted | None:
+    """Questions as history counts them before the forecast was made."""
     before = min(plan.starts_at, _as_of(workspace, plan.id) or plan.starts_at)
     others = [other for other in workspace.plans if other.id != plan.id]
-    counted = read_counts(workspace.history_files("contacts"), workspace.settings.zone, before, others)
-    if counted is None:
-        return policy, None
-    return policy.model_copy(update={"intents": with_counted_shares(counted, policy.intents)}), counted
+    return read_counts(workspace.history_files("contacts"), workspace.settings.zone, before, others)
 
 
-def _shares_from(counted: Counted | None) -> Text:
-    if counted is None:
-        return say("shares of questions for the bot's training are published mixes: history counts no intents")
-    count = spoken(sum(counted.contacts.values()))
-    if counted.in_campaigns:
-        return say(
-            "shares of questions for the bot's training are those of {count} contacts in earlier campaigns", count=count
-        )
-    return say("shares of questions for the bot's training are those of all {count} contacts in history", count=count)
+def _shares_from(counted: Counted | None, figures: Sequence[DeskFigures]) -> Iterator[Text]:
+    """Where each desk's shares of questions come from."""
+    if not any(one.ready.desk.bot for one in figures):
+        yield say("no desk has a bot: questions to train are ranked as if one answered at every desk")
+    for desk in (one.ready.name for one in figures):
+        total = 0.0 if counted is None else counted.total(desk)
+        if counted is None or not total:
+            yield say("{desk}: shares of questions for the bot's training are published mixes: history counts no "
+                      "intents", desk=desk)  # fmt: skip
+        elif counted.in_campaigns:
+            yield say("{desk}: shares of questions for the bot's training are those of its {count} contacts in earlier "
+                      "campaigns", desk=desk, count=f"{total:,.0f}")  # fmt: skip
+        else:
+            yield say("{desk}: shares of questions for the bot's training are those of all its {count} contacts in "
+                      "history", desk=desk, count=f"{total:,.0f}")  # fmt: skip
 
 
 def plan_zone(workspace: Workspace, plan: Plan) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.language import Text, say
-from campaign.numbers import local_minute, percent, spoken
+from campaign.numbers import local_minute, percent
 from campaign.settings import Bot
 from campaign.words import Words
 from playbooks.staffing import planning
@@ -203,16 +203,16 @@ def _coming_again(peak: DeskPeak, when: str) -> Iterable[Text]:
     if round(peak.after_bot):
         yield say(
             "of {all} contacts for people at {when}, {count} come back after the bot did not resolve them",
-            all=spoken(round(peak.human_contacts_p90)),
+            all=f"{peak.human_contacts_p90:,.0f}",
             when=when,
-            count=spoken(round(peak.after_bot)),
+            count=f"{peak.after_bot:,.0f}",
         )
     if round(peak.redials):
         yield say(
             "beside {all} contacts for people at {when}, {count} come again because nobody answered them",
-            all=spoken(round(peak.human_contacts_p90)),
+            all=f"{peak.human_contacts_p90:,.0f}",
             when=when,
-            count=spoken(round(peak.redials)),
+            count=f"{peak.redials:,.0f}",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +14,19 @@ from campaign.files import write_text
 from campaign.language import Text, _, say
 from campaign.plan import Offer, Plan
 from campaign.spreadsheets import Sheet, Value, write_workbook
+from playbooks.staffing.counted import Mix
+from playbooks.staffing.erlang import Floats
 from playbooks.staffing.planning import DeskFigures
-from playbooks.staffing.policy import Intent, StaffingPolicy
+from playbooks.staffing.policy import Intent
 from playbooks.staffing.requirement import required_seats
 
 
 @dataclass(frozen=True)
 class TrainingRow:
-    """One question to train, for one offer or for the whole campaign.
+    """One question to train, for one offer or for the whole campaign, over all desks that have a bot.
 
-    contacts_at_peak: people asking it at the peak half-hour of all desks, after the bot; agents_saved_at_peak: if the
-    trained bot took over gain_ratio of them.
+    contacts_at_peak: people asking it at each desk's peak half-hour, after the bot; saved_by_desk: agents fewer there
+    if the trained bot took over gain_ratio of them.
     """
 
     intent: str
@@ -35,42 +37,74 @@ class TrainingRow:
     handle_seconds: float
     unresolved_ratio: float
     gain_ratio: float
-    agents_saved_at_peak: float
+    saved_by_desk: dict[str, float]
     effort_days: float
 
+    @property
+    def agents_saved_at_peak(self) -> float:
+        return sum(self.saved_by_desk.values())
 
-def training_rows(figures: Sequence[DeskFigures], plan: Plan, policy: StaffingPolicy) -> list[TrainingRow]:
-    """Questions ranked by agents saved at the peak per day of effort, best first."""
-    rows = [row for intent in policy.intents for row in _of_intent(intent, figures, plan)]
+
+@dataclass(frozen=True)
+class _Asked:
+    """One question on one desk at its peak."""
+
+    desk: str
+    intent: Intent
+    offer: Offer | None
+    contacts: float
+    saved: float
+    unresolved_ratio: float
+    handle_seconds: float
+
+
+def training_rows(figures: Sequence[DeskFigures], plan: Plan, mixes: Mapping[str, Mix]) -> list[TrainingRow]:
+    """Questions ranked by agents saved at the peak per day of effort, best first; mixes: of every desk's questions."""
+    questions: dict[tuple[str, str], list[_Asked]] = {}
+    for one in trained_desks(figures):
+        for asked in _on_desk(one, mixes[one.ready.name], plan.offers):
+            questions.setdefault((asked.intent.id, asked.offer.id if asked.offer else ""), []).append(asked)
+    rows = [_row(asked) for asked in questions.values()]
     return sorted(rows, key=lambda row: (-row.agents_saved_at_peak / row.effort_days, row.intent, row.offer))
 
 
-def _of_intent(intent: Intent, figures: Sequence[DeskFigures], plan: Plan) -> Iterator[TrainingRow]:
-    offers: Sequence[Offer | None] = plan.offers if intent.per_offer else [None]
-    if intent.per_offer and not plan.offers:
-        return
-    share = intent.share_ratio / len(offers)
-    asked = sum(_extra_share(one) * one.human_p90[one.peak] * share for one in figures)
-    handle = [one.ready.desk.handle_seconds for one in figures]
-    weight = [max(1e-9, float(one.human_p90[one.peak])) for one in figures]
-    for offer in offers:
-        yield TrainingRow(
-            intent=intent.id,
-            offer=offer.id if offer else "",
-            question=question(intent.id, offer),
-            answer_from=offer.rules if offer else "",
-            contacts_at_peak=asked,
-            handle_seconds=float(np.average(handle, weights=weight)),
-            unresolved_ratio=float(np.average([_unresolved(one) for one in figures], weights=weight)),
-            gain_ratio=intent.gain_ratio,
-            agents_saved_at_peak=sum(_agents_saved(one, share * intent.gain_ratio) for one in figures),
-            effort_days=intent.effort_days,
-        )
+def trained_desks(figures: Sequence[DeskFigures]) -> Sequence[DeskFigures]:
+    """The desks whose bot is to be trained; where there is none yet, all, as if one answered there."""
+    return [one for one in figures if one.ready.desk.bot] or figures
 
 
-def _unresolved(figures: DeskFigures) -> float:
-    bot = figures.ready.desk.bot
-    return 1.0 if bot is None else 1 - bot.resolved_ratio.mid
+def _on_desk(figures: DeskFigures, mix: Mix, offers: Sequence[Offer]) -> list[_Asked]:
+    questions: list[tuple[Intent, Offer | None, float]] = []
+    for intent in mix.intents:
+        about: Sequence[Offer | None] = offers if intent.per_offer else [None]
+        questions += [(intent, offer, intent.share_ratio / len(about)) for offer in about]
+    extra = _extra_share(figures)
+    saved = _agents_saved(figures, extra * np.array([share * intent.gain_ratio for intent, _, share in questions]))
+    at_peak = extra * float(figures.human_p90[figures.peak])
+    desk = figures.ready.desk
+    usual = 1.0 if desk.bot is None else 1 - desk.bot.resolved_ratio.mid
+    return [
+        _Asked(desk.name, intent, offer, at_peak * share, float(fewer), mix.unresolved_ratio.get(intent.id, usual),
+               desk.handle_seconds)
+        for (intent, offer, share), fewer in zip(questions, saved, strict=True)
+    ]  # fmt: skip
+
+
+def _row(asked: Sequence[_Asked]) -> TrainingRow:
+    intent, offer = asked[0].intent, asked[0].offer
+    weight = [max(1e-9, one.contacts) for one in asked]
+    return TrainingRow(
+        intent=intent.id,
+        offer=offer.id if offer else "",
+        question=question(intent.id, offer),
+        answer_from=offer.rules if offer else "",
+        contacts_at_peak=sum(one.contacts for one in asked),
+        handle_seconds=float(np.average([one.handle_seconds for one in asked], weights=weight)),
+        unresolved_ratio=float(np.average([one.unresolved_ratio for one in asked], weights=weight)),
+        gain_ratio=intent.gain_ratio,
+        saved_by_desk={one.desk: one.saved for one in asked},
+        effort_days=intent.effort_days,
+    )
 
 
 def _extra_share(figures: DeskFigures) -> float:
@@ -81,15 +115,15 @@ def _extra_share(figures: DeskFigures) -> float:
     return max(0.0, 1 - usual / peak) if peak > 0 else 0.0
 
 
-def _agents_saved(figures: DeskFigures, taken_ratio: float) -> float:
-    """People fewer at the desk's peak if the bot took that share of the campaign's contacts; not rounded."""
+def _agents_saved(figures: DeskFigures, taken_ratio: Floats) -> Floats:
+    """People fewer at the desk's peak if the bot took those shares of its contacts, each on its own; not rounded."""
     ready, at = figures.ready, figures.peak
-    left = 1 - taken_ratio * _extra_share(figures)
-    if ready.rules is None:
-        return float(figures.seats[at] * (1 - left)) / ready.at_work_ratio
-    load = np.array([figures.load_p90[at], figures.load_p90[at] * left])
-    before, after = required_seats(ready.rules, load).seats
-    return float(before - after) / ready.at_work_ratio
+    left = np.concatenate([[1.0], 1 - taken_ratio])
+    seats: Floats = left * float(figures.seats[at])
+    if ready.rules is not None:
+        seats = required_seats(ready.rules, left * figures.load_p90[at]).seats
+    fewer: Floats = (seats[0] - seats[1:]) / ready.at_work_ratio
+    return fewer
 
 
 def question(intent: str, offer: Offer | None) -> Text:
@@ -111,7 +145,7 @@ def question(intent: str, offer: Offer | None) -> Text:
 
 COLUMNS = (
     "rank", "intent", "offer", "question", "answer_from", "contacts_at_peak", "handle_seconds", "unresolved_ratio",
-    "gain_ratio", "agents_saved_at_peak", "effort_days",
+    "gain_ratio", "agents_saved_at_peak", "saved_by_desk", "effort_days",
 )  # fmt: skip
 
 
@@ -122,7 +156,8 @@ def write_training(folder: Path, rows: Sequence[TrainingRow]) -> None:
     headings = [
         _("rank"), _("intent"), _("offer"), _("question"), _("answer from these rules"),
         _("asked at the peak half-hour"), _("handling, seconds"), _("not resolved by the bot today"),
-        _("share a trained bot takes over"), _("agents saved at the peak"), _("effort, days"),
+        _("share a trained bot takes over"), _("agents saved at the peak"), _("agents saved by desk"),
+        _("effort, days"),
     ]  # fmt: skip
     write_workbook(folder / "bot_training.xlsx", [Sheet(_("bot training"), headings, cells)])
 
@@ -131,7 +166,7 @@ def _cells(rank: int, row: TrainingRow) -> list[Value]:
     return [
         rank, row.intent, row.offer, str(row.question), row.answer_from, round(row.contacts_at_peak, 1),
         round(row.handle_seconds), round(row.unresolved_ratio, 3), row.gain_ratio, round(row.agents_saved_at_peak, 2),
-        row.effort_days,
+        "; ".join(f"{desk} {saved:.2f}" for desk, saved in row.saved_by_desk.items()), row.effort_days,
     ]  # fmt: skip
 
 

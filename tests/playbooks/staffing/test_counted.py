@@ -10,7 +10,7 @@ import pytest
 
 from campaign.console import no_progress
 from campaign.workspace import open_workspace
-from playbooks.staffing.counted import Counted, counted_shares, with_counted_shares
+from playbooks.staffing.counted import Counted, counted_shares, mix_of
 from playbooks.staffing.policy import shipped_policy
 from playbooks.staffing.publish import publish_staffing
 
@@ -26,11 +26,23 @@ def test_what_history_counts_as_one_is_divided_by_the_policys_shares() -> None:
 
 
 def test_questions_not_counted_divide_what_nothing_claims() -> None:
-    found = {
-        i.id: i.share_ratio for i in with_counted_shares(Counted({"refund": 90.0, "weather": 10.0}, False), INTENTS)
-    }
+    counts = {"mail": {"refund": 90.0, "weather": 10.0}}
+    found = {i.id: i.share_ratio for i in mix_of("mail", Counted(counts, counts, False), INTENTS).intents}
     assert found["hurry-shipping"] == pytest.approx(0.1 * 0.18)
     assert sum(found.values()) <= 1 + 1e-9
+
+
+def test_every_desk_has_its_own_questions_and_the_bot_its_own_success_with_each() -> None:
+    contacts = {"chat": {"refund": 50.0, "change-address": 50.0}, "mail": {"refund": 9.0}}
+    unresolved = {"chat": {"refund": 40.0, "change-address": 10.0}, "mail": {"refund": 9.0}}
+    counted = Counted(contacts, unresolved, True)
+    chat, mail = (mix_of(desk, counted, INTENTS) for desk in ("chat", "mail"))
+    assert chat.unresolved_ratio == {"price-protection": 0.8, "refund": 0.8, "change-address": 0.2}
+    shares = {one.id: one.share_ratio for one in chat.intents}
+    assert shares["change-address"] == pytest.approx(0.2)
+    assert shares["refund"] + shares["price-protection"] == pytest.approx(0.8)
+    assert mail.unresolved_ratio == {}
+    assert mix_of("hotline", counted, INTENTS).intents == INTENTS
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
@@ -44,7 +56,7 @@ def test_counts_rank_the_training_and_later_contacts_do_not_count(
     (folder / "history" / "contacts.csv").write_bytes("\n".join(lines).encode(encoding))
     plan = publish_staffing(open_workspace(folder), "d11", NOW, no_progress)
     assert plan.assumptions[-1].en == (
-        "shares of questions for the bot's training are those of all 105 contacts in history"
+        "chat: shares of questions for the bot's training are those of all its 105 contacts in history"
     )
     assert "history/contacts.csv" in plan.inputs
     first = (folder / "out" / "d11" / "playbook" / "bot_training.csv").read_text("utf-8-sig").splitlines()[1]
