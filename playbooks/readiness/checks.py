@@ -6,32 +6,19 @@ A finding without evidence is pending; `stale` means that the evidence is there 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 
 from campaign.language import Text, say
 from campaign.numbers import local_minute, spoken
-from campaign.readiness import State
 from campaign.traffic import Quantiles
 from playbooks.readiness.binding import Binding, changed
+from playbooks.readiness.coverage import covered
 from playbooks.readiness.evidence import Evidence, StaffedSlot
+from playbooks.readiness.finding import PASS, PENDING, Finding, joined
 
 QUOTA_MARGIN = 1.2  # a limit met exactly at p90 is exceeded in one campaign of ten
 SPIKE_MARGIN = 1.5  # Shopify tests at 150 % of the year before
 QUESTIONS_PER_OFFER = 5
 REPLAY_PASS_RATIO = 0.9
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A state, why, and when the evidence for it was made (where that is known)."""
-
-    state: State
-    note: Text | None = None
-    made_at_utc: datetime | None = None
-
-
-PASS, PENDING = Finding("pass"), Finding("pending")
 
 
 def plan_complete(evidence: Evidence) -> Finding:
@@ -111,34 +98,13 @@ def decision(evidence: Evidence) -> Finding:
     return Finding("pass", note, decided.at_utc)
 
 
-MIX_DISTANCE = 0.10
-
-
 def load_test_covers(evidence: Evidence) -> Finding:
-    """Covers the model: every service reached its p90, and the services' shares differ by at most 0.10 in all."""
+    """Every service reached its p90 in a valid run, of the image that will run, in this mix, and as steeply."""
     finding = load_test_full(evidence)
     run, model = evidence.load_test, evidence.traffic
     if finding.state != "pass" or run is None or model is None:
         return finding
-    wanted = {name: peak.peak_requests_per_second.p90 for name, peak in model.services.items()}
-    distance = mix_distance(run.tested, wanted)
-    if distance > MIX_DISTANCE:
-        note = say(
-            "the request mix differs by {distance}, at most {most} is covered",
-            distance=f"{distance:.2f}",
-            most=f"{MIX_DISTANCE:.2f}",
-        )
-        return Finding("fail", note, run.ended_at_utc)
-    return finding
-
-
-def mix_distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    """Total variation between two mixes of request rates: 0 for the same shares, 1 for nothing in common."""
-    total_one, total_other = sum(one.values()), sum(other.values())
-    if not total_one or not total_other:
-        return 0.0 if total_one == total_other else 1.0
-    names = one.keys() | other.keys()
-    return sum(abs(one.get(n, 0.0) / total_one - other.get(n, 0.0) / total_other) for n in names) / 2
+    return covered(evidence, run, model)
 
 
 def quotas(evidence: Evidence) -> Finding:
@@ -163,13 +129,6 @@ def quotas(evidence: Evidence) -> Finding:
 def _peak_replicas(evidence: Evidence) -> dict[str, float]:
     plan = evidence.autoscaling
     return {name: float(service.replicas.peak) for name, service in plan.services.items()} if plan else {}
-
-
-def joined(texts: list[Text]) -> Text:
-    """Several findings as one sentence."""
-    if len(texts) == 1:
-        return texts[0]
-    return say("{first}; {rest}", first=texts[0], rest=joined(texts[1:]))
 
 
 def switch_table(evidence: Evidence) -> Finding:

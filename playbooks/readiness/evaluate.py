@@ -11,8 +11,9 @@ from campaign.plan import Plan
 from campaign.readiness import GATES, Gate, GateState, Item, Role, Signature, Tier
 from campaign.words import Words
 from playbooks.readiness.binding import changed
-from playbooks.readiness.checks import CHECKS, Finding, declared_services, joined
+from playbooks.readiness.checks import CHECKS, declared_services
 from playbooks.readiness.evidence import Evidence
+from playbooks.readiness.finding import Finding, joined
 from playbooks.readiness.policy import ChecklistPolicy, GatePolicy, ItemPolicy, Need, due_at
 from playbooks.readiness.scaling import floors_line, limit_lines
 

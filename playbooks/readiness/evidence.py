@@ -19,13 +19,18 @@ from playbooks.readiness.standing import Standing
 class LoadTestRun:
     """What a load test showed; `tested` is each service's highest rate in requests per second.
 
-    `counts` is false for practice targets and scaled curves.
+    `counts` is false for practice targets and scaled curves. image_digest: what was tested, None where nobody said.
+    steepest_requests: requests on all services in its steepest ten seconds, None where the run does not say.
+    model_hash: of the traffic.json it replayed.
     """
 
     outcome: str
     counts: bool
     ended_at_utc: datetime | None
     tested: dict[str, float]
+    image_digest: str | None = None
+    steepest_requests: float | None = None
+    model_hash: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class Replay:
 class Evidence:
     """All there is about one campaign. Missing files are None.
 
-    plan_hashes: SHA-256 of the plan's file as it is, and without what a retrospective wrote into it.
+    image_digest: of what will run on the day. plan_hashes: SHA-256 of the plan's file as it is, and without what a
+    retrospective wrote into it.
     bundle_damage: files of the frozen bundle that are not as they were frozen. attachments: SHA-256 of the files that
     signed notes brought, as they are now, by path; those that are gone are left out.
     """
@@ -67,6 +73,7 @@ class Evidence:
     traffic_hash: str | None = None
     autoscaling: AutoscalingPlan | None = None
     load_test: LoadTestRun | None = None
+    image_digest: str | None = None
     staffing: tuple[StaffedSlot, ...] | None = None
     bot_training: frozenset[str] | None = None
     bot_replay: dict[str, Replay] | None = None

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import AwareDatetime, ConfigDict
-
 from campaign.bundle import FrozenBundle
 from campaign.capacity import known_capacity
 from campaign.documents import FileRecord, read_json, read_utf8
@@ -27,40 +25,14 @@ from campaign.workspace import SETTINGS, Workspace
 from metrics.dictionary import DICTIONARY, Dictionary, open_dictionary
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.binding import bind
-from playbooks.readiness.evidence import Evidence, LoadTestRun, Replay, StaffedSlot
+from playbooks.readiness.evidence import Evidence, Replay, StaffedSlot
+from playbooks.readiness.load_tests import read_load_test
 from playbooks.readiness.policy import CHECKLIST
 from playbooks.readiness.standing import Standing, standing
 
 Record = TypeVar("Record", bound=FileRecord)
 STATE_URL = "SURGEPLAN_STATE"  # an environment variable, because a URL with a password has no place in git
 AGREES = ({"marketing"}, {"ops", "data"})  # one signature of each set makes a definition agreed
-
-
-class PartOfFile(FileRecord):
-    """The part of another lane's file that is read here; its other keys are that lane's business."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class RunEndpoint(PartOfFile):
-    stage: str
-    achieved_per_second_peak: float
-
-
-class RunFile(PartOfFile):
-    outcome: str
-    counts_for_campaign: bool
-    ended_at_utc: AwareDatetime | None = None
-    endpoints: tuple[RunEndpoint, ...] = ()
-
-
-class RunStage(PartOfFile):
-    stage: str
-    requests: dict[str, float] = {}
-
-
-class RunScenario(PartOfFile):
-    stages: tuple[RunStage, ...] = ()
 
 
 def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = None) -> Evidence:
@@ -88,7 +60,8 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         traffic=model,
         traffic_hash=sha256(traffic) if traffic.is_file() else None,
         autoscaling=_record(out / "playbook" / "autoscaling.json", workspace, AutoscalingPlan),
-        load_test=_load_test(out / "loadtest", workspace),
+        load_test=read_load_test(out / "loadtest", workspace.folder),
+        image_digest=_digest(workspace, campaign),
         staffing=_staffing(out / "playbook" / "staffing.csv", workspace),
         bot_training=_offers_of(out / "playbook" / "bot_training.csv", workspace),
         bot_replay=_replay(workspace.folder / "evidence" / campaign / "bot_replay.csv", workspace),
@@ -186,11 +159,17 @@ def input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
         *(_capacity_file(workspace, name) for name in workspace.settings.service_names),
         *(out / name for name in ("traffic.json", "loadtest/results.json", "loadtest/scenario.json", "retro.json")),
         *(out / "playbook" / name for name in ("autoscaling.json", "staffing.csv", "bot_training.csv")),
-        workspace.folder / "evidence" / campaign / "bot_replay.csv",
+        *(workspace.folder / "evidence" / campaign / name for name in ("bot_replay.csv", "image_digest.txt")),
     ]
     hashes = {_name(file, workspace): sha256(file) for file in files if file.is_file()}
     events = whole_log(workspace)
     return hashes | ({"state": events[-1].hash} if events else {})
+
+
+def _digest(workspace: Workspace, campaign: str) -> str | None:
+    """`evidence/<id>/image_digest.txt`: the digest of what will run on the day, as the release writes it."""
+    path = workspace.folder / "evidence" / campaign / "image_digest.txt"
+    return (read_utf8(path, _name(path, workspace)).strip() or None) if path.is_file() else None
 
 
 def _capacity_file(workspace: Workspace, service: str) -> Path:
@@ -203,19 +182,6 @@ def _name(path: Path, workspace: Workspace) -> str:
 
 def _record(path: Path, workspace: Workspace, record: type[Record]) -> Record | None:
     return read_json(path, _name(path, workspace), record) if path.is_file() else None
-
-
-def _load_test(folder: Path, workspace: Workspace) -> LoadTestRun | None:
-    run = _record(folder / "results.json", workspace, RunFile)
-    if run is None:
-        return None
-    scenario = _record(folder / "scenario.json", workspace, RunScenario) or RunScenario()
-    tested: Counter[str] = Counter()
-    for endpoint in run.endpoints:
-        for stage in scenario.stages:
-            if stage.stage == endpoint.stage:
-                tested.update({name: each * endpoint.achieved_per_second_peak for name, each in stage.requests.items()})
-    return LoadTestRun(run.outcome, run.counts_for_campaign, run.ended_at_utc, dict(tested))
 
 
 def _rows(path: Path, workspace: Workspace, columns: set[str]) -> list[dict[str, str]] | None:

@@ -16,7 +16,7 @@ from campaign.language import Language
 from campaign.plan import Channel, Moment, Offer, Owner, Plan, Send
 from campaign.readiness import GATES, Item
 from campaign.settings import Bot, Desk, Limit, RatioRange, Replicas, Service, ServiceLevel, Settings, Switch
-from campaign.traffic import BackTest, Peak, Quantiles, TrafficModel
+from campaign.traffic import BackTest, Peak, Quantiles, SecondProfile, TrafficModel
 from playbooks.autoscaling import plan as scaling
 from playbooks.readiness.checks import CHECKS
 from playbooks.readiness.evaluate import choose_items, evaluate, gate_states
@@ -299,6 +299,45 @@ def test_a_load_test_that_falls_short_names_service_and_rates() -> None:
 )
 def test_only_a_valid_go_proves_anything(given: LoadTestRun | None, state: str) -> None:
     assert one("load-test-full", evidence(load_test=given))[0] == state
+
+
+def steep(**given: object) -> tuple[str, str]:
+    """Coverage by a run of 6,000 requests/s whose model crowds a fifth of a minute into ten seconds."""
+    profile = SecondProfile(service="shop", moment=START, from_seconds=0, shares=(0.02,) * 10 + (0.016,) * 50)
+    made = model().model_copy(update={"second_profiles": (profile,)})
+    tested = replace(run(6000), **{"image_digest": "sha256:" + "a" * 64, "steepest_requests": 72_000.0} | given)
+    return one("load-test-covers", evidence(load_test=tested, traffic=made, image_digest="sha256:" + "a" * 64))
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "told"),
+    [
+        ({}, "pass", ""),
+        ({"model_hash": "older"}, "pass", "tested an earlier model and covers this one"),
+        ({"image_digest": None}, "fail", "does not say which image it tested"),
+        (
+            {"image_digest": "sha256:" + "b" * 64},
+            "fail",
+            "image sha256:bbbbbbbbbbbb was tested, sha256:aaaaaaaaaaaa will",
+        ),
+        ({"steepest_requests": 60_000.0}, "fail", "its steepest ten seconds sent 60,000 of 72,000 requests"),
+        ({"steepest_requests": None}, "fail", "does not say how steep it was"),
+        ({"tested": {"shop": 6000.0, "pay": 1500.0}}, "fail", "the request mix differs by 0.20"),
+        ({"tested": {"shop": 5900.0}}, "fail", "shop tested to 5,900 of 6,000 requests/s"),
+    ],
+)
+def test_a_load_test_covers_a_model_by_image_rates_mix_and_steepness(
+    given: dict[str, object], state: str, told: str
+) -> None:
+    found, note = steep(**given)
+    assert found == state
+    assert told in note
+
+
+def test_a_release_that_nobody_named_is_said() -> None:
+    state, note = one("load-test-covers", evidence(load_test=run(6000)))
+    assert state == "pass"
+    assert "which image will run is not said: evidence/d11/image_digest.txt" in note
 
 
 def test_old_load_tests_are_stale() -> None:

@@ -23,7 +23,7 @@ from campaign.store.events import Act
 from campaign.store.log import open_log
 from campaign.traffic import BackTest, Peak, Quantiles, TrafficModel
 from playbooks.readiness.binding import Binding, changed, plan_parts
-from playbooks.readiness.checks import mix_distance
+from playbooks.readiness.coverage import mix_distance
 from surgeplan.cli import main
 
 START = datetime(2026, 11, 10, 12, tzinfo=UTC)
