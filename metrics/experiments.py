@@ -151,8 +151,10 @@ def _difference(experiment: Experiment, name: str, level: float) -> Difference:
         low, high = newcombe(variant.successes, variant.users, control.successes, control.users, z)
         value = variant.successes / variant.users
         return Difference(name, value, value - control.successes / control.users, low, high)
-    assert variant.mean is not None and variant.deviation is not None
-    assert control.mean is not None and control.deviation is not None
+    assert variant.mean is not None
+    assert variant.deviation is not None
+    assert control.mean is not None
+    assert control.deviation is not None
     error = sqrt(variant.deviation**2 / variant.users + control.deviation**2 / control.users)
     apart = variant.mean - control.mean
     return Difference(name, variant.mean, apart, apart - z * error, apart + z * error)

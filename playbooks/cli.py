@@ -19,6 +19,7 @@ from campaign.console import (
 )
 from campaign.language import _
 from playbooks.autoscaling import cli as autoscaling
+from playbooks.growth import cli as growth
 from playbooks.readiness import cli as readiness
 from playbooks.staffing import cli as staffing
 
@@ -38,7 +39,7 @@ TargetOption = Annotated[
 def mount(app: typer.Typer) -> None:
     """Add this package's commands to the app."""
     app.command("playbook", help=_("Traffic model and capacity to autoscaling, staffing and checklist."))(playbook)
-    for lane in (autoscaling, staffing, readiness):
+    for lane in (autoscaling, staffing, readiness, growth):
         lane.mount(app)
 
 

@@ -112,24 +112,39 @@ def _before(values: Floats, days: int, gap: int, statistic: object) -> Floats:
 
 @dataclass(frozen=True)
 class Runs:
-    """`fires` and `clears` mark the day a state changes, `stands` every day on which the rule stands fired."""
+    """`fires` and `clears` mark the day a state changes, `stands` every day on which the rule stands fired.
+
+    expected: what each day was compared with; while a rule stands, that of the day it fired.
+    """
 
     fires: Flags
     clears: Flags
     stands: Flags
+    expected: Floats
 
 
-def runs(found: Readings, usable: Flags, days: int, clear_days: int) -> Runs:
-    """Fire once after `days` hits in a row, clear once after `clear_days` good ones in a row."""
+def runs(values: Floats, found: Readings, usable: Flags, when: When) -> Runs:
+    """Fire once after `days` hits in a row, clear once after `clear_days` good ones in a row.
+
+    A baseline that moved on into the fall would call the fall normal: while a rule stands, it is held for `hold_days`.
+    """
     shape = usable.shape
     fires, clears, stands = np.zeros(shape, bool), np.zeros(shape, bool), np.zeros(shape, bool)
+    expected = found.expected.copy()
     hits, goods, fired = (np.zeros(shape[:-1], int), np.zeros(shape[:-1], int), np.zeros(shape[:-1], bool))
+    held, age = np.full(shape[:-1], np.nan), np.zeros(shape[:-1], int)
+    hold_days, clears_at = (when.hold_days, when.clear_change_ratio) if isinstance(when, Baseline) else (0, 0.0)
     for day in range(shape[-1]):
         counts = usable[..., day]
+        holding = fired & (age < hold_days)
+        expected[..., day] = np.where(holding, held, expected[..., day])
+        well = np.where(holding, values[..., day] > held * (1 + clears_at), found.well[..., day])
         hits = np.where(counts, np.where(found.hit[..., day], hits + 1, 0), hits)
-        goods = np.where(counts, np.where(found.well[..., day], goods + 1, 0), goods)
-        fires[..., day] = ~fired & counts & (hits >= days)
-        clears[..., day] = fired & counts & (goods >= clear_days)
+        goods = np.where(counts, np.where(well, goods + 1, 0), goods)
+        fires[..., day] = ~fired & counts & (hits >= when.days)
+        clears[..., day] = fired & counts & (goods >= when.clear_days)
+        held = np.where(fires[..., day], expected[..., day], held)
+        age = np.where(fires[..., day], 0, age + 1)
         fired = (fired | fires[..., day]) & ~clears[..., day]
         stands[..., day] = fired
-    return Runs(fires, clears, stands)
+    return Runs(fires, clears, stands, expected)

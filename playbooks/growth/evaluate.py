@@ -89,18 +89,25 @@ def _watched(rule: Rule, split: str, keys: list[SplitKey] | None, daily: Daily, 
     usable = np.where(final & big, values, np.nan)
     found = readings(usable, sample, rule.when)
     closed = np.isfinite(usable) & np.isfinite(found.expected)
-    ran = runs(found, closed, rule.when.days, rule.when.clear_days)
+    ran = runs(usable, found, closed, rule.when)
     return Watched(
-        rule, split, daily.days, usable, closed, found, ran, _impact(rule, keys, usable, found, daily, definitions)
+        rule,
+        split,
+        daily.days,
+        usable,
+        closed,
+        found,
+        ran,
+        _impact(rule, keys, usable, ran.expected, daily, definitions),
     )
 
 
 def _impact(
-    rule: Rule, keys: list[SplitKey] | None, values: Floats, found: Readings, daily: Daily, definitions: Definitions
+    rule: Rule, keys: list[SplitKey] | None, values: Floats, expected: Floats, daily: Daily, definitions: Definitions
 ) -> Floats:
     """Money per day: the shortfall times what the metric divides by, carried to money where the parts allow it."""
     definition = definitions[rule.metric]
-    short = np.clip(found.expected - values, 0, None)
+    short = np.clip(expected - values, 0, None)
     if definition.kind == "ratio" and definition.denominator:
         below = definitions[definition.denominator]
         if below.currency and definition.unit == "ratio" and below.unit == "money":
@@ -131,7 +138,7 @@ def _alert(watched: Watched) -> Alert | None:
         watched.split,
         fired_on,
         float(watched.values[newest]),
-        float(watched.found.expected[newest]),
+        float(watched.runs.expected[newest]),
         bool(watched.found.certain[newest]),
         impact if np.isfinite(impact) else None,
         working_days_after(fired_on, watched.rule.due_working_days),

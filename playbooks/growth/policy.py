@@ -33,6 +33,7 @@ class Baseline(FileRecord):
     """A fall against the median of `baseline_days` days that end `gap_days` before the day looked at.
 
     noise_mads: the fall must also be this many median absolute deviations of the `noise_days` days before.
+    hold_days: while it stands fired, the baseline of the day it fired is kept for so long.
     """
 
     compare: Literal["baseline"]
@@ -44,6 +45,7 @@ class Baseline(FileRecord):
     gap_days: Annotated[int, Field(ge=0, le=60)] = 3
     noise_mads: NonNegative = 0.0
     noise_days: Annotated[int, Field(ge=0, le=400)] = 21
+    hold_days: Annotated[int, Field(ge=0, le=400)] = 28
 
 
 class Previous(FileRecord):

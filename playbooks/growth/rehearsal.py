@@ -90,7 +90,7 @@ def _series(levels: Sequence[float], noise: Sequence[Floats], days: int, rng: np
 
 def _fires(rule: Rule, values: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     found = readings(values, None, rule.when)
-    return runs(found, np.isfinite(found.expected) & np.isfinite(values), rule.when.days, rule.when.clear_days).fires
+    return runs(values, found, np.isfinite(found.expected) & np.isfinite(values), rule.when).fires
 
 
 def _found(

@@ -1,0 +1,190 @@
+"""The growth meeting as people see it: the page, the JSON document and the calendar entry."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Event, Timezone
+
+from campaign.language import Text, _, say
+from campaign.numbers import percent, spoken
+from campaign.pages import render
+from metrics.dictionary import Dictionary
+from playbooks.growth.agenda import Agenda
+from playbooks.growth.evaluate import EVERYBODY, Alert
+from playbooks.growth.lasting import Lasted
+from playbooks.growth.objectives import KeyResult
+
+TEAMS = {
+    "marketing": say("marketing"),
+    "ops": say("operations"),
+    "support": say("support"),
+    "sre": say("SRE"),
+    "data": say("data"),
+    "company": say("the whole company"),
+}
+DOMAIN = "surgeplan"
+
+
+def alert_sentence(alert: Alert, unit: str) -> Text:
+    """`feed: 1.2, expected 1.8 (-33 %)`, or the level it is below."""
+    where = say("everywhere") if alert.split == EVERYBODY else alert.split
+    value, expected = figure(alert.value, unit), figure(alert.expected, unit)
+    if alert.rule.when.compare == "level":
+        return say("{where}: {value}, below {expected}", where=where, value=value, expected=expected)
+    change = f"{100 * (alert.value / alert.expected - 1):+.0f} %"
+    return say("{where}: {value} against {expected} ({change})", where=where, value=value, expected=expected,
+               change=change)  # fmt: skip
+
+
+def figure(value: float, unit: str) -> str:
+    """A value as people say it: shares in percent, the rest to three digits."""
+    return percent(value) if unit == "share" else spoken(value)
+
+
+def unit_of(metric: str, dictionary: Dictionary) -> str:
+    """The unit, shares told apart from other ratios."""
+    definition = dictionary.definitions[metric]
+    return "share" if definition.kind == "cohort_ratio" else definition.unit
+
+
+def kr_sentence(result: KeyResult, dictionary: Dictionary) -> Text:
+    unit = unit_of(result.objective.metric, dictionary)
+    target = figure(result.target, unit)
+    wanted = say("at most {target}", target=target) if result.at_most else say("at least {target}", target=target)
+    if result.now is None:
+        return say("{wanted}; no settled values yet", wanted=wanted)
+    if result.start is None:
+        return say("{wanted}; now {now}", wanted=wanted, now=figure(result.now, unit))
+    return say("{wanted}; from {start} to {now}", wanted=wanted, start=figure(result.start, unit),
+               now=figure(result.now, unit))  # fmt: skip
+
+
+def lasted_sentence(lasted: Lasted) -> Text:
+    """What is left of the rise on the last day."""
+    if lasted.lasted is None:
+        return say("not over yet")
+    left = percent(lasted.rise_kept[-1] or 0.0)
+    kind = say("the peak lasted: {left} of the rise is left", left=left)
+    return kind if lasted.lasted else say("the peak did not last: {left} of the rise is left", left=left)
+
+
+def teams(names: tuple[str, ...]) -> str:
+    return _(", ").join(str(TEAMS[name]) for name in names)
+
+
+def as_page(agenda: Agenda, dictionary: Dictionary, currency: str) -> str:
+    """`agenda.html`: one column, readable at 390 px and on paper."""
+    units = {alert.key: unit_of(alert.rule.metric, dictionary) for alert in agenda.alerts}
+    return render(
+        "playbooks",
+        "agenda.html",
+        agenda=agenda,
+        currency=currency,
+        starts=f"{agenda.starts_at:%Y-%m-%d %H:%M}",
+        zone=str(agenda.starts_at.tzinfo),
+        alert_sentences={a.key: alert_sentence(a, units[a.key]) for a in agenda.alerts},
+        objective_sentences={r.objective.metric: kr_sentence(r, dictionary) for r in agenda.objectives},
+        titles={name: dictionary.definitions[name].title for name in dictionary.ids},
+        ids=dictionary.ids,
+        lasted_sentences={one.campaign: lasted_sentence(one) for one in agenda.lasted},
+        teams=teams,
+        spoken=spoken,
+        percent=percent,
+        points=lambda share, following: f"{100 * (following - share):+.1f}",
+        everybody=EVERYBODY,
+        interval=lambda d: f"{d.difference:+.3g} ({d.low:+.3g} … {d.high:+.3g})",
+    )
+
+
+def agenda_json(agenda: Agenda, dictionary: Dictionary, inputs: dict[str, str]) -> dict[str, Any]:
+    """`agenda.json`: the same, for machines."""
+    return {
+        "schema_version": 1,
+        "meeting": agenda.meeting.id,
+        "starts_at_utc": agenda.starts_at.astimezone(UTC).isoformat(),
+        "newest_day": agenda.newest.isoformat() if agenda.newest else None,
+        "alerts": [alert_json(alert, dictionary) for alert in agenda.alerts],
+        "changes": [
+            {"rule": c.rule, "split": c.split, "day": c.day.isoformat(), "fired": c.fired} for c in agenda.changes
+        ],
+        "channel_roi": [
+            {"channel": c.channel, "family": c.family, "roi": c.roi, "roi_before": c.before, "spend": c.spend}
+            for c in agenda.roi
+        ],
+        "churn_nodes": [
+            {"channel": n.channel, "step": list(n.step), "ratio": n.ratio, "baseline_ratio": n.baseline_ratio,
+             "lost": n.lost, "lost_orders": n.lost_orders, "value_lost": n.lost_value}
+            for n in agenda.nodes
+        ],
+        "objectives": [
+            {"metric": f"{r.objective.metric}@{dictionary.ids[r.objective.metric]}", "owners": list(r.objective.owners),
+             "target": r.target, "at_most": r.at_most, "start": r.start, "now": r.now, "met": r.met,
+             "progress_ratio": r.progress_ratio}
+            for r in agenda.objectives
+        ],
+        "experiments": [
+            {"id": e.experiment.id, "verdict": e.verdict, "winner": e.winner, "split_p": e.split_p}
+            for e in agenda.experiments
+        ],
+        "joint_score": [
+            {"channel": s.channel, "ltv": s.ltv, "roi": s.roi, "conversion": s.conversion, "score": s.score,
+             "share": s.share, "next_share": s.next_share}
+            for s in agenda.scores
+        ],
+        "lasting_peaks": [
+            {"campaign": one.campaign, "kept_ratio": one.kept, "rise_kept_ratio": one.rise_kept, "lasted": one.lasted}
+            for one in agenda.lasted
+        ],
+        "missing": list(agenda.missing),
+        "inputs": inputs,
+    }  # fmt: skip
+
+
+def alert_json(alert: Alert, dictionary: Dictionary) -> dict[str, Any]:
+    """One alert with the id of the definition it is about."""
+    return {
+        "rule": alert.rule.id,
+        "split": alert.split,
+        "metric": f"{alert.rule.metric}@{dictionary.ids[alert.rule.metric]}",
+        "level": alert.rule.level,
+        "red": alert.red,
+        "fired_on": alert.fired_on.isoformat(),
+        "value": alert.value,
+        "expected": alert.expected,
+        "value_lost_per_day": alert.impact,
+        "route": list(alert.rule.route),
+        "due_on": alert.due_on.isoformat(),
+        "action": alert.rule.action.en,
+    }
+
+
+def calendar_file(agenda: Agenda, zone: ZoneInfo, stamp: datetime) -> bytes:
+    """`meeting.ics`: the standing meeting, weekly from its next date (RFC 5545); a newer file replaces the older."""
+    meeting, starts = agenda.meeting, agenda.starts_at.astimezone(zone)
+    event = Event()
+    event.add("uid", f"meeting-{meeting.id}@{DOMAIN}")
+    event.add("summary", str(meeting.title))
+    event.add("dtstart", starts)
+    event.add("dtend", starts + timedelta(minutes=meeting.minutes))
+    event.add("rrule", {"freq": "weekly", "byday": meeting.weekday})
+    event.add("description", "\n".join(calendar_lines(agenda)))
+    event.add("dtstamp", stamp)
+    calendar = Calendar()
+    calendar.add("prodid", "-//surgeplan//meeting//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    if zone.key != "UTC":
+        first, last = starts.date() - timedelta(days=1), starts.date() + timedelta(days=366)
+        calendar.add_component(Timezone.from_tzid(zone.key, first_date=first, last_date=last))
+    calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+def calendar_lines(agenda: Agenda) -> list[str]:
+    """The agenda in a few lines, for those who read only the invitation."""
+    lines = [f"{alert.rule.title} · {alert.split}" for alert in agenda.alerts]
+    lines += [f"{node.channel}: {node.step[0]} → {node.step[1]}" for node in agenda.nodes[:3]]
+    return [_("Agenda: agenda.html beside this file"), *lines]
