@@ -75,7 +75,11 @@ class LearnedFrom(FileRecord):
 
 
 class BackTest(FileRecord):
-    """How the method did on past campaigns, each forecast as of the same lead."""
+    """How the method did on past campaigns, each forecast as of the same lead.
+
+    last_week_wape_ratio: the error of the same hours a week earlier, the floor that a forecast must beat; member_weights:
+    how much each way of forecasting counts in the stack.
+    """
 
     campaigns: int
     lead_days: float | None = None
@@ -83,6 +87,8 @@ class BackTest(FileRecord):
     peak_error_ratio: float | None = None
     peaks_within_p90: int | None = None
     peaks_within_p99: int | None = None
+    last_week_wape_ratio: float | None = None
+    member_weights: dict[str, float] = {}
 
 
 class Sentence(FileRecord):

@@ -89,8 +89,7 @@ def learn(
     if prophet_seed is not None:
         baseline = _with_prophet(baseline, evidence, masked, settings, prophet_seed)
     baseline, growth = with_growth(baseline, evidence.hourly, masked, lead_days)
-    before = [p for p in plans if p.id != target.id and p.starts_at < as_of]
-    past = tuple(p for p in before if has_rows(p, evidence) or peak_remembered(p, as_of))
+    past = past_plans(evidence, target, plans, as_of)
     others = overlapping(target, plans, DEMAND_BEFORE_SECONDS, DEMAND_AFTER_SECONDS)
     by_id = {plan.id: plan for plan in (*past, *others, target)}
     terms = tuple(term for plan in by_id.values() for term in terms_of(plan))
@@ -106,6 +105,12 @@ def learn(
     uplift = fit_uplift(blocks, terms, by_id, layout, numbers, baseline)
     scatter = minute_sds(blocks, baseline)
     return Learned(target, by_id, others, past, terms, blocks, numbers, baseline, uplift, scatter, growth)
+
+
+def past_plans(evidence: Evidence, target: Plan, plans: Sequence[Plan], as_of: datetime) -> tuple[Plan, ...]:
+    """The earlier campaigns that teach something: they left rows, or somebody wrote down their peak."""
+    before = [p for p in plans if p.id != target.id and p.starts_at < as_of]
+    return tuple(p for p in before if has_rows(p, evidence) or peak_remembered(p, as_of))
 
 
 def overlapping(

@@ -30,6 +30,8 @@ from forecast.learning import (
     predict,
 )
 from forecast.paths.calibration import Calibration, calibrated
+from forecast.stack.bending import bend_of, bent_rates
+from forecast.stack.boosting import boosting_loads
 from forecast.uplift.terms import OPEN_RATIO_ASSUMED
 
 Singles = NDArray[np.float32]
@@ -80,7 +82,8 @@ def build_traffic_model(
     count = min(paths, PATHS_BYTES // (4 * len(grid.starts) * len(evidence.services)))
     prediction = predict(learned, grid, count, seed)
     calibration = calibration or Calibration()
-    rates = calibrated(prediction.rates, calibration)
+    bend = bend_of(prediction, learned, evidence, plans, settings, calibration.weights, seed)
+    rates = calibrated(bent_rates(prediction.rates, grid, bend), calibration)
     sampled = TrafficPaths(rates, learned.baseline.services, naive_utc(grid.starts), grid.seconds)
     factor = minute_factor(evidence.finest_seconds, count, seed)
     services, total = peaks(sampled, campaign, factor)
@@ -263,9 +266,28 @@ def assumptions(
         )
     silent = [name for name in evidence.services if not (evidence.hourly[name] > 0).any()]
     said += [say("service {name} has never had any traffic", name=name) for name in silent]
-    if not calibration.campaigns:
-        said.append(say("no past campaign could be forecast for comparison: the range is the model's own"))
-    return tuple(said)
+    return (*said, *calibration_said(calibration))
+
+
+def calibration_said(calibration: Calibration) -> list[Text]:
+    """What back-tests say of the method: nothing, that last week was closer, or that a member is missing."""
+    tested = calibration.back_test
+    if not calibration.campaigns or tested is None:
+        return [say("no past campaign could be forecast for comparison: the range is the model's own")]
+    said = []
+    if tested.wape_ratio and tested.last_week_wape_ratio and tested.last_week_wape_ratio < tested.wape_ratio:
+        said.append(
+            say(
+                "on {count} past campaigns the same hours a week earlier were closer than this forecast "
+                "({floor} % against {own} %): do not rely on it yet",
+                count=tested.campaigns,
+                floor=f"{100 * tested.last_week_wape_ratio:.0f}",
+                own=f"{100 * tested.wape_ratio:.0f}",
+            )
+        )
+    if not boosting_loads():
+        said.append(say("LightGBM cannot be loaded: the stack does without gradient boosting"))
+    return said
 
 
 def growth_said(learned: Learned) -> list[Text]:

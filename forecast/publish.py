@@ -22,8 +22,9 @@ from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.traffic import QUANTILES, Sentence, TrafficModel, TrafficPaths
 from campaign.workspace import Workspace, default_as_of
-from forecast.backtest.again import calibrating, calibration_of, testable
+from forecast.backtest.again import calibrating, campaigns_known, testable
 from forecast.backtest.cache import campaigns_again, method
+from forecast.backtest.judged import calibration_of
 from forecast.backtest.leads import nearest_lead
 from forecast.demand.people import LAG_REACH_HOURS, demand_paths, learn_demand
 from forecast.epochs import HOUR, epoch, epochs, moment_of
@@ -36,6 +37,7 @@ from forecast.learning import (
     DEMAND_BEFORE_SECONDS,
     grid_for,
     overlapping,
+    past_plans,
     predict,
     requests_per_visit,
 )
@@ -125,6 +127,7 @@ def _publish(
         workspace.folder / CACHE,
         progress,
     )
+    known = campaigns_known(past_plans(evidence, view.plan, view.plans, moment), plan)
     progress(STEP, 2, 5)
     forecast = build_traffic_model(
         evidence,
@@ -135,7 +138,7 @@ def _publish(
         seed,
         paths=affordable_paths(plan, workspace.plans, every),
         inputs=workspace.input_hashes(),
-        calibration=calibration_of(tested, plan.kind, lead_days),
+        calibration=calibration_of(tested, plan.kind, known, lead_days),
         historical=plan.starts_at <= now,
     )
     progress(STEP, 3, 5)

@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from sets import DataSet, data_sets
 
-from forecast.backtest.again import Tested, calibrated_in_order, forecast_again, testable
+from forecast.backtest.again import Tested, forecast_again, testable
+from forecast.backtest.judged import judged_in_order
 from forecast.backtest.peers import OURS, PROPHET, PROPHET_EVENTS, PeerForecast, peers_of
 from forecast.backtest.scores_file import BackTestFile, backtest_file
 
@@ -39,7 +40,7 @@ def scored(data: DataSet, lead_days: float) -> tuple[BackTestFile, float]:
         if made is not None:
             tested.append(made)
     seconds = (time.monotonic() - began) / max(len(tested), 1)
-    judged = calibrated_in_order(tested)[NEEDED:]
+    judged = judged_in_order(tested)[NEEDED:]
     by_id = {plan.id: plan for plan in chosen}
     peers: dict[str, tuple[PeerForecast, ...]] = {
         one.score.campaign: peers_of(data.evidence, one, by_id[one.score.campaign], data.plans, data.settings)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -13,9 +13,10 @@ from campaign.plan import Plan
 from campaign.settings import Settings
 from forecast.epochs import DAY, HOUR, epoch, epochs
 from forecast.evidence import Evidence, known_before, undisturbed
-from forecast.learning import grid_for, learn, overlapping, predict
-from forecast.paths.calibration import Calibration, Score, calibrated, calibration_from
+from forecast.learning import Learned, grid_for, learn, overlapping, predict
+from forecast.paths.calibration import OTHER_KIND, Score
 from forecast.paths.grid import Grid
+from forecast.stack.members import STRUCTURAL, members_of
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -31,7 +32,7 @@ class Tested:
     """A past campaign's forecast beside what came, hour by hour on the total of all services.
 
     hours: seconds since 1970; actual, middle, last_week: mean requests per second [hour], NaN where not known.
-    peak_hours: the forecast's busiest hour on each path [path].
+    peak_hours: the forecast's busiest hour on each path [path]; members: the middle of each member of the stack [hour].
     """
 
     score: Score
@@ -41,6 +42,7 @@ class Tested:
     middle: Floats
     last_week: Floats
     peak_hours: Floats
+    members: Mapping[str, Floats]
 
 
 def testable(evidence: Evidence, plans: Sequence[Plan], lead_days: float, until: datetime) -> tuple[Plan, ...]:
@@ -80,9 +82,11 @@ def forecast_again(
     settings: Settings,
     lead_days: float,
     seed: int = 0,
-    calibration: Calibration | None = None,
 ) -> Tested | None:
-    """Forecast one past campaign as of its lead and score it; None where nothing ordinary was known by then."""
+    """Forecast one past campaign as of its lead and score it; None where nothing ordinary was known by then.
+
+    The paths are the structural model's, neither stacked nor calibrated: `forecast.backtest.judged` does that in order.
+    """
     as_of = plan.starts_at - timedelta(days=lead_days)
     before = known_before(evidence, epoch(as_of))
     if before.hourly.notna().sum().min() < HISTORY_DAYS * 24 * 0.8:
@@ -90,8 +94,22 @@ def forecast_again(
     grid = grid_for(plan, overlapping(plan, plans), finest_of(evidence, plan))
     known_plans = [p for p in plans if p.starts_at < plan.ends_at + timedelta(days=21)]
     learned = learn(before, plan, known_plans, settings, as_of)
-    rates = calibrated(predict(learned, grid, PATHS, seed).rates, calibration or Calibration())
-    return _scored(evidence, plan, grid, rates, as_of)
+    rates = predict(learned, grid, PATHS, seed).rates
+    actual = actual_on(evidence, grid).sum(axis=0)
+    inside = (grid.starts >= epoch(plan.starts_at)) & (grid.starts < epoch(plan.ends_at)) & ~np.isnan(actual)
+    if not inside.any():
+        return None
+    hours, by_hour = hourly_of(grid, inside, actual[inside])
+    _, paths_by_hour = hourly_of(grid, inside, rates.sum(axis=1)[:, inside])
+    middle = np.median(paths_by_hour, axis=0)
+    touched = [i for i, name in enumerate(learned.baseline.services) if plan.touches(name)]
+    _, mine = hourly_of(grid, inside, rates[:, touched].sum(axis=1)[:, inside])
+    rest = middle - np.median(mine, axis=0)
+    found = members_of(before, plan, known_plans, settings, learned.baseline, hours, seed)
+    members = {STRUCTURAL: middle, **{name: values + rest for name, values in found.items()}}
+    past = last_week(evidence, hours, as_of)
+    score = _score(plan, learned, actual[inside], rates.sum(axis=1)[:, inside], by_hour, middle, past)
+    return Tested(score, as_of, hours, by_hour, middle, past, paths_by_hour.max(axis=1), members)
 
 
 def finest_of(evidence: Evidence, plan: Plan) -> int:
@@ -101,29 +119,29 @@ def finest_of(evidence: Evidence, plan: Plan) -> int:
     return max(min((int(found.min()) for found in lengths if len(found)), default=HOUR), 60)
 
 
-def _scored(evidence: Evidence, plan: Plan, grid: Grid, rates: Singles, as_of: datetime) -> Tested:
-    actual = actual_on(evidence, grid).sum(axis=0)
-    inside = (grid.starts >= epoch(plan.starts_at)) & (grid.starts < epoch(plan.ends_at)) & ~np.isnan(actual)
-    total = rates.sum(axis=1)[:, inside]
+def _score(
+    plan: Plan, learned: Learned, actual: Floats, total: Singles, by_hour: Floats, middle: Floats, past: Floats
+) -> Score:
     p10, p50, p90, p99 = (float(q) for q in np.quantile(total.max(axis=1), [0.1, 0.5, 0.9, 0.99]))
-    hours, by_hour = hourly_of(grid, inside, actual[inside])
-    _, paths_by_hour = hourly_of(grid, inside, total)
-    middle = np.median(paths_by_hour, axis=0)
-    past = last_week(evidence, hours, as_of)
     both = ~np.isnan(past)
-    score = Score(
+    return Score(
         campaign=plan.id,
         kind=plan.kind,
         wape_ratio=wape(by_hour, middle),
-        peak_actual=float(actual[inside].max()),
+        peak_actual=float(actual.max()),
         peak_p10=p10,
         peak_p50=p50,
         peak_p90=p90,
         peak_p99=p99,
         floor_wape_ratio=wape(by_hour[both], past[both]) if both.any() else float("nan"),
         floor_peak=float(np.max(past[both])) if both.any() else float("nan"),
+        campaigns_known=campaigns_known(learned.past, plan),
     )
-    return Tested(score, as_of, hours, by_hour, middle, past, paths_by_hour.max(axis=1))
+
+
+def campaigns_known(past: Sequence[Plan], target: Plan) -> float:
+    """How many past campaigns a forecast rests on; those of another kind count a third."""
+    return sum(1.0 if plan.kind == target.kind else OTHER_KIND for plan in past)
 
 
 def wape(actual: Floats, forecast: Floats) -> float:
@@ -168,40 +186,3 @@ def last_week(evidence: Evidence, hours: NDArray[np.int64], as_of: datetime) -> 
     weeks = np.maximum(np.ceil((hours - epoch(as_of) + HOUR) / (7 * DAY)), 1).astype(np.int64)
     wanted = hours - weeks * 7 * DAY
     return np.array([total[position[int(h)]] if int(h) in position else np.nan for h in wanted])
-
-
-def corrected(tested: Tested, calibration: Calibration) -> Tested:
-    """The test as it would have come out with paths corrected so."""
-    old, shift = tested.score, float(np.exp(calibration.bias_log))
-
-    def wider(values: Floats, middle: float) -> Floats:
-        return np.asarray(middle * shift * (np.maximum(values, 1e-9) / middle) ** calibration.scale_ratio)
-
-    p10, p90, p99 = wider(np.array([old.peak_p10, old.peak_p90, old.peak_p99]), old.peak_p50).tolist()
-    middle = tested.middle * shift
-    score = replace(
-        old,
-        wape_ratio=wape(tested.actual, middle),
-        peak_p10=p10,
-        peak_p50=old.peak_p50 * shift,
-        peak_p90=p90,
-        peak_p99=p99,
-    )
-    peaks = wider(tested.peak_hours, float(np.median(tested.peak_hours)))
-    return replace(tested, score=score, middle=middle, peak_hours=peaks)
-
-
-def calibrated_in_order(tested: Sequence[Tested]) -> tuple[Tested, ...]:
-    """Each test corrected by what the tests of campaigns that were over by its own as-of would have taught."""
-    made = []
-    for one in tested:
-        earlier = [t.score for t in tested if int(t.hours[-1]) + HOUR <= epoch(one.as_of)]
-        made.append(corrected(one, calibration_from(earlier, one.score.kind)))
-    return tuple(made)
-
-
-def calibration_of(tested: Sequence[Tested], kind: str, lead_days: float) -> Calibration:
-    found = calibration_from([one.score for one in tested], kind)
-    if found.back_test is None:
-        return found
-    return replace(found, back_test=found.back_test.model_copy(update={"lead_days": lead_days}))

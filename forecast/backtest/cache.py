@@ -41,6 +41,7 @@ class KeptTest(FileRecord):
     middle: tuple[float | None, ...]
     last_week: tuple[float | None, ...]
     peak_hours: tuple[float, ...]
+    members: dict[str, tuple[float, ...]]
 
 
 class KeptTests(FileRecord):
@@ -63,6 +64,7 @@ def key_of(evidence: Evidence, plan: Plan, plans: Sequence[Plan], settings: Sett
     """Hash of everything a past campaign's test depends on: traffic up to its end, plans known by then, settings."""
     ends = epoch(plan.ends_at) + 6 * HOUR
     digest = hashlib.sha256(f"{method()} {plan.id} {lead_days}".encode())
+    digest.update(plan.model_dump_json(include={"channels"}).encode())
     hourly = evidence.hourly[evidence.hours < ends]
     digest.update(np.ascontiguousarray(hourly.to_numpy(dtype=np.float64)).tobytes())
     for stretch in evidence.stretches:
@@ -127,6 +129,7 @@ def _kept(key: str, tested: Tested) -> KeptTest:
         middle=_plain(tested.middle),
         last_week=_plain(tested.last_week),
         peak_hours=tuple(float(v) for v in tested.peak_hours),
+        members={name: tuple(float(v) for v in values) for name, values in tested.members.items()},
     )
 
 
@@ -145,6 +148,7 @@ def _tested(kept: KeptTest) -> Tested:
         _array(kept.middle),
         _array(kept.last_week),
         np.array(kept.peak_hours),
+        {name: np.array(values) for name, values in kept.members.items()},
     )
 
 

@@ -11,8 +11,9 @@ from campaign.errors import Problem, UserError, nearest
 from campaign.files import write_json
 from campaign.language import _, say
 from campaign.workspace import LEAD_DAYS, Workspace
-from forecast.backtest.again import calibrated_in_order, testable
+from forecast.backtest.again import testable
 from forecast.backtest.cache import campaigns_again
+from forecast.backtest.judged import judged_in_order
 from forecast.backtest.peers import LAST_WEEK, OURS, PROPHET, PROPHET_EVENTS, PeerForecast, peers_of
 from forecast.backtest.scores_file import BackTestFile, backtest_file
 from forecast.history.reading import open_history
@@ -48,7 +49,7 @@ def publish_backtest(
         what = say("no past campaign has two weeks of history before its own lead")
         raise UserError(Problem(what, say("add older traffic, or plans of past campaigns"), file="campaigns/"))
     with one_thread():
-        tested = calibrated_in_order(
+        tested = judged_in_order(
             campaigns_again(
                 evidence, chosen, workspace.plans, workspace.settings, lead_days, workspace.folder / CACHE, progress
             )

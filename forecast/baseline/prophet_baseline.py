@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -16,10 +17,14 @@ from numpy.typing import NDArray
 from forecast.baseline.ridge import rate_floor
 from forecast.baseline.seasons import public_holidays
 
+if TYPE_CHECKING:
+    from prophet import Prophet
+
 Floats = NDArray[np.float64]
 
 LEARNED_DAYS = 200
 PEER_LEARNED_DAYS = 400
+EVENT_SD = 0.5
 
 
 def prophet_log_rates(
@@ -29,12 +34,15 @@ def prophet_log_rates(
     zone: ZoneInfo,
     country: str | None,
     seed: int,
+    events: Floats | None = None,
 ) -> Floats:
     """Prophet's log rates at `hours` (naive UTC), learned from the known hours of `rates`; trend flat after history.
 
     The trend is piecewise linear inside history and held at its last value after it; days are the zone's own. It learns
     from the last 200 days: its fit slows with every row, and the yearly rhythm is the ridge baseline's part.
+    events [hour, column]: regressors from the first of `rates` to the last of `hours`, without holes.
     """
+    first = rates.index[0]
     recent = rates.index >= rates.index[-1] - pd.Timedelta(days=LEARNED_DAYS)
     rates, known = rates[recent], known[recent]
     log_rate = np.log(
@@ -56,15 +64,37 @@ def prophet_log_rates(
             holidays=_holiday_frame(country, frame["ds"], hours),
         )
         model.add_seasonality("weekend_day", 1, 6, condition_name="weekend")
-        weekend = pd.DatetimeIndex(frame["ds"]).day_of_week >= 5
-        model.fit(frame.assign(weekend=weekend), seed=seed)
+        frame["weekend"] = pd.DatetimeIndex(frame["ds"]).day_of_week >= 5
         ahead = pd.DataFrame({"ds": _local(hours, zone)})
-        predicted = model.predict(ahead.assign(weekend=pd.DatetimeIndex(ahead["ds"]).day_of_week >= 5))
+        ahead["weekend"] = pd.DatetimeIndex(ahead["ds"]).day_of_week >= 5
+        if events is not None:
+            past = _rows_at(events, first, pd.DatetimeIndex(rates.index[known]))
+            frame, ahead = _with_events(model, frame, ahead, past, _rows_at(events, first, hours))
+        model.fit(frame, seed=seed)
+        predicted = model.predict(ahead)
     trend = predicted["trend"].to_numpy()
     inside = (ahead["ds"] <= frame["ds"].iloc[-1]).to_numpy()
     held = trend[inside][-1] if inside.any() else trend[0]
     rates_found: Floats = predicted["yhat"].to_numpy() - trend + np.where(inside, trend, held)
     return rates_found
+
+
+def _rows_at(events: Floats, first: pd.Timestamp, hours: pd.DatetimeIndex) -> Floats:
+    rows: Floats = events[((hours - first) // pd.Timedelta(hours=1)).to_numpy(dtype=np.int64)]
+    return rows
+
+
+def _with_events(
+    model: Prophet, frame: pd.DataFrame, ahead: pd.DataFrame, past: Floats, future: Floats
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The events that have ever happened added as regressors, to the model and to both tables."""
+    chosen = np.flatnonzero(np.abs(past).sum(axis=0) > 0)
+    names = [f"event{i}" for i in chosen]
+    for name in names:
+        model.add_regressor(name, prior_scale=EVENT_SD, standardize=False)
+    made = (pd.DataFrame(values[:, chosen], columns=names) for values in (past, future))
+    learned, later = made
+    return pd.concat([frame.reset_index(drop=True), learned], axis=1), pd.concat([ahead, later], axis=1)
 
 
 def _local(hours: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:

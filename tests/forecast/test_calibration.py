@@ -17,25 +17,25 @@ from forecast.uplift.episodes import Stretch
 
 
 def score(actual: float, p50: float = 100.0, p90: float = 130.0, kind: str = "sale") -> Score:
-    return Score("x", kind, 0.1, actual, p50 * p50 / p90, p50, p90, p90 * 1.2, 0.3, 80.0)
+    return Score("x", kind, 0.1, actual, p50 * p50 / p90, p50, p90, p90 * 1.2, 0.3, 80.0, 8.0)
 
 
 def test_without_earlier_campaigns_nothing_is_corrected() -> None:
     rates = np.ones((3, 1, 2), dtype=np.float32)
-    assert calibrated(rates, calibration_from([], "sale")) is rates
+    assert calibrated(rates, calibration_from([], "sale", 8.0)) is rates
 
 
 def test_peaks_that_always_came_higher_lift_the_forecast_and_many_misses_widen_it() -> None:
-    low = calibration_from([score(140.0)] * 12, "sale")
-    wild = calibration_from([score(190.0), score(60.0)] * 6, "sale")
-    tame = calibration_from([score(101.0), score(99.0)] * 6, "sale")
+    low = calibration_from([score(140.0)] * 12, "sale", 8.0)
+    wild = calibration_from([score(190.0), score(60.0)] * 6, "sale", 8.0)
+    tame = calibration_from([score(101.0), score(99.0)] * 6, "sale", 8.0)
     assert low.bias_log > 0.05
     assert wild.scale_ratio > 1.5 > 1.0 > tame.scale_ratio
     assert abs(wild.bias_log) < 0.05
 
 
 def test_campaigns_of_other_kinds_count_less() -> None:
-    own, other = (calibration_from([score(140.0, kind=kind)] * 3, "sale").bias_log for kind in ("sale", "tour"))
+    own, other = (calibration_from([score(140.0, kind=kind)] * 3, "sale", 8.0).bias_log for kind in ("sale", "tour"))
     assert own > other > 0
 
 

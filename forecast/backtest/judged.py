@@ -1,0 +1,84 @@
+"""Tests of past campaigns as they would have been published: stacked and calibrated by earlier ones, never by later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.backtest.again import Tested, wape
+from forecast.epochs import HOUR, epoch
+from forecast.paths.calibration import Calibration, calibration_from, moved, moved_quantiles
+from forecast.stack.members import stacked
+from forecast.stack.weights import weights_from
+
+Floats = NDArray[np.float64]
+
+
+def judged_in_order(tested: Sequence[Tested]) -> tuple[Tested, ...]:
+    """Each test stacked and calibrated by what the campaigns that were over by its own as-of would have taught."""
+    as_stacked = {id(one): bent(one, weights_of(over_before(tested, one))) for one in tested}
+    made = []
+    for one in tested:
+        earlier = [as_stacked[id(other)].score for other in over_before(tested, one)]
+        mine = as_stacked[id(one)]
+        made.append(corrected(mine, calibration_from(earlier, one.score.kind, one.score.campaigns_known)))
+    return tuple(made)
+
+
+def over_before(tested: Sequence[Tested], one: Tested) -> list[Tested]:
+    """The tests of campaigns that had ended when `one` was forecast, in time order."""
+    over = [other for other in tested if int(other.hours[-1]) + HOUR <= epoch(one.as_of)]
+    return sorted(over, key=lambda other: int(other.hours[-1]))
+
+
+def weights_of(tested: Sequence[Tested]) -> dict[str, float]:
+    """The stack's weights after these tests."""
+    return weights_from([{n: wape(one.actual, m) for n, m in one.members.items()} for one in tested])
+
+
+def bent(tested: Tested, weights: dict[str, float]) -> Tested:
+    """The test with the stack's middle; its paths keep their shape around it."""
+    middle = stacked(tested.members, weights)
+    ratio = float(middle.max() / max(float(tested.middle.max()), 1e-9))
+    old = tested.score
+    score = replace(
+        old,
+        wape_ratio=wape(tested.actual, middle),
+        peak_p10=old.peak_p10 * ratio,
+        peak_p50=old.peak_p50 * ratio,
+        peak_p90=old.peak_p90 * ratio,
+        peak_p99=old.peak_p99 * ratio,
+    )
+    return replace(tested, score=score, middle=middle, peak_hours=tested.peak_hours * ratio)
+
+
+def corrected(tested: Tested, calibration: Calibration) -> Tested:
+    """The test as it would have come out with paths corrected so."""
+    old = tested.score
+    quantiles = moved_quantiles(old.peak_p10, old.peak_p50, old.peak_p90, old.peak_p99, calibration)
+    p10, p50, p90, p99 = quantiles.tolist()
+    middle = tested.middle * float(np.exp(calibration.bias_log))
+    score = replace(
+        old,
+        wape_ratio=wape(tested.actual, middle),
+        peak_p10=p10,
+        peak_p50=p50,
+        peak_p90=p90,
+        peak_p99=p99,
+    )
+    return replace(tested, score=score, middle=middle, peak_hours=moved(tested.peak_hours, calibration))
+
+
+def calibration_of(tested: Sequence[Tested], kind: str, campaigns_known: float, lead_days: float) -> Calibration:
+    """What all these tests teach for a forecast of `kind` that rests on so many past campaigns."""
+    ordered = sorted(tested, key=lambda one: int(one.hours[-1]))
+    scores = [bent(one, weights_of(over_before(ordered, one))).score for one in ordered]
+    found = calibration_from(scores, kind, campaigns_known)
+    if found.back_test is None:
+        return found
+    weights = weights_of(ordered)
+    about = {"lead_days": lead_days, "member_weights": {name: round(w, 4) for name, w in weights.items()}}
+    return replace(found, weights=weights, back_test=found.back_test.model_copy(update=about))

@@ -1,0 +1,115 @@
+"""The stack's members: what each way of forecasting says about the hours of a campaign, with the same knowledge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from campaign.plan import Plan
+from campaign.settings import Settings
+from forecast.baseline.prophet_baseline import prophet_log_rates
+from forecast.baseline.ridge import Baseline, rate_floor
+from forecast.baseline.seasons import design
+from forecast.epochs import DAY, HOUR, naive_utc
+from forecast.evidence import Evidence
+from forecast.stack.arma import arma_log_rates
+from forecast.stack.boosting import boosted_log_rates, boosting_loads
+from forecast.stack.columns import FIELD, PART_OF_DAY, EventColumns, event_columns, with_rhythm
+
+Floats = NDArray[np.float64]
+
+STRUCTURAL, PROPHET_HELD, BOOSTING, ARMA = "structural", "prophet-held", "boosting", "regression-arma"
+LEARNED_HOURS = 400 * 24
+EFFECT_SD, FINE_EFFECT_SD = 0.6, 0.3
+
+
+@dataclass(frozen=True)
+class Known:
+    """The total of the services that a campaign touches, by hour, through to the end of the forecast.
+
+    hours: seconds since 1970; log_rates: NaN where not known and ahead; log_base: ordinary traffic, all [hour];
+    past: how many of the hours are history.
+    """
+
+    hours: NDArray[np.int64]
+    log_rates: Floats
+    log_base: Floats
+    past: int
+
+
+def members_of(
+    evidence: Evidence,
+    target: Plan,
+    plans: Sequence[Plan],
+    settings: Settings,
+    baseline: Baseline,
+    hours: NDArray[np.int64],
+    seed: int = 0,
+) -> dict[str, Floats]:
+    """Each member's middle over `hours` [hour], in requests per second on the services that the target touches.
+
+    baseline: ordinary traffic over history and beyond `hours`. Members that cannot be fitted are left out.
+    """
+    known = known_of(evidence, target, baseline, int(hours[-1]))
+    columns = event_columns(known.hours, target, plans)
+    fine = with_rhythm(columns, known.hours, settings.zone, target.kind)
+    at = np.searchsorted(known.hours, hours)
+    logs: dict[str, Floats] = {ARMA: _arma(known, fine, settings)}
+    if boosting_loads():
+        logs[BOOSTING] = _boosting(known, fine, settings, seed)
+    logs[PROPHET_HELD] = _prophet(known, columns, settings, seed)
+    return {name: np.exp(values[at]) for name, values in logs.items()}
+
+
+def known_of(evidence: Evidence, target: Plan, baseline: Baseline, last_hour: int) -> Known:
+    touched = [i for i, name in enumerate(baseline.services) if target.touches(name)]
+    total = evidence.hourly.iloc[:, touched].sum(axis=1, skipna=False).to_numpy(dtype=np.float64)
+    first = max(len(total) - LEARNED_HOURS, 0)
+    inside = (baseline.hours >= evidence.hours[first]) & (baseline.hours <= last_hour)
+    past = len(total) - first
+    rates = np.full(int(inside.sum()), np.nan)
+    rates[:past] = total[first:]
+    floor = rate_floor(rates[~np.isnan(rates)])
+    log_base = np.log(np.exp(baseline.log_requests_per_second[np.ix_(inside, touched)]).sum(axis=1))
+    return Known(baseline.hours[inside], np.log(np.maximum(rates, floor)), log_base, past)
+
+
+def _arma(known: Known, columns: EventColumns, settings: Settings) -> Floats:
+    index = pd.DatetimeIndex(naive_utc(known.hours))
+    calendar = design(index, index[known.past - 1], settings.zone, settings.country)
+    fine = [name.startswith(FIELD) or PART_OF_DAY in name for name in columns.names]
+    sds = np.where(fine, FINE_EFFECT_SD, EFFECT_SD)
+    return arma_log_rates(known.log_rates, calendar.columns, calendar.penalties, columns.values, sds)
+
+
+def _boosting(known: Known, columns: EventColumns, settings: Settings, seed: int) -> Floats:
+    local = pd.DatetimeIndex(naive_utc(known.hours)).tz_localize("UTC").tz_convert(settings.zone)
+    day = pd.Series(known.log_base).rolling(24, center=True, min_periods=1).mean().to_numpy()
+    features = np.column_stack([local.hour, local.day_of_week, columns.values, known.log_base - day])
+    return boosted_log_rates(known.log_rates, known.log_base, features, columns.touched(), seed)
+
+
+def _prophet(known: Known, columns: EventColumns, settings: Settings, seed: int) -> Floats:
+    """Prophet on the log scale with the plans' effects as regressors and its trend held where history ends."""
+    index = pd.DatetimeIndex(naive_utc(known.hours))
+    told = pd.Series(np.exp(known.log_rates[: known.past]), index=index[: known.past])
+    ahead = slice(known.past - DAY // HOUR, None)
+    found = known.log_base.copy()
+    found[ahead] = prophet_log_rates(
+        told, told.notna().to_numpy(), index[ahead], settings.zone, settings.country, seed, columns.values
+    )
+    return found
+
+
+def stacked(members: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
+    """Weighted geometric mean of the members' middles [hour]; members without a weight are left out."""
+    used = {name: weights[name] for name in members if weights.get(name, 0.0) > 0.0}
+    if not used:
+        return members[STRUCTURAL]
+    total = sum(used.values())
+    logs = sum(weight / total * np.log(np.maximum(members[name], 1e-9)) for name, weight in used.items())
+    return np.asarray(np.exp(logs), dtype=np.float64)
