@@ -60,7 +60,11 @@ def read_yaml(path: Path, name: str) -> Document:
     Raises:
         UserError: missing, not text in UTF-8, not YAML, a key twice, or not a mapping.
     """
-    text = read_utf8(path, name)
+    return parse_yaml(read_utf8(path, name), name)
+
+
+def parse_yaml(text: str, name: str) -> Document:
+    """The same of a text that is no file of its own, such as an earlier version of one."""
     try:
         root = _yaml().compose(text)
     except YAMLError as error:

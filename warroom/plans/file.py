@@ -106,7 +106,7 @@ def _joined(old: Any, new: Any) -> bool:
 
 def _merge_list(old: list[Any], new: Sequence[Mapping[str, Any]]) -> None:
     """Records keep their place and comments by what identifies them; new ones go where the form has them."""
-    kept = []
+    kept: list[Any] = []
     for record in new:
         match = next((o for o in old if not any(o is k for k in kept) and _same_record(o, record)), None)
         if match is None:

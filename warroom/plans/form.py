@@ -20,7 +20,7 @@ from metrics.intake.quantities import read_quantity
 FieldKind = Literal["text", "long", "time", "number", "ratio", "family", "service", "landing"]
 Row = dict[str, str]
 
-SPARE_ROWS = 2
+SPARE_ROWS = 1
 ROW_NAME = re.compile(r"([a-z]+)-(\d{1,4})-([a-z_]+)")
 
 
@@ -125,11 +125,11 @@ class Entries:
     services: tuple[str, ...] = ()
 
     def padded(self, more: str = "") -> dict[str, list[Row]]:
-        """Every section's rows and some empty ones below; twice as many where somebody asked for `more`."""
+        """Every section's rows and an empty one below; five where somebody asked for `more`."""
         return {
             section.name: [
                 *self.rows.get(section.name, []),
-                *({} for _ in range(SPARE_ROWS * (3 if section.name == more else 1))),
+                *({} for _ in range(SPARE_ROWS * (5 if section.name == more else 1))),
             ]
             for section in SECTIONS
         }
@@ -228,9 +228,9 @@ def _channels(entries: Entries, before: Mapping[str, Any], reader: _Reader) -> l
     sections = {s.name: s for s in SECTIONS}
     for i, row in enumerate(entries.rows.get("spends", [])):
         name = row.get("channel", "")
-        at = ("channels", positions[name])
-        reader.fields[dotted((*at, "name"))] = f"spends-{i}-channel"
-        channels[name] |= reader.record(row, sections["spends"].fields[1:], at, f"spends-{i}-")
+        spent: KeyPath = ("channels", positions[name])
+        reader.fields[dotted((*spent, "name"))] = f"spends-{i}-channel"
+        channels[name] |= reader.record(row, sections["spends"].fields[1:], spent, f"spends-{i}-")
     for part in ("sends", "slots"):
         for i, row in enumerate(entries.rows.get(part, [])):
             name = row.get("channel", "")

@@ -1,4 +1,4 @@
-"""Every submission is a git commit in the submitter's name; where a remote is set it is pushed, and a refusal is said."""
+"""Every submission is a git commit in the submitter's name, pushed where a remote is set; a refusal is said."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from campaign.language import LANGUAGES, current_language, say
+from campaign.language import LANGUAGES, Language, say
 from campaign.pages import render
 from campaign.workspace import Workspace, open_workspace
 from warroom.service.access import Door, Person
@@ -97,13 +97,11 @@ class Site:
 
 def keep(answer: Response, request: Request, name: str, value: str) -> None:
     """A cookie for this site only, unreadable to scripts, over TLS where the page came over TLS."""
-    answer.set_cookie(name, value, max_age=7 * 86400, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    answer.set_cookie(
+        name, value, max_age=7 * 86400, httponly=True, samesite="lax", secure=request.url.scheme == "https"
+    )
 
 
-def chosen_language(asked: str, cookie: str, workspaces: str) -> str:
+def chosen_language(asked: str, cookie: str, workspaces: Language) -> Language:
     """`?lang=`, else what this browser chose before, else the workspace's."""
-    return next((known for given in (asked, cookie, workspaces) for known in LANGUAGES if known == given), "en")
-
-
-def other_language() -> str:
-    return next(known for known in LANGUAGES if known != current_language())
+    return next((known for given in (asked, cookie, workspaces) for known in LANGUAGES if known == given), workspaces)

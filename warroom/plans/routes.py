@@ -1,0 +1,292 @@
+"""The marketers' pages: the list of campaigns, the form of one, its earlier versions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+
+from campaign.documents import parse_yaml
+from campaign.errors import Problem, UserError
+from campaign.language import Text, _, say
+from campaign.numbers import local_minute
+from campaign.plan import Family, Plan
+from campaign.workspace import Workspace
+from warroom.plans import revisions
+from warroom.plans.differences import differences
+from warroom.plans.file import ChangedMeanwhile, version_of
+from warroom.plans.form import (
+    EXPECTED,
+    HEAD,
+    OWNER,
+    SECTIONS,
+    Entries,
+    Submitted,
+    copied,
+    entries_from,
+    entries_of,
+    field_of,
+    submitted,
+)
+from warroom.plans.overview import cards_of
+from warroom.plans.submission import checked, content_of, is_frozen, submit, text_of
+from warroom.plans.timeline import timeline
+from warroom.service.site import NotThere, Site
+
+CAMPAIGN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
+
+Foresee = Callable[[Workspace, Plan], Sequence[Text]]
+"""What a plan would do to the forecast, as sentences; given by whoever puts the service together."""
+Submission = Callable[[str], object]
+"""Told of every campaign whose plan was submitted."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the form shows below the fields."""
+
+    sentences: tuple[str, ...]
+    timeline: Markup | None = None
+
+
+def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIRouter:
+    """Pages that make and change plans."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def campaigns(request: Request) -> Response:
+        site.person(request)
+        return site.page(request, "campaigns.html", groups=cards_of(site.workspace(), site.clock()))
+
+    @router.get("/campaigns/new")
+    def new(request: Request) -> Response:
+        site.person(request)
+        workspace = site.workspace()
+        plans = sorted(workspace.plans, key=lambda plan: plan.starts_at, reverse=True)
+        return site.page(request, "plan_new.html", plans=plans, zone=workspace.settings.time_zone)
+
+    @router.get("/campaigns/new/plan")
+    def draft(request: Request, id: str, starts_at: datetime, copy: str = "") -> Response:
+        site.person(request)
+        return _drafted(site, request, _campaign(id), starts_at, copy)
+
+    @router.get("/campaigns/{campaign}")
+    def plan(request: Request, campaign: str, saved: str = "") -> Response:
+        site.person(request)
+        content = content_of(site.folder, _campaign(campaign))
+        if not content:
+            raise NotThere
+        workspace = site.workspace()
+        opened = version_of(text_of(site.folder, campaign))
+        form = _Form(site, request, workspace, campaign, opened)
+        return form.page(entries_of(content, form.zone), preview=form.preview(content, foresee), saved=_told(saved))
+
+    @router.post("/campaigns/{campaign}")
+    async def sent(request: Request, campaign: str) -> Response:
+        form = [(name, str(value)) for name, value in (await request.form()).multi_items()]
+        return await run_in_threadpool(_sent, site, request, _campaign(campaign), form, foresee, on_submission)
+
+    @router.post("/campaigns/{campaign}/preview")
+    async def preview(request: Request, campaign: str) -> Response:
+        form = [(name, str(value)) for name, value in (await request.form()).multi_items()]
+        return await run_in_threadpool(_previewed, site, request, _campaign(campaign), form, foresee)
+
+    @router.get("/campaigns/{campaign}/revisions")
+    def earlier(request: Request, campaign: str) -> Response:
+        site.person(request)
+        workspace = site.workspace()
+        plan = workspace.plan(_campaign(campaign))
+        told = _revisions(workspace, plan)
+        return site.page(request, "plan_revisions.html", title=plan.title, id=campaign, revisions=told)
+
+    return router
+
+
+def _campaign(given: str) -> str:
+    if not CAMPAIGN.fullmatch(given):
+        raise NotThere
+    return given
+
+
+def _told(saved: str) -> str:
+    return _("Saved and submitted. The forecast is being made anew with it.") if saved == "1" else ""
+
+
+def _drafted(site: Site, request: Request, campaign: str, starts_at: datetime, copy: str) -> Response:
+    workspace = site.workspace()
+    if text_of(site.folder, campaign):
+        raise UserError(Problem(say("{id} is the id of another campaign", id=campaign), say("choose another id")))
+    begins = starts_at if starts_at.tzinfo else starts_at.replace(tzinfo=workspace.settings.zone)
+    content: Mapping[str, Any] = {"id": campaign, "starts_at": begins.isoformat()}
+    if copy:
+        workspace.plan(copy)
+        content = copied(content_of(site.folder, copy), campaign, begins)
+    form = _Form(site, request, workspace, campaign, "")
+    return form.page(entries_of(content, form.zone))
+
+
+def _sent(
+    site: Site,
+    request: Request,
+    campaign: str,
+    pairs: Sequence[tuple[str, str]],
+    foresee: Foresee,
+    on_submission: Submission,
+) -> Response:
+    person = site.actor(request, dict(pairs))
+    workspace = site.workspace()
+    entries = entries_from([*pairs, ("id", campaign)])
+    form = _Form(site, request, workspace, campaign, entries.values.get("opened", ""))
+    action = entries.values.get("action", "save")
+    read = submitted(entries, form.before, form.zone)
+    if action.startswith("more-"):
+        return form.page(entries, more=action.removeprefix("more-"))
+    if action == "preview":
+        return form.page(entries, *form.wrong(read), preview=form.preview(read.content, foresee))
+    reason = entries.values.get("reason", "")
+    wrong, unplaced = form.wrong(read)
+    if form.frozen and not reason:
+        wrong["reason"] = say("say why: others have planned with this plan")
+    if wrong or unplaced:
+        return form.page(entries, wrong, unplaced, status=422)
+    try:
+        done = submit(workspace, read.content, form.opened, person.name, reason, form.zone.key)
+    except ChangedMeanwhile as meanwhile:
+        return form.conflict(entries, read, meanwhile)
+    on_submission(campaign)
+    if done.troubles:
+        form = _Form(site, request, site.workspace(), campaign, version_of(text_of(site.folder, campaign)))
+        return form.page(entries, {}, done.troubles, saved=_told("1"))
+    return RedirectResponse(f"/campaigns/{campaign}?saved=1", 303)
+
+
+def _previewed(
+    site: Site, request: Request, campaign: str, pairs: Sequence[tuple[str, str]], foresee: Foresee
+) -> Response:
+    """The part of the page below the fields, for the script that asks while somebody types."""
+    site.person(request)
+    form = _Form(site, request, site.workspace(), campaign, "")
+    read = submitted(entries_from([*pairs, ("id", campaign)]), form.before, form.zone)
+    return site.page(request, "plan_preview.html", preview=form.preview(read.content, foresee))
+
+
+class _Form:
+    """One campaign's form for one reader."""
+
+    def __init__(self, site: Site, request: Request, workspace: Workspace, campaign: str, opened: str) -> None:
+        self.site, self.request, self.workspace = site, request, workspace
+        self.campaign, self.opened = campaign, opened
+        self.before = content_of(site.folder, campaign)
+        self.zone = ZoneInfo(str(self.before.get("time_zone") or workspace.settings.time_zone))
+        self.frozen = is_frozen(workspace, campaign, site.clock())
+
+    def wrong(self, read: Submitted) -> tuple[dict[str, Text], tuple[Problem, ...]]:
+        """What is wrong by field, and what has no field."""
+        wrong = dict(read.complaints)
+        if wrong:
+            return wrong, ()
+        try:
+            checked(read.content, self.workspace.settings)
+        except UserError as error:
+            placed = [(field_of(problem.key, read.fields), problem) for problem in error.problems]
+            for name, problem in placed:
+                if name:
+                    wrong.setdefault(name, _both(problem))
+            return wrong, tuple(problem for name, problem in placed if not name)
+        return {}, ()
+
+    def preview(self, content: Mapping[str, Any], foresee: Foresee) -> Preview | None:
+        """What the plan would do; nothing while it cannot be read."""
+        try:
+            plan = checked(content, self.workspace.settings)
+        except UserError:
+            return None
+        try:
+            sentences = tuple(str(sentence) for sentence in foresee(self.workspace, plan))
+        except UserError as error:
+            sentences = tuple(str(problem.what) for problem in error.problems)
+        return Preview(sentences, timeline(plan, self.zone))
+
+    def conflict(self, entries: Entries, read: Submitted, meanwhile: ChangedMeanwhile) -> Response:
+        """Both versions; saving again replaces theirs knowingly."""
+        self.opened = version_of(meanwhile.theirs)
+        between = differences(content_of(self.site.folder, self.campaign), read.content, self.zone)
+        return self.page(entries, {}, status=409, theirs=meanwhile.theirs, between=between)
+
+    def page(
+        self,
+        entries: Entries,
+        wrong: Mapping[str, Text] | None = None,
+        unplaced: Sequence[Problem] = (),
+        *,
+        status: int = 200,
+        more: str = "",
+        preview: Preview | None = None,
+        saved: str = "",
+        theirs: str | None = None,
+        between: Sequence[Text] = (),
+    ) -> Response:
+        settings = self.workspace.settings
+        earlier = len(revisions.revisions(self.site.folder, self.workspace.plan_file(self.campaign)))
+        return self.site.page(
+            self.request,
+            "plan_form.html",
+            status,
+            id=self.campaign,
+            title=entries.values.get("name") or self.campaign,
+            zone=self.zone.key,
+            opened=self.opened,
+            entries=entries,
+            rows=entries.padded(more),
+            more=more,
+            wrong=dict(wrong or {}),
+            unplaced=unplaced,
+            head=HEAD,
+            sections=SECTIONS,
+            expected=EXPECTED,
+            owner=OWNER,
+            services=settings.service_names,
+            landings=settings.landings(),
+            families=get_args(Family),
+            frozen=self.frozen,
+            preview=preview,
+            saved=saved,
+            theirs=theirs,
+            between=between,
+            revisions=earlier,
+        )
+
+
+def _both(problem: Problem) -> Text:
+    if problem.todo is None:
+        return problem.what
+    return say("{what}: {todo}", what=problem.what, todo=problem.todo)
+
+
+def _revisions(workspace: Workspace, plan: Plan) -> list[dict[str, Any]]:
+    """Each version with what it changed against the one before, newest first."""
+    zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    path = workspace.plan_file(plan.id)
+    told = revisions.revisions(workspace.folder, path)
+    contents = [parse_yaml(revisions.text_at(workspace.folder, path, r.commit), path.name).content for r in told]
+    shown = []
+    for i, revision in enumerate(told):
+        before = contents[i + 1] if i + 1 < len(told) else None
+        shown.append(
+            {
+                "at": local_minute(revision.at, zone, year=True),
+                "author": revision.author,
+                "subject": revision.subject,
+                "reason": revision.reason,
+                "differences": differences(before, contents[i], zone) if before is not None else (),
+            }
+        )
+    return shown

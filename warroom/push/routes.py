@@ -1,0 +1,171 @@
+"""`Can I push now?` on a phone: reach and minute in, one answer out, one button to put the push into the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from campaign.errors import Problem, UserError
+from campaign.language import Text, say
+from campaign.plan import Plan, Send
+from campaign.workspace import Workspace
+from metrics.intake.quantities import read_quantity
+from warroom.plans.file import version_of
+from warroom.plans.routes import Submission
+from warroom.plans.submission import content_of, submit, text_of
+from warroom.push.asking import Oracle
+from warroom.push.room import Room
+from warroom.push.words import sentences
+from warroom.service.site import Site
+
+
+class Answer(BaseModel):
+    """The answer for programs; times in UTC."""
+
+    fits: bool
+    sentences: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    from_at_utc: datetime | None = None
+    up_to_reach: float | None = None
+    over_minutes: int | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A push as somebody asks for it."""
+
+    channel: str
+    send: Send
+
+
+def push_routes(site: Site, oracle: Oracle, on_submission: Submission) -> APIRouter:
+    """The page, and the same answer for programs."""
+    router = APIRouter()
+
+    @router.get("/campaigns/{campaign}/push", include_in_schema=False)
+    def page(request: Request, campaign: str, reach: str = "", at: str = "", lands_on: str = "") -> Response:
+        site.person(request)
+        workspace = site.workspace()
+        plan = workspace.plan(campaign)
+        zone = _zone(workspace, plan)
+        values: dict[str, Any] = {"plan": plan, "zone": zone.key, "landings": workspace.settings.landings()}
+        begins = max(site.clock(), plan.starts_at).astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+        values |= {"reach": reach, "at": at or begins, "lands_on": lands_on}
+        if not reach:
+            return site.page(request, "push.html", answer=None, wrong=None, **values)
+        try:
+            answer = asked(oracle, workspace, plan, reach, at, lands_on, site.clock())
+        except UserError as error:
+            return site.page(request, "push.html", 422, answer=None, wrong=error.problems[0], **values)
+        return site.page(request, "push.html", answer=answer, wrong=None, **values)
+
+    @router.post("/campaigns/{campaign}/push", include_in_schema=False)
+    async def wanted(request: Request, campaign: str) -> Response:
+        form = {name: str(value) for name, value in (await request.form()).items()}
+        return await run_in_threadpool(_wanted, site, request, campaign, form, on_submission)
+
+    @router.get("/api/campaigns/{campaign}/push")
+    def answer(request: Request, campaign: str, reach: float, at: datetime, lands_on: str = "") -> Answer:
+        """Whether one more push to `reach` people at `at` (with an offset) fits, and what would."""
+        site.person(request)
+        workspace = site.workspace()
+        return asked(oracle, workspace, workspace.plan(campaign), str(reach), at.isoformat(), lands_on, site.clock())
+
+    return router
+
+
+def asked(
+    oracle: Oracle, workspace: Workspace, plan: Plan, reach: str, at: str, lands_on: str, now: datetime
+) -> Answer:
+    """The answer to a push as people write it.
+
+    Raises:
+        UserError: no number, no time, outside the campaign, or nothing to forecast with.
+    """
+    push = push_of(plan, reach, at, lands_on, _zone(workspace, plan), workspace)
+    room, most = oracle.room(workspace, plan, push.channel, push.send, now)
+    return answer_of(room, (assumption(plan, push), *most.assumptions), _zone(workspace, plan))
+
+
+def answer_of(room: Room, assumptions: tuple[Text, ...], zone: ZoneInfo) -> Answer:
+    return Answer(
+        fits=room.fits,
+        sentences=tuple(str(sentence) for sentence in sentences(room, zone)),
+        assumptions=tuple(str(text) for text in assumptions),
+        from_at_utc=room.from_at.astimezone(UTC) if room.from_at else None,
+        up_to_reach=room.up_to_reach,
+        over_minutes=room.over_minutes,
+    )
+
+
+def push_of(plan: Plan, reach: str, at: str, lands_on: str, zone: ZoneInfo, workspace: Workspace) -> Asked:
+    """The push on the channel that usually pushes; how fast and how well it is opened is as in that channel's sends."""
+    read = read_quantity(reach)
+    if read is None or read.value is None or read.value <= 0 or read.unit or read.rate is not None:
+        raise UserError(Problem(say("{given} is not a number of people", given=reach), key="--reach"))
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise UserError(Problem(say("{given} is not a time", given=at), key="--at")) from error
+    if lands_on and lands_on not in workspace.settings.landings():
+        raise UserError(
+            Problem(say("{name} is neither a service nor a stage of the funnel", name=lands_on), key="--lands-on")
+        )
+    usual = usual_send(plan)
+    example = usual[1] if usual else None
+    send = Send(
+        at=moment if moment.tzinfo else moment.replace(tzinfo=zone),
+        reach=read.value,
+        per_second=example.per_second if example else None,
+        open_ratio=example.open_ratio if example else None,
+        lands_on=lands_on or (example.lands_on if example else None),
+    )
+    return Asked(usual[0] if usual else "push", send)
+
+
+def usual_send(plan: Plan) -> tuple[str, Send] | None:
+    """The channel and send of the plan that reach most people."""
+    sends = [(channel.name, send) for channel in plan.channels for send in channel.sends]
+    return max(sends, key=lambda pair: pair[1].reach, default=None)
+
+
+def assumption(plan: Plan, push: Asked) -> Text:
+    """What was taken from the plan's own sends."""
+    if usual_send(plan) is None:
+        return say("the plan has no sends: opened by 4 %, sent within a minute, as usual elsewhere")
+    return say("opened and sent out as the largest send of {channel}", channel=push.channel)
+
+
+def _wanted(
+    site: Site, request: Request, campaign: str, form: Mapping[str, str], on_submission: Submission
+) -> Response:
+    """The push becomes a send of the plan, in the name of whoever asks for it."""
+    person = site.actor(request, form)
+    workspace = site.workspace()
+    plan = workspace.plan(campaign)
+    zone = _zone(workspace, plan)
+    push = push_of(plan, form.get("reach", ""), form.get("at", ""), form.get("lands_on", ""), zone, workspace)
+    content = content_of(site.folder, campaign)
+    opened = version_of(text_of(site.folder, campaign))
+    channels = [dict(channel) for channel in content.get("channels") or []]
+    own = next((channel for channel in channels if channel["name"] == push.channel), None)
+    if own is None:
+        own = {"name": push.channel}
+        channels.append(own)
+    own["sends"] = [*(own.get("sends") or []), push.send.model_dump(mode="json", exclude_none=True)]
+    reason = str(say("asked for on the push page"))
+    submit(workspace, {**content, "channels": channels}, opened, person.name, reason, zone.key)
+    on_submission(campaign)
+    return RedirectResponse(f"/campaigns/{campaign}?saved=1", 303)
+
+
+def _zone(workspace: Workspace, plan: Plan) -> ZoneInfo:
+    return ZoneInfo(plan.time_zone or workspace.settings.time_zone)

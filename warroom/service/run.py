@@ -1,0 +1,120 @@
+"""Starts the web service on one workspace and stops it without losing what is being written."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import get_args
+
+import uvicorn
+from fastapi import FastAPI
+
+from campaign.errors import Problem, UserError, nearest
+from campaign.language import Text, say
+from campaign.plan import Plan
+from campaign.workspace import Workspace, open_workspace
+from warroom.plans.routes import plan_routes
+from warroom.push.asking import Oracle
+from warroom.push.routes import push_routes
+from warroom.service.access import ROLES, Door, Mode, refuse_open_doors, secret_of
+from warroom.service.app import make_app
+from warroom.service.routes import door_routes
+from warroom.service.site import Site
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where and for whom the service listens."""
+
+    host: str
+    port: int
+    auth: str
+
+
+def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Callable[[Text], object]) -> None:
+    """Serve until interrupted. `begins`: what the clock shows now, where it is not the real one.
+
+    Raises:
+        UserError: the workspace is wrong, the door would be open, or the port is taken.
+    """
+    settings = open_workspace(folder).settings
+    mode = mode_of(listening.auth)
+    refuse_open_doors(listening.host, mode)
+    door = Door(mode, secret_of(folder), settings.roles)
+    site = Site(folder.resolve(), door, _clock(begins))
+    app = site_app(site)
+    with _bound(listening) as listener:
+        host, port = listener.getsockname()[:2]
+        tell(say("listening on {url}; Ctrl-C stops", url=f"http://{host}:{port}"))
+        trusted = (
+            {"proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"} if mode == "proxy" else {"proxy_headers": False}
+        )
+        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=5, **trusted)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def site_app(site: Site) -> FastAPI:
+    """Every page of the service on one workspace."""
+    oracle = Oracle()
+
+    def foresee(workspace: Workspace, plan: Plan) -> Sequence[Text]:
+        return oracle.foresee(workspace, plan, site.clock())
+
+    def submitted(_campaign: str) -> None:
+        return None
+
+    routers = [door_routes(site), push_routes(site, oracle, submitted), plan_routes(site, foresee, submitted)]
+    return make_app(site, routers)
+
+
+def _clock(begins: datetime | None) -> Callable[[], datetime]:
+    offset = begins - datetime.now(UTC) if begins else timedelta(0)
+    return lambda: datetime.now(UTC) + offset
+
+
+def mode_of(given: str) -> Mode:
+    """The mode that `--auth` names.
+
+    Raises:
+        UserError: no such mode.
+    """
+    for known in get_args(Mode):
+        if given == known:
+            return known  # type: ignore[no-any-return]
+    raise UserError(Problem(say("{given} is no way in", given=given), nearest(given, get_args(Mode)), key="--auth"))
+
+
+def invitations(folder: Path, invited: Sequence[str], hours: float, base: str) -> dict[str, str]:
+    """A link for each `NAME:ROLE`.
+
+    Raises:
+        UserError: no name, or no such role; all at once.
+    """
+    door = Door("links", secret_of(folder), {})
+    pairs = [given.rpartition(":") for given in invited]
+    problems = [
+        Problem(say("{given} is not NAME:ROLE", given=given), nearest(role, ROLES), key="--invite")
+        for given, (name, _, role) in zip(invited, pairs, strict=True)
+        if not name or role not in ROLES
+    ]
+    if problems:
+        raise UserError(problems)
+    return {f"{name} ({role})": f"{base}/enter?token={door.link(name, role, hours)}" for name, _, role in pairs}
+
+
+def _bound(listening: Listening) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((listening.host, listening.port))
+    except OSError as error:
+        listener.close()
+        what = say(
+            "{place} cannot be listened on: {reason}", place=f"{listening.host}:{listening.port}", reason=error.strerror
+        )
+        raise UserError(Problem(what, say("choose another --port or --host"), key="--port")) from error
+    return listener
