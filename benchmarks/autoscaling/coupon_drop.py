@@ -106,7 +106,7 @@ def planned_floor(policy: AutoscalingPolicy, error: float, quantile_ratio: float
     """[minute] the shipped planner's floor for the day."""
     known = {SERVICE: facts(policy)}
     risk = Risk(quantile_ratio, policy.quiet_quantile_ratio, (DROP_MINUTE,))
-    made = plan_floors(traffic(error, 1000, seed=1), Window(0, DAY_MINUTES), known, (), risk, policy)
+    made = plan_floors(traffic(error, 1000, seed=1), Window(0, DAY_MINUTES), known, (), {SERVICE: risk}, policy)
     return made[SERVICE].by_minute()
 
 

@@ -91,19 +91,22 @@ def plan_floors(
     window: Window,
     facts: Mapping[str, ServiceFacts],
     limits: Sequence[Limit],
-    risk: Risk,
+    risks: Mapping[str, Risk],
     policy: AutoscalingPolicy,
 ) -> dict[str, Floors]:
     """The cheapest readable floors of every service that stay within the limits."""
     inside = slice(window.first, window.last)
     rates = {name: traffic.requests_per_second[traffic.services.index(name)] for name in facts}
     burst = bursts(traffic, policy.burst_ratio)
-    demand = {name: risk.demand(rates[name], facts[name]) * burst[traffic.services.index(name)] for name in facts}
+    demand = {
+        name: risks[name].demand(rates[name], facts[name]) * burst[traffic.services.index(name)] for name in facts
+    }
     required = {name: replicas_for(demand[name], fact.low, fact.multiple) for name, fact in facts.items()}
     needed = {name: guarded(required[name], fact, policy)[inside] for name, fact in facts.items()}
     allowed, hits = within_limits(needed, {name: fact.most for name, fact in facts.items()}, limits)
     allowed = {name: whole(allowed[name], fact.multiple) for name, fact in facts.items()}
-    hits += rate_hits({name: rates[name][:, inside] for name in facts}, risk.quantile_ratio, limits)
+    strict = {name: risk.quantile_ratio for name, risk in risks.items()}
+    hits += rate_hits({name: rates[name][:, inside] for name in facts}, strict, limits)
     covers = covers_within(allowed, limits, policy.steps_per_day * window.days)
     return {
         name: Floors(

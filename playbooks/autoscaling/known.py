@@ -12,6 +12,7 @@ from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.settings import Limit, Service, Settings
 from playbooks.autoscaling.limits import room, users
+from playbooks.autoscaling.plan import RiskChosenBy
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.requirement import lead_minutes, newsvendor_ratio
 
@@ -129,22 +130,48 @@ def problems_of_limits(facts: Sequence[ServiceFacts], limits: Sequence[Limit], f
             )  # fmt: skip
 
 
-def quantile_of(settings: Settings, policy: AutoscalingPolicy) -> float:
-    """The demand quantile that floors cover: the workspace's own risk, else the policy's."""
+@dataclass(frozen=True)
+class RiskLevel:
+    """The demand quantile that a service's floors cover near announced instants, and who chose it."""
+
+    quantile_ratio: float
+    chosen_by: RiskChosenBy
+
+
+def risk_level(fact: ServiceFacts, settings: Settings, policy: AutoscalingPolicy) -> RiskLevel:
+    """The workspace's own probability; else what money chooses where prices are known; else the policy's."""
     own = settings.risk.overload_probability_per_minute
-    return 1 - (policy.overload_probability_per_minute if own is None else own)
+    if own is not None:
+        return RiskLevel(1 - own, "workspace")
+    priced = newsvendor_of(fact, settings, policy)
+    if priced is not None:
+        return RiskLevel(priced, "money")
+    return RiskLevel(1 - policy.overload_probability_per_minute, "policy")
 
 
-def newsvendor_of(fact: ServiceFacts, settings: Settings) -> float | None:
-    """The quantile that money alone would choose: a refused order's value against a replica-hour's cost.
+def newsvendor_of(fact: ServiceFacts, settings: Settings, policy: AutoscalingPolicy) -> float | None:
+    """The quantile that money alone would choose: what a replica too few loses in an hour against what it costs.
 
-    None where the value, the cost or the funnel is not given.
+    An overloaded minute's price where the policy names one, else the orders that a replica's requests stand for. None
+    where no price, no cost or no funnel is given.
     """
-    value, cost = settings.risk.value_lost_per_refused_order, fact.service.cost_per_replica_hour
-    orders = orders_per_request(settings, fact.service.name)
-    if not value or not cost or not orders:
-        return None
-    return newsvendor_ratio(fact.low * 3600 * orders * value, cost)
+    cost = fact.service.cost_per_replica_hour
+    lost = value_per_replica_hour(fact, settings, policy)
+    return newsvendor_ratio(lost, cost) if lost and cost else None
+
+
+def value_per_replica_hour(fact: ServiceFacts, settings: Settings, policy: AutoscalingPolicy) -> float | None:
+    """What is lost while one replica is missing for an hour; None where nobody has said."""
+    if policy.cost_per_overloaded_minute:
+        return 60 * policy.cost_per_overloaded_minute
+    value = value_per_request(settings, fact.service.name)
+    return None if value is None else fact.low * 3600 * value
+
+
+def value_per_request(settings: Settings, service: str) -> float | None:
+    """What one refused request of a service loses in orders; None where order value or funnel is not given."""
+    value, orders = settings.risk.value_lost_per_refused_order, orders_per_request(settings, service)
+    return value * orders if value and orders else None
 
 
 def orders_per_request(settings: Settings, service: str) -> float | None:

@@ -66,14 +66,20 @@ def within_limits(need: Need, most: Mapping[str, int | None], limits: Sequence[L
     return allowed, hits
 
 
-def rate_hits(rates: Mapping[str, NDArray[np.float32]], quantile_ratio: float, limits: Sequence[Limit]) -> list[Hit]:
-    """Hits of rates per second; `rates` {service: [path, minute]}. The joint rate is taken path by path."""
+def rate_hits(
+    rates: Mapping[str, NDArray[np.float32]], quantile_ratios: Mapping[str, float], limits: Sequence[Limit]
+) -> list[Hit]:
+    """Hits of rates per second; `rates` {service: [path, minute]}. The joint rate is taken path by path.
+
+    The strictest quantile among the services that use a limit holds for it.
+    """
     hits = []
     for limit in (limit for limit in limits if limit.kind == "rate"):
         used = users(limit, list(rates))
         if used:
             joint = np.sum([used[name] * rates[name].astype(np.float64) for name in used], axis=0)
-            needed = np.quantile(joint, quantile_ratio, axis=0, method="higher")
+            strictest = max(quantile_ratios[name] for name in used)
+            needed = np.quantile(joint, strictest, axis=0, method="higher")
             for name in used:
                 found = _hits(limit.name, {name: 1.0}, {name: needed}, room(limit), limit.owner)
                 hits += [replace(hit, per_request=True) for hit in found]

@@ -12,6 +12,7 @@ from campaign.traffic import Quantiles
 
 Verdict = Literal["reactive-suffices", "scheduled", "limited"]
 Spread = Literal["surges", "everywhere"]
+RiskChosenBy = Literal["workspace", "money", "policy"]
 
 
 class Step(FileRecord):
@@ -113,13 +114,31 @@ class BackTest(FileRecord):
 
 
 class RiskPoint(FileRecord):
-    """What one quantile costs and leaves at risk: the floor's replica-hours, and minutes that need more than it."""
+    """What one quantile costs and leaves at risk, by the floor alone: means over the paths.
+
+    short_minutes, short_requests: minutes that need more than the floor, and requests beyond what it carries.
+    value_lost: those requests in money, where refused orders have a price.
+    """
 
     quantile_ratio: float
     replica_hours: float
     cost: float | None
     short_minutes: float
+    short_requests: float = 0.0
+    value_lost: float | None = None
     event_short_ratio: float
+
+
+class NextReplica(FileRecord):
+    """What one replica more (one multiple more) buys while one step holds, by the floor alone: means over the paths."""
+
+    starts_at_utc: AwareDatetime
+    replicas: int = Field(description="of the step, this one included")
+    replica_hours: float
+    cost: float | None
+    saved_minutes: float
+    saved_requests: float
+    saved_value: float | None = None
 
 
 class ReplicaCounts(FileRecord):
@@ -145,6 +164,7 @@ class ServicePlan(FileRecord):
     quiet_quantile_ratio: float
     spread: Spread = Field(description="where the strict quantile holds: near announced instants, or everywhere")
     newsvendor_quantile_ratio: float | None
+    risk_chosen_by: RiskChosenBy = "policy"
     hpa_target_ratio: float = Field(description="of the HPA on top of the floor")
     lead_minutes: int
     replicas: ReplicaCounts
@@ -157,6 +177,7 @@ class ServicePlan(FileRecord):
     cost: float | None
     back_test: BackTest
     risk_against_cost: tuple[RiskPoint, ...] = ()
+    next_replicas: tuple[NextReplica, ...] = Field(default=(), description="the best buy first")
     assumptions: tuple[str, ...] = ()
 
 

@@ -18,14 +18,13 @@ from campaign.traffic import Quantiles
 from playbooks.autoscaling.admission import admitted_by_endpoint
 from playbooks.autoscaling.backtest import Candidate, Picture, Tested, Way, back_tests
 from playbooks.autoscaling.floors import Floors, Risk, Window, ceilings, plan_floors, whole_floor
-from playbooks.autoscaling.known import ServiceFacts, newsvendor_of, quantile_of
+from playbooks.autoscaling.known import ServiceFacts, newsvendor_of, risk_level, value_per_request
 from playbooks.autoscaling.limits import Hit, fits
 from playbooks.autoscaling.minutes import MinuteTraffic, bursts
 from playbooks.autoscaling.plan import (
     EndpointLimit,
     LimitHit,
     ReplicaCounts,
-    RiskPoint,
     ServicePlan,
     Spread,
     Step,
@@ -36,7 +35,7 @@ from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.reasons import Occasion, jump_minutes, occasions, steps_of, window_of
 from playbooks.autoscaling.relief import relief_said, relieved
 from playbooks.autoscaling.requirement import replicas_for
-from playbooks.autoscaling.risk import risk_against_cost
+from playbooks.autoscaling.risk import Gamble, next_replicas, risk_against_cost
 from playbooks.autoscaling.verdict import verdict_of
 from playbooks.autoscaling.warming import strict_step, warmings
 from playbooks.autoscaling.way_back import return_times
@@ -106,8 +105,9 @@ class SpreadFloors:
 def spread_floors(question: Question, window: Window, spread: Spread) -> SpreadFloors:
     settings, policy = question.settings, question.policy
     instants = jump_minutes(question.plans, question.traffic) if spread == "surges" else None
-    risk = Risk(quantile_of(settings, policy), policy.quiet_quantile_ratio, instants)
-    floors = plan_floors(question.traffic, window, question.facts, settings.limits, risk, policy)
+    levels = {name: risk_level(fact, settings, policy).quantile_ratio for name, fact in question.facts.items()}
+    risks = {name: Risk(level, policy.quiet_quantile_ratio, instants) for name, level in levels.items()}
+    floors = plan_floors(question.traffic, window, question.facts, settings.limits, risks, policy)
     return SpreadFloors(floors, ceilings(floors, question.facts, settings.limits, policy.hpa_max_headroom_ratio))
 
 
@@ -150,6 +150,7 @@ def replayed_demand(question: Question, window: Window) -> Demand:
 
 def _service_plan(question: Question, window: Window, name: str, floors: Floors, tested: Tested) -> ServicePlan:
     fact, policy, traffic = question.facts[name], question.policy, question.traffic
+    level = risk_level(fact, question.settings, policy)
     verdict, why = verdict_of(tested.back_test, floors.hits, policy)
     met = [limit_hit(hit, fact, floors, traffic, window, policy) for hit in floors.hits]
     hits = tuple(relieved(hit, name, question.settings.switches) for hit in met)
@@ -163,11 +164,12 @@ def _service_plan(question: Question, window: Window, name: str, floors: Floors,
         verdict_why=str(why),
         capacity_requests_per_second_per_replica=fact.capacity.capacity_requests_per_second_per_replica,
         capacity_source=fact.capacity.source,
-        quantile_ratio=quantile_of(question.settings, policy),
+        quantile_ratio=level.quantile_ratio,
         quiet_quantile_ratio=policy.quiet_quantile_ratio,
         spread=tested.way.spread,
         hpa_target_ratio=tested.way.hpa_target_ratio if scheduled else policy.hpa_target_ratio,
-        newsvendor_quantile_ratio=newsvendor_of(fact, question.settings),
+        newsvendor_quantile_ratio=newsvendor_of(fact, question.settings, policy),
+        risk_chosen_by=level.chosen_by,
         lead_minutes=fact.lead_minutes,
         replicas=_counts(question, window, fact, floors, tested.way.most, verdict),
         steps=steps,
@@ -177,7 +179,8 @@ def _service_plan(question: Question, window: Window, name: str, floors: Floors,
         replica_hours=hours,
         cost=None if price is None else hours * price,
         back_test=tested.back_test,
-        risk_against_cost=risk_points(question, window, fact, tested.way.spread),
+        risk_against_cost=risk_against_cost(gamble_of(question, window, fact, tested.way.spread)),
+        next_replicas=next_replicas(gamble_of(question, window, fact, tested.way.spread), steps),
         assumptions=tuple(str(text) for text in fact.assumptions),
     )
 
@@ -198,17 +201,19 @@ def warming_of(question: Question, window: Window, fact: ServiceFacts, steps: Se
     return warmings(fact.service.name, step, fact.lead_minutes, settings.limits, settings.funnel)
 
 
-def risk_points(question: Question, window: Window, fact: ServiceFacts, spread: Spread) -> tuple[RiskPoint, ...]:
-    """What every quantile would cost in the place of the chosen one."""
+def gamble_of(question: Question, window: Window, fact: ServiceFacts, spread: Spread) -> Gamble:
+    """What a service's floors are weighed against: the window's paths, and when the floor must answer for them."""
     policy, inside = question.policy, question.traffic.between(window.first, window.last)
     row = inside.services.index(fact.service.name)
-    return risk_against_cost(
-        inside.requests_per_second[row],
-        bursts(inside, policy.burst_ratio)[row],
-        fact,
-        policy.steps_per_day * window.days,
-        policy,
-        jump_minutes(question.plans, inside) if spread == "surges" else None,
+    return Gamble(
+        rates=inside.requests_per_second[row],
+        burst=bursts(inside, policy.burst_ratio)[row],
+        starts_at=inside.time_of(0),
+        fact=fact,
+        policy=policy,
+        steps_most=policy.steps_per_day * window.days,
+        instants=jump_minutes(question.plans, inside) if spread == "surges" else None,
+        value_per_request=value_per_request(question.settings, fact.service.name),
     )
 
 

@@ -30,6 +30,7 @@ class AutoscalingPolicy(FileRecord):
 
     schema_version: Literal[1] = 1
     overload_probability_per_minute: Share
+    cost_per_overloaded_minute: NonNegative | None
     quiet_quantile_ratio: Share
     event_overload_ratio: Ratio
     above_capacity_ratio: Ratio

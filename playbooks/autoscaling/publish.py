@@ -84,7 +84,7 @@ def publish_autoscaling(
     setting = Setting(plan, policy, zone)
     progress(say("pictures and manifests"), 0, 1)
     draw_replay(folder / "autoscaling.svg", setting, answer.pictures)
-    draw_risk(folder / "risk_against_cost.svg", plan)
+    draw_risk(folder / "risk_against_cost.svg", setting)
     write_workbook(folder / "resources.xlsx", [order_sheet(resources(question, answer.window, plan), question, plan)])
     write_plan(folder, setting, services, campaign.title)
     progress(say("pictures and manifests"), 1, 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from campaign.language import Text, _, say
 from campaign.numbers import local_minute, percent, spoken
-from playbooks.autoscaling.plan import AutoscalingPlan, BackTest, LimitHit, ServicePlan, Verdict
+from playbooks.autoscaling.bargain import risk_lines
+from playbooks.autoscaling.markdown import table
+from playbooks.autoscaling.plan import AutoscalingPlan, BackTest, LimitHit, RiskChosenBy, ServicePlan, Verdict
 
 VERDICTS: dict[Verdict, Text] = {
     "reactive-suffices": say("today's HPA suffices"),
@@ -69,6 +71,7 @@ def _service(service: ServicePlan, zone: ZoneInfo, currency: str) -> Iterator[st
         floor=replicas.floor, most=replicas.most, lead=service.lead_minutes
     )
     yield "- " + _covered(service)
+    yield "- " + _chosen_by(service)
     yield "- " + _cost(service, currency)
     if service.steps:
         yield from ("", *table([_("from"), _("replicas"), _("why")], _step_rows(service, zone), "lrl"))
@@ -82,7 +85,7 @@ def _service(service: ServicePlan, zone: ZoneInfo, currency: str) -> Iterator[st
         )
         yield from ("", *_admitted(service))
     yield from ("", *_replays(service.back_test))
-    yield from ("", *_risk(service, currency))
+    yield from ("", *risk_lines(service, zone, currency))
 
 
 SOURCES: dict[str, Text] = {"measured": say("measured"), "declared": say("declared"), "imported": say("imported")}
@@ -96,6 +99,21 @@ def _covered(service: ServicePlan) -> str:
         "floors carry what a minute stays below with probability {strict} near announced instants, {quiet} elsewhere, "
         "where the HPA at {target} follows"
     ).format(strict=strict, quiet=quiet, target=percent(service.hpa_target_ratio))
+
+
+CHOSEN_BY: dict[RiskChosenBy, Text] = {
+    "workspace": say("that risk is the workspace's own (surgeplan.yaml: overload_probability_per_minute)"),
+    "money": say("that risk is where one more replica-hour costs as much as it saves"),
+    "policy": say("that risk is the policy's: with no prices given, nothing else chooses it"),
+}
+
+
+def _chosen_by(service: ServicePlan) -> str:
+    said = str(CHOSEN_BY[service.risk_chosen_by])
+    money = service.newsvendor_quantile_ratio
+    if money is None or service.risk_chosen_by == "money":
+        return said
+    return _("{said}; money alone would choose {quantile} %").format(said=said, quantile=f"{100 * money:g}")
 
 
 def _step_rows(service: ServicePlan, zone: ZoneInfo) -> list[list[str]]:
@@ -191,27 +209,3 @@ def _replays(test: BackTest) -> Iterator[str]:
         for name, outcome in ((name, test.policies[name]) for name in POLICY_NAMES if name in test.policies)
     ]
     yield from table(headings, rows, "lrrrrr")
-
-
-def _risk(service: ServicePlan, currency: str) -> Iterator[str]:
-    yield _("Risk against cost of the floors, so that people can choose:")
-    yield ""
-    headings = [_("quantile"), _("replica-hours"), _("cost") + f" ({currency})", _("short minutes"), _("events short")]
-    rows = [
-        [
-            f"p{100 * point.quantile_ratio:g}",
-            spoken(point.replica_hours),
-            "-" if point.cost is None else spoken(point.cost),
-            f"{point.short_minutes:.2f}",
-            percent(point.event_short_ratio),
-        ]
-        for point in service.risk_against_cost
-    ]
-    yield from table(headings, rows, "lrrrr")
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], aligned: str) -> list[str]:
-    """A Markdown table; `aligned` has l or r for each column. Bars in texts are kept from splitting cells."""
-    marks = {"l": ":--", "r": "--:"}
-    lines = [headings, [marks[a] for a in aligned], *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

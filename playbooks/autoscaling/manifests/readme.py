@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from campaign.language import _
 from playbooks.autoscaling.manifests.document import Setting, selector
-from playbooks.autoscaling.manifests.gitops import ARGO_CD, COMMIT_DUE, COMMITS, USUAL, commits
+from playbooks.autoscaling.manifests.gitops import ARGO_CD, COMMIT_DUE, COMMITS
 from playbooks.autoscaling.manifests.kubernetes import STEPS
 from playbooks.autoscaling.manifests.prewarm import PAUSE_PODS
 
@@ -46,7 +46,6 @@ def prometheus_readme(setting: Setting) -> str:
 
 
 def gitops_readme(setting: Setting) -> str:
-    rows = [f"{c.file}  {c.service}: minReplicas {c.step.replicas}" for c in commits(setting) if c.step.why != USUAL]
     return _page(
         setting,
         [
@@ -61,7 +60,7 @@ def gitops_readme(setting: Setting) -> str:
             ).format(script=COMMIT_DUE, table=COMMITS, minutes=setting.policy.gitops_sync_minutes),
             _("Either way, thirty minutes before the start kubectl get hpa must show floors that held ten minutes."),
         ],
-        [f"* * * * *  cd CLONE && git pull -q && sh {COMMIT_DUE} OVERLAY", *(f"# {row}" for row in rows)],
+        [f"* * * * *  cd CLONE && git pull -q && sh {COMMIT_DUE} OVERLAY"],
         ["git log --oneline -- OVERLAY/min-replicas", f"kubectl -n {setting.policy.namespace} get hpa -w"],
         ["git revert COMMIT", "git rm -r OVERLAY/min-replicas"],
     )
@@ -144,7 +143,7 @@ def limits_readme(setting: Setting) -> str:
 def _page(
     setting: Setting, notes: Sequence[str], apply: Sequence[str], check: Sequence[str], back: Sequence[str]
 ) -> str:
-    parts = [f"# {setting.plan.campaign}", "", setting.origin, "", *notes]
+    parts = [f"# {setting.plan.campaign}", "", setting.origin, *(line for note in notes for line in ("", note))]
     for heading, commands in ((_("Apply"), apply), (_("Check"), check), (_("Take back"), back)):
         parts += ["", f"## {heading}", "", "```", *commands, "```"]
     return "\n".join(parts) + "\n"
