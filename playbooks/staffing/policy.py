@@ -51,10 +51,19 @@ class Redials(FileRecord):
 
 
 class LabourLimits(FileRecord):
+    """Limits for one person. halves_rest_hours: least rest between halves; a pause up to break_hours_max is a break."""
+
     rest_hours: Positive
     days_in_seven: Annotated[int, Field(ge=1, le=7)]
     hours_in_seven_days: Positive
     hours_a_day: Positive
+    halves_rest_hours: Positive
+    break_hours_max: Positive
+
+    @property
+    def duty_hours(self) -> float:
+        """From coming to going, with the pause between halves: what leaves a night's rest in 24 hours."""
+        return 24 - self.rest_hours
 
 
 class Intent(FileRecord):

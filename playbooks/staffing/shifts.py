@@ -123,36 +123,43 @@ def _at(day: date, minutes: int, zone: ZoneInfo) -> datetime:
 
 
 def coverage(options: Sequence[ShiftDay], starts_at_utc: NDArray[np.datetime64]) -> csc_array:
-    """Share of each interval that one person on each option is at work, [interval, option]."""
-    first = starts_at_utc[0].astype("datetime64[m]").astype(np.int64)
+    """Share of each interval that one person on each option is at work, [interval, option]; intervals follow evenly."""
+    first, minutes = starts_at_utc[0].astype("datetime64[m]").astype(np.int64), interval_minutes(starts_at_utc)
     rows: list[int] = []
     columns: list[int] = []
     shares: list[float] = []
     for column, option in enumerate(options):
         begin, end = _minutes(option.starts_at_utc) - first, _minutes(option.ends_at_utc) - first
-        for row in range(max(0, begin // INTERVAL_MINUTES), min(len(starts_at_utc), -(-end // INTERVAL_MINUTES))):
-            share = _overlap(row, begin, end) - _break_overlap(option, row, first)
+        for row in range(max(0, begin // minutes), min(len(starts_at_utc), -(-end // minutes))):
+            interval = (row * minutes, (row + 1) * minutes)
+            share = _overlap(interval, begin, end) - _break_overlap(option, interval, first)
             if share > 0:
                 rows.append(row)
                 columns.append(column)
-                shares.append(share / INTERVAL_MINUTES)
+                shares.append(share / minutes)
     return csc_array((shares, (rows, columns)), shape=(len(starts_at_utc), len(options)))
+
+
+def interval_minutes(starts_at_utc: NDArray[np.datetime64]) -> int:
+    """Minutes from one interval to the next; half an hour where there is only one."""
+    if len(starts_at_utc) < 2:
+        return INTERVAL_MINUTES
+    return int((starts_at_utc[1] - starts_at_utc[0]) / np.timedelta64(1, "m"))
 
 
 def _minutes(moment: datetime) -> int:
     return int(moment.timestamp() // 60)
 
 
-def _overlap(row: int, begin: int, end: int) -> int:
-    start = row * INTERVAL_MINUTES
-    return max(0, min(end, start + INTERVAL_MINUTES) - max(begin, start))
+def _overlap(interval: tuple[int, int], begin: int, end: int) -> int:
+    return max(0, min(end, interval[1]) - max(begin, interval[0]))
 
 
-def _break_overlap(option: ShiftDay, row: int, first: int) -> int:
+def _break_overlap(option: ShiftDay, interval: tuple[int, int], first: int) -> int:
     if option.break_starts_at_utc is None:
         return 0
     begin = _minutes(option.break_starts_at_utc) - first
-    return _overlap(row, begin, begin + option.break_minutes)
+    return _overlap(interval, begin, begin + option.break_minutes)
 
 
 def cover(
@@ -165,30 +172,39 @@ def cover(
 ) -> Rostered:
     """Put people on shifts at the least price of paid and missing hours.
 
-    required: people per half-hour; starts_at_utc: those half-hours, without holes; agents_max: people on one local day.
+    required: people per interval; starts_at_utc: those intervals, without holes; agents_max: people on one local day.
     """
     shares = coverage(options, starts_at_utc)
     useful = np.flatnonzero(shares.T @ (required > 0) > 0)
     kept, shares = [options[int(i)] for i in useful], shares[:, useful].tocsc()
     if not kept:
         return Rostered((), np.zeros(len(required)), 0.0, 0.0)
-    counts, gap = _solve(required, shares, kept, steps, solver, agents_max)
+    hours = interval_minutes(starts_at_utc) / 60
+    counts, gap = _solve(required, shares, kept, _Shortage(steps, hours), solver, agents_max)
     chosen = tuple((option, int(n)) for option, n in zip(kept, counts, strict=True) if n > 0)
     paid = sum(option.paid_hours * n for option, n in chosen)
     return Rostered(chosen, shares @ counts.astype(np.float64), paid, gap)
+
+
+@dataclass(frozen=True)
+class _Shortage:
+    """What missing people cost in intervals of this length."""
+
+    steps: Sequence[ShortageStep]
+    interval_hours: float
 
 
 def _solve(
     required: NDArray[np.int64],
     shares: csc_array,
     options: Sequence[ShiftDay],
-    steps: Sequence[ShortageStep],
+    shortage: _Shortage,
     solver: Solver,
     agents_max: int | None,
 ) -> tuple[NDArray[np.int64], float]:
-    needed = np.flatnonzero(required > 0)
+    needed, steps = np.flatnonzero(required > 0), shortage.steps
     short = len(needed)
-    prices, widths = _shortage_prices(required[needed].astype(np.float64), steps)
+    prices, widths = _shortage_prices(required[needed].astype(np.float64), steps, shortage.interval_hours)
     price = np.array([option.price_hours for option in options])
     matrix = hstack([shares.tocsr()[needed], *([eye_array(short)] * len(steps))])
     constraints = [LinearConstraint(matrix, lb=required[needed].astype(np.float64))]
@@ -224,9 +240,10 @@ def people_limits(options: Sequence[ShiftDay], others: int, agents_max: int | No
     return [LinearConstraint(matrix, ub=np.array([float(most) for most, _ in groups.values()]))]
 
 
-def _shortage_prices(required: Floats, steps: Sequence[ShortageStep]) -> tuple[Floats, Floats]:
-    """Price and largest size of each step's missing people, step by step over the intervals."""
-    hours = INTERVAL_MINUTES / 60
+def _shortage_prices(
+    required: Floats, steps: Sequence[ShortageStep], hours: float = INTERVAL_MINUTES / 60
+) -> tuple[Floats, Floats]:
+    """Price and largest size of each step's missing people, step by step over the intervals of so many hours."""
     lower = [0.0, *(step.up_to_ratio for step in steps[:-1])]
     prices = np.concatenate([np.full(len(required), step.price_hours_per_hour * hours) for step in steps])
     widths = np.concatenate([required * (step.up_to_ratio - below) for step, below in zip(steps, lower, strict=True)])

@@ -21,6 +21,7 @@ from playbooks.staffing.planning import INTERVAL_HOURS, DeskFigures, span
 from playbooks.staffing.policy import StaffingPolicy
 from playbooks.staffing.replay import self_check
 from playbooks.staffing.requirement import heads, required_seats, service_level
+from playbooks.staffing.roster_rules import shift_findings
 from playbooks.staffing.shifts import Rostered, shortage_price_hours
 from playbooks.staffing.triggers import bridges, triggers
 
@@ -57,7 +58,7 @@ def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: Staf
         shifts=shift_counts(roster),
         triggers=triggers(figures, policy),
         self_check=check,
-        sentences=tuple(Words.of(text) for text in _sentences(figures, peak, deflection, check)),
+        sentences=tuple(Words.of(text) for text in _sentences(figures, peak, deflection, check, policy)),
     )
 
 
@@ -167,7 +168,11 @@ def _agents_with(figures: DeskFigures, bot: Bot | None, contacts: NDArray[np.flo
 
 
 def _sentences(
-    figures: DeskFigures, peak: DeskPeak, deflection: Deflection | None, check: SelfCheck | None
+    figures: DeskFigures,
+    peak: DeskPeak,
+    deflection: Deflection | None,
+    check: SelfCheck | None,
+    policy: StaffingPolicy,
 ) -> Iterable[Text]:
     when = local_minute(peak.starts_at_utc, figures.clock.zone)
     yield say(
@@ -190,6 +195,7 @@ def _sentences(
             simulated=percent(check.simulated_ratio),
             predicted=percent(check.predicted_ratio),
         )
+    yield from shift_findings(figures.ready.shifts, policy.labour)
     closed = float(figures.contacts_p50[~figures.open].sum())
     if closed >= 1 and figures.ready.rules is not None:
         yield say(

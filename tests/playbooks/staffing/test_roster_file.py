@@ -10,9 +10,10 @@ import pytest
 from openpyxl import Workbook
 
 from campaign.errors import UserError
+from campaign.settings import Shift, ShiftPart
 from playbooks.staffing.policy import shipped_policy
 from playbooks.staffing.roster_file import RosterFile, read_roster
-from playbooks.staffing.roster_rules import broken_limits, impossible
+from playbooks.staffing.roster_rules import broken_limits, impossible, shift_findings
 
 ZONE = ZoneInfo("Asia/Shanghai")
 HEAD = "desk,day,shift,starts,ends,break_starts,break_minutes,agents,agent\n"
@@ -143,6 +144,50 @@ def test_too_little_rest_and_too_long_weeks_are_named(tmp_path: Path) -> None:
     roster = from_csv(tmp_path, *lines, "chat,2026-11-15,b,20:00,24:00,,0,,Han Meimei")
     said = [str(text) for text in broken_limits(roster, shipped_policy().labour)]
     assert said == [
-        "Han Meimei rests 3 hours before 2026-11-15: less than 11",
+        "Han Meimei works 12 hours on 2026-11-15: more than 11",
+        "Han Meimei comes and goes within 16 hours on 2026-11-15: beyond 13 no 11 hours of rest are left in 24",
         "Han Meimei: 7 days and 60 hours in seven days from 2026-11-09; at most 6 and 54",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            ["chat,2026-11-10,late,15:00,23:00,18:00,60,,Li Lei", "chat,2026-11-11,early,08:00,16:00,12:00,60,,Li Lei"],
+            ["Li Lei rests 9 hours before 2026-11-11: less than 11"],
+        ),
+        (["chat,2026-11-10,split,09:00,21:00,13:00,240,,Li Lei"], []),
+        (["chat,2026-11-10,a,09:00,13:00,,0,,Li Lei", "chat,2026-11-10,b,17:00,21:00,,0,,Li Lei"], []),
+        (
+            ["chat,2026-11-10,split,09:00,18:48,13:00,108,,Li Lei"],
+            ["Li Lei has 1.8 hours between the halves of 2026-11-10: too long for a break, and less than 2"],
+        ),
+        (
+            ["chat,2026-11-10,a,09:00,13:00,,0,,Li Lei", "hotline,2026-11-10,b,14:48,18:00,,0,,Li Lei"],
+            ["Li Lei has 1.8 hours between the halves of 2026-11-10: too long for a break, and less than 2"],
+        ),
+        (
+            ["chat,2026-11-10,split,09:00,23:00,13:00,360,,Li Lei"],
+            ["Li Lei comes and goes within 14 hours on 2026-11-10: beyond 13 no 11 hours of rest are left in 24"],
+        ),
+        (
+            ["chat,2026-11-10,split,10:00,23:00,14:00,300,,Li Lei", "chat,2026-11-11,a,09:00,13:00,,0,,Li Lei"],
+            ["Li Lei rests 10 hours before 2026-11-11: less than 11"],
+        ),
+    ],
+)
+def test_rest_between_halves_and_until_the_next_day_is_checked(
+    tmp_path: Path, lines: list[str], said: list[str]
+) -> None:
+    assert [str(text) for text in broken_limits(from_csv(tmp_path, *lines), shipped_policy().labour)] == said
+
+
+def test_shift_types_that_leave_no_rest_are_named() -> None:
+    close = Shift(name="near", parts=(ShiftPart(starts="09:00", hours=4), ShiftPart(starts="14:00", hours=4)))
+    wide = Shift(name="wide", parts=(ShiftPart(starts="09:00", hours=4), ShiftPart(starts="20:00", hours=4)))
+    fine = Shift(name="fine", parts=(ShiftPart(starts="09:00", hours=4), ShiftPart(starts="17:00", hours=4)))
+    assert [str(text) for text in shift_findings([close, wide, fine], shipped_policy().labour)] == [
+        "shift near has 1 hours between its halves: less than 2",
+        "shift wide takes 15 hours from coming to going: nobody can work it on two days running with 11 hours of rest",
     ]
