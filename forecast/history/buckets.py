@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,10 @@ class Series:
 
     def before(self, instant: float) -> Series:
         """The buckets that have ended by that instant: the others were not yet known."""
-        return self.part(slice(0, int(np.searchsorted(self.ends, instant, side="right"))))
+        count = int(np.searchsorted(self.starts, instant))
+        if count and self.starts[count - 1] + self.lengths[count - 1] > instant:
+            count -= 1
+        return self.part(slice(0, count))
 
     def part(self, which: slice | NDArray[np.bool_]) -> Series:
         return Series(self.starts[which], self.lengths[which], self.rates[which])
@@ -109,12 +113,37 @@ def joined(parts: list[Series]) -> tuple[Series, Seconds]:
     """Several series as one, in time order (longer buckets first at one start), and which part each bucket is of."""
     if len(parts) == 1:
         return parts[0], np.broadcast_to(np.int64(0), len(parts[0]))
+    turns = _turns(parts)
+    if turns is not None:
+        return _one_after_the_other([parts[i] for i in turns]), np.repeat(turns, [len(parts[i]) for i in turns])
     starts = np.concatenate([p.starts for p in parts])
     lengths = np.concatenate([p.lengths for p in parts])
     owners = np.concatenate([np.full(len(p), i, dtype=np.int64) for i, p in enumerate(parts)])
     order = np.lexsort((owners, -lengths, starts))
     rates = np.concatenate([p.rates for p in parts])[order]
     return Series(starts[order], lengths[order], rates), owners[order]
+
+
+def _turns(parts: list[Series]) -> list[int] | None:
+    """The order in which each part begins when the one before has ended, as months of one source do; None if none."""
+    if not all(len(part) for part in parts):
+        return None
+    order = sorted(range(len(parts)), key=lambda i: int(parts[i].starts[0]))
+    for i, j in pairwise(order):
+        if parts[i].starts[-1] + parts[i].lengths[-1] > parts[j].starts[0]:
+            return None
+    return order
+
+
+def _one_after_the_other(parts: list[Series]) -> Series:
+    lengths = [part.lengths for part in parts]
+    even = all(is_even(each) for each in lengths) and len({int(each[0]) for each in lengths}) == 1
+    total = sum(map(len, parts))
+    return Series(
+        np.concatenate([part.starts for part in parts]),
+        np.broadcast_to(np.int64(lengths[0][0]), total) if even else np.concatenate(lengths),
+        np.concatenate([part.rates for part in parts]),
+    )
 
 
 def added(parts: list[Series]) -> Series:

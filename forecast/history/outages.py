@@ -37,8 +37,11 @@ def drops(series: Series, usual: Floats) -> list[Stretch]:
         low = _bridged(series.rates < np.minimum(LOW_RATIO, np.exp(-noise)) * usual)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]]).astype(np.int8)))
     firsts, lasts = edges[::2], edges[1::2]
-    came = np.concatenate([[0.0], np.cumsum(np.where(np.isnan(usual), 0.0, series.rates * series.lengths))])
-    expected = np.concatenate([[0.0], np.cumsum(np.nan_to_num(usual * series.lengths))])
+    if not len(firsts):
+        return []
+    unknown = np.isnan(usual)
+    came = np.concatenate([[0.0], np.cumsum(np.where(unknown, 0.0, series.rates * series.lengths))])
+    expected = np.concatenate([[0.0], np.cumsum(np.where(unknown, 0.0, usual * series.lengths))])
     seconds = series.ends[lasts - 1] - series.starts[firsts]
     due = expected[lasts] - expected[firsts]
     telling = (
@@ -47,11 +50,13 @@ def drops(series: Series, usual: Floats) -> list[Stretch]:
         & (due >= EXPECTED_LEAST)
         & (came[lasts] - came[firsts] < LOW_RATIO * due)
     )
+    if not telling.any():
+        return []
+    beside_usual = series.rates / usual
     found = [
         (int(series.starts[i]), int(series.ends[j - 1]))
         for i, j in zip(firsts[telling], lasts[telling], strict=True)
-        if min(_steps(series.rates, i, j, series)) >= step[i]
-        and min(_steps(series.rates / usual, i, j, series)) >= step[i]
+        if min(_steps(series.rates, i, j, series)) >= step[i] and min(_steps(beside_usual, i, j, series)) >= step[i]
     ]
     return _without_pauses(found)
 
@@ -65,9 +70,10 @@ def bucket_noise(rates: Floats) -> float:
 def _noise_by_bucket(series: Series, usual: Floats) -> Floats:
     """`bucket_noise`, and more in buckets with fewer requests than most: counting noise goes with 1 / √count."""
     counts = usual * series.lengths
-    typical = np.nanmedian(counts) if not np.isnan(counts).all() else np.nan
+    known = counts[~np.isnan(counts)]
+    typical = np.median(known) if len(known) else np.nan
     more = np.sqrt(typical / np.where(counts > 0, counts, np.nan))
-    noise: Floats = bucket_noise(series.rates) * np.maximum(np.nan_to_num(more, nan=1.0), 1.0)
+    noise: Floats = bucket_noise(series.rates) * np.fmax(more, 1.0)
     return noise
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import duckdb
@@ -20,11 +20,13 @@ from forecast.epochs import epoch, hours_index, naive_utc
 from forecast.history.buckets import HOUR_SECONDS, Series, averaged
 from forecast.history.faults import named
 from forecast.history.findings import Finding, Known, find_all
+from forecast.history.findings_kept import LEAST_BUCKETS, findings_key, kept_or_found
 from forecast.history.lineage import series_by_service
+from forecast.history.readings import Stretch
 from forecast.history.shapes import CONTACTS, ORDERS, Shape, Table, fetch
 from forecast.history.tables import read_table
 from forecast.history.test_runs import load_test_runs
-from forecast.history.traffic_files import Stretch, connect, read_traffic, unreadable
+from forecast.history.traffic_files import connect, read_traffic, unreadable
 
 MASKED = ("outage", "test-window", "bot")
 
@@ -33,11 +35,13 @@ MASKED = ("outage", "test-window", "bot")
 class TrafficHistory:
     """Traffic of every service that has any, up to an instant.
 
-    series: by service, in the order of the settings. notes: what people should know about how it was read.
+    series: by service, in the order of the settings. find: the search for findings, or where they are kept.
+    reading_notes: what people should know about how it was read.
     """
 
     series: dict[str, Series]
     known: Known
+    find: Callable[[], tuple[Finding, ...]]
     reading_notes: tuple[Text, ...] = ()
 
     @property
@@ -82,7 +86,7 @@ class TrafficHistory:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Gaps, probable outages, test windows, bots and unnamed surges, by service and time."""
-        return find_all(self.series, self.known)
+        return self.find()
 
     @cached_property
     def masked(self) -> pd.DataFrame:
@@ -138,7 +142,17 @@ def open_history(workspace: Workspace, before: datetime | None = None) -> Traffi
         plans=workspace.plans,
         tests=_windows((*traffic.tests, *load_test_runs(workspace))),
     )
-    return TrafficHistory(series, known, (*traffic.notes, *notes))
+    return TrafficHistory(series, known, _search(workspace, traffic.keys, series, known), (*traffic.notes, *notes))
+
+
+def _search(
+    workspace: Workspace, readings: Sequence[str], series: dict[str, Series], known: Known
+) -> Callable[[], tuple[Finding, ...]]:
+    """How findings come about: searched for, and in a long history kept for the next time."""
+    if sum(map(len, series.values())) < LEAST_BUCKETS:
+        return partial(find_all, series, known)
+    key = findings_key(readings, series, known, workspace.settings)
+    return partial(kept_or_found, workspace.folder, key, partial(find_all, series, known))
 
 
 def _windows(tests: Sequence[Stretch]) -> tuple[tuple[str, tuple[int, int]], ...]:

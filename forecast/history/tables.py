@@ -118,13 +118,6 @@ def _load_parquet(
     return source
 
 
-def drop_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Forget a table or view that `read_table` made."""
-    kinds = "SELECT count(*) FROM duckdb_views() WHERE view_name = " + literal(table)
-    kind = "VIEW" if count_of(connection, kinds) else "TABLE"
-    connection.execute(f"DROP {kind} {table}")
-
-
 def _time_expressions(column: str, kind: str, zone: str | None) -> tuple[str, str]:
     """SQL for microseconds of UTC (NULL where no instant is told) and for the local clock's timestamp."""
     if kind.startswith("TIMESTAMP WITH TIME ZONE"):

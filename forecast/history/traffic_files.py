@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign.errors import Problem, UserError, nearest
+from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from campaign.settings import Settings
 from campaign.workspace import Workspace
@@ -28,28 +28,25 @@ from forecast.history.buckets import (
 )
 from forecast.history.faults import ROWS_NAMED, named
 from forecast.history.grid_rows import rows_on_a_grid
-from forecast.history.shapes import TRAFFIC, Table, count_of, fetch
-from forecast.history.tables import drop_table, read_table
+from forecast.history.readings import LEAST_BYTES, FileReading, Stretch, forget_others, reading_key, recall, remember
+from forecast.history.shapes import TRAFFIC, Table, fetch
+from forecast.history.tables import read_table
+from forecast.history.told import Told, services_told, unfilled, unknown_services
 
 MEMORY = "1GB"
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """[starts_at, ends_at) of one service, in seconds of UTC."""
-
-    service: str
-    starts_at: int
-    ends_at: int
-
-
 @dataclass
 class Traffic:
-    """What the files say, by the names that they use (a service's earlier names too)."""
+    """What the files say, by the names that they use (a service's earlier names too).
+
+    keys: of every file's reading, by which anything made of it can be kept.
+    """
 
     series: dict[str, Series] = field(default_factory=dict)
     tests: list[Stretch] = field(default_factory=list)
     notes: list[Text] = field(default_factory=list)
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Part:
 
 
 def read_traffic(workspace: Workspace) -> Traffic:
-    """All files of traffic.
+    """All files of traffic; those that have not changed since are not read again.
 
     Raises:
         UserError: every problem of every file.
@@ -71,31 +68,62 @@ def read_traffic(workspace: Workspace) -> Traffic:
     if not files:
         todo = say("export requests per service as history/traffic.csv with starts_at, service, requests")
         raise UserError(Problem(say("there is no traffic history"), todo, file="history/"))
-    traffic, problems, parts = Traffic(), [], []
-    with tempfile.TemporaryDirectory(prefix="surgeplan-") as scratch:
-        connection = connect(Path(scratch))
-        try:
-            for number, path in enumerate(files):
-                table, found = _table(connection, path, number, workspace, Path(scratch))
-                problems += found
-                if table is None:
-                    continue
-                problems += _unknown_services(connection, table, workspace.settings)
-                if found:
-                    continue
-                traffic.notes += table.notes
-                file_parts, found = _parts(connection, table, workspace.settings)
-                problems += found
-                parts += file_parts
-                traffic.notes += _unfilled(connection, table)
-                traffic.tests += _marked_tests(connection, table, file_parts)
-                drop_table(connection, table.table)
-        finally:
-            connection.close()
-    problems += _join(parts, traffic, workspace.settings)
+    problems: list[Problem] = []
+    readings: list[FileReading] = []
+    keys = []
+    for path in files:
+        key, reading, found = _reading(workspace, path)
+        problems += found
+        keys.append(key)
+        readings += [reading] if reading else []
+    forget_others(workspace.folder, keys)
+    traffic = Traffic(keys=tuple(keys))
+    for reading in readings:
+        traffic.notes += reading.notes
+        traffic.tests += reading.tests
+    problems += _join(readings, traffic, workspace.settings)
     if problems:
         raise UserError(problems)
     return traffic
+
+
+def _reading(workspace: Workspace, path: Path) -> tuple[str, FileReading | None, list[Problem]]:
+    """A file as it was read before, else as it reads now."""
+    name = str(path.relative_to(workspace.folder))
+    before = path.stat()
+    key = reading_key(path, name, workspace.settings)
+    large = before.st_size >= LEAST_BYTES
+    kept = recall(workspace.folder, key) if large else None
+    if kept is not None:
+        return key, kept, []
+    with tempfile.TemporaryDirectory(prefix="surgeplan-") as scratch:
+        connection = connect(Path(scratch))
+        try:
+            reading, problems = _read_file(connection, path, name, workspace.settings, Path(scratch))
+        finally:
+            connection.close()
+    after = path.stat()
+    # Replaced while it was read: what was read need not be what was hashed.
+    still = (before.st_ino, before.st_mtime_ns, before.st_size) == (after.st_ino, after.st_mtime_ns, after.st_size)
+    if reading is not None and large and still:
+        remember(workspace.folder, key, reading)
+    return key, reading, problems
+
+
+def _read_file(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, settings: Settings, scratch: Path
+) -> tuple[FileReading | None, list[Problem]]:
+    table, problems = _table(connection, path, name, settings, scratch)
+    if table is None:
+        return None, problems
+    told = services_told(connection, table)
+    problems += unknown_services(connection, table, told, settings)
+    if problems:
+        return None, problems
+    parts, problems = _parts(connection, table, [one for one in told if one.service])
+    notes = (*table.notes, *unfilled(table, told))
+    tests = tuple(_marked_tests(connection, table, parts))
+    return FileReading(name, {part.service: part.series for part in parts}, tests, notes), problems
 
 
 def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
@@ -107,12 +135,11 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _table(
-    connection: duckdb.DuckDBPyConnection, path: Path, number: int, workspace: Workspace, scratch: Path
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, settings: Settings, scratch: Path
 ) -> tuple[Table | None, list[Problem]]:
-    naive_zone = workspace.settings.zone if workspace.settings.history.naive_times else None
-    name = str(path.relative_to(workspace.folder))
+    naive_zone = settings.zone if settings.history.naive_times else None
     try:
-        return read_table(connection, path, name, TRAFFIC, f"traffic_{number}", naive_zone, scratch)
+        return read_table(connection, path, name, TRAFFIC, "traffic", naive_zone, scratch)
     except UserError as error:
         return None, list(error.problems)
     except duckdb.Error as error:
@@ -124,15 +151,15 @@ def unreadable(name: str, error: duckdb.Error) -> Problem:
     return Problem(say("cannot be read: {reason}", reason=reason), say("export the file again"), file=name)
 
 
-def _parts(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings) -> tuple[list[Part], list[Problem]]:
+def _parts(
+    connection: duckdb.DuckDBPyConnection, table: Table, told: Sequence[Told]
+) -> tuple[list[Part], list[Problem]]:
     problems: list[Problem] = []
     parts: list[Part] = []
     if "endpoint" in table.columns:
         problems += _repeated_endpoints(connection, table)
-    found = connection.execute(f"SELECT DISTINCT service FROM {table.table} ORDER BY service").fetchall()
-    services = [str(row[0]) for row in found if row[0] in known_names(settings)]
-    at_once = rows_on_a_grid(connection, table, services)
-    for service in services:
+    at_once = rows_on_a_grid(connection, table, told)
+    for service in (one.service for one in told):
         starts, values = at_once[service] if at_once else _rows(connection, table, service)
         again = np.flatnonzero(starts[1:] == starts[:-1]) + 1 if not at_once else starts[:0]
         if len(again):
@@ -148,11 +175,6 @@ def _parts(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settin
 def _without_missing(series: Series) -> Series:
     missing = np.isnan(series.rates)
     return series.part(~missing) if missing.any() else series
-
-
-def known_names(settings: Settings) -> set[str]:
-    """Names of services, today's and earlier ones."""
-    return {*settings.service_names, *(was.name for service in settings.services for was in service.was)}
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: Table, service: str) -> tuple[Seconds, NDArray[np.float64]]:
@@ -188,17 +210,6 @@ def _lone_rows_like_the_others(parts: list[Part]) -> list[Part]:
         else p
         for p in parts
     ]
-
-
-def _unknown_services(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings) -> Iterator[Problem]:
-    known = known_names(settings)
-    found = connection.execute(
-        f"SELECT service, count(*), min(rowid) FROM {table.table} GROUP BY service ORDER BY min(rowid)"
-    ).fetchall()
-    for service, count, first in found:
-        if service and service not in known:
-            what = say("there is no service {name} in surgeplan.yaml ({count} rows)", name=service, count=count)
-            yield from named(connection, table, [first], 1, "service", what, nearest(service, known))
 
 
 def _repeated(
@@ -263,12 +274,6 @@ def spoken_length(seconds: int) -> Text:
     return say("{count} min", count=seconds // 60) if seconds % 60 == 0 else say("{count} s", count=seconds)
 
 
-def _unfilled(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[Text]:
-    count = count_of(connection, f"SELECT count(*) - count({table.value}) FROM {table.table}")
-    if count:
-        yield say("{file}: {count} rows without a number were taken as missing", file=table.file, count=count)
-
-
 def _marked_tests(connection: duckdb.DuckDBPyConnection, table: Table, parts: list[Part]) -> Iterator[Stretch]:
     """Stretches whose rows carry the marker `load_test`."""
     if "load_test" not in table.columns:
@@ -289,22 +294,22 @@ def stretches(service: str, series: Series, marked: NDArray[np.bool_]) -> Iterat
         yield Stretch(service, int(chosen.starts[first]), int(chosen.ends[last - 1]))
 
 
-def _join(parts: list[Part], traffic: Traffic, settings: Settings) -> Iterator[Problem]:
+def _join(readings: list[FileReading], traffic: Traffic, settings: Settings) -> Iterator[Problem]:
     """Put the files of each service together; two rows or two lengths over one instant are refused."""
-    for service in sorted({part.service for part in parts}):
-        own = [part for part in parts if part.service == service]
-        series, owners = joined([part.series for part in own])
-        over = np.flatnonzero(overlaps(series))
+    for service in sorted({service for reading in readings for service in reading.series}):
+        own = [reading for reading in readings if service in reading.series]
+        series, owners = joined([reading.series[service] for reading in own])
+        over = np.flatnonzero(overlaps(series)) if len(own) > 1 else np.zeros(0, np.int64)
         if len(over):
             yield _over_each_other(service, own, series, owners, over, settings)
         traffic.series[service] = series
 
 
 def _over_each_other(
-    service: str, parts: list[Part], series: Series, owners: Seconds, over: Seconds, settings: Settings
+    service: str, readings: list[FileReading], series: Series, owners: Seconds, over: Seconds, settings: Settings
 ) -> Problem:
     at = int(over[0])
-    files = parts[owners[at]].table.file, parts[owners[at + 1]].table.file
+    files = readings[owners[at]].file, readings[owners[at + 1]].file
     since = moment_of(int(series.starts[at + 1])).astimezone(settings.zone).isoformat()
     first, second = (spoken_length(int(series.lengths[i])) for i in (at, at + 1))
     if series.lengths[at] == series.lengths[at + 1]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -60,12 +59,18 @@ def _seasonal_median(local: NDArray[np.int64], values: Floats, period: int, each
     table = np.full((int(row.max()) + 1 + 2 * each_side, period), np.nan)
     table[row + each_side, column] = values
     windows = np.lib.stride_tricks.sliding_window_view(table, 2 * each_side + 1, axis=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # hours of the week never seen have no median
-        medians = np.nanmedian(windows, axis=-1)
-    enough = (~np.isnan(windows)).sum(axis=-1) >= WITNESSES_AT_LEAST
-    found: Floats = np.where(enough, medians, np.nan)[row, column]
+    found: Floats = _medians(windows)[row, column]
     return found
+
+
+def _medians(windows: Floats) -> Floats:
+    """The median of each window's known values, NaN where there are too few; sorting puts the unknown ones last."""
+    ordered = np.sort(windows, axis=-1)
+    known = (~np.isnan(ordered)).sum(axis=-1)
+    low, high = (np.maximum(known - 1, 0) // 2, np.minimum(known // 2, ordered.shape[-1] - 1))
+    middle = [np.take_along_axis(ordered, at[..., None], axis=-1)[..., 0] for at in (low, high)]
+    medians: Floats = np.where(known >= WITNESSES_AT_LEAST, (middle[0] + middle[1]) / 2, np.nan)
+    return medians
 
 
 def usual_at(hours: NDArray[np.int64], usual: Floats, series: Series) -> Floats:
