@@ -16,6 +16,7 @@ from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.workspace import Workspace, open_workspace
+from warroom.checklist.routes import checklist_routes
 from warroom.plans.routes import plan_routes
 from warroom.push.asking import Oracle
 from warroom.push.routes import push_routes
@@ -66,8 +67,8 @@ def site_app(site: Site) -> FastAPI:
     def submitted(_campaign: str) -> None:
         return None
 
-    routers = [door_routes(site), push_routes(site, oracle, submitted), plan_routes(site, foresee, submitted)]
-    return make_app(site, routers)
+    pages = (checklist_routes(site), push_routes(site, oracle, submitted), plan_routes(site, foresee, submitted))
+    return make_app(site, (door_routes(site), *pages))
 
 
 def _clock(begins: datetime | None) -> Callable[[], datetime]:

@@ -1,0 +1,1 @@
+"""The checklist on a phone: one item per link; attach, sign or waive in two taps."""

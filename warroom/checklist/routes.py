@@ -1,0 +1,162 @@
+"""Pages of the checklist: all items by gate, and one item with what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+
+from campaign.errors import Problem, UserError
+from campaign.language import _, say
+from campaign.readiness import Checklist, Item
+from campaign.store.events import Act
+from campaign.workspace import Workspace
+from playbooks.readiness.acts import Actor, sign_item, waive, who
+from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
+from playbooks.readiness.publish import Review, review
+from playbooks.readiness.record import attached, record
+from warroom.checklist.uploads import attach
+from warroom.service.access import Person
+from warroom.service.site import NotThere, Site
+
+WAIVED_DAYS = 3
+
+
+def checklist_routes(site: Site) -> APIRouter:
+    """What is still to be ready, and the two taps that change it."""
+    router = APIRouter()
+
+    @router.get("/campaigns/{campaign}/checklist", include_in_schema=False)
+    def checklist(request: Request, campaign: str, owner: str = "") -> Response:
+        site.person(request)
+        workspace = site.workspace()
+        made = review(workspace, campaign, site.clock()).checklist
+        return site.page(request, "checklist.html", **_shown(workspace, made, owner))
+
+    @router.get("/api/campaigns/{campaign}/checklist")
+    def as_json(request: Request, campaign: str) -> Checklist:
+        """Every item and gate with its state."""
+        site.person(request)
+        return review(site.workspace(), campaign, site.clock()).checklist
+
+    @router.get("/campaigns/{campaign}/checklist/{item}", include_in_schema=False)
+    def one(request: Request, campaign: str, item: str) -> Response:
+        site.person(request)
+        return _page(site, request, campaign, item)
+
+    @router.post("/campaigns/{campaign}/checklist/{item}", include_in_schema=False)
+    async def act(request: Request, campaign: str, item: str) -> Response:
+        form = await request.form()
+        upload = form.get("file")
+        given = (upload.filename or "", await upload.read()) if isinstance(upload, UploadFile) else ("", b"")
+        return await run_in_threadpool(_acted, site, request, campaign, item, form, given)
+
+    return router
+
+
+def _acted(
+    site: Site, request: Request, campaign: str, name: str, form: FormData, upload: tuple[str, bytes]
+) -> Response:
+    fields = {key: value for key, value in form.items() if isinstance(value, str)}
+    person = site.actor(request, fields)
+    workspace, now = site.workspace(), site.clock()
+    try:
+        actor = actor_of(person, workspace)
+        record(workspace, campaign, now, _act(workspace, campaign, name, actor, fields, upload, now))
+    except UserError as error:
+        return _page(site, request, campaign, name, error.problems, 422)
+    return RedirectResponse(f"/campaigns/{campaign}/checklist/{name}?done=1", 303)
+
+
+def actor_of(person: Person, workspace: Workspace) -> Actor:
+    """Roles of surgeplan.yaml where it gives this name any, else the role the door gave.
+
+    Raises:
+        UserError: a role that signs nothing.
+    """
+    if person.name in workspace.settings.roles:
+        return who(person.name, workspace.settings)
+    role = next((role for role in ROLE_LABELS if role == person.role), None)
+    if role is None:
+        raise UserError(Problem(say("{name} has no role in this workspace", name=person.name)))
+    return Actor(person.name, (role,))
+
+
+def _act(
+    workspace: Workspace,
+    campaign: str,
+    item: str,
+    actor: Actor,
+    fields: dict[str, str],
+    upload: tuple[str, bytes],
+    now: datetime,
+) -> Callable[[Review], Act]:
+    """Sign, report a failure, or waive, as the pressed button says."""
+    if fields.get("action") == "waive":
+        until = _until(fields.get("until", ""), workspace.settings.zone)
+        return lambda made: waive(made, item, actor, now, reason=fields.get("reason", "").strip(), until=until)
+    kept: list[Path] = [attach(workspace, campaign, *upload)] if upload[0] else []
+    files = attached(workspace, kept)
+    passed = fields.get("action") != "fail"
+    note = fields.get("note", "").strip()
+    return lambda made: sign_item(made, item, actor, now, note=note, passed=passed, attachments=files)
+
+
+def _until(text: str, zone: ZoneInfo) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(Problem(say("{given} is not a time", given=text))) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _page(
+    site: Site,
+    request: Request,
+    campaign: str,
+    name: str,
+    problems: tuple[Problem, ...] = (),
+    status: int = 200,
+) -> Response:
+    workspace = site.workspace()
+    now = site.clock()
+    made = review(workspace, campaign, now).checklist
+    item = next((item for item in made.items if item.id == name), None)
+    if item is None:
+        raise NotThere
+    until = (now + timedelta(days=WAIVED_DAYS)).astimezone(workspace.settings.zone).strftime("%Y-%m-%dT%H:%M")
+    values = {"item": item, "problems": problems, "until": until, "done": request.query_params.get("done") == "1"}
+    return site.page(request, "checklist_item.html", status, **_shown(workspace, made, ""), **values)
+
+
+def _shown(workspace: Workspace, made: Checklist, owner: str) -> dict[str, Any]:
+    plan = workspace.plan(made.campaign)
+    zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    items = [item for item in made.items if owner in ("", item.owner)]
+    groups = [(gate, [i for i in items if i.gate == gate.gate]) for gate in made.gates]
+    return {
+        "plan": plan,
+        "checklist": made,
+        "groups": [(gate, sorted(own, key=_urgency)) for gate, own in groups if own],
+        "loose": [item for item in items if item.gate is None],
+        "owners": ROLE_LABELS,
+        "owner": owner,
+        "states": STATE_LABELS,
+        "left": sum(not item.done for item in made.items),
+        "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
+        "overdue_label": _("overdue"),
+    }
+
+
+def _urgency(item: Item) -> tuple[bool, bool, datetime]:
+    """What is left first, stale before the rest, by when it is due."""
+    return (item.done, item.state != "stale", item.due_at_utc)
