@@ -15,6 +15,7 @@ from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import BackTest, LearnedFrom, Peak, Quantiles, Sentence, TrafficModel, TrafficPaths
+from forecast.demand.bots import bot_effects, bot_paths, bots_said, learn_bots
 from forecast.epochs import DAY, epoch, moment_of, naive_utc
 from forecast.evidence import Evidence, mask_of
 from forecast.explain.bridge import bridge_of
@@ -84,10 +85,13 @@ def build_traffic_model(
     calibration = calibration or Calibration()
     bend = bend_of(prediction, learned, evidence, plans, settings, calibration.weights, seed)
     rates = calibrated(bent_rates(prediction.rates, grid, bend), calibration)
+    bots = learn_bots(evidence, [plan for plan in learned.past if has_rows(plan, evidence)])
+    scalped = bot_paths(bots, evidence, campaign, grid.starts, grid.seconds, count, seed)
+    rates = rates if scalped is None else rates + scalped
     sampled = TrafficPaths(rates, learned.baseline.services, naive_utc(grid.starts), grid.seconds)
     factor = minute_factor(evidence.finest_seconds, count, seed)
     services, total = peaks(sampled, campaign, factor)
-    said = assumptions(learned, evidence, settings, as_of, calibration)
+    said = assumptions(learned, evidence, settings, as_of, calibration) + bots_said(bots, scalped, campaign)
     model = TrafficModel(
         campaign=campaign.id,
         as_of_utc=as_of,
@@ -103,7 +107,7 @@ def build_traffic_model(
         total=total,
         peak_minute_factor=None if factor is None else Quantiles.of(factor),
         second_profiles=second_profiles(learned, grid),
-        effects=effects_of(learned, prediction),
+        effects=effects_of(learned, prediction) + bot_effects(scalped, evidence.services, grid.starts),
         bridge=bridge_of(learned, evidence, total),
         back_test=calibration.back_test or BackTest(campaigns=0),
         assumptions=tuple(text.speak("en") for text in said),

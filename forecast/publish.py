@@ -46,7 +46,9 @@ from forecast.many.spread import chunks_of, put_together, shared_of
 from forecast.many.total import View, total_view
 from forecast.model import PATHS, PATHS_BYTES, Forecast, build_traffic_model, missing_services
 from forecast.paths.grid import Grid
+from forecast.retrospectives import read_reach, retrospective_hashes
 from forecast.uplift.episodes import Stretch
+from forecast.uplift.promised import as_first_planned, as_promised, habits_of, known_by, promised_said
 
 STEP = say("Forecasting")
 CACHE = Path("out") / "backtest-cache.json"
@@ -110,17 +112,20 @@ def _publish(
 ) -> TrafficModel:
     many = len(evidence.services) > MANY_SERVICES
     settings, every = workspace.settings, evidence
-    view = View(evidence, plan, workspace.plans, settings)
+    reached = known_by(read_reach(workspace), workspace.plans, moment)
+    plans = as_promised(workspace.plans, reached, moment)
+    promised_plan = next(p for p in plans if p.id == plan.id)
+    view = View(evidence, promised_plan, plans, settings)
     if many:
         if missing := missing_services(evidence, settings, moment):
             raise UserError(missing)
-        view = total_view(evidence, plan, workspace.plans, settings)
+        view = total_view(evidence, promised_plan, plans, settings)
     evidence = view.evidence
     lead_days = nearest_lead(plan, moment)
     known_by_then = testable(evidence, view.plans, lead_days, moment)
     tested = campaigns_again(
         evidence,
-        calibrating(known_by_then, view.plan),
+        [as_first_planned(p, workspace.plans, reached, lead_days) for p in calibrating(known_by_then, view.plan)],
         view.plans,
         view.settings,
         lead_days,
@@ -137,13 +142,13 @@ def _publish(
         moment,
         seed,
         paths=affordable_paths(plan, workspace.plans, every),
-        inputs=workspace.input_hashes(),
+        inputs=workspace.input_hashes() | retrospective_hashes(workspace),
         calibration=calibration_of(tested, plan.kind, known, lead_days),
         historical=plan.starts_at <= now,
     )
     progress(STEP, 3, 5)
     demand, assumed = demand_of(workspace, forecast, evidence, moment, seed)
-    forecast = with_assumptions(forecast, assumed)
+    forecast = with_assumptions(forecast, assumed + promised_said(plan, habits_of(reached)))
     if many:
         forecast = over_services(workspace, plan, forecast, every, evidence, seed, places, progress)
     progress(STEP, 4, 5)

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import matplotlib.dates as mdates
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from campaign.charts import AMBER, BAND, BLUE, INK, MUTED, OUTER, RED, chart, save_chart
+from campaign.console import width
 from campaign.language import _, current_language
 from campaign.plan import Plan
 from campaign.settings import Settings
@@ -22,6 +23,11 @@ from forecast.model import Forecast
 
 Floats = NDArray[np.float64]
 
+# On a phone the picture is 390 points wide: 4.4 inches keep ten-point letters above twelve points there.
+WIDTH_INCHES, HEIGHT_INCHES = 4.4, 6.4
+LETTERS, TITLE, TITLE_LONG = 10, 14, 11
+TITLE_COLUMNS = 30
+TICKS_X, TICKS_Y = 4, 5
 PICTURE_SECONDS = 300
 ANALOGUES = 3
 MARKS = 4
@@ -31,11 +37,12 @@ def draw_forecast(path: Path, forecast: Forecast, evidence: Evidence, settings: 
     """Draw the total of all services: band, middle, moments, the peak in words, and past campaigns of the kind."""
     plan = forecast.learned.target
     zone = ZoneInfo(plan.time_zone or settings.time_zone)
-    with chart(height=5.4) as figure:
-        axes = figure.subplots(2, 1, height_ratios=[3.2, 1.0])
+    with chart(WIDTH_INCHES, HEIGHT_INCHES) as figure:
+        axes = figure.subplots(2, 1, height_ratios=[3.4, 1.0])
         _campaign(axes[0], forecast, evidence, zone)
         _history(axes[1], forecast, evidence, zone)
-        figure.suptitle(plan.title, x=0.01, ha="left", fontweight="bold", fontsize=14)
+        size = TITLE if width(plan.title) <= TITLE_COLUMNS else TITLE_LONG
+        figure.suptitle(plan.title, x=0.01, ha="left", fontweight="bold", fontsize=size)
         save_chart(figure, path)
 
 
@@ -54,12 +61,11 @@ def _campaign(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo
     words = _("peak about {p50} per second at {time}\n9 of 10 below {p90}, 99 of 100 below {p99}").format(
         p50=_number(found.p50), time=f"{at:%m-%d %H:%M}", p90=_number(found.p90), p99=_number(found.p99)
     )
-    axes.set_title(words, fontsize=10, fontweight="normal", color=INK)
-    axes.set_ylabel(_("requests per second"), fontsize=10)
-    axes.set_ylim(0, float(p99.max()) * 1.25)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: _number(value)))
+    axes.set_title(words, fontsize=LETTERS, fontweight="normal", color=INK)
+    axes.set_ylim(0, float(p99.max()) * 1.3)
+    _rate_axis(axes, TICKS_Y)
     _time_axis(axes, zone)
-    axes.legend(loc="upper right", fontsize=9, ncols=2, bbox_to_anchor=(1.0, 1.0))
+    axes.legend(loc="upper center", fontsize=LETTERS, ncols=2, bbox_to_anchor=(0.45, -0.24), columnspacing=1.0)
 
 
 def _total(forecast: Forecast) -> tuple[NDArray[np.int64], Floats]:
@@ -116,15 +122,18 @@ def _means(starts: NDArray[np.int64], rates: Floats, seconds: NDArray[np.int64])
 
 def _moments(axes: Axes, plan: Plan, zone: ZoneInfo, top: float) -> None:
     shown = sorted({(m.at, m.kind) for m in plan.moments})[:MARKS]
+    low, high = axes.get_xlim()
     for i, (at, kind) in enumerate(shown):
         x = float(_local(np.array([epoch(at)]), zone)[0])
+        late = x > (low + high) / 2
         axes.axvline(x, color=AMBER, linewidth=1.0, linestyle="--")
         axes.annotate(
             f"{at.astimezone(zone):%H:%M} {kind}",
-            (x, top * (0.80 - 0.13 * (i % 3))),
-            xytext=(4, 0),
+            (x, top * (1.2 - 0.11 * (i % MARKS))),
+            xytext=(-4 if late else 4, 0),
+            ha="right" if late else "left",
             textcoords="offset points",
-            fontsize=9,
+            fontsize=LETTERS,
             color=AMBER,
         )
 
@@ -138,20 +147,26 @@ def _history(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo)
     found = forecast.model.total.peak_requests_per_second
     x = _local(np.array([epoch(target.starts_at)]), zone)
     axes.vlines(x, found.p10, found.p90, color=RED, linewidth=4)
-    axes.set_title(
-        _("busiest hour of each day so far; red: this campaign's peak"), fontsize=10, fontweight="normal", color=INK
-    )
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: _number(value)))
-    _dates(axes, "%Y-%m")
+    axes.set_title(_("busiest hour of each day; red: this peak"), fontsize=LETTERS, fontweight="normal", color=INK)
+    _rate_axis(axes, 2)
+    _dates(axes, "%Y-%m", TICKS_X)
 
 
 def _time_axis(axes: Axes, zone: ZoneInfo) -> None:
-    _dates(axes, "%m-%d\n%H:%M")
-    axes.set_xlabel(_("time in {zone}").format(zone=zone.key), fontsize=9, color=MUTED)
+    _dates(axes, "%m-%d\n%H:%M", TICKS_X)
+    axes.set_xlabel(_("time in {zone}").format(zone=zone.key), fontsize=LETTERS, color=MUTED)
 
 
-def _dates(axes: Axes, form: str) -> None:
-    axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))  # type: ignore[no-untyped-call]
+def _rate_axis(axes: Axes, ticks: int) -> None:
+    axes.yaxis.set_major_locator(MaxNLocator(ticks))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: _number(value)))
+    axes.tick_params(labelsize=LETTERS)
+
+
+def _dates(axes: Axes, form: str, ticks: int) -> None:
+    locator = mdates.AutoDateLocator(minticks=2, maxticks=ticks)  # type: ignore[no-untyped-call]
+    locator.maxticks[mdates.HOURLY] = ticks + 1
+    axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(mdates.DateFormatter(form))  # type: ignore[no-untyped-call]
 
 
