@@ -32,6 +32,7 @@ class Item(FileRecord):
     why: Words | None = None
     scope: str = Field(description="the campaign, or the promotion whose waves share this item")
     check: str | None = Field(default=None, description="the machine check that decides it; null: a signed note does")
+    or_note: bool = Field(default=False, description="a signed note does while the check has no evidence")
     binds: tuple[str, ...] = Field(default=(), description="what a signed note is about; a change there makes it stale")
     life_hours: float | None = Field(default=None, description="evidence older than this is stale")
     state: State = "pending"

@@ -120,7 +120,7 @@ def sign_item(
         UserError: no such item, a machine decides it, or the actor has not its role.
     """
     item = _item(review, name)
-    if item.check is not None:
+    if item.check is not None and not item.or_note:
         raise _refusal(
             say("{item} is decided by its evidence, not by a signature", item=item.id),
             say("it asks for: {evidence}", evidence=item.evidence.en),

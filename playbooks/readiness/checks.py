@@ -6,6 +6,7 @@ A finding without evidence is pending; `stale` means that the evidence is there 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from campaign.language import Text, say
 from campaign.numbers import local_minute, spoken
@@ -14,6 +15,14 @@ from playbooks.readiness.binding import Binding, changed
 from playbooks.readiness.coverage import covered
 from playbooks.readiness.evidence import Evidence, StaffedSlot
 from playbooks.readiness.finding import PASS, PENDING, Finding, joined
+from playbooks.readiness.running import (
+    caches_warm,
+    floor_held,
+    replicas,
+    sources_fresh,
+    switches_drilled,
+    war_room_roster,
+)
 
 QUOTA_MARGIN = 1.2  # a limit met exactly at p90 is exceeded in one campaign of ten
 SPIKE_MARGIN = 1.5  # Shopify tests at 150 % of the year before
@@ -141,11 +150,6 @@ def switch_table(evidence: Evidence) -> Finding:
     return PASS
 
 
-def switches_drilled(evidence: Evidence) -> Finding:
-    idle = [s.id for s in evidence.settings.switches if s.drilled_seconds is None]
-    return Finding("pending", say("not drilled yet: {names}", names=", ".join(idle))) if idle else PASS
-
-
 def declared_services(evidence: Evidence) -> list[str]:
     """Services of this campaign whose capacity nobody has measured."""
     touched = evidence.traffic.services if evidence.traffic else evidence.capacities
@@ -242,12 +246,6 @@ def autoscaling_plan(evidence: Evidence) -> Finding:
     return PASS
 
 
-def history_fresh(evidence: Evidence) -> Finding:
-    if evidence.history_ends_at_utc is None:
-        return Finding("pending", say("history/ has no traffic yet"))
-    return Finding("pass", None, evidence.history_ends_at_utc)
-
-
 def event_report(evidence: Evidence) -> Finding:
     return PASS if evidence.retro else Finding("pending", say("there is no retro.json yet"))
 
@@ -279,7 +277,17 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "frozen": frozen,
     "autoscaling-plan": autoscaling_plan,
     "decision": decision,
-    "history-fresh": history_fresh,
+    "replicas": replicas,
+    "floor-held": floor_held,
+    "caches-warm": caches_warm,
+    "war-room-roster": war_room_roster,
     "event-report": event_report,
     "retrospective": retrospective,
 }
+TIMED_CHECKS: Mapping[str, Callable[[Evidence, datetime], Finding]] = {"sources-fresh": sources_fresh}
+
+
+def found(check: str, evidence: Evidence, now: datetime) -> Finding:
+    """What a check finds at `now`."""
+    timed = TIMED_CHECKS.get(check)
+    return timed(evidence, now) if timed else CHECKS[check](evidence)

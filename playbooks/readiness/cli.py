@@ -46,6 +46,9 @@ ReasonOption = Annotated[str, typer.Option("--reason", help=_("Why it may be let
 UntilOption = Annotated[str | None, typer.Option("--until", help=_("When the waiver ends."), metavar="TIME")]
 SpendOption = Annotated[float | None, typer.Option("--max-spend", help=_("Cap on spend, in the workspace's currency."))]
 PushOption = Annotated[float | None, typer.Option("--max-push-per-second", help=_("Cap on messages sent per second."))]
+PullOption = Annotated[
+    bool, typer.Option("--pull", help=_("First read replicas and cache hits, as checklist.yaml says where."))
+]
 
 
 def mount(app: typer.Typer) -> None:
@@ -68,6 +71,7 @@ def mount(app: typer.Typer) -> None:
 def checklist(
     campaign: CampaignArgument,
     workspace: WorkspaceOption = Path(),
+    pull: PullOption = False,
     as_json: JsonOption = False,
     lang: LangOption = None,
     now: NowOption = None,
@@ -76,8 +80,10 @@ def checklist(
     from playbooks.readiness.publish import review, zone_of
 
     console = Console.open(workspace, lang, as_json)
-    opened = open_workspace(workspace)
-    made = review(opened, campaign, clock(now))
+    opened, at = open_workspace(workspace), clock(now)
+    if pull:
+        _pull(opened, campaign, at)
+    made = review(opened, campaign, at)
     plan = made.evidence.plan
     console.result(as_text(made.checklist, plan, zone_of(opened, plan)), made.checklist.model_dump(mode="json"))
     shut = next((state.gate for state in made.checklist.gates if not state.open), "G7")
@@ -88,6 +94,7 @@ def gate(
     campaign: CampaignArgument,
     name: GateArgument,
     workspace: WorkspaceOption = Path(),
+    pull: PullOption = False,
     as_json: JsonOption = False,
     lang: LangOption = None,
     now: NowOption = None,
@@ -97,8 +104,10 @@ def gate(
     from playbooks.readiness.publish import review, zone_of
 
     console = Console.open(workspace, lang, as_json)
-    opened = open_workspace(workspace)
-    made = review(opened, campaign, clock(now))
+    opened, at = open_workspace(workspace), clock(now)
+    if pull:
+        _pull(opened, campaign, at)
+    made = review(opened, campaign, at)
     found = _gate_of(made, name)
     state = next(g for g in made.checklist.gates if g.gate == found)
     items = made.checklist.of_gate(found)
@@ -107,6 +116,13 @@ def gate(
     console.next(f"surgeplan checklist {campaign}")
     if not state.open:
         raise typer.Exit(ExitCode.NO)
+
+
+def _pull(opened: Workspace, campaign: str, at: datetime) -> None:
+    from playbooks.readiness.observing import pull_readings
+
+    opened.plan(campaign)
+    pull_readings(opened, campaign, at)
 
 
 def _gate_of(made: Review, name: str) -> Gate:

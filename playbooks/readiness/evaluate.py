@@ -11,7 +11,8 @@ from campaign.plan import Plan
 from campaign.readiness import GATES, Gate, GateState, Item, Role, Signature, Tier
 from campaign.words import Words
 from playbooks.readiness.binding import changed
-from playbooks.readiness.checks import CHECKS, declared_services
+from playbooks.readiness.checks import declared_services
+from playbooks.readiness.checks import found as found_by
 from playbooks.readiness.evidence import Evidence
 from playbooks.readiness.finding import Finding, joined
 from playbooks.readiness.policy import ChecklistPolicy, GatePolicy, ItemPolicy, Need, due_at
@@ -61,6 +62,7 @@ def _item(row: ItemPolicy, plan: Plan, first: Plan) -> Item:
         why=row.why,
         scope=(plan.part_of or plan.id) if shared else plan.id,
         check=row.check,
+        or_note=row.or_note,
         binds=row.binds,
         life_hours=row.life_hours,
     )
@@ -75,7 +77,9 @@ def evaluate(items: tuple[Item, ...], evidence: Evidence, now: datetime) -> tupl
 
 
 def _finding(item: Item, evidence: Evidence, now: datetime) -> Finding:
-    found = CHECKS[item.check](evidence) if item.check else _note(item, evidence)
+    found = found_by(item.check, evidence, now) if item.check else _note(item, evidence)
+    if item.or_note and found.state == "pending" and (item.scope, item.id) in evidence.standing.notes:
+        found = _note(item, evidence)
     signed = evidence.standing.decision if item.check == "decision" else None
     if signed and found.state == "pass":
         since = changed(signed.binding, evidence.binding, item.binds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from campaign.bundle import FrozenBundle
 from campaign.capacity import Capacity
@@ -12,6 +12,8 @@ from campaign.settings import Settings
 from campaign.traffic import TrafficModel
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.binding import Binding
+from playbooks.readiness.brought import Drill, Seat
+from playbooks.readiness.readings import Readings
 from playbooks.readiness.standing import Standing
 
 
@@ -59,8 +61,8 @@ class Replay:
 class Evidence:
     """All there is about one campaign. Missing files are None.
 
-    image_digest: of what will run on the day. plan_hashes: SHA-256 of the plan's file as it is, and without what a
-    retrospective wrote into it.
+    image_digest: of what will run on the day. watermarks: by source, how far it was pulled and its lateness.
+    plan_hashes: SHA-256 of the plan's file as it is, and without what a retrospective wrote into it.
     bundle_damage: files of the frozen bundle that are not as they were frozen. attachments: SHA-256 of the files that
     signed notes brought, as they are now, by path; those that are gone are left out.
     """
@@ -74,6 +76,10 @@ class Evidence:
     autoscaling: AutoscalingPlan | None = None
     load_test: LoadTestRun | None = None
     image_digest: str | None = None
+    readings: Readings | None = None
+    seats: tuple[Seat, ...] | None = None
+    drills: tuple[Drill, ...] = ()
+    watermarks: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)
     staffing: tuple[StaffedSlot, ...] | None = None
     bot_training: frozenset[str] | None = None
     bot_replay: dict[str, Replay] | None = None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,15 +22,19 @@ from campaign.store.events import Event
 from campaign.traffic import TrafficModel
 from campaign.workspace import SETTINGS, Workspace
 from metrics.dictionary import DICTIONARY, Dictionary, open_dictionary
+from metrics.sources.kept import LEDGER, read_ledger
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.binding import bind
+from playbooks.readiness.brought import Drill, read_drills, read_seats, rows_of
 from playbooks.readiness.evidence import Evidence, Replay, StaffedSlot
 from playbooks.readiness.load_tests import read_load_test
 from playbooks.readiness.policy import CHECKLIST
+from playbooks.readiness.readings import READINGS, Readings
 from playbooks.readiness.standing import Standing, standing
 
 Record = TypeVar("Record", bound=FileRecord)
 STATE_URL = "SURGEPLAN_STATE"  # an environment variable, because a URL with a password has no place in git
+BROUGHT = ("bot_replay.csv", "image_digest.txt", "drills.csv", "war_room_roster.csv", READINGS)
 AGREES = ({"marketing"}, {"ops", "data"})  # one signature of each set makes a definition agreed
 
 
@@ -62,6 +65,14 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         autoscaling=_record(out / "playbook" / "autoscaling.json", workspace, AutoscalingPlan),
         load_test=read_load_test(out / "loadtest", workspace.folder),
         image_digest=_digest(workspace, campaign),
+        readings=_record(workspace.folder / "evidence" / campaign / READINGS, workspace, Readings),
+        seats=read_seats(workspace.folder / "evidence" / campaign / "war_room_roster.csv", workspace.folder),
+        drills=_drills(workspace, plan),
+        watermarks={
+            name: (state.pulled_until_utc, timedelta(seconds=state.lateness_seconds))
+            for name, state in read_ledger(workspace.folder).sources.items()
+            if state.pulled_until_utc
+        },
         staffing=_staffing(out / "playbook" / "staffing.csv", workspace),
         bot_training=_offers_of(out / "playbook" / "bot_training.csv", workspace),
         bot_replay=_replay(workspace.folder / "evidence" / campaign / "bot_replay.csv", workspace),
@@ -154,16 +165,22 @@ def input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
     """SHA-256 of the files that a checklist is made from, by their path in the workspace; `state` is the log's head."""
     out = workspace.out(campaign)
     files = [
-        *(workspace.folder / name for name in (SETTINGS, DICTIONARY, CHECKLIST)),
+        *(workspace.folder / name for name in (SETTINGS, DICTIONARY, CHECKLIST, LEDGER)),
         workspace.plan_file(campaign),
         *(_capacity_file(workspace, name) for name in workspace.settings.service_names),
         *(out / name for name in ("traffic.json", "loadtest/results.json", "loadtest/scenario.json", "retro.json")),
         *(out / "playbook" / name for name in ("autoscaling.json", "staffing.csv", "bot_training.csv")),
-        *(workspace.folder / "evidence" / campaign / name for name in ("bot_replay.csv", "image_digest.txt")),
+        *(workspace.folder / "evidence" / campaign / name for name in BROUGHT),
     ]
     hashes = {_name(file, workspace): sha256(file) for file in files if file.is_file()}
     events = whole_log(workspace)
     return hashes | ({"state": events[-1].hash} if events else {})
+
+
+def _drills(workspace: Workspace, plan: Plan) -> tuple[Drill, ...]:
+    """`evidence/<id>/drills.csv`, and that of the promotion: a switch is drilled once for all its waves."""
+    folders = (workspace.folder / "evidence" / name for name in (plan.part_of, plan.id) if name)
+    return tuple(drill for folder in folders for drill in read_drills(folder / "drills.csv", workspace.folder))
 
 
 def _digest(workspace: Workspace, campaign: str) -> str | None:
@@ -184,21 +201,8 @@ def _record(path: Path, workspace: Workspace, record: type[Record]) -> Record | 
     return read_json(path, _name(path, workspace), record) if path.is_file() else None
 
 
-def _rows(path: Path, workspace: Workspace, columns: set[str]) -> list[dict[str, str]] | None:
-    """The rows of a CSV file that must have these columns; None where there is no file."""
-    if not path.is_file():
-        return None
-    name = _name(path, workspace)
-    reader = csv.DictReader(read_utf8(path, name).splitlines())
-    missing = columns - set(reader.fieldnames or ())
-    if missing:
-        what = say("has no column {name}", name=", ".join(sorted(missing)))
-        raise UserError(Problem(what, say("its first line must name its columns"), file=name, line=1))
-    return list(reader)
-
-
 def _staffing(path: Path, workspace: Workspace) -> tuple[StaffedSlot, ...] | None:
-    rows = _rows(path, workspace, {"starts_at_utc", "desk", "agents_required", "agents_rostered"})
+    rows = rows_of(path, workspace.folder, {"starts_at_utc", "desk", "agents_required", "agents_rostered"})
     if rows is None:
         return None
     problems: list[Problem] = []
@@ -222,13 +226,13 @@ def _slot(row: dict[str, str]) -> StaffedSlot:
 
 
 def _offers_of(path: Path, workspace: Workspace) -> frozenset[str] | None:
-    rows = _rows(path, workspace, set())
+    rows = rows_of(path, workspace.folder, set())
     return None if rows is None else frozenset(row.get("offer", "") for row in rows)
 
 
 def _replay(path: Path, workspace: Workspace) -> dict[str, Replay] | None:
     """`evidence/<id>/bot_replay.csv`: offer, question, passed (yes or no)."""
-    rows = _rows(path, workspace, {"offer", "question", "passed"})
+    rows = rows_of(path, workspace.folder, {"offer", "question", "passed"})
     if rows is None:
         return None
     asked = Counter(row["offer"] for row in rows)

@@ -16,7 +16,8 @@ from campaign.plan import Identifier, Positive, Ratio
 from campaign.readiness import Gate, Role, Tier
 from campaign.words import Words
 from playbooks.readiness.binding import Part
-from playbooks.readiness.checks import CHECKS
+from playbooks.readiness.checks import CHECKS, TIMED_CHECKS
+from playbooks.readiness.readings import ReadingsPolicy
 
 CHECKLIST = "checklist.yaml"
 SHIPPED = Path(__file__).parent.parent / "policy" / CHECKLIST
@@ -33,8 +34,8 @@ def _offset(text: str) -> str:
 
 
 def _known_check(name: str) -> str:
-    if name not in CHECKS:
-        raise Complaint(say("there is no check {name}", name=name), nearest(name, CHECKS))
+    if name not in CHECKS and name not in TIMED_CHECKS:
+        raise Complaint(say("there is no check {name}", name=name), nearest(name, {*CHECKS, *TIMED_CHECKS}))
     return name
 
 
@@ -65,6 +66,7 @@ class ItemPolicy(FileRecord):
     needs: Need | None = None
     lists: Literal["floors", "limits"] | None = None
     check: Annotated[str, AfterValidator(_known_check)] | None = None
+    or_note: bool = False
     life_hours: Positive | None = None
     binds: tuple[Part, ...] = ()
 
@@ -84,6 +86,7 @@ class ChecklistPolicy(FileRecord):
     four_eyes: tuple[Tier, ...]
     gates: dict[Gate, GatePolicy]
     items: tuple[ItemPolicy, ...]
+    readings: ReadingsPolicy = ReadingsPolicy()
 
     @model_validator(mode="after")
     def _four_eyes_where_it_matters(self) -> Self:

@@ -18,7 +18,7 @@ from campaign.readiness import GATES, Item
 from campaign.settings import Bot, Desk, Limit, RatioRange, Replicas, Service, ServiceLevel, Settings, Switch
 from campaign.traffic import BackTest, Peak, Quantiles, SecondProfile, TrafficModel
 from playbooks.autoscaling import plan as scaling
-from playbooks.readiness.checks import CHECKS
+from playbooks.readiness.checks import CHECKS, TIMED_CHECKS
 from playbooks.readiness.evaluate import choose_items, evaluate, gate_states
 from playbooks.readiness.evidence import Evidence, LoadTestRun, Replay, StaffedSlot
 from playbooks.readiness.policy import due_at, read_checklist_policy
@@ -157,7 +157,7 @@ def test_a_small_campaign_has_at_most_twelve_items_whatever_it_needs() -> None:
 
 def test_every_item_and_check_of_the_policy_is_reached() -> None:
     assert {row.id for row in POLICY.items} == {i.id.removesuffix("-shop-sms") for i in items(EVERYTHING)}
-    assert {row.check for row in POLICY.items if row.check} == set(CHECKS)
+    assert {row.check for row in POLICY.items if row.check} == {*CHECKS, *TIMED_CHECKS}
 
 
 def test_rate_limits_appear_only_where_a_limit_is_hit() -> None:
