@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from campaign.documents import Complaint, FileRecord, read_json
 from campaign.language import say
@@ -27,18 +27,33 @@ class CapacityRange(FileRecord):
         return self
 
 
+class ReplicasMeasured(FileRecord):
+    """What so many replicas carried together, for each of them; efficiency is of one replica's own figure."""
+
+    replicas: Annotated[int, Field(ge=1)]
+    capacity_requests_per_second_per_replica: CapacityRange
+    efficiency_ratio: float | None = None
+
+
 class Capacity(FileRecord):
-    """`out/capacity/<service>.json`, or the declared figure as a stated assumption."""
+    """`out/capacity/<service>.json`, or the declared figure as a stated assumption.
+
+    lower_bound: carried, but never pushed to its limit. replicas: each number of replicas that was measured; with one
+    alone, scaling is assumed to be linear.
+    """
 
     schema_version: Literal[1] = 1
     service: str
     source: Literal["measured", "declared", "imported"]
     capacity_requests_per_second_per_replica: CapacityRange
+    lower_bound: bool = False
+    replicas: tuple[ReplicasMeasured, ...] = ()
     slo: ServiceLevelObjective = ServiceLevelObjective()
     measured_at_utc: AwareDatetime | None = None
     campaign: str | None = None
     host: str | None = None
     image: str | None = None
+    version: str | None = None
     mix: dict[str, float] = {}
 
 

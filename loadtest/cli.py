@@ -19,99 +19,50 @@ from campaign.console import (
     open_workspace,
 )
 from campaign.language import _
+from loadtest.options import (
+    AdmittedOption,
+    AroundOption,
+    Campaign,
+    CampaignOption,
+    CompressOption,
+    ConfirmOption,
+    DigestOption,
+    DriveOption,
+    EvenOption,
+    HostOption,
+    ImageOption,
+    LimitedOption,
+    MaxRateOption,
+    MinutesOption,
+    P99QueryOption,
+    PastPeaksOption,
+    PathOption,
+    PracticeAdmitsOption,
+    PracticeExponentialOption,
+    PracticeOption,
+    PracticePortOption,
+    PracticeServiceOption,
+    PracticeWorkersOption,
+    ProcessesOption,
+    ProfileOption,
+    QuantileOption,
+    RefusalOption,
+    ReplicasOption,
+    ReplicasQueryOption,
+    ScaleOption,
+    SecondsOption,
+    SinceOption,
+    SourceOption,
+    StepSecondsOption,
+    StepsFileOption,
+    VersionOption,
+    WholeOption,
+    WritesOption,
+)
 
 if TYPE_CHECKING:
+    from loadtest.measure import MeasureWanted
     from loadtest.results import PracticeTarget
-
-Campaign = Annotated[str, typer.Argument(metavar="ID", help=_("The campaign."))]
-QuantileOption = Annotated[str, typer.Option("--quantile", help=_("p50, p90 or p99: p90 for the go-live decision."))]
-PathOption = Annotated[str | None, typer.Option("--path", metavar="worst", help=_("The worst sample path instead."))]
-AroundOption = Annotated[
-    str | None,
-    typer.Option("--around", metavar="TIME", help=_("Centre of the window, such as 2026-11-10T20:00+08:00.")),
-]
-MinutesOption = Annotated[
-    int | None, typer.Option("--minutes", min=1, help=_("Length of the window, 60 where left out."))
-]
-ProfileOption = Annotated[
-    str,
-    typer.Option(
-        "--profile",
-        metavar="replay|ramp|soak|breakpoint|spike|limits",
-        help=_("The campaign's own curve, with a spike on top, or another shape at its peak."),
-    ),
-]
-AdmittedOption = Annotated[
-    float | None,
-    typer.Option("--admitted", min=0.001, help=_("Profile limits: requests per second let in; else the playbook's.")),
-]
-LimitedOption = Annotated[str | None, typer.Option("--service", help=_("Profile limits: the service protected."))]
-RefusalOption = Annotated[
-    int, typer.Option("--refusal-code", min=400, max=599, help=_("Profile limits: status of what is turned away."))
-]
-SecondsOption = Annotated[
-    int | None, typer.Option("--seconds", min=2, help=_("Length in seconds, for a short run around the peak."))
-]
-WholeOption = Annotated[bool, typer.Option("--whole", help=_("The whole campaign instead of a window."))]
-CompressOption = Annotated[
-    int, typer.Option("--compress", help=_("Play the quiet parts this many times as fast, up to 10."))
-]
-ScaleOption = Annotated[
-    float | None, typer.Option("--scale", help=_("Share of the forecast to send; it then proves nothing about it."))
-]
-EvenOption = Annotated[bool, typer.Option("--even", help=_("Evenly spaced arrivals instead of random ones."))]
-DriveOption = Annotated[
-    str | None,
-    typer.Option(
-        "--drive",
-        metavar="journeys|endpoints",
-        help=_("Visits through the funnel, or each endpoint on its own curve."),
-    ),
-]
-WritesOption = Annotated[
-    bool, typer.Option("--allow-writes", help=_("Let journeys send POST, PUT, PATCH and DELETE off this machine."))
-]
-HostOption = Annotated[str | None, typer.Option("--host", metavar="URL", help=_("The system under test."))]
-PracticeOption = Annotated[bool, typer.Option("--practice", help=_("A built-in local target instead."))]
-PracticeWorkersOption = Annotated[int, typer.Option("--practice-workers", min=1, help=_("Its workers."))]
-PracticeServiceOption = Annotated[
-    float,
-    typer.Option("--practice-service-ms", min=0.01, help=_("Its time for each request; capacity is workers / time.")),
-]
-PracticeExponentialOption = Annotated[
-    bool, typer.Option("--practice-exponential", help=_("Exponential service times instead of constant ones."))
-]
-PracticePortOption = Annotated[
-    int, typer.Option("--practice-port", min=0, max=65535, help=_("Its port; any free one where left out."))
-]
-PracticeAdmitsOption = Annotated[
-    float | None,
-    typer.Option(
-        "--practice-admits",
-        min=0.001,
-        help=_("It turns away more requests a second than this; in the profile limits, what was agreed."),
-    ),
-]
-ConfirmOption = Annotated[
-    str | None, typer.Option("--confirm", metavar="HOST", help=_("Repeat the host when it is not this machine."))
-]
-CampaignOption = Annotated[str, typer.Option("--campaign", metavar="ID", help=_("Whose mix of requests to send."))]
-StepSecondsOption = Annotated[
-    int, typer.Option("--step-seconds", min=3, max=600, help=_("Length of each measured step after its warm-up."))
-]
-MaxRateOption = Annotated[
-    float, typer.Option("--max-rate", min=1, help=_("Never offer more requests per second than this."))
-]
-ImageOption = Annotated[
-    str | None, typer.Option("--image", help=_("What is being measured, such as an image and its tag."))
-]
-DigestOption = Annotated[
-    str | None, typer.Option("--image-digest", metavar="sha256:…", help=_("Digest of the image under test."))
-]
-VersionOption = Annotated[str | None, typer.Option("--target-version", help=_("Version of what is under test."))]
-ProcessesOption = Annotated[
-    int, typer.Option("--processes", min=1, max=64, help=_("Sending processes, one core each."))
-]
 
 
 def mount(app: typer.Typer) -> None:
@@ -255,39 +206,98 @@ def import_run(
 
 def capacity(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help=_("The service."))],
-    campaign: CampaignOption,
+    campaign: CampaignOption = None,
     host: HostOption = None,
     practice: PracticeOption = False,
     practice_workers: PracticeWorkersOption = 4,
     practice_service_ms: PracticeServiceOption = 20.0,
     practice_exponential: PracticeExponentialOption = False,
+    replicas: ReplicasOption = 1,
     confirm: ConfirmOption = None,
     processes: ProcessesOption = 1,
     step_seconds: StepSecondsOption = 30,
     max_rate: MaxRateOption = 2000.0,
     image: ImageOption = None,
+    target_version: VersionOption = None,
+    from_steps: StepsFileOption = None,
+    from_prometheus: PastPeaksOption = False,
+    source: SourceOption = None,
+    p99_query: P99QueryOption = None,
+    replicas_query: ReplicasQueryOption = None,
+    since: SinceOption = None,
     workspace: WorkspaceOption = Path(),
     as_json: JsonOption = False,
     lang: LangOption = None,
     now: NowOption = None,
     seed: SeedOption = 0,
 ) -> None:
-    from campaign.errors import ExitCode
-    from loadtest.measure import MeasureWanted, outcome_in_words, publish_capacity
+    console = Console.open(workspace, lang, as_json)
+    _require_one_target(host, practice, from_steps is not None, from_prometheus)
+    if from_steps is not None:
+        from loadtest.capacity_elsewhere import capacity_in_words, publish_steps_file
+
+        capacity = publish_steps_file(open_workspace(workspace), service, from_steps, clock(now), seed)
+        console.result(str(capacity_in_words(capacity)), capacity.model_dump(mode="json"))
+        console.next("surgeplan playbook ID")
+        return
+    if from_prometheus:
+        _past_peaks(console, workspace, service, source, p99_query, replicas_query, since, now)
+        return
+    from loadtest.measure import MeasureWanted
+
+    target = _practice(practice, practice_workers, practice_service_ms, practice_exponential)
+    wanted = MeasureWanted(
+        host=host, practice=target, confirmed=confirm, processes=processes, step_seconds=step_seconds,
+        highest_per_second=max_rate, image=image, version=target_version, replicas=replicas, seed=seed,
+    )  # fmt: skip
+    _measured(console, workspace, service, campaign, wanted, now)
+
+
+def _measured(
+    console: Console, folder: Path, service: str, campaign: str | None, wanted: MeasureWanted, now: str | None
+) -> None:
+    from campaign.errors import ExitCode, Problem, UserError
+    from campaign.language import say
+    from loadtest.measure import publish_capacity
+    from loadtest.measurement import outcome_in_words
     from loadtest.publish import read_scenario
     from loadtest.shown import steps_text
 
-    console = Console.open(workspace, lang, as_json)
-    target = _practice(practice, practice_workers, practice_service_ms, practice_exponential)
-    _require_one_target(host, practice)
-    wanted = MeasureWanted(host, target, confirm, processes, step_seconds, max_rate, image, seed)
-    opened = open_workspace(workspace)
+    if campaign is None:
+        todo = say("name one that was built: --campaign ID")
+        raise UserError(Problem(say("whose mix of requests is to be sent?"), todo, key="--campaign"))
+    opened = open_workspace(folder)
     with console.progress() as progress:
         found = publish_capacity(opened, service, read_scenario(opened, campaign), wanted, clock(now), progress)
     console.result(f"{outcome_in_words(found)}\n{steps_text(found)}", found.model_dump(mode="json"))
     console.next(f"surgeplan playbook {campaign}")
-    codes = {"measured": ExitCode.YES, "knee-not-reached": ExitCode.INCONCLUSIVE}
+    codes = {
+        "measured": ExitCode.YES,
+        "knee-not-reached": ExitCode.INCONCLUSIVE,
+        "interrupted": ExitCode.INTERRUPTED,
+    }
     raise typer.Exit(codes.get(found.outcome, ExitCode.INVALID))
+
+
+def _past_peaks(
+    console: Console, folder: Path, service: str, source: str | None, p99_query: str | None,
+    replicas_query: str | None, since: str | None, now: str | None,
+) -> None:  # fmt: skip
+    from loadtest.capacity_elsewhere import Queries, capacity_in_words, publish_past_peaks
+    from loadtest.shown import carried_text
+
+    shipped = Queries()
+    queries = Queries(
+        p99_ms=p99_query or shipped.p99_ms,
+        replicas=replicas_query or shipped.replicas,
+        source=source,
+        since=moment_option(since, "--since"),
+    )
+    opened = open_workspace(folder)
+    capacity, carried = publish_past_peaks(opened, service, queries, clock(now))
+    text = f"{capacity_in_words(capacity)}\n{carried_text(carried, opened.settings.time_zone)}"
+    console.result(text, capacity.model_dump(mode="json"))
+    console.next("surgeplan playbook ID")
 
 
 def _practice(
@@ -313,10 +323,10 @@ def _digest(given: str | None) -> str | None:
     raise UserError(Problem(what, say("write sha256: and 64 hexadecimal digits"), key="--image-digest"))
 
 
-def _require_one_target(host: str | None, practice: bool) -> None:
+def _require_one_target(host: str | None, practice: bool, *instead: bool) -> None:
     from campaign.errors import Problem, UserError
     from campaign.language import say
 
-    if (host is None) == (not practice):
+    if sum((host is not None, practice, *instead)) != 1:
         what = say("say where to: either --host URL or --practice")
         raise UserError(Problem(what, say("--practice starts a local target, nothing else is touched"), key="--host"))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 
@@ -67,7 +68,8 @@ def _rates(
     finer = source.model_copy(update={"step_seconds": STEP_SECONDS})
     since = min(started + timedelta(seconds=looks_back), ended - timedelta(seconds=2 * STEP_SECONDS))
     known = frozenset(settings.service_names)
-    batch = persistently(lambda: fetch_prometheus(finer, known, since, ended), time.sleep, random.Random(), ATTEMPTS)
+    asking = partial(fetch_prometheus, finer, known, since, ended)
+    batch = persistently(asking, time.sleep, random.Random(), ATTEMPTS)
     counted_ratio = 1.0 if source.gives_rates else STEP_SECONDS / source.step_seconds
     by_service: dict[str, list[float]] = {}
     for key in sorted(batch.rows):

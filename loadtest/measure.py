@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
-from pydantic import AwareDatetime
 
-from campaign.capacity import Capacity, CapacityRange
+from campaign.capacity import CapacityRange
 from campaign.console import Progress
-from campaign.documents import FileRecord
 from campaign.errors import Problem, UserError
 from campaign.files import sha256, write_json
-from campaign.language import Text, say
-from campaign.settings import Service, ServiceLevelObjective
+from campaign.language import say
+from campaign.settings import Service
 from campaign.workspace import Workspace
 from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust, startup_problem
 from loadtest.funnel import ASSUMED_P99_MS, reach_ratios
 from loadtest.hosts import checked_target, require_listening
 from loadtest.journeys import LOCUSTFILE
 from loadtest.knee import Knee, Step, find_knee, fit_usl, saturated
+from loadtest.measurement import Measurement, MeasureOutcome, StepRecord, UslRecord
 from loadtest.observations import read_observations
 from loadtest.policy import shipped_validity
 from loadtest.queueing import knee_per_second
+from loadtest.replicas import capacity_of, measured_before, steps_name
 from loadtest.results import PracticeTarget
 from loadtest.scenario import SCENARIO, Scenario
 from loadtest.steps import (
@@ -55,46 +54,17 @@ class MeasureWanted:
     step_seconds: int = 30
     highest_per_second: float = 2000.0
     image: str | None = None
+    version: str | None = None
+    replicas: int = 1
     seed: int = 0
 
 
-class StepRecord(FileRecord):
-    """One step of `steps.json`."""
-
-    offered_per_second: float
-    achieved_per_second: float
-    p99_ms: float
-    mean_ms: float
-    generator_lag_p99_ms: float
-    saturated: bool
-
-
-class UslRecord(FileRecord):
-    requests_per_second_of_one: float
-    contention: float
-    coherency: float
-    peak_requests_per_second: float
-
-
-class Measurement(FileRecord):
-    """`out/capacity/<service>/steps.json`: how a capacity was found."""
-
-    schema_version: Literal[1] = 1
-    service: str
-    campaign: str
-    outcome: Literal["measured", "knee-not-reached", "generator-too-slow"]
-    objective_p99_ms: float
-    objective_assumed: bool
-    mix: dict[str, float]
-    knee: CapacityRange | None = None
-    practice_truth_requests_per_second: float | None = None
-    steps: tuple[StepRecord, ...]
-    usl: UslRecord | None = None
-    seed: int
-    measured_at_utc: AwareDatetime
-    host: str
-    image: str | None = None
-    inputs: dict[str, str] = {}
+def require_service(workspace: Workspace, name: str) -> Service:
+    """Raises UserError where the workspace has no such service."""
+    if name not in workspace.settings.service_names:
+        names = ", ".join(workspace.settings.service_names)
+        raise UserError(Problem(say("there is no service {name}", name=name), say("known: {names}", names=names)))
+    return workspace.settings.service(name)
 
 
 def mix_of(scenario: Scenario, service: str) -> dict[str, float]:
@@ -119,20 +89,18 @@ def mix_of(scenario: Scenario, service: str) -> dict[str, float]:
 def publish_capacity(
     workspace: Workspace, service_name: str, scenario: Scenario, wanted: MeasureWanted, now: datetime, told: Progress
 ) -> Measurement:
-    """Measure one replica of a service and write `out/capacity/<service>.json` where the knee was found.
+    """Measure one replica of a service (or several, for how they scale) and write `out/capacity/<service>.json` where
+    the knee was found. Ctrl-C leaves the steps finished so far.
 
     Raises:
         UserError: unknown service, nothing to send to, or the objective is broken at the lowest rate.
     """
-    if service_name not in workspace.settings.service_names:
-        names = ", ".join(workspace.settings.service_names)
-        what = say("there is no service {name}", name=service_name)
-        raise UserError(Problem(what, say("known: {names}", names=names)))
-    service = workspace.settings.service(service_name)
+    service = require_service(workspace, service_name)
     mix = mix_of(scenario, service_name)
     if wanted.practice is None:
         return _measure_at(workspace, service, scenario, mix, wanted, now, told, str(wanted.host))
-    with practice_target(wanted.practice) as url:
+    workers = wanted.practice.workers * wanted.replicas
+    with practice_target(wanted.practice.model_copy(update={"workers": workers})) as url:
         return _measure_at(workspace, service, scenario, mix, wanted, now, told, url)
 
 
@@ -151,11 +119,22 @@ def _measure_at(
         wanted.confirmed, target.loopback or scenario.writes_allowed,
     )  # fmt: skip
 
+    finished: list[Step] = []
+
     def run(slots: Sequence[Slot], stop_when_slow: bool) -> tuple[list[Step], float]:
-        return _run_steps(launch, step_scenario(base, mix, slots, stop_when_slow), slots, stop_when_slow, told)
+        scenario = step_scenario(base, mix, slots, stop_when_slow)
+        steps, throughput, interrupted = _run_steps(launch, scenario, slots, stop_when_slow, told)
+        finished.extend(steps)
+        if interrupted:
+            raise KeyboardInterrupt
+        return steps, throughput
 
     rng = np.random.default_rng(wanted.seed)
-    steps, limits = search(run, objective_ms, wanted, rng)
+    interrupted = False
+    try:
+        steps, limits = search(run, objective_ms, wanted, rng)
+    except KeyboardInterrupt:
+        steps, limits, interrupted = finished, None, True
     knee = find_knee(steps, objective_ms, rng) if limits else None
     slowest_lag = max((s.lag_p99_ms for s in steps if s.p99_ms <= objective_ms), default=0.0)
     policy = shipped_validity()
@@ -163,25 +142,39 @@ def _measure_at(
     measurement = Measurement(
         service=service.name,
         campaign=scenario.campaign,
-        outcome="generator-too-slow" if late else "measured" if knee else "knee-not-reached",
+        outcome=_outcome(interrupted, late, knee),
+        replicas=wanted.replicas,
         objective_p99_ms=objective_ms,
         objective_assumed=service.slo.p99_ms is None,
         mix=dict(mix),
-        knee=CapacityRange(low=knee.low, mid=knee.mid, high=knee.high) if knee else None,
-        practice_truth_requests_per_second=_truth(wanted.practice, objective_ms),
+        knee=_per_replica(knee, wanted.replicas) if knee else None,
+        practice_truth_requests_per_second=_truth(wanted.practice, objective_ms, wanted.replicas),
         steps=tuple(_step_record(s) for s in sorted(steps, key=lambda s: s.offered_per_second)),
         usl=_usl(steps),
         seed=wanted.seed,
         measured_at_utc=now,
         host=target.url,
         image=wanted.image,
+        version=wanted.version,
         inputs={LOCUSTFILE: sha256(journeys / LOCUSTFILE)},
     )
-    write_json(folder / "steps.json", measurement.model_dump(mode="json"))
-    if measurement.outcome == "measured" and knee:
-        capacity = _capacity(service, measurement, knee)
+    write_json(folder / steps_name(wanted.replicas), measurement.model_dump(mode="json"))
+    if measurement.outcome == "measured" and measurement.knee:
+        capacity = capacity_of(service, measurement, measured_before(folder))
         write_json(folder.parent / f"{service.name}.json", capacity.model_dump(mode="json"))
     return measurement
+
+
+def _outcome(interrupted: bool, late: bool, knee: Knee | None) -> MeasureOutcome:
+    if interrupted:
+        return "interrupted"
+    if late:
+        return "generator-too-slow"
+    return "measured" if knee else "knee-not-reached"
+
+
+def _per_replica(knee: Knee, replicas: int) -> CapacityRange:
+    return CapacityRange(low=knee.low / replicas, mid=knee.mid / replicas, high=knee.high / replicas)
 
 
 def search(
@@ -218,19 +211,20 @@ def warmup_seconds(step_seconds: int) -> int:
 
 def _run_steps(
     launch: Launch, scenario: Scenario, slots: Sequence[Slot], climbing: bool, told: Progress
-) -> tuple[list[Step], float]:
+) -> tuple[list[Step], float, bool]:
+    """The finished steps, the most replies per second, and whether Ctrl-C ended it."""
     seconds = slots[-1].last
     write_json(launch.scenario, scenario.model_dump(mode="json"))
     doing = say("Doubling the load") if climbing else say("Measuring steps")
     ended = run_locust(launch, seconds + 60, lambda gone: told(doing, int(min(gone, seconds)), seconds))
-    if ended.interrupted:
-        raise KeyboardInterrupt
     seen = read_observations(launch.record / OBSERVATIONS)
     if not seen.cells:
+        if ended.interrupted:
+            return [], 0.0, True
         raise UserError(startup_problem(launch.record))
     shortest = min(slot.last - slot.first for slot in slots)
     warmup = 1 if climbing else warmup_seconds(shortest * 3 // 4)
-    return steps_seen(scenario, slots, seen, warmup), throughput_seen(scenario, seen)
+    return steps_seen(scenario, slots, seen, warmup), throughput_seen(scenario, seen), ended.interrupted
 
 
 def _judged_by(scenario: Scenario, objective_ms: float, seed: int) -> Scenario:
@@ -242,11 +236,11 @@ def _judged_by(scenario: Scenario, objective_ms: float, seed: int) -> Scenario:
     return scenario.model_copy(update={"stages": stages, "seed": seed, "scale_ratio": 1.0})
 
 
-def _truth(target: PracticeTarget | None, objective_ms: float) -> float | None:
-    """The practice target's own knee, where it has a closed form."""
+def _truth(target: PracticeTarget | None, objective_ms: float, replicas: int) -> float | None:
+    """The practice target's own knee for each replica, where it has a closed form; all replicas share one queue."""
     if target is None or target.distribution != "exponential":
         return None
-    return knee_per_second(target.workers, target.service_ms / 1000, objective_ms / 1000)
+    return knee_per_second(target.workers * replicas, target.service_ms / 1000, objective_ms / 1000) / replicas
 
 
 def _step_record(step: Step) -> StepRecord:
@@ -270,37 +264,3 @@ def _usl(steps: Sequence[Step]) -> UslRecord | None:
         coherency=usl.coherency,
         peak_requests_per_second=usl.peak_requests_per_second,
     )
-
-
-def _capacity(service: Service, measurement: Measurement, knee: Knee) -> Capacity:
-    return Capacity(
-        service=service.name,
-        source="measured",
-        capacity_requests_per_second_per_replica=CapacityRange(low=knee.low, mid=knee.mid, high=knee.high),
-        slo=ServiceLevelObjective(p99_ms=measurement.objective_p99_ms, error_ratio=service.slo.error_ratio),
-        measured_at_utc=measurement.measured_at_utc,
-        campaign=measurement.campaign,
-        host=measurement.host,
-        image=measurement.image,
-        mix=measurement.mix,
-    )
-
-
-def outcome_in_words(measurement: Measurement) -> Text:
-    words = {
-        "measured": say(
-            "one replica carries {low} requests per second with p99 within {ms} ms (estimate {mid}, at most {high})",
-            ms=f"{measurement.objective_p99_ms:g}", **_figures(measurement)),
-        "knee-not-reached": say("p99 stayed within {ms} ms up to {rate} requests per second: raise --max-rate",
-                                ms=f"{measurement.objective_p99_ms:g}",
-                                rate=f"{max((s.offered_per_second for s in measurement.steps), default=0):.0f}"),
-        "generator-too-slow": say("the generator was late at rates that the replica carried: this proves nothing"),
-    }  # fmt: skip
-    return words[measurement.outcome]
-
-
-def _figures(measurement: Measurement) -> dict[str, str]:
-    knee = measurement.knee
-    if knee is None:
-        return {"low": "-", "mid": "-", "high": "-"}
-    return {"low": f"{knee.low:.0f}", "mid": f"{knee.mid:.0f}", "high": f"{knee.high:.0f}"}

@@ -9,7 +9,8 @@ from campaign.language import _
 
 if TYPE_CHECKING:
     from loadtest.calibrate import Calibration
-    from loadtest.measure import Measurement
+    from loadtest.measurement import Measurement
+    from loadtest.past_peaks import Carried
     from loadtest.results import Results, ServiceResult
     from loadtest.scenario import Scenario
     from loadtest.verdict import Judgement
@@ -124,6 +125,15 @@ def calibration_text(found: Calibration) -> str:
             best=f"{best:.0f}", planned=f"{planned:.0f}"
         )
     return f"{table(headings, rows, left=0)}\n{words}"
+
+
+def carried_text(carried: Carried, time_zone: str) -> str:
+    """When past peaks carried the most, and with what."""
+    from zoneinfo import ZoneInfo
+
+    at = carried.starts_at_utc.astimezone(ZoneInfo(time_zone)).isoformat(" ", "minutes")
+    return _("best five minutes: from {at}, {replicas} replicas, p99 up to {p99} ms").format(
+        at=at, replicas=f"{carried.replicas:.4g}", p99=f"{carried.p99_ms:.4g}")  # fmt: skip
 
 
 def steps_text(found: Measurement) -> str:
