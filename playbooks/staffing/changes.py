@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import accumulate
+from zoneinfo import ZoneInfo
 
 from campaign.language import Text, say
+from campaign.numbers import local_minute
 from campaign.words import Words
 from playbooks.staffing.plan import Changes, DeskPlan, PlanChange, ShiftCount, StaffingPlan
 
 
 def changes_since(earlier: StaffingPlan, file: str, desks: Sequence[DeskPlan]) -> Changes:
     """Desk by desk, also those that are new or gone (0 on the other side); `file` is where the earlier plan is kept."""
+    changed = _changed(earlier, desks)
+    return _changes(earlier, file, changed, _sentences(changed))
+
+
+def since_order(ordered_by: StaffingPlan, file: str, desks: Sequence[DeskPlan], zone: ZoneInfo) -> Changes:
+    """The same against the plan that outsourced seats were ordered by, however many plans there were since."""
+    changed = _changed(ordered_by, desks)
+    when = local_minute(ordered_by.as_of_utc, zone) if ordered_by.as_of_utc else "-"
+    return _changes(ordered_by, file, changed, _order_sentences(changed, when))
+
+
+def order_plan(earlier: Sequence[tuple[str, StaffingPlan]], starts_at: datetime, lead_days: float) -> int | None:
+    """Which of the plans before, newest first, seats were ordered by: the newest by then, else the first of all."""
+    by_then = [
+        number
+        for number, (_, plan) in enumerate(earlier)
+        if plan.as_of_utc and plan.as_of_utc <= starts_at - timedelta(days=lead_days)
+    ]
+    return by_then[0] if by_then else len(earlier) - 1 if earlier else None
+
+
+def _changed(earlier: StaffingPlan, desks: Sequence[DeskPlan]) -> tuple[PlanChange, ...]:
     before, after = ({desk.desk: desk for desk in plan} for plan in (earlier.desks, desks))
-    changed = tuple(_change(name, before.get(name), after.get(name)) for name in dict.fromkeys([*after, *before]))
+    return tuple(_change(name, before.get(name), after.get(name)) for name in dict.fromkeys([*after, *before]))
+
+
+def _changes(earlier: StaffingPlan, file: str, changed: tuple[PlanChange, ...], words: Iterable[Text]) -> Changes:
     return Changes(
         earlier=file,
         earlier_as_of_utc=earlier.as_of_utc,
         desks=changed,
-        sentences=tuple(Words.of(text) for text in _sentences(changed)),
+        sentences=tuple(Words.of(text) for text in words),
     )
 
 
@@ -61,6 +89,20 @@ def _sentences(changed: Sequence[PlanChange]) -> Iterator[Text]:
         )
 
 
+def _order_sentences(changed: Sequence[PlanChange], when: str) -> Iterator[Text]:
+    for one in changed:
+        yield say(
+            "{desk}: {ordered} seats by the plan of {when} that seats were ordered by, {seats} needed now: order "
+            "{more} more, cancel {fewer}",
+            desk=one.desk,
+            ordered=one.seats_before,
+            when=when,
+            seats=one.seats,
+            more=one.seats_to_order,
+            fewer=one.seats_to_cancel,
+        )
+
+
 def kept_as(plan: StaffingPlan) -> str:
     """The name under which a plan is kept: when its forecast was made, and what it was made from."""
     made_from = "".join(f"{name}{digest}" for name, digest in sorted(own_inputs(plan).items()))
@@ -69,6 +111,6 @@ def kept_as(plan: StaffingPlan) -> str:
 
 
 def own_inputs(plan: StaffingPlan) -> dict[str, str]:
-    """What a plan was made from, without the plan that it is compared with."""
-    against = plan.changes.earlier if plan.changes else None
-    return {name: digest for name, digest in plan.inputs.items() if name != against}
+    """What a plan was made from, without the plans that it is compared with."""
+    against = {found.earlier for found in (plan.changes, plan.since_order) if found}
+    return {name: digest for name, digest in plan.inputs.items() if name not in against}

@@ -93,7 +93,8 @@ def _plan_words(plan: StaffingPlan, zone: ZoneInfo) -> str:
         for one in plan.desks
     ]  # fmt: skip
     sentences = [f"{one.desk}: {text}" for one in plan.desks for text in one.sentences]
-    sentences += [str(text) for text in plan.changes.sentences] if plan.changes else []
+    for against in (plan.changes, plan.since_order):
+        sentences += [str(text) for text in against.sentences] if against else []
     return "\n\n".join([table(headings, rows), "\n".join(sentences)])
 
 

@@ -162,7 +162,7 @@ class PlanChange(FileRecord):
 
 
 class Changes(FileRecord):
-    """Against the campaign's plan before, which is kept in the file `earlier`."""
+    """Against an earlier plan of the campaign, which is kept in the file `earlier`."""
 
     earlier: str
     earlier_as_of_utc: AwareDatetime | None = None
@@ -171,7 +171,10 @@ class Changes(FileRecord):
 
 
 class StaffingPlan(FileRecord):
-    """All desks of one campaign; `skipped` says why there is none. as_of_utc: when its forecast was made."""
+    """All desks of one campaign; `skipped` says why there is none. as_of_utc: when its forecast was made.
+
+    changes: against the plan before; since_order: against the one that outsourced seats were ordered by.
+    """
 
     schema_version: Literal[1] = 1
     campaign: str
@@ -186,4 +189,5 @@ class StaffingPlan(FileRecord):
     peak_at_utc: AwareDatetime | None = None
     desks: tuple[DeskPlan, ...] = ()
     changes: Changes | None = None
+    since_order: Changes | None = None
     assumptions: tuple[Words, ...] = ()

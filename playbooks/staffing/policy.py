@@ -84,6 +84,7 @@ class StaffingPolicy(FileRecord):
     redials: Redials
     chat_throughput_by_concurrency: tuple[Positive, ...]
     recontact_hours: Positive
+    order_lead_days: Positive
     plausible_handle_seconds: dict[Literal["phone", "chat", "ticket"], tuple[float, float]]
     shift: DefaultShift
     break_moves_minutes: Annotated[int, Field(ge=0)]

@@ -64,7 +64,7 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
     made = _record(workspace, plan, demand, figures, policy, now)
     shares = [Words.of(text) for text in _shares_from(counted, trained_desks(figures))]
     made = made.model_copy(update={"assumptions": (*made.assumptions, *shares)})
-    record = compared(workspace, made)
+    record = compared(workspace, made, policy.order_lead_days)
     write_text(folder / "staffing.csv", _table(COLUMNS, _rows(figures)))
     write_text(folder / "staffing_detail.csv", _table(DETAIL_COLUMNS, _detail_rows(figures)))
     write_roster(folder / "roster.xlsx", figures, record, plan_zone(workspace, plan))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import zip_longest
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -44,17 +43,34 @@ def _summary(plan: StaffingPlan, zone: ZoneInfo) -> Sheet:
         ]
         for desk in plan.desks
     ]  # fmt: skip
-    if plan.changes:
-        headings += [
-            _("people needed, plan before"), _("paid hours, plan before"), _("seats to order"), _("seats to cancel"),
-        ]  # fmt: skip
-        for change, row in zip_longest(plan.changes.desks, rows):
-            rows += [] if row else [[change.desk, *[None] * (len(headings) - 5)]]
-            (row or rows[-1]).extend(
-                [change.peak_agents_before, round(change.paid_hours_before, 1), change.seats_to_order,
-                 change.seats_to_cancel]
-            )  # fmt: skip
+    for more_headings, cells in _against(plan):
+        blank = len(headings) - 1
+        rows += [[desk, *[None] * blank] for desk in cells if desk not in {row[0] for row in rows}]
+        headings += more_headings
+        for row in rows:
+            row.extend(cells.get(str(row[0]), [None] * len(more_headings)))
     return Sheet(_("summary"), headings, rows)
+
+
+def _against(plan: StaffingPlan) -> Iterator[tuple[list[str], dict[str, list[Value]]]]:
+    """Columns that compare with earlier plans, and their cells by desk."""
+    if plan.changes:
+        yield (
+            [_("people needed, plan before"), _("paid hours, plan before"), _("seats to order"), _("seats to cancel")],
+            {
+                one.desk: [one.peak_agents_before, round(one.paid_hours_before, 1), one.seats_to_order,
+                           one.seats_to_cancel]
+                for one in plan.changes.desks
+            },
+        )  # fmt: skip
+    if plan.since_order:
+        yield (
+            [_("seats ordered"), _("seats needed now"), _("to order since the order"), _("to cancel since the order")],
+            {
+                one.desk: [one.seats_before, one.seats, one.seats_to_order, one.seats_to_cancel]
+                for one in plan.since_order.desks
+            },
+        )
 
 
 def binding_in_words(binding: str) -> str:
