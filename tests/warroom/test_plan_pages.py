@@ -1,0 +1,110 @@
+"""The marketers' door as a browser sees it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from tests.warroom.conftest import PLAN, fields_of
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def test_campaigns_to_come_say_what_their_plans_owe(browser: TestClient) -> None:
+    page = browser.get("/").text
+    assert "d11" in page
+    assert "in 21 days" in page
+    assert "the offers that customers will ask about" in page
+
+
+def test_a_submission_is_saved_with_its_comments_and_committed_in_the_senders_name(
+    browser: TestClient, folder: Path
+) -> None:
+    sent = fields_of(browser.get("/campaigns/d11").text) | {"sends-0-reach": "90万", "action": "save"}
+    answer = browser.post("/campaigns/d11", data=sent)
+    assert "Saved and submitted" in answer.text
+    assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN.replace("1800000", "900000")
+    assert git(folder, "log", "--format=%an|%s").strip() == (
+        "lin|d11: app-push 11-10 19:55, People reached: 1.8 M → 900,000"
+    )
+
+
+def test_every_problem_stands_beside_its_field_and_nothing_is_written(browser: TestClient, folder: Path) -> None:
+    wrong = {"sends-0-reach": "many", "ends_at": "2026-11-09T00:00", "action": "save"}
+    answer = browser.post("/campaigns/d11", data=fields_of(browser.get("/campaigns/d11").text) | wrong)
+    assert answer.status_code == 422
+    assert 'id="sends-0-reach-wrong">many is not a number' in answer.text
+    fixed = fields_of(answer.text) | {"sends-0-reach": "5", "ends_at": "2026-11-09T00:00", "action": "save"}
+    answer = browser.post("/campaigns/d11", data=fixed)
+    assert 'id="ends_at-wrong">ends_at 2026-11-09T00:00:00+08:00 is not after' in answer.text
+    assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
+
+
+def test_of_two_editors_the_second_sees_both_versions_and_may_save_again(browser: TestClient, folder: Path) -> None:
+    mine = fields_of(browser.get("/campaigns/d11").text) | {"name": "mine", "action": "save"}
+    theirs = PLAN.replace("reach: 1800000", "reach: 7")
+    (folder / "campaigns" / "d11.yaml").write_text(theirs, "utf-8")
+    answer = browser.post("/campaigns/d11", data=mine)
+    assert answer.status_code == 409
+    assert "Nothing of yours is lost" in answer.text
+    assert 'value="mine"' in answer.text
+    assert "reach: 7" in answer.text
+    assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == theirs
+    again = browser.post("/campaigns/d11", data=fields_of(answer.text) | {"action": "save"})
+    assert again.status_code == 200
+    assert "name: mine" in (folder / "campaigns" / "d11.yaml").read_text("utf-8")
+
+
+def test_a_new_campaign_begins_as_a_copy_of_an_old_one(browser: TestClient, folder: Path) -> None:
+    draft = browser.get("/campaigns/new/plan", params={"id": "d12", "starts_at": "2026-12-11T20:00", "copy": "d11"})
+    assert not (folder / "campaigns" / "d12.yaml").exists()
+    answer = browser.post("/campaigns/d12", data=fields_of(draft.text) | {"action": "save"})
+    assert "Saved and submitted" in answer.text
+    written = (folder / "campaigns" / "d12.yaml").read_text("utf-8")
+    assert "2026-12-11T19:55" in written
+    assert "d12" in browser.get("/").text
+
+
+def test_more_rows_are_given_without_a_script_and_without_saving(browser: TestClient, folder: Path) -> None:
+    page = browser.get("/campaigns/d11").text
+    assert "moments-1-at" in page
+    assert "moments-2-at" not in page
+    more = browser.post("/campaigns/d11", data=fields_of(page) | {"action": "more-moments", "name": "typed"}).text
+    assert "moments-5-at" in more
+    assert 'value="typed"' in more
+    assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
+
+
+def test_markup_in_a_name_stays_text(browser: TestClient) -> None:
+    sent = fields_of(browser.get("/campaigns/d11").text) | {"name": "<script>alert(1)</script>", "action": "save"}
+    assert browser.post("/campaigns/d11", data=sent).status_code == 200
+    for page in ("/", "/campaigns/d11", "/campaigns/d11/revisions", "/campaigns/d11/checklist"):
+        assert "<script>alert" not in browser.get(page).text
+
+
+def test_revisions_tell_differences_in_words(browser: TestClient) -> None:
+    for reach in ("5万", "6万"):
+        sent = fields_of(browser.get("/campaigns/d11").text) | {"sends-0-reach": reach, "action": "save"}
+        browser.post("/campaigns/d11", data=sent)
+    assert "People reached: 50,000 → 60,000" in browser.get("/campaigns/d11/revisions").text
+
+
+def test_a_remote_that_refuses_is_told_and_the_submission_stays(browser: TestClient, folder: Path) -> None:
+    git(folder, "init", "--quiet")
+    git(folder, "remote", "add", "origin", str(folder / "no-such-remote"))
+    sent = fields_of(browser.get("/campaigns/d11").text) | {"sends-0-reach": "5", "action": "save"}
+    page = browser.post("/campaigns/d11", data=sent).text
+    assert "origin did not take the submission" in page
+    assert "reach: 5" in git(folder, "show", "HEAD:campaigns/d11.yaml")
+
+
+def test_after_d3_a_change_needs_its_reason(browser: TestClient, folder: Path) -> None:
+    (folder / "out" / "d11" / "frozen" / "abc").mkdir(parents=True)
+    sent = fields_of(browser.get("/campaigns/d11").text) | {"sends-0-reach": "5", "action": "save"}
+    assert "others have planned with this plan" in browser.post("/campaigns/d11", data=sent).text
+    browser.post("/campaigns/d11", data=sent | {"reason": "the supplier has fewer coupons"})
+    assert "the supplier has fewer coupons" in git(folder, "log", "--format=%b")
