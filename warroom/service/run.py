@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,10 +21,13 @@ from warroom.checklist.routes import checklist_routes
 from warroom.plans.routes import plan_routes
 from warroom.push.asking import Oracle
 from warroom.push.routes import push_routes
+from warroom.refresh.worker import Refresher
 from warroom.service.access import ROLES, Door, Mode, refuse_open_doors, secret_of
 from warroom.service.app import make_app
 from warroom.service.routes import door_routes
 from warroom.service.site import Site
+
+LOG = logging.getLogger("surgeplan")
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
     refuse_open_doors(listening.host, mode)
     door = Door(mode, secret_of(folder), settings.roles)
     site = Site(folder.resolve(), door, _clock(begins))
-    app = site_app(site)
+    refresher = Refresher(site, log_changes)
+    app = site_app(site, refresher.poke)
     with _bound(listening) as listener:
         host, port = listener.getsockname()[:2]
         tell(say("listening on {url}; Ctrl-C stops", url=f"http://{host}:{port}"))
@@ -54,21 +59,27 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
             {"proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"} if mode == "proxy" else {"proxy_headers": False}
         )
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=5, **trusted)
-        uvicorn.Server(config).run(sockets=[listener])
+        refresher.start()
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            refresher.stop()
 
 
-def site_app(site: Site) -> FastAPI:
-    """Every page of the service on one workspace."""
+def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: None) -> FastAPI:
+    """Every page of the service on one workspace; `submitted` is told of every plan that was sent in."""
     oracle = Oracle()
 
     def foresee(workspace: Workspace, plan: Plan) -> Sequence[Text]:
         return oracle.foresee(workspace, plan, site.clock())
 
-    def submitted(_campaign: str) -> None:
-        return None
-
     pages = (checklist_routes(site), push_routes(site, oracle, submitted), plan_routes(site, foresee, submitted))
     return make_app(site, (door_routes(site), *pages))
+
+
+def log_changes(_workspace: Workspace, campaign: str, sentences: tuple[Text, ...]) -> None:
+    """What a new forecast changed, into the service's log."""
+    LOG.info("%s: %s", campaign, " ".join(sentence.speak("en") for sentence in sentences))
 
 
 def _clock(begins: datetime | None) -> Callable[[], datetime]:
