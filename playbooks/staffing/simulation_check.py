@@ -67,20 +67,20 @@ def simulate(
     draw, where = _stream(rng.standard_exponential), _stream(rng.random)
     now, interval = 0.0, 1
     change = interval_seconds if len(seats) > 1 else np.inf
-    while (due := callers.next_due()) < np.inf or queue:
+    while callers.due < np.inf or queue:
         finish = now + next(draw) / desk.rate if desk.rate > 0 else np.inf
-        now = min(due, finish, change)
+        now = min(callers.due, finish, change)
         if now == np.inf:
             break
         if now == change:
             desk.staff(int(seats[interval]))
             interval += 1
             change = interval * interval_seconds if interval < len(seats) else np.inf
-        elif now == due:
-            queue.append(callers.come())
+        elif now == callers.due:
+            queue.extend(callers.come())
         else:
             desk.finish(next(where))
-        while queue and desk.free():
+        while queue and desk.open_agents:
             if callers.answered(queue.popleft(), now):
                 desk.take()
     return callers.outcome()
@@ -98,29 +98,32 @@ class _Callers:
         self.rules = rules
         self.again: list[tuple[float, int]] = []
         self.draw, self.chance = _stream(rng.standard_exponential), _stream(rng.random)
+        self.due = self._next_first()
 
-    def next_due(self) -> float:
-        while self.again and self.served[self.again[0][1]]:
-            heappop(self.again)
-        first = self.times[self.arrived] if self.arrived < self.first_count else np.inf
-        return min(first, self.again[0][0]) if self.again else first
-
-    def come(self) -> int:
-        """The next contact, which will come again if nobody answers and it is one of those who do."""
-        if self.again and (self.arrived == self.first_count or self.again[0][0] < self.times[self.arrived]):
-            number = len(self.times)
-            self.times.append(heappop(self.again)[0])
-            self.patience.append(next(self.draw) * self.rules.patience_seconds)
-            self.waited.append(self.patience[-1])
-            self.served.append(False)
+    def come(self) -> tuple[int, ...]:
+        """Who comes now: the next contact, or one that gave up and tries again; nobody if it was answered after all."""
+        if self.again and self.again[0][0] <= self.due:
+            when, before = heappop(self.again)
+            came = () if self.served[before] else (self._new(when),)
         else:
-            number = self.arrived
+            came = (self.arrived,)
             self.arrived += 1
-        if self.rules.redial_ratio and next(self.chance) < self.rules.redial_ratio:
-            back = self.times[number] + self.patience[number] + next(self.draw) * self.rules.redial_seconds
+        if came and self.rules.redial_ratio and next(self.chance) < self.rules.redial_ratio:
+            back = self.times[came[0]] + self.patience[came[0]] + next(self.draw) * self.rules.redial_seconds
             if back <= self.last:
-                heappush(self.again, (back, number))
-        return number
+                heappush(self.again, (back, came[0]))
+        self.due = min(self._next_first(), self.again[0][0] if self.again else np.inf)
+        return came
+
+    def _next_first(self) -> float:
+        return self.times[self.arrived] if self.arrived < self.first_count else np.inf
+
+    def _new(self, when: float) -> int:
+        self.times.append(when)
+        self.patience.append(next(self.draw) * self.rules.patience_seconds)
+        self.waited.append(self.patience[-1])
+        self.served.append(False)
+        return len(self.times) - 1
 
     def answered(self, number: int, now: float) -> bool:
         """An agent is free: whether this contact is still there to be served."""
@@ -147,13 +150,12 @@ class _Desk:
         self.full = rules.at_once
         self.on = [seats] + [0] * self.full
         self.leaving = [0] * (self.full + 1)
-        self.rate = 0.0
-
-    def free(self) -> bool:
-        return any(self.on[level] for level in range(self.full))
+        self.open_agents, self.in_hand, self.rate = seats, 0, 0.0
 
     def take(self) -> None:
-        level = next(level for level in range(self.full) if self.on[level])
+        level = 0
+        while not self.on[level]:
+            level += 1
         self._move(self.on, level, level + 1)
 
     def finish(self, where: float) -> None:
@@ -179,10 +181,12 @@ class _Desk:
             self.on[level] -= gone
             self.leaving[level] += gone if level else 0
             surplus -= gone
+        self.open_agents = sum(self.on[: self.full])
 
     def _move(self, group: list[int], level: int, to: int) -> None:
         group[level] -= 1
         group[to] += 1
-        self.rate += self.each[to] - self.each[level]
-        if not any(self.on[1:]) and not any(self.leaving[1:]):
-            self.rate = 0.0
+        self.in_hand += to - level
+        if group is self.on:
+            self.open_agents += (to < self.full) - (level < self.full)
+        self.rate = self.rate + self.each[to] - self.each[level] if self.in_hand else 0.0
