@@ -47,6 +47,10 @@ SinceOption = Annotated[
 AcceptOption = Annotated[
     bool, typer.Option("--accept-changes", help=_("Take what a source now says of rows that were final."))
 ]
+RecheckOption = Annotated[
+    str | None,
+    typer.Option("--recheck", metavar="DAYS|all", help=_("Compare so much of what was pulled before with its source.")),
+]
 PortOption = Annotated[int, typer.Option("--port", help=_("The port to listen on."))]
 HostOption = Annotated[str, typer.Option("--host", help=_("The address to listen on."))]
 
@@ -217,6 +221,7 @@ def history_show(workspace: WorkspaceOption = Path(), as_json: JsonOption = Fals
 def history_pull(
     source: SourceOption = None,
     since: SinceOption = None,
+    recheck: RecheckOption = None,
     accept_changes: AcceptOption = False,
     workspace: WorkspaceOption = Path(),
     as_json: JsonOption = False,
@@ -227,17 +232,16 @@ def history_pull(
 
     console = Console.open(workspace, lang, as_json)
     opened = open_workspace(workspace)
-    from metrics.sources.pull import pull
+    from metrics.sources.pull import Wish, pull
     from metrics.sources.report import pull_document, pull_text
+    from metrics.sources.windows import recheck_span
 
-    asked = moment_option(since, "--since")
+    wish = Wish(moment_option(since, "--since"), None if recheck is None else recheck_span(recheck), accept_changes)
     with console.progress() as progress:
-        pulled = pull(
-            opened, clock(now), time.sleep, since=asked, only=source, accept=accept_changes, progress=progress
-        )
+        pulled = pull(opened, clock(now), time.sleep, only=source, wish=wish, progress=progress)
     console.result(pull_text(pulled, opened.settings.zone), pull_document(pulled))
     console.next("surgeplan history show")
-    if any(one.status == "dead" for one in pulled):
+    if any(one.status in ("dead", "refused") for one in pulled):
         raise typer.Exit(ExitCode.NO)
 
 

@@ -60,7 +60,8 @@ def make_workspace(folder: Path) -> None:
 
 def measure() -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
-        make_workspace(Path(folder))
+        # In a process of its own: what it took is not to be counted as the reader's.
+        subprocess.run([sys.executable, __file__, folder], check=True, timeout=600)
         command = [sys.executable, "-c", READ, folder]
         asked = [subprocess.run(command, capture_output=True, text=True, check=True, timeout=600) for _ in range(2)]
         first, later = (json.loads(done.stdout) for done in asked)
@@ -69,4 +70,7 @@ def measure() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(), indent=2))
+    if len(sys.argv) > 1:
+        make_workspace(Path(sys.argv[1]))
+    else:
+        print(json.dumps(measure(), indent=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -16,9 +17,16 @@ from metrics.intake.contacts import MEASURES as CONTACTS
 from metrics.intake.contacts import desk_and_intent, without_repeated_totals
 from metrics.intake.folder import Intake, read_folder
 from metrics.intake.markers import MEASURE as LOAD_TEST
-from metrics.intake.records import Answers, Buckets
+from metrics.intake.records import Answers, Buckets, Question, Unanswered
 from metrics.sources.records import Batch, DropSource, Key, Measure, batch_of
 
+SAID_IN_SOURCE = {
+    "--time-zone": "time_zone:",
+    "--rates|--counts": "values: rates",
+    "--requests-per-session": "requests_per_session: 12",
+    "--service": "service: NAME",
+    "--day-first|--month-first": "day_first: true",
+}
 MEASURES = {"traffic": "requests", "orders": "orders"}
 COLUMNS: dict[Measure, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "traffic": (("service",), ("requests_per_second", LOAD_TEST)),
@@ -49,17 +57,45 @@ def fetch_drops(
     files = sorted(folder.glob("*.parquet"))
     if files:
         return _parquet(source, files, since, until)
-    answers = Answers(
-        time_zone=settings.zone,
-        values=source.values,
-        requests_per_session=source.requests_per_session,
-        service=source.service,
-        day_first=source.day_first,
-    )
-    intake = read_folder(folder, answers, progress)
+    intake = _read(source, folder, settings, progress)
     notes = [say("{file}: nothing in it was recognised", file=place.file) for place in intake.unknown]
     rows = contact_rows(intake) if source.measure == "contacts" else _rows(source, intake)
     return _batch(source, rows, notes, since, until)
+
+
+def _read(source: DropSource, folder: Path, settings: Settings, progress: Progress) -> Intake:
+    """The folder's files with the source's answers; problems and questions name the file in the workspace."""
+    traffic = source.measure == "traffic"
+    answers = Answers(
+        time_zone=settings.zone,
+        # What only traffic leaves open is not asked for orders and contacts.
+        values=source.values or (None if traffic else "rates"),
+        requests_per_session=source.requests_per_session or (None if traffic else 1.0),
+        service=source.service or (None if traffic else "unnamed"),
+        day_first=source.day_first,
+    )
+    try:
+        return read_folder(folder, answers, progress)
+    except Unanswered as unanswered:
+        asked = [_asked(source, question) for question in unanswered.questions]
+        told = [problem for problem in unanswered.problems if problem.file and problem not in _own(unanswered)]
+        raise UserError([_in_folder(source, problem) for problem in told] + asked) from unanswered
+    except UserError as error:
+        raise UserError(_in_folder(source, problem) for problem in error.problems) from error
+
+
+def _own(unanswered: Unanswered) -> list[Problem]:
+    return [question.problem() for question in unanswered.questions]
+
+
+def _in_folder(source: DropSource, problem: Problem) -> Problem:
+    file = f"{source.folder}/{problem.file}" if problem.file and not Path(problem.file).is_absolute() else source.folder
+    return replace(problem, file=file)
+
+
+def _asked(source: DropSource, question: Question) -> Problem:
+    todo = say("say {key} in sources.{name} of surgeplan.yaml", key=SAID_IN_SOURCE[question.option], name=source.name)
+    return _in_folder(source, replace(question.problem(), todo=todo))
 
 
 Row = tuple[str, int, tuple[float, ...]]

@@ -21,11 +21,12 @@ from campaign.documents import FileRecord, read_json
 from campaign.errors import Problem, UserError
 from campaign.files import unwritable, write_json, write_text
 from campaign.language import say
-from metrics.sources.records import Batch, Source
+from metrics.sources.records import AnySource, Batch, Key
 
 LEDGER = "history/pulled.json"
-CHANGES_SAID = 3
 SAME_RATIO = 1e-6
+FORGETFUL = ("drop", "webhook")
+"""Folders are tidied up and inboxes emptied: a row that they tell no more is not taken back."""
 
 Rows = dict[tuple[int | str, ...], tuple[float, ...]]
 
@@ -33,12 +34,15 @@ Rows = dict[tuple[int | str, ...], tuple[float, ...]]
 class SourceState(FileRecord):
     """How far a source has been pulled.
 
-    final_until_utc: rows before it do not change any more. pulled_until_utc: how far the last pull asked.
+    asked_from_utc: the earliest time it was asked for. final_until_utc: rows before it do not change any more.
+    pulled_until_utc: how far the last pull asked. looked_until_utc: how far the other look at final rows has got.
     lateness_seconds: how long after its time a row of this source was seen to change or to come.
     """
 
+    asked_from_utc: AwareDatetime | None = None
     final_until_utc: AwareDatetime | None = None
     pulled_until_utc: AwareDatetime | None = None
+    looked_until_utc: AwareDatetime | None = None
     lateness_seconds: float
 
 
@@ -50,16 +54,27 @@ class Ledger(FileRecord):
 
 
 @dataclass(frozen=True)
+class Difference:
+    """A final row that a source tells otherwise now; `told` is None where it does not tell the row any more."""
+
+    key: Key
+    kept: tuple[float, ...]
+    told: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
 class Changes:
     """What a batch does to the rows that are kept.
 
-    added: new rows; revised: rows that were preliminary; refused: final rows that the source now tells otherwise.
-    oldest_late: the earliest start among rows that changed, or came, after they had been asked for.
+    added: new rows; revised: rows that were preliminary; refused, accepted: final rows that the source tells otherwise
+    now, kept as they were or changed. oldest_late: the earliest start among rows that changed, or came, after they had
+    been asked for.
     """
 
     added: int = 0
     revised: int = 0
-    refused: tuple[tuple[int | str, ...], ...] = ()
+    refused: tuple[Difference, ...] = ()
+    accepted: tuple[Difference, ...] = ()
     oldest_late: int | None = None
 
     def __add__(self, other: Changes) -> Changes:
@@ -68,8 +83,22 @@ class Changes:
             self.added + other.added,
             self.revised + other.revised,
             self.refused + other.refused,
+            self.accepted + other.accepted,
             min(late, default=None),
         )
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a batch may do, in seconds of UTC.
+
+    final_until: rows that begin before it stay as they are unless `accept`. late: the stretch in which a row that is
+    new or different came late: it had been asked for already, and is no correction of the distant past.
+    """
+
+    final_until: int | None = None
+    late: tuple[int, int] | None = None
+    accept: bool = False
 
 
 @contextmanager
@@ -102,33 +131,44 @@ def write_ledger(workspace: Path, ledger: Ledger) -> None:
     write_json(workspace / LEDGER, ledger.model_dump(mode="json"))
 
 
-def merged(
-    kept: Rows, batch: Rows, final_until: int | None, asked_until: int | None, accept: bool
-) -> tuple[Rows, Changes]:
-    """Kept rows with a batch laid over them.
+def merged(kept: Rows, batch: Rows, terms: Terms, told_between: tuple[int, int] | None = None) -> tuple[Rows, Changes]:
+    """Kept rows with a batch laid over them. A missing row that comes late is taken.
 
-    final_until: rows that begin before it stay as they are, unless `accept`. asked_until: rows before it had been
-    asked for already, so what is new or different among them came late. A missing row that comes late is taken.
+    told_between: first and last start that the batch tells; kept rows between them that it lacks are gone.
     """
     result = dict(kept)
-    added = revised = 0
-    refused: list[tuple[int | str, ...]] = []
-    late: list[int] = []
+    changes = Changes()
     for key, figures in batch.items():
-        at, before = int(key[0]), kept.get(key)
-        if before is not None and all(_same(a, b) for a, b in zip(before, figures, strict=True)):
-            continue
-        if asked_until is not None and at < asked_until:
-            late.append(at)
-        if before is None:
-            added += 1
-        elif final_until is not None and at < final_until and not accept:
-            refused.append(key)
-            continue
-        else:
-            revised += 1
-        result[key] = figures
-    return result, Changes(added, revised, tuple(sorted(refused, key=str)), min(late, default=None))
+        before = kept.get(key)
+        if before is None or not _equal(before, figures):
+            changes += _laid(result, key, before, figures, terms)
+    first, last = told_between or (1, 0)
+    for key, before in kept.items():
+        if first <= int(key[0]) <= last and key not in batch:
+            changes += _laid(result, key, before, None, terms)
+    return result, changes
+
+
+def _laid(
+    result: Rows, key: Key, before: tuple[float, ...] | None, told: tuple[float, ...] | None, terms: Terms
+) -> Changes:
+    """Lay one row over what is kept, as far as the terms allow."""
+    at = int(key[0])
+    late = at if terms.late is not None and terms.late[0] <= at < terms.late[1] and told is not None else None
+    final = terms.final_until is not None and at < terms.final_until
+    if before is not None and not terms.accept and (final or told is None):
+        return Changes(refused=(Difference(key, before, told),), oldest_late=late)
+    if told is None:
+        del result[key]
+    else:
+        result[key] = told
+    if before is not None and final:
+        return Changes(accepted=(Difference(key, before, told),), oldest_late=late)
+    return Changes(added=int(before is None), revised=int(before is not None), oldest_late=late)
+
+
+def _equal(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return all(_same(a, b) for a, b in zip(one, other, strict=True))
 
 
 def _same(one: float, other: float) -> bool:
@@ -136,22 +176,38 @@ def _same(one: float, other: float) -> bool:
     return abs(one - other) <= SAME_RATIO * max(abs(one), abs(other)) or (one != one and other != other)
 
 
-def keep(
-    workspace: Path, source: Source, batch: Batch, final_until: int | None, asked_until: int | None, accept: bool
-) -> Changes:
+def keep(workspace: Path, source: AnySource, batch: Batch, terms: Terms) -> Changes:
     """Lay a batch over the kept rows, month by month; months without a change are not written."""
     changes = Changes()
-    for month, rows in _by_month(batch.rows).items():
-        path = workspace / "history" / f"{source.measure}-{source.name}-{month}.csv"
+    starts = [int(key[0]) for key in batch.rows]
+    complete = not batch.partial and source.kind not in FORGETFUL
+    told_between = (min(starts), max(starts)) if starts and complete else None
+    months = _by_month(batch.rows)
+    for month in sorted({*months, *_months_between(workspace, source, told_between)}):
+        path = _path(workspace, source, month)
         kept = _read(path, batch) if path.is_file() else {}
-        result, found = merged(kept, rows, final_until, asked_until, accept)
+        result, found = merged(kept, months.get(month, {}), terms, told_between)
         changes += found
-        if found.added or found.revised:
+        if found.added or found.revised or found.accepted:
             write_text(path, _text(result, batch))
     return changes
 
 
-def end_of_other_history(workspace: Path, source: Source) -> datetime | None:
+def _path(workspace: Path, source: AnySource, month: str) -> Path:
+    return workspace / "history" / f"{source.measure}-{source.name}-{month}.csv"
+
+
+def _months_between(workspace: Path, source: AnySource, span: tuple[int, int] | None) -> Iterator[str]:
+    """Months of a stretch that have a file."""
+    if span is None:
+        return
+    first, last = (f"{datetime.fromtimestamp(at, UTC):%Y-%m}" for at in span)
+    for path in (workspace / "history").glob(f"{source.measure}-{source.name}-????-??.csv"):
+        if first <= path.stem[-7:] <= last:
+            yield path.stem[-7:]
+
+
+def end_of_other_history(workspace: Path, source: AnySource) -> datetime | None:
     """The hour after the last row of this measure that is in files which no pull of this source wrote."""
     files = [
         path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -13,7 +13,8 @@ from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 from campaign.settings import Settings
 from campaign.workspace import Workspace
-from metrics.sources.databases import chunks, fetch_sql
+from metrics.sources.databases import fetch_sql
+from metrics.sources.differences import change_notes
 from metrics.sources.drops import fetch_drops
 from metrics.sources.feishu import fetch_feishu
 from metrics.sources.inbox import fetch_inbox
@@ -21,13 +22,13 @@ from metrics.sources.kept import (
     Changes,
     Ledger,
     SourceState,
-    end_of_other_history,
+    Terms,
     keep,
     locked,
     read_ledger,
     write_ledger,
 )
-from metrics.sources.prometheus import fetch_prometheus, pieces
+from metrics.sources.prometheus import fetch_prometheus
 from metrics.sources.records import (
     AnySource,
     Batch,
@@ -39,20 +40,19 @@ from metrics.sources.records import (
     sources_of,
 )
 from metrics.sources.retries import Passing, persistently
+from metrics.sources.windows import Asking, asking
 
-FIRST_PULL_DAYS = 28
 LATENESS_SECONDS = {"prometheus": 180.0, "sql": 3600.0, "feishu": 86_400.0, "webhook": 3600.0, "drop": 0.0}
 LATENESS_MARGIN = 1.5
 LATENESS_MOST_SECONDS = 30 * 86_400.0
 LATE_TIMES, LATE_LEAST_SECONDS = 3.0, 7200.0
-CHANGES_SAID = 3
 
-Status = Literal["ok", "partial", "late", "dead"]
+Status = Literal["ok", "partial", "late", "refused", "dead"]
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """What one source brought. problems: why it is dead. last: the start of its latest row in this pull."""
+    """What one source brought. problems: why it was refused, or is dead."""
 
     source: AnySource
     status: Status
@@ -62,19 +62,32 @@ class Pulled:
     problems: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What whoever pulls wants beyond what is new.
+
+    since: ask again from there on; recheck: compare so much of what was pulled before; accept: take what a source now
+    says of final rows.
+    """
+
+    since: datetime | None = None
+    recheck: timedelta | None = None
+    accept: bool = False
+
+
+NOTHING_MORE = Wish()
+
+
 def pull(
     workspace: Workspace,
     now: datetime,
     sleep: Callable[[float], None],
     *,
-    since: datetime | None = None,
     only: str | None = None,
-    accept: bool = False,
+    wish: Wish = NOTHING_MORE,
     progress: Progress = no_progress,
 ) -> tuple[Pulled, ...]:
     """Ask every source (or `only` one) for what is not final yet and keep it in history/.
-
-    since: ask again from there on. accept: take what a source now says of final rows.
 
     Raises:
         UserError: sources that are written wrongly, none at all, or another pull is running. A source that is away or
@@ -82,7 +95,7 @@ def pull(
     """
     sources = _chosen(sources_of(workspace.settings), only)
     with locked(workspace.folder / "state"):
-        return tuple(_pull_one(workspace, source, now, sleep, since, accept, progress) for source in sources)
+        return tuple(_pull_one(workspace, source, now, sleep, wish, progress) for source in sources)
 
 
 def _chosen(sources: Sequence[AnySource], only: str | None) -> Sequence[AnySource]:
@@ -103,72 +116,54 @@ def _pull_one(
     source: AnySource,
     now: datetime,
     sleep: Callable[[float], None],
-    since: datetime | None,
-    accept: bool,
+    wish: Wish,
     progress: Progress,
 ) -> Pulled:
     ledger = read_ledger(workspace.folder)
-    state = ledger.sources.get(source.name) or SourceState(lateness_seconds=_lateness_at_first(source))
+    before = ledger.sources.get(source.name)
+    state = before or SourceState(lateness_seconds=_lateness_at_first(source))
     notes: dict[str, Text] = {}
     changes = Changes()
-    begin = since or _begin(workspace, source, state, now)
     rng = random.Random(f"{source.name} {now.isoformat()}")
     watermark: int | None = None
+    holds = False
     try:
-        parts = list(_parts(source, begin, now))
-        holds = False
-        for number, (first, until) in enumerate(parts):
-            progress(say("Pulling {source}", source=source.name), number, len(parts))
+        asked = asking(workspace, source, state, now, wish.since, wish.recheck)
+        terms = _terms(state, asked, wish)
+        for number, (first, until) in enumerate(asked.stretches):
+            progress(say("Pulling {source}", source=source.name), number, len(asked.stretches))
             batch = persistently(lambda: _fetch(workspace, source, first, until), sleep, rng)  # noqa: B023
             batch = _of_known_names(batch, source, workspace.settings, notes)
             notes |= {str(note): note for note in batch.notes}
-            changes += keep(
-                workspace.folder,
-                source,
-                batch,
-                _seconds(state.final_until_utc),
-                _seconds(state.pulled_until_utc),
-                accept,
-            )
+            changes += keep(workspace.folder, source, batch, terms)
             holds = holds or batch.partial
             watermark = max(filter(None, (watermark, batch.watermark)), default=None)
-            state = _moved(state, until, watermark, holds)
+            state = _moved(state, first, until, watermark, holds)
             write_ledger(workspace.folder, _with(ledger, source, state))
     except UserError as error:
-        return Pulled(source, "dead", changes, state, tuple(notes.values()), error.problems)
+        return Pulled(source, "refused", changes, state, tuple(notes.values()), error.problems)
     except Passing as failure:
         what = say("does not answer: {reason}", reason=str(failure))
         todo = say("what was pulled before is kept; pull again later")
         problem = Problem(what, todo, file="surgeplan.yaml", key=f"sources.{source.name}")
         return Pulled(source, "dead", changes, state, tuple(notes.values()), (problem,))
-    state = _learned(state, changes, ledger.sources.get(source.name))
+    state = _learned(state.model_copy(update={"looked_until_utc": asked.looked_until}), changes, before)
     write_ledger(workspace.folder, _with(ledger, source, state))
-    notes |= {str(note): note for note in _change_notes(source, changes)}
+    notes |= {str(note): note for note in change_notes(source, changes)}
     status, late = _freshness(source, state, watermark, now)
     status = "partial" if holds and status == "ok" else status
     return Pulled(source, status, changes, state, (*notes.values(), *late))
 
 
+def _terms(state: SourceState, asked: Asking, wish: Wish) -> Terms:
+    """Rows from the regular beginning to where the last pull asked came late if they are new or different now."""
+    pulled = _seconds(state.pulled_until_utc)
+    late = (int(asked.regular_from.timestamp()), pulled) if pulled is not None else None
+    return Terms(_seconds(state.final_until_utc), late, wish.accept)
+
+
 def _lateness_at_first(source: AnySource) -> float:
     return source.lateness_seconds if source.lateness_seconds is not None else LATENESS_SECONDS[source.kind]
-
-
-def _begin(workspace: Workspace, source: AnySource, state: SourceState, now: datetime) -> datetime:
-    """Where a pull starts: one lateness before what is final, so that a change of final rows is seen; at the first
-    pull where other files of history end."""
-    if state.final_until_utc is not None:
-        return state.final_until_utc - timedelta(seconds=state.lateness_seconds)
-    first = source.since or now - timedelta(days=FIRST_PULL_DAYS)
-    other = end_of_other_history(workspace.folder, source)
-    return max(first, other) if other else first
-
-
-def _parts(source: AnySource, since: datetime, until: datetime) -> Iterable[tuple[datetime, datetime]]:
-    if isinstance(source, PrometheusSource):
-        return ((_moment(first), _moment(end)) for first, end in pieces(source, since, until))
-    if isinstance(source, SqlSource):
-        return chunks(source, since, until)
-    return ((since, until),) if since < until else ()
 
 
 def _fetch(workspace: Workspace, source: AnySource, since: datetime, until: datetime) -> Batch:
@@ -203,14 +198,15 @@ def _of_known_names(batch: Batch, source: Source, settings: Settings, notes: dic
     return replace(batch, rows=rows)
 
 
-def _moved(state: SourceState, until: datetime, watermark: int | None, holds: bool) -> SourceState:
+def _moved(state: SourceState, first: datetime, until: datetime, watermark: int | None, holds: bool) -> SourceState:
     """What is final after a piece: one lateness before its end, never beyond the source's own rows."""
     final = state.final_until_utc
     if watermark is not None and not holds:
         reached = min(until - timedelta(seconds=state.lateness_seconds), _moment(watermark))
         final = max(final, reached) if final else reached
     asked = max(state.pulled_until_utc, until) if state.pulled_until_utc else until
-    return SourceState(final_until_utc=final, pulled_until_utc=asked, lateness_seconds=state.lateness_seconds)
+    earliest = min(state.asked_from_utc, first) if state.asked_from_utc else first
+    return state.model_copy(update={"asked_from_utc": earliest, "final_until_utc": final, "pulled_until_utc": asked})
 
 
 def _learned(state: SourceState, changes: Changes, before: SourceState | None) -> SourceState:
@@ -224,18 +220,6 @@ def _learned(state: SourceState, changes: Changes, before: SourceState | None) -
 
 def _with(ledger: Ledger, source: Source, state: SourceState) -> Ledger:
     return Ledger(sources=dict(sorted({**ledger.sources, source.name: state}.items())))
-
-
-def _change_notes(source: Source, changes: Changes) -> Iterator[Text]:
-    if changes.refused:
-        first = ", ".join(
-            " ".join([f"{_moment(int(key[0])):%Y-%m-%dT%H:%MZ}", *map(str, key[1:])])
-            for key in changes.refused[:CHANGES_SAID]
-        )
-        yield say(
-            "{source}: {count} final rows are told otherwise now and kept as they were (--accept-changes): {first}",
-            source=source.name, count=len(changes.refused), first=first,
-        )  # fmt: skip
 
 
 def _freshness(

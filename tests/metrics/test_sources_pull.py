@@ -25,7 +25,7 @@ from campaign.language import use_language
 from campaign.settings import Settings
 from campaign.workspace import open_workspace
 from metrics.sources.inbox import SIGNATURE, inbox_server, signature_of
-from metrics.sources.kept import Rows, locked, merged
+from metrics.sources.kept import Rows, Terms, locked, merged
 from metrics.sources.pull import Pulled, pull
 from metrics.sources.records import WebhookSource, sources_of
 from metrics.sources.retries import Passing, persistently
@@ -237,6 +237,68 @@ def test_a_table_of_many_pages_is_read_whole(remote: Remote, tmp_path: Path, mon
     assert str(refused.problems[0]).startswith("surgeplan.yaml sources.table: Feishu refuses: 10003 invalid param")
 
 
+@feishu
+def test_a_record_corrected_long_after_is_noticed(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FEISHU_APP_ID", "cli_a")
+    monkeypatch.setenv("FEISHU_APP_SECRET", "s3cret")
+    source = (
+        f"{{name: table, kind: feishu, measure: orders, url: '{remote.url}', app_token: app1, table_id: tbl1,"
+        " columns: {starts_at: 时间, orders: 订单}, since: 2026-01-01T00:00Z}"
+    )
+    folder = workspace(tmp_path, source)
+    pulled(folder, NOW + timedelta(hours=1))
+    records = FakeFeishu.record
+    oldest = records(1199)["fields"] | {"订单": 5}
+    monkeypatch.setattr(remote, "record", lambda n: {"fields": oldest} if n == 1199 else records(n))
+    (note,) = map(str, pulled(folder, NOW + timedelta(hours=1)).notes)
+    assert note.startswith("table: 1 final rows are told otherwise now and kept as they were (--accept-changes): 2026-")
+    assert note.endswith(" → 5")
+    arguments = ["history", "pull", "--workspace", str(folder), "--now", NOW.isoformat(), "--accept-changes"]
+    assert main([*arguments, "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["sources"]
+    assert [row["told"] for row in told["final_rows_changed"]] == [[5]]
+
+
+@pytest.mark.parametrize("given", ["soon", "-3", "0", "nan", ""])
+def test_a_recheck_is_of_days_or_of_all(tmp_path: Path, given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = workspace(tmp_path, "{name: hook, kind: webhook, secret_env: HOOK_SECRET}")
+    code = main(["history", "pull", "--workspace", str(folder), "--recheck", given, "--lang", "en"])
+    assert code == ExitCode.WRONG_INPUT
+    assert "--recheck: " + given + " is neither a number of days nor all" in capsys.readouterr().err
+
+
+def test_a_bad_file_in_a_folder_is_named_once_and_is_not_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = [f"{{name: {m}, kind: drop, folder: drops, measure: {m}, values: rates}}" for m in ("traffic", "orders")]
+    folder = workspace(tmp_path, *entries)
+    (folder / "drops").mkdir()
+    (folder / "drops" / "panel.csv").write_text("Time,shop\n2026-10-01 08:00:00,5\n2026-10-01 08:01:00,many\n")
+    assert (
+        main(["history", "pull", "--workspace", str(folder), "--now", NOW.isoformat(), "--lang", "en"]) == ExitCode.NO
+    )
+    out = capsys.readouterr().out
+    assert out.count("drops/panel.csv:3: shop: row 3 holds no figure") == 1
+    assert out.count("has a problem") == 2
+    assert "does not answer" not in out
+
+
+def test_what_a_dropped_file_leaves_open_is_asked_where_it_can_be_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = [f"{{name: {m}, kind: drop, folder: drops, measure: {m}}}" for m in ("traffic", "orders")]
+    folder = workspace(tmp_path, *entries)
+    (folder / "drops").mkdir()
+    (folder / "drops" / "panel.csv").write_text("Time,shop\n2026-10-01 08:00:00,5\n2026-10-01 08:01:00,6\n")
+    main(["history", "pull", "--workspace", str(folder), "--now", NOW.isoformat(), "--lang", "en"])
+    out = capsys.readouterr().out
+    assert "drops/panel.csv: shop (peak 6): rates per second or counts per bucket?" in out
+    assert "say values: rates in sources.traffic of surgeplan.yaml" in out
+    assert "sources.orders" not in out
+
+
 def test_posts_are_kept_once_when_signed_and_refused_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK_SECRET", "k")
     folder = workspace(tmp_path, "{name: hook, kind: webhook, secret_env: HOOK_SECRET}")
@@ -382,8 +444,8 @@ some_rows = st.dictionaries(keys, st.tuples(st.floats(0, 1000)), max_size=10)
 
 @given(some_rows, some_rows, st.integers(0, 300), st.booleans())
 def test_merging_twice_is_merging_once(kept: Rows, batch: Rows, final: int, accept: bool) -> None:
-    once, changes = merged(kept, batch, final, None, accept)
-    twice, again = merged(once, batch, final, None, accept)
+    once, changes = merged(kept, batch, Terms(final, accept=accept))
+    twice, again = merged(once, batch, Terms(final, accept=accept))
     assert once == twice
     assert (again.added, again.revised) == (0, 0)
     if not accept:

@@ -21,9 +21,10 @@ from campaign.language import use_language
 from campaign.workspace import open_workspace
 from forecast.history import open_history
 from metrics.sources.databases import fetch_sql
-from metrics.sources.pull import pull
+from metrics.sources.pull import NOTHING_MORE, Wish, pull
 from metrics.sources.records import SqlSource
 from metrics.sources.retries import Passing
+from metrics.sources.windows import EVERYTHING
 
 pytestmark = pytest.mark.skipif(not (shutil.which("initdb") and shutil.which("postgres")), reason="no PostgreSQL here")
 
@@ -137,7 +138,7 @@ def test_a_pull_becomes_history_and_the_next_one_changes_nothing(
     before = kept(folder)
     assert list(before) == ["pulled.json", "traffic-dw-2026-10.csv"]
     assert pulled(folder, START + timedelta(hours=10)) == ("ok", 0, 0, [])
-    assert kept(folder) == before
+    assert kept(folder)["traffic-dw-2026-10.csv"] == before["traffic-dw-2026-10.csv"]
     assert open_history(open_workspace(folder)).hourly()["shop"].tolist() == [5.0] * 10
 
 
@@ -147,14 +148,57 @@ def test_final_rows_are_not_rewritten_without_a_word(database: sqlalchemy.Connec
     before = kept(folder)
     run(database, "UPDATE visits SET requests = 1 WHERE service = 'pay' AND starts_at = '2026-10-01T05:00Z'")
     again = START + timedelta(hours=4)
-    status, added, revised, notes = pulled(folder, START + timedelta(hours=10), since=again)
+    status, added, revised, notes = pulled(folder, START + timedelta(hours=10), wish=Wish(since=again))
     assert (status, added, revised) == ("ok", 0, 0)
     assert notes == [
-        "dw: 1 final rows are told otherwise now and kept as they were (--accept-changes): 2026-10-01T05:00Z pay"
+        "dw: 1 final rows are told otherwise now and kept as they were (--accept-changes): "
+        "2026-10-01T05:00Z pay 1200 → 1"
     ]
     assert kept(folder)["traffic-dw-2026-10.csv"] == before["traffic-dw-2026-10.csv"]
-    assert pulled(folder, START + timedelta(hours=10), since=again, accept=True)[2] == 1
+    status, added, revised, notes = pulled(folder, START + timedelta(hours=10), wish=Wish(since=again, accept=True))
+    assert notes == ["dw: 1 final rows were changed: 2026-10-01T05:00Z pay 1200 → 1"]
     assert b"2026-10-01T05:00Z,pay,1\n" in kept(folder)["traffic-dw-2026-10.csv"]
+
+
+def notes_of(folder: Path, hours: int, wish: Wish = NOTHING_MORE) -> list[str]:
+    """What a pull says of final rows."""
+    notes = pulled(folder, START + timedelta(hours=hours), wish=wish)[3]
+    return [note for note in notes if "newest row" not in note]
+
+
+def test_a_row_corrected_long_after_is_found_when_asked_for_and_in_time_by_itself(
+    database: sqlalchemy.Connection, tmp_path: Path
+) -> None:
+    run(database, "INSERT INTO visits SELECT starts_at + interval '2 days', service, requests FROM visits")
+    folder = workspace(tmp_path)
+    pulled(folder, START + timedelta(days=4))
+    run(database, "UPDATE visits SET requests = 7 WHERE service = 'pay' AND starts_at = '2026-10-03T01:00Z'")
+    told = [
+        "dw: 1 final rows are told otherwise now and kept as they were (--accept-changes): "
+        "2026-10-03T01:00Z pay 1200 → 7"
+    ]
+    assert notes_of(folder, 97, Wish(recheck=timedelta(days=1))) == []
+    assert notes_of(folder, 97, Wish(recheck=EVERYTHING)) == told
+    found = [notes_of(folder, 98 + n) for n in range(4)]
+    assert found.count(told) == 1
+    assert b'"lateness_seconds": 600.0' in kept(folder)["pulled.json"]
+
+
+def test_a_row_that_is_gone_is_said_and_taken_out_only_when_told_to(
+    database: sqlalchemy.Connection, tmp_path: Path
+) -> None:
+    folder = workspace(tmp_path)
+    pulled(folder, START + timedelta(hours=10))
+    run(database, "DELETE FROM visits WHERE service = 'pay' AND starts_at = '2026-10-01T05:00Z'")
+    assert notes_of(folder, 10, Wish(recheck=EVERYTHING)) == [
+        "dw: 1 rows are not told any more and kept as they were (--accept-changes takes them out): "
+        "2026-10-01T05:00Z pay 1200 → -"
+    ]
+    assert b"T05:00Z,pay" in kept(folder)["traffic-dw-2026-10.csv"]
+    assert notes_of(folder, 10, Wish(recheck=EVERYTHING, accept=True)) == [
+        "dw: 1 final rows were changed: 2026-10-01T05:00Z pay 1200 → -"
+    ]
+    assert b"T05:00Z,pay" not in kept(folder)["traffic-dw-2026-10.csv"]
 
 
 def test_preliminary_rows_are_revised_and_the_lateness_is_learned(
