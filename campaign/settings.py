@@ -104,7 +104,10 @@ class Stage(FileRecord):
 
 
 class Limit(FileRecord):
-    """What ends before replicas do: connections per replica, or a rate per second."""
+    """What ends before replicas do: connections per replica, or a rate per second.
+
+    unit, resource, cost_per_unit and order_days are for whoever orders more of it; `used_by` is in the same unit.
+    """
 
     name: Identifier
     kind: Literal["per_replica", "rate"]
@@ -112,6 +115,10 @@ class Limit(FileRecord):
     reserved: NonNegative = 0.0
     used_by: dict[str, NonNegative]
     owner: str = ""
+    unit: str = ""
+    resource: Literal["database", "cache", "cdn", "sms", "payment"] | None = None
+    cost_per_unit: NonNegative | None = None
+    order_days: NonNegative | None = None
 
 
 class Switch(FileRecord):

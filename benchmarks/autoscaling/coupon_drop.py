@@ -6,6 +6,7 @@ that say otherwise. Everything planned here is planned by the product's own func
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from playbooks.autoscaling.minutes import MinuteTraffic
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.requirement import lead_minutes
 from playbooks.simulation.fixed import clairvoyant_replica_hours, in_ticks, under_fixed_replicas
-from playbooks.simulation.replay import TICKS_PER_MINUTE, Demand, Fleet, replay
+from playbooks.simulation.replay import TICKS_PER_MINUTE, Demand, Fleet, Replayed, replay
 
 DAY_MINUTES = 1440
 DROP_MINUTE = 20 * 60
@@ -39,6 +40,7 @@ class Row:
     clean_ratio: float
     above_ratio: float
     oracle_ratio: float
+    worse_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,20 @@ def play(case: Case, truths: int, policy: AutoscalingPolicy, seed: int = 2) -> l
             float((played.overloaded_minutes[i] == 0).mean()),
             float(played.above_capacity_requests[i].sum() / played.offered_requests[i].sum()),
             float(played.replica_hours[i].mean() / oracle.mean()),
+            worse_days(list(named.values()), played, i),
         )
         for i, name in enumerate(named)
     ]
     return [*rows, static_peak(case, ticks, oracle)]
+
+
+def worse_days(fleets: Sequence[Fleet], played: Replayed, row: int) -> int | None:
+    """Days on which a plan has more overloaded minutes than the HPA alone at its target; None for no plan."""
+    if np.ptp(fleets[row].floor) == 0:
+        return None
+    same = [i for i, f in enumerate(fleets) if np.ptp(f.floor) == 0 and f.metric == fleets[row].metric]
+    alone = next(i for i in same if fleets[i].target_ratio == fleets[row].target_ratio)
+    return int((played.overloaded_minutes[row] > played.overloaded_minutes[alone]).sum())
 
 
 def static_peak(case: Case, ticks: NDArray[np.float64], oracle: NDArray[np.float64]) -> Row:

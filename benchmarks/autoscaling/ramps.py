@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import coupon_drop
 import numpy as np
+from never_worse import Compared, compared
 from numpy.typing import NDArray
 
 from campaign.console import no_progress
@@ -19,8 +20,10 @@ from campaign.plan import Moment, Plan
 from campaign.settings import Settings
 from playbooks.autoscaling.backtest import Candidate, Way, fleets_of
 from playbooks.autoscaling.minutes import MinuteTraffic
-from playbooks.autoscaling.planning import Question, plan_services
+from playbooks.autoscaling.plan import Outcome
+from playbooks.autoscaling.planning import Answer, Question, plan_services
 from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
+from playbooks.autoscaling.verdict import suffices
 from playbooks.simulation.replay import TICKS_PER_MINUTE, Demand, replay
 
 RAMP_MINUTES = (1, 5, 10, 20, 30, 60)
@@ -40,6 +43,7 @@ class Cell:
     overloaded_ratio: float
     above_ratio: float
     safe: bool
+    against_alone: Compared
 
     @property
     def missed(self) -> bool:
@@ -66,7 +70,7 @@ def days(ramp_minutes: int, count: int, seed: int) -> tuple[NDArray[np.float32],
     return (means[None] * coupon_drop.levels(count, LEVEL_ERROR, seed)[:, None]).astype(np.float32), quarters
 
 
-def verdict_of(ramp_minutes: int, policy: AutoscalingPolicy) -> str:
+def planned(ramp_minutes: int, policy: AutoscalingPolicy) -> Answer:
     rates, quarters = days(ramp_minutes, PATHS, seed=1)
     starts_at = DAY + timedelta(minutes=coupon_drop.DROP_MINUTE)
     moments = (Moment(at=starts_at, kind="opening"),)
@@ -81,7 +85,7 @@ def verdict_of(ramp_minutes: int, policy: AutoscalingPolicy) -> str:
     facts = coupon_drop.facts(policy)
     settings = Settings(time_zone="UTC", services=(facts.service,))
     question = Question((plan,), settings, policy, traffic, {coupon_drop.SERVICE: facts}, ZoneInfo("UTC"))
-    return plan_services(question, no_progress).services[coupon_drop.SERVICE].verdict
+    return plan_services(question, no_progress)
 
 
 def cell(ramp_minutes: int, metric: str, target_ratio: float, cold: bool) -> Cell:
@@ -95,14 +99,23 @@ def cell(ramp_minutes: int, metric: str, target_ratio: float, cold: bool) -> Cel
     overloaded = played.overloaded_minutes[0]
     above = float(played.above_capacity_requests[0].sum() / played.offered_requests[0].sum())
     broken = float((overloaded > 0).mean())
+    answer = planned(ramp_minutes, policy)
+    lost = Outcome(
+        overloaded_minutes=float(overloaded.mean()),
+        event_overload_ratio=broken,
+        above_capacity_ratio=above,
+        replica_hours=0,
+        oracle_ratio=0,
+    )
     return Cell(
         ramp_minutes,
         f"{metric} {target_ratio:.0%}{', nodes wait' if cold else ''}",
-        verdict_of(ramp_minutes, policy),
+        answer.services[coupon_drop.SERVICE].verdict,
         float(overloaded.mean()),
         broken,
         above,
-        broken <= policy.event_overload_ratio and above <= policy.above_capacity_ratio,
+        suffices(lost, policy),
+        compared(Demand(rates[None], quarters[None]), answer, coupon_drop.facts(policy), policy),
     )
 
 

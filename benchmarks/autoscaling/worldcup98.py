@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+from never_worse import Compared, compared
 from numpy.typing import NDArray
 
 from campaign.capacity import Capacity, CapacityRange
@@ -42,6 +43,7 @@ class Day:
     verdict: str
     plan_oracle_ratio: float
     alone_oracle_ratio: float
+    against_alone: Compared
 
 
 def data_folder() -> Path:
@@ -87,10 +89,12 @@ def judge(day: str, policy: AutoscalingPolicy) -> Day:
     facts = {"web": facts_of(service, capacity, plan, policy)}
     settings = Settings(time_zone="UTC", services=(service,))
     question = Question((plan,), settings, policy, traffic, facts, ZoneInfo("UTC"))
-    made = plan_services(question, no_progress).services["web"]
+    answer = plan_services(question, no_progress)
+    made = answer.services["web"]
     nodes = Nodes(policy.node_wait_seconds, policy.node_headroom_ratio) if policy.nodes_wait else None
     alone = Fleet(0, CAPACITY, np.full(1440, policy.hpa_min_replicas), nodes=nodes)
-    played = replay(Demand(truth[None, None].astype(np.float32)), [alone])
+    demand = Demand(truth[None, None].astype(np.float32))
+    played = replay(demand, [alone])
     return Day(
         day,
         "cold" if policy.nodes_wait else "warm",
@@ -99,6 +103,7 @@ def judge(day: str, policy: AutoscalingPolicy) -> Day:
         made.verdict,
         made.back_test.policies["plan"].oracle_ratio,
         made.back_test.policies["hpa-alone"].oracle_ratio,
+        compared(demand, answer, facts["web"], policy),
     )
 
 

@@ -16,6 +16,8 @@ from playbooks.autoscaling.plan import RiskChosenBy
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.requirement import lead_minutes, newsvendor_ratio
 
+LOCAL = ("127.0.0.1", "localhost")
+
 
 @dataclass(frozen=True)
 class ServiceFacts:
@@ -82,12 +84,17 @@ def _about_capacity(service: Service, capacity: Capacity, plan: Plan, policy: Au
             "{service}: its capacity was measured under the mix of {campaign}, not of this campaign",
             service=name, campaign=capacity.campaign,
         )  # fmt: skip
-    if capacity.host and ("127.0.0.1" in capacity.host or "localhost" in capacity.host):
+    if capacity.host and any(local in capacity.host for local in LOCAL):
         yield say(
             "{service}: its capacity was measured against {host}, which is not production",
             service=name,
             host=capacity.host,
         )
+    elif capacity.host:
+        yield say(
+            "{service}: its capacity was measured against {host}; it holds where the same machines run",
+            service=name, host=capacity.host,
+        )  # fmt: skip
     if capacity.image:
         yield say(
             "{service}: its capacity holds for version {image}; measure again if another one runs on the day",

@@ -106,3 +106,16 @@ def fits(floors: Need, limits: Sequence[Limit]) -> bool:
         if used and np.any(sum(used[name] * floors[name] for name in used) > room(limit) * (1 + 1e-9)):
             return False
     return True
+
+
+def beyond_at_once(most: Mapping[str, int], limits: Sequence[Limit]) -> list[tuple[Limit, float]]:
+    """Limits counted per replica that all maxReplicas together would break, and what they would take.
+
+    Peaks that lie apart may each need more than their share; then maxReplicas alone cannot keep the limit.
+    """
+    taken = [
+        (limit, sum(used * most[name] for name, used in users(limit, list(most)).items()))
+        for limit in limits
+        if limit.kind == "per_replica"
+    ]
+    return [(limit, needed) for limit, needed in taken if needed > room(limit) * (1 + 1e-9)]

@@ -243,10 +243,15 @@ def _counts(
 
 def peak_replicas(traffic: MinuteTraffic, window: Window, fact: ServiceFacts) -> NDArray[np.float64]:
     """[path]: replicas that carry the busiest quarter-minute of each path."""
-    row = traffic.services.index(fact.service.name)
-    rates = traffic.requests_per_second[row][:, window.first : window.last]
-    busiest = (rates * traffic.quarters[row, window.first : window.last].max(axis=1)).max(axis=1)
-    return replicas_for(busiest.astype(np.float64), fact.low, fact.multiple).astype(np.float64)
+    most: NDArray[np.float64] = peak_minutes(traffic, window, fact).max(axis=1)
+    return most
+
+
+def peak_minutes(traffic: MinuteTraffic, window: Window, fact: ServiceFacts) -> NDArray[np.float64]:
+    """[path, minute]: replicas that carry each minute's busiest quarter."""
+    row, inside = traffic.services.index(fact.service.name), slice(window.first, window.last)
+    rates = traffic.requests_per_second[row][:, inside] * traffic.quarters[row, inside].max(axis=1)
+    return replicas_for(rates.astype(np.float64), fact.low, fact.multiple).astype(np.float64)
 
 
 def limit_hit(

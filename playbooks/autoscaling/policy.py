@@ -34,6 +34,7 @@ class AutoscalingPolicy(FileRecord):
     quiet_quantile_ratio: Share
     event_overload_ratio: Ratio
     above_capacity_ratio: Ratio
+    negligible_above_capacity_ratio: Ratio
     burst_ratio: AtLeastOne
     guard_early_minutes: Minutes
     guard_late_minutes: Minutes

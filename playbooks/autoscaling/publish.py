@@ -24,12 +24,14 @@ from playbooks.autoscaling.inputs import (
     zone_of,
 )
 from playbooks.autoscaling.known import notice_problem
+from playbooks.autoscaling.limits import beyond_at_once, room
 from playbooks.autoscaling.manifests.bundle import bundle
 from playbooks.autoscaling.manifests.document import Setting, require_distinct_names
+from playbooks.autoscaling.order_book import order_sheets
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.planning import Answer, Question, plan_services, shared_names
 from playbooks.autoscaling.policy import read_policy, with_targets
-from playbooks.autoscaling.resources import order_sheet, resources
+from playbooks.autoscaling.resources import resources
 from playbooks.autoscaling.step_table import step_table
 
 
@@ -85,7 +87,7 @@ def publish_autoscaling(
     progress(say("pictures and manifests"), 0, 1)
     draw_replay(folder / "autoscaling.svg", setting, answer.pictures)
     draw_risk(folder / "risk_against_cost.svg", setting)
-    write_workbook(folder / "resources.xlsx", [order_sheet(resources(question, answer.window, plan), question, plan)])
+    write_workbook(folder / "resources.xlsx", order_sheets(resources(question, answer.window, plan), question, plan))
     write_plan(folder, setting, services, campaign.title)
     progress(say("pictures and manifests"), 1, 1)
     return plan
@@ -157,6 +159,15 @@ def _assumptions(question: Question, answer: Answer, reads: list[ReadTraffic], n
         if service.steps and service.steps[0].starts_at_utc > now:
             late = notice_problem(question.facts[name], service.steps[0].starts_at_utc, now)
             texts += [late] if late else []
+    most = {name: service.replicas.most for name, service in answer.services.items()}
+    for limit, needed in beyond_at_once(most, question.settings.limits):
+        texts.append(
+            say(
+                "{limit}: the plan keeps it, but were every HPA at its maxReplicas at once they would take {needed:g} "
+                "where {room:g} are left: their peaks lie apart, so watch it",
+                limit=limit.name, needed=needed, room=room(limit),
+            )
+        )  # fmt: skip
     missing = [plan.id for plan in question.plans if plan.id not in {read.model.campaign for read in reads}]
     if missing:
         texts.append(

@@ -2,82 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from campaign.language import Text, _, say
-from campaign.settings import Limit
-from campaign.spreadsheets import Sheet, Value
+from campaign.settings import Limit, Service
 from campaign.traffic import Quantiles
 from playbooks.autoscaling.floors import Window
 from playbooks.autoscaling.known import ServiceFacts
 from playbooks.autoscaling.limits import users
 from playbooks.autoscaling.plan import AutoscalingPlan
-from playbooks.autoscaling.planning import Question, peak_replicas
+from playbooks.autoscaling.planning import Question, peak_minutes, peak_replicas
 from playbooks.autoscaling.requirement import replicas_for
+
+KINDS: dict[str, tuple[Text, re.Pattern[str]]] = {
+    "database": (say("database"), re.compile(r"db|database|sql|postgres|oracle")),
+    "cache": (say("cache"), re.compile(r"cache|redis|memcache")),
+    "cdn": (say("CDN bandwidth"), re.compile(r"cdn|bandwidth")),
+    "sms": (say("SMS"), re.compile(r"sms")),
+    "payment": (say("payment"), re.compile(r"pay")),
+}
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One line of the order: quantities in `unit`; `today` None where nobody said."""
+    """One line of the order: quantities in `unit`; today and needed are None where nobody said.
 
-    what: str
+    cost: of the campaign for what is billed by the hour, of the order for what is bought by the unit.
+    order_days: before the campaign; None for the policy's.
+    """
+
+    what: Text | str
     item: Text
     unit: str
     today: float | None
-    needed: Quantiles
+    needed: Quantiles | None
     owner: str
     cost: float | None = None
+    order_days: float | None = None
 
     @property
     def to_order(self) -> float | None:
-        """What is missing at p99; None where today's quantity is unknown."""
-        return None if self.today is None else max(self.needed.p99 - self.today, 0.0)
+        """What is missing at p99; None where today's quantity or the need is unknown."""
+        if self.today is None or self.needed is None:
+            return None
+        return max(self.needed.p99 - self.today, 0.0)
 
 
 def resources(question: Question, window: Window, plan: AutoscalingPlan) -> list[Resource]:
-    """Replicas, vCPU, memory and nodes of every service, then every limit."""
+    """Replicas, vCPU, memory and nodes of every service and of all together, every limit, and what nobody has named."""
     lines: list[Resource] = []
     for name, fact in question.facts.items():
         lines += _of_service(question, fact, peak_replicas(question.traffic, window, fact), plan.services[name].cost)
-    for limit in question.settings.limits:
-        used = users(limit, list(question.facts))
-        if used:
-            needed = _peak_of_limit(question, window, limit, used) + limit.reserved
-            unit = _("per second") if limit.kind == "rate" else _("connections")
-            lines.append(Resource(limit.name, say("limit"), unit, limit.total, Quantiles.of(needed), limit.owner))
+    lines += _of_all(question, window)
+    lines += [line for limit in question.settings.limits for line in _of_limit(question, window, limit)]
+    named = {kind_of_limit(limit) for limit in question.settings.limits}
+    for kind, (item, _words) in KINDS.items():
+        if kind not in named:
+            lines.append(Resource(say("nobody has named a limit"), item, "", None, None, ""))
     return lines
+
+
+def kind_of_limit(limit: Limit) -> str | None:
+    """Which of the usual resources a limit is: as it says, else by its name; None for any other."""
+    if limit.resource is not None:
+        return limit.resource
+    return next((kind for kind, (_item, words) in KINDS.items() if words.search(limit.name.lower())), None)
 
 
 def _of_service(
     question: Question, fact: ServiceFacts, replicas: NDArray[np.float64], cost: float | None
 ) -> Iterator[Resource]:
-    service, policy = fact.service, question.policy
+    service, name = fact.service, fact.service.name
     today = service.replicas.today
-    yield Resource(service.name, say("replicas"), "", today, Quantiles.of(replicas), "sre", cost)
-    sizes = ((say("vCPU"), "", service.cpu_cores), (say("memory"), "GiB", service.memory_gib))
-    for item, unit, each in sizes:
-        if each is not None:
-            there = None if today is None else today * each
-            yield Resource(service.name, item, unit, there, Quantiles.of(replicas * each), "sre")
+    yield Resource(name, say("replicas"), "", today, Quantiles.of(replicas), "sre", cost)
+    for item, unit, each in sizes(question, service):
+        there = None if today is None else float(np.ceil(round(today * each, 6)) if unit.nodes else today * each)
+        needed = replicas * each
+        yield Resource(
+            name, item, unit.name, there, Quantiles.of(np.ceil(needed.round(6)) if unit.nodes else needed), "sre"
+        )
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a size is written; nodes come whole."""
+
+    name: str
+    nodes: bool = False
+
+
+def sizes(question: Question, service: Service) -> list[tuple[Text, Unit, float]]:
+    """What one replica of a service takes: vCPU, memory and the share of a node, as far as its size is known."""
+    policy, found = question.policy, []
+    if service.cpu_cores is not None:
+        found.append((say("vCPU"), Unit(""), service.cpu_cores))
+    if service.memory_gib is not None:
+        found.append((say("memory"), Unit("GiB"), service.memory_gib))
     shares = [
         each / whole
         for each, whole in ((service.cpu_cores, policy.node_cpu_cores), (service.memory_gib, policy.node_memory_gib))
         if each is not None
     ]
     if shares:
-        there = None if today is None else float(np.ceil(today * max(shares)))
-        nodes = np.ceil(replicas * max(shares))
-        yield Resource(service.name, say("nodes"), node_size(question), there, Quantiles.of(nodes), "sre")
+        found.append((say("nodes"), Unit(node_size(question), nodes=True), max(shares)))
+    return found
 
 
 def node_size(question: Question) -> str:
     policy = question.policy
     return f"{policy.node_cpu_cores:g} vCPU / {policy.node_memory_gib:g} GiB"
+
+
+def _of_all(question: Question, window: Window) -> Iterator[Resource]:
+    """All services together, path by path and minute by minute: their peaks need not coincide."""
+    if len(question.facts) < 2:
+        return
+    each = {name: sizes(question, fact.service) for name, fact in question.facts.items()}
+    if len({len(parts) for parts in each.values()}) > 1 or not next(iter(each.values())):
+        return  # a sum that leaves somebody out would be ordered as if it were whole
+    minutes = {name: peak_minutes(question.traffic, window, fact) for name, fact in question.facts.items()}
+    todays = {name: fact.service.replicas.today for name, fact in question.facts.items()}
+    for i, (item, unit, _share) in enumerate(next(iter(each.values()))):
+        total = np.sum([minutes[name] * each[name][i][2] for name in minutes], axis=0).max(axis=1)
+        there = [None if today is None else today * each[name][i][2] for name, today in todays.items()]
+        today = None if any(part is None for part in there) else float(sum(part for part in there if part is not None))
+        if unit.nodes:
+            total, today = np.ceil(total.round(6)), None if today is None else float(np.ceil(round(today, 6)))
+        yield Resource(say("all services together"), item, unit.name, today, Quantiles.of(total), "sre")
+
+
+def _of_limit(question: Question, window: Window, limit: Limit) -> Iterator[Resource]:
+    used = users(limit, list(question.facts))
+    if not used:
+        return
+    needed = Quantiles.of(_peak_of_limit(question, window, limit, used) + limit.reserved)
+    kind = kind_of_limit(limit)
+    item = KINDS[kind][0] if kind else say("limit")
+    unit = limit.unit or (_("per second") if limit.kind == "rate" else _("connections"))
+    to_order = max(needed.p99 - limit.total, 0.0)
+    cost = None if limit.cost_per_unit is None else to_order * limit.cost_per_unit
+    yield Resource(limit.name, item, unit, limit.total, needed, limit.owner, cost, limit.order_days)
 
 
 def _peak_of_limit(question: Question, window: Window, limit: Limit, used: dict[str, float]) -> NDArray[np.float64]:
@@ -95,28 +165,6 @@ def _peak_of_limit(question: Question, window: Window, limit: Limit, used: dict[
     return peaks
 
 
-def order_sheet(lines: Sequence[Resource], question: Question, plan: AutoscalingPlan) -> Sheet:
-    """The workbook's one sheet, in the current language."""
-    starts_at = min(p.starts_at for p in question.plans).astimezone(question.zone)
-    by = (starts_at - timedelta(days=question.policy.order_days_before)).date()
-    headings = (
-        _("service or limit"), _("resource"), _("unit"), _("today"), _("needed p50"), _("needed p90"), _("needed p99"),
-        _("to order"), _("order by"), _("owner"), _("cost of the campaign") + f" ({plan.currency})",
-    )  # fmt: skip
-    return Sheet(_("Resources"), headings, [_row(line, by) for line in lines])
-
-
-def _row(line: Resource, by: date) -> list[Value]:
-    order = line.to_order
-    needed = [round(value, 1) for value in (line.needed.p50, line.needed.p90, line.needed.p99)]
-    return [
-        line.what,
-        str(line.item),
-        line.unit,
-        line.today,
-        *needed,
-        _("unknown: write what runs today") if order is None else round(order, 1),
-        by.isoformat() if order is None or order > 0 else "",
-        line.owner,
-        None if line.cost is None else round(line.cost, 2),
-    ]
+def order_by(question: Question, line: Resource) -> timedelta:
+    """How long before the first campaign the line is ordered."""
+    return timedelta(days=question.policy.order_days_before if line.order_days is None else line.order_days)

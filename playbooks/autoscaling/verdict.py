@@ -49,8 +49,7 @@ def verdict_of(back_test: BackTest, hits: tuple[Hit, ...], policy: AutoscalingPo
 
 
 def suffices(alone: Outcome, policy: AutoscalingPolicy) -> bool:
-    """Whether an HPA by itself keeps the event within the policy's risk."""
-    return (
-        alone.event_overload_ratio <= policy.event_overload_ratio
-        and alone.above_capacity_ratio <= policy.above_capacity_ratio
-    )
+    """Whether an HPA by itself keeps the event within the policy's risk: few events, or next to no requests."""
+    rare = alone.event_overload_ratio <= policy.event_overload_ratio
+    within = rare and alone.above_capacity_ratio <= policy.above_capacity_ratio
+    return within or alone.above_capacity_ratio <= policy.negligible_above_capacity_ratio

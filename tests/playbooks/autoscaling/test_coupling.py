@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from campaign.settings import Limit
 from playbooks.autoscaling.coupling import coupled_covers
 from playbooks.autoscaling.floors import covers_within
-from playbooks.autoscaling.limits import Need, fits, within_limits
+from playbooks.autoscaling.limits import Need, beyond_at_once, fits, within_limits
 from playbooks.autoscaling.steps import cheapest_cover
 
 
@@ -62,6 +62,12 @@ def test_what_is_shared_is_never_broken_and_what_is_allowed_is_covered(
     assert fits(held(allowed, covers), [limit])
     assert all((held(allowed, covers)[name] >= one).all() for name, one in allowed.items())
     assert bool(hits) == any(a + b > limit.total for a, b in pairs)
+
+
+def test_maxreplicas_that_would_break_a_limit_at_once_are_found() -> None:
+    limit = shared(50, "a", "b")
+    assert beyond_at_once({"a": 20, "b": 30}, [limit]) == []
+    assert beyond_at_once({"a": 21, "b": 30, "c": 90}, [limit]) == [(limit, 51.0)]
 
 
 def ten_services() -> Need:

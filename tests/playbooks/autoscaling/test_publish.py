@@ -226,8 +226,11 @@ def test_a_capacity_measured_elsewhere_is_said(workspace_folder: Make, as_of: da
     assert service.capacity_requests_per_second_per_replica.low == 80
     assert service.capacity_source == "measured"
     said = " ".join(service.assumptions)
-    for part in ("mix of last-year", "127.0.0.1:9000", "shop:1.4", "162 days"):
+    for part in ("mix of last-year", "127.0.0.1:9000, which is not production", "shop:1.4", "162 days"):
         assert part in said
+    file.write_text(json.dumps(measured | {"host": "https://stage.shop.test"}), "utf-8")
+    said = " ".join(publish(folder, as_of).services["storefront"].assumptions)
+    assert "https://stage.shop.test; it holds where the same machines run" in said
 
 
 def test_a_service_without_capacity_is_left_out_and_said(
@@ -245,7 +248,7 @@ def test_no_capacity_at_all_is_refused(workspace_folder: Make, settings_text: st
     assert problem.startswith("surgeplan.yaml services: no service has a known capacity")
 
 
-@pytest.mark.parametrize("given", ["0", "-5", ".inf"])
+@pytest.mark.parametrize("given", ["0", "-5", ".inf", ".nan"])
 def test_an_impossible_capacity_is_refused(
     workspace_folder: Make, settings_text: str, as_of: datetime, given: str
 ) -> None:
