@@ -66,6 +66,16 @@ class GateState(FileRecord):
     signatures: tuple[Signature, ...] = ()
 
 
+class Reopened(FileRecord):
+    """An item, or a role's signature under a gate, that was done in the checklist before and is not any more."""
+
+    subject: str
+    title: Words
+    owner: Role
+    state: State
+    note: Words | None = None
+
+
 class Checklist(FileRecord):
     """`out/<id>/playbook/checklist.json`."""
 
@@ -81,6 +91,7 @@ class Checklist(FileRecord):
     gates: tuple[GateState, ...]
     inputs: dict[str, str]
     assumptions: tuple[Words, ...] = ()
+    reopened: tuple[Reopened, ...] = Field(default=(), description="was done at some time, and is not any more")
     bundle: str | None = Field(default=None, description="hash of the frozen bundle")
 
     def of_gate(self, gate: Gate | None) -> tuple[Item, ...]:

@@ -63,6 +63,8 @@ def playbook(
 
 
 def _in_words(made: Playbook) -> str:
+    from playbooks.readiness.pages import reopened_sentence
+
     services = [[n, s.verdict, str(s.replicas.peak)] for n, s in made.autoscaling.services.items()]
     desks = [[d.desk, d.channel, str(d.peak.agents_required)] for d in made.staffing.desks]
     parts = [table([_("service"), _("verdict"), _("replicas at peak")], services, left=2)]
@@ -71,6 +73,7 @@ def _in_words(made: Playbook) -> str:
     parts.append(_("{count} checklist items, tier {tier}").format(
         count=len(made.checklist.items), tier=made.checklist.tier
     ))  # fmt: skip
+    parts += [reopened_sentence(one) for one in made.checklist.reopened]
     return "\n\n".join(parts)
 
 

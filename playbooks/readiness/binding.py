@@ -2,7 +2,8 @@
 
 `wording`: names, offers. `times`: start and end. `demand`: everything in the plan that a forecast reads.
 `dictionary`: the ids of the metrics the plan uses. `model`, `profile`, `autoscaling`, `staffing`: the files of those
-steps. `peak` is no hash: it holds as long as no service's p90 peak grows beyond the signed one.
+steps. `peak` is no hash: it holds as long as no service's p90 peak grows beyond the signed one; `carried` holds as
+long as none grows beyond both the signed one and what a load test has shown.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.traffic import TrafficModel
 
-Part = Literal["wording", "times", "demand", "dictionary", "model", "profile", "autoscaling", "staffing", "peak"]
+Part = Literal[
+    "wording", "times", "demand", "dictionary", "model", "profile", "autoscaling", "staffing", "peak", "carried"
+]
 
 PART_LABELS: dict[str, Text] = {
     "wording": say("the plan's wording"),
@@ -36,10 +39,11 @@ NOT_DEMAND = WORDING | {"schema_version", "metrics", "expected", "observed"}
 
 @dataclass(frozen=True)
 class Binding:
-    """Hashes by part, and p90 peaks by service in requests per second."""
+    """Hashes by part; p90 peaks, and what load tests have shown, by service in requests per second."""
 
     parts: dict[str, str] = field(default_factory=dict)
     peaks: dict[str, float] = field(default_factory=dict)
+    tested: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {"parts": self.parts, "peaks": self.peaks}
@@ -55,19 +59,33 @@ def plan_parts(plan: Plan) -> dict[str, str]:
     }
 
 
-def bind(plan: Plan, model: TrafficModel | None, metric_ids: Mapping[str, str], files: Mapping[str, str]) -> Binding:
-    """What there is to bind to now. `metric_ids`: of the metrics the plan uses; `files`: SHA-256 by part."""
+def bind(
+    plan: Plan,
+    model: TrafficModel | None,
+    metric_ids: Mapping[str, str],
+    files: Mapping[str, str],
+    tested: Mapping[str, float],
+) -> Binding:
+    """What there is to bind to now. `metric_ids`: of the metrics the plan uses; `files`: SHA-256 by part.
+
+    `tested`: each service's rate in the last load test that said GO for the campaign.
+    """
     parts = plan_parts(plan) | {"dictionary": _hash(dict(metric_ids))} | dict(files)
     peaks = {name: peak.peak_requests_per_second.p90 for name, peak in model.services.items()} if model else {}
-    return Binding(parts, peaks)
+    return Binding(parts, peaks, dict(tested))
 
 
 def changed(signed: Binding, now: Binding, parts: Iterable[str]) -> list[Text]:
     """What makes a signature over `parts` stale, in words; empty while it holds."""
     found: list[Text] = []
     for part in parts:
-        if part == "peak":
-            grown = sorted(name for name, peak in now.peaks.items() if peak > signed.peaks.get(name, peak))
+        if part in ("peak", "carried"):
+            tested = now.tested if part == "carried" else {}
+            grown = sorted(
+                name
+                for name, peak in now.peaks.items()
+                if peak > max(signed.peaks.get(name, peak), tested.get(name, 0))
+            )
             if grown:
                 found.append(say("the p90 peak of {services} grew", services=", ".join(grown)))
         elif signed.parts.get(part) != now.parts.get(part):

@@ -15,6 +15,7 @@ from playbooks.readiness.binding import Binding, changed
 from playbooks.readiness.coverage import covered
 from playbooks.readiness.evidence import Evidence, StaffedSlot
 from playbooks.readiness.finding import PASS, PENDING, Finding, joined
+from playbooks.readiness.limits import limits_kept
 from playbooks.readiness.running import (
     caches_warm,
     floor_held,
@@ -232,10 +233,23 @@ def bot_replay(evidence: Evidence) -> Finding:
     if thin:
         note = say("fewer than {count} questions: {names}", count=QUESTIONS_PER_OFFER, names=", ".join(thin))
         return Finding("pending", note)
+    old = [o for o in offers if evidence.bot_replay[o].outdated]
+    if old:
+        return Finding("stale", say("replayed with other rules than today's: {names}", names=", ".join(old)))
     weak = [o for o in offers if (r := evidence.bot_replay[o]).passed < REPLAY_PASS_RATIO * r.questions]
     if weak:
         return Finding("fail", say("too many wrong answers: {names}", names=", ".join(weak)))
+    if _reworded_since_the_replay(evidence):
+        return Finding("stale", say("the plan's wording changed after this replay was frozen: replay again"))
     return PASS
+
+
+def _reworded_since_the_replay(evidence: Evidence) -> bool:
+    """Whether the very replay of the frozen bundle is there still, and the wording is another one."""
+    bundle = evidence.bundle
+    if bundle is None or bundle.files.get(f"evidence/{evidence.plan.id}/bot_replay.csv") != evidence.bot_replay_hash:
+        return False
+    return bundle.components.get("wording") != evidence.binding.parts.get("wording")
 
 
 def autoscaling_plan(evidence: Evidence) -> Finding:
@@ -277,6 +291,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "frozen": frozen,
     "autoscaling-plan": autoscaling_plan,
     "decision": decision,
+    "limits-kept": limits_kept,
     "replicas": replicas,
     "floor-held": floor_held,
     "caches-warm": caches_warm,

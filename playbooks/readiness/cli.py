@@ -145,17 +145,20 @@ def freeze(
     now: NowOption = None,
 ) -> None:
     from playbooks.readiness.freeze import freeze as freeze_bundle
+    from playbooks.readiness.publish import publish_handover
     from playbooks.readiness.record import record_on_log
 
     console = Console.open(workspace, lang, as_json)
     opened, at = open_workspace(workspace), clock(now)
     acting = _acting(by, opened)
     event = record_on_log(opened, lambda log: freeze_bundle(opened, campaign, acting, at, log))
+    message = publish_handover(opened, campaign, at, event)
     bundle = str(event.body["bundle"])
     lines = [_("frozen as {bundle} in {folder}").format(bundle=bundle, folder=f"out/{campaign}/frozen/{bundle}/")]
     missing = event.body["missing"]
     if missing:
         lines.append(_("not in it, because it is not there yet: {names}").format(names=", ".join(missing)))
+    lines += ["", _("to post (also in out/{id}/handover.zh.txt and handover.en.txt):").format(id=campaign), message]
     console.result("\n".join(lines), event.model_dump(mode="json"))
     console.next(f"surgeplan sign {campaign} G3")
 
@@ -224,6 +227,7 @@ def decide(
 ) -> None:
     from playbooks.readiness.acts import decide as decide_on
     from playbooks.readiness.acts import known_verdict
+    from playbooks.readiness.limits import publish_limits
     from playbooks.readiness.record import record
 
     console = Console.open(workspace, lang, as_json)
@@ -231,7 +235,9 @@ def decide(
     acting, chosen = _acting(by, opened), known_verdict(verdict)
     caps = {"spend": max_spend, "push_per_second": max_push_per_second}
     limits = {name: cap for name, cap in caps.items() if cap is not None}
-    _done(console, opened, record(opened, campaign, at, lambda made: decide_on(made, chosen, acting, at, limits)))
+    event = record(opened, campaign, at, lambda made: decide_on(made, chosen, acting, at, limits))
+    publish_limits(opened, event)
+    _done(console, opened, event)
     console.next(f"surgeplan gate {campaign} G4")
 
 

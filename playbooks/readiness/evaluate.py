@@ -40,6 +40,7 @@ def _has(need: Need, evidence: Evidence) -> bool:
     settings, autoscaling = evidence.settings, evidence.autoscaling
     return {
         "bot": any(desk.bot for desk in settings.desks) and bool(evidence.plan.offers),
+        "caps": bool(evidence.standing.decision and evidence.standing.decision.body.get("limits")),
         "declared": bool(declared_services(evidence)),
         "desks": bool(settings.desks),
         "limits_hit": autoscaling is not None and any(service.limits_hit for service in autoscaling.services.values()),

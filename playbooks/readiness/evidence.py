@@ -51,10 +51,11 @@ class StaffedSlot:
 
 @dataclass(frozen=True)
 class Replay:
-    """How the bot answered the questions of one offer."""
+    """How the bot answered the questions of one offer; outdated: those of them asked about other rules than today's."""
 
     questions: int
     passed: int
+    outdated: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ class Evidence:
 
     image_digest: of what will run on the day. watermarks: by source, how far it was pulled and its lateness.
     plan_hashes: SHA-256 of the plan's file as it is, and without what a retrospective wrote into it.
-    bundle_damage: files of the frozen bundle that are not as they were frozen. attachments: SHA-256 of the files that
-    signed notes brought, as they are now, by path; those that are gone are left out.
+    bot_replay_hash: SHA-256 of the replay's file. bundle_damage: files of the frozen bundle that are not as they were
+    frozen. attachments: SHA-256 of the files that signed notes brought, as they are now, by path; those that are gone
+    are left out.
     """
 
     plan: Plan
@@ -83,6 +85,7 @@ class Evidence:
     staffing: tuple[StaffedSlot, ...] | None = None
     bot_training: frozenset[str] | None = None
     bot_replay: dict[str, Replay] | None = None
+    bot_replay_hash: str | None = None
     unapproved_metrics: tuple[str, ...] = ()
     history_ends_at_utc: datetime | None = None
     retro: bool = False

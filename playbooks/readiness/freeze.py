@@ -69,6 +69,8 @@ def build_bundle(workspace: Workspace, made: Review) -> FrozenBundle:
 
 def _sources(workspace: Workspace, campaign: str) -> dict[str, Path]:
     names = [SETTINGS, f"campaigns/{campaign}.yaml", *(f"out/{campaign}/{name}" for name in (*RESULTS, *PLAYBOOK))]
+    replay = f"evidence/{campaign}/bot_replay.csv"  # only where there is one: not every team has a bot
+    names += [replay] if (workspace.folder / replay).is_file() else []
     return {name: workspace.folder / name for name in names}
 
 

@@ -25,9 +25,9 @@ from metrics.dictionary import DICTIONARY, Dictionary, open_dictionary
 from metrics.sources.kept import LEDGER, read_ledger
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.binding import bind
-from playbooks.readiness.brought import Drill, read_drills, read_seats, rows_of
+from playbooks.readiness.brought import YES, Drill, read_drills, read_seats, rows_of
 from playbooks.readiness.evidence import Evidence, Replay, StaffedSlot
-from playbooks.readiness.load_tests import read_load_test
+from playbooks.readiness.load_tests import proven, read_load_test
 from playbooks.readiness.policy import CHECKLIST
 from playbooks.readiness.readings import READINGS, Readings
 from playbooks.readiness.standing import Standing, standing
@@ -46,11 +46,13 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
     """
     events = acts(workspace, campaign, whole_log(workspace) if log is None else log)
     plan, out = _plan(workspace, campaign, events), workspace.out(campaign)
+    replay = workspace.folder / "evidence" / campaign / "bot_replay.csv"
     file, traffic = workspace.plan_file(campaign), out / "traffic.json"
     model = _record(traffic, workspace, TrafficModel)
     dictionary = open_dictionary(workspace)
     stands = standing(events, campaign)
     bundle = _bundle(out, stands, workspace)
+    load_test = read_load_test(out / "loadtest", workspace.folder)
     return Evidence(
         plan=plan,
         settings=workspace.settings,
@@ -63,7 +65,7 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         traffic=model,
         traffic_hash=sha256(traffic) if traffic.is_file() else None,
         autoscaling=_record(out / "playbook" / "autoscaling.json", workspace, AutoscalingPlan),
-        load_test=read_load_test(out / "loadtest", workspace.folder),
+        load_test=load_test,
         image_digest=_digest(workspace, campaign),
         readings=_record(workspace.folder / "evidence" / campaign / READINGS, workspace, Readings),
         seats=read_seats(workspace.folder / "evidence" / campaign / "war_room_roster.csv", workspace.folder),
@@ -75,13 +77,14 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         },
         staffing=_staffing(out / "playbook" / "staffing.csv", workspace),
         bot_training=_offers_of(out / "playbook" / "bot_training.csv", workspace),
-        bot_replay=_replay(workspace.folder / "evidence" / campaign / "bot_replay.csv", workspace),
+        bot_replay=_replay(replay, workspace, plan),
+        bot_replay_hash=sha256(replay) if replay.is_file() else None,
         unapproved_metrics=unapproved(plan, dictionary),
         history_ends_at_utc=_history_end(workspace),
         retro=(out / "retro.json").is_file(),
         learned=_learned(workspace.folder / "history" / "retrospectives.jsonl", campaign),
         standing=stands,
-        binding=bind(plan, model, used_metric_ids(plan, dictionary), _hashes_by_part(out)),
+        binding=bind(plan, model, used_metric_ids(plan, dictionary), _hashes_by_part(out), proven(load_test)),
         bundle=bundle,
         bundle_damage=_damage(out / "frozen" / bundle.hash, bundle) if bundle else (),
         attachments=_attachments(stands, workspace),
@@ -230,14 +233,20 @@ def _offers_of(path: Path, workspace: Workspace) -> frozenset[str] | None:
     return None if rows is None else frozenset(row.get("offer", "") for row in rows)
 
 
-def _replay(path: Path, workspace: Workspace) -> dict[str, Replay] | None:
-    """`evidence/<id>/bot_replay.csv`: offer, question, passed (yes or no)."""
+def _replay(path: Path, workspace: Workspace, plan: Plan) -> dict[str, Replay] | None:
+    """`evidence/<id>/bot_replay.csv`: offer, question, passed (yes or no), and the rules asked about (answer_from)."""
     rows = rows_of(path, workspace.folder, {"offer", "question", "passed"})
     if rows is None:
         return None
+    rules = {offer.id: offer.rules.strip() for offer in plan.offers}
     asked = Counter(row["offer"] for row in rows)
-    passed = Counter(row["offer"] for row in rows if row["passed"].strip().lower() in ("yes", "true", "1"))
-    return {offer: Replay(count, passed[offer]) for offer, count in asked.items()}
+    passed = Counter(row["offer"] for row in rows if row["passed"].strip().lower() in YES)
+    old = Counter(
+        row["offer"]
+        for row in rows
+        if (row.get("answer_from") or rules.get(row["offer"], "")).strip() != rules.get(row["offer"], "")
+    )
+    return {offer: Replay(count, passed[offer], old[offer]) for offer, count in asked.items()}
 
 
 def unapproved(plan: Plan, dictionary: Dictionary) -> tuple[str, ...]:

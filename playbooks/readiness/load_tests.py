@@ -74,6 +74,11 @@ def read_load_test(folder: Path, root: Path) -> LoadTestRun | None:
     )
 
 
+def proven(run: LoadTestRun | None) -> dict[str, float]:
+    """What a run has shown the services to carry; nothing unless it counts for the campaign and says GO."""
+    return run.tested if run and run.counts and run.outcome == "GO" else {}
+
+
 def _tested(run: RunFile, stages: dict[str, dict[str, float]]) -> dict[str, float]:
     """Each service's highest minute as the run says; from its endpoints' best seconds where it is an older record."""
     if run.services:

@@ -9,7 +9,7 @@ from campaign.language import Text, _, say
 from campaign.numbers import local_minute, percent
 from campaign.pages import render
 from campaign.plan import Plan
-from campaign.readiness import Checklist, GateState, Item, Signature
+from campaign.readiness import Checklist, GateState, Item, Reopened, Signature
 from campaign.spreadsheets import Sheet, Value
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
 
@@ -87,10 +87,20 @@ def signature_sentence(signature: Signature) -> str:
     return str(say("signed by {name}", name=signature.by))
 
 
+def reopened_sentence(one: Reopened) -> str:
+    """`support: bot-trained is stale again · the plan's wording changed since wu signed`."""
+    words = say("{owner}: {title} is {state} again", owner=ROLE_LABELS[one.owner], title=str(one.title),
+                state=STATE_LABELS[one.state])  # fmt: skip
+    return f"{words} · {one.note}" if one.note else str(words)
+
+
 def as_markdown(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> str:
     """A list that can be ticked in any editor; names are escaped so that they cannot be markup."""
     lines = [f"# {_('Checklist')}: {_escaped(plan.title)}", "", f"{tier_sentence(checklist)}. {_times_in(zone)}"]
     lines += [f"- {assumption}" for assumption in checklist.assumptions]
+    if checklist.reopened:
+        lines += ["", f"## {_('Re-opened since the last time')}", ""]
+        lines += [f"- {_escaped(reopened_sentence(one))}" for one in checklist.reopened]
     for gate, items in sections(checklist):
         lines += ["", f"## {_heading(gate, zone)}", ""]
         if gate and gate.signatures:
@@ -121,6 +131,7 @@ def as_page(checklist: Checklist, plan: Plan, zone: ZoneInfo) -> str:
         tier=tier_sentence(checklist),
         times=_times_in(zone),
         assumptions=checklist.assumptions,
+        reopened=[reopened_sentence(one) for one in checklist.reopened],
         historical=checklist.historical,
         sections=[(gate, _heading(gate, zone), items) for gate, items in sections(checklist)],
         owners=ROLE_LABELS,

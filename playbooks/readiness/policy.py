@@ -40,7 +40,7 @@ def _known_check(name: str) -> str:
 
 
 Due = Annotated[str, AfterValidator(_offset)]
-Need = Literal["bot", "declared", "desks", "limits_hit", "sends", "switches"]
+Need = Literal["bot", "caps", "declared", "desks", "limits_hit", "sends", "switches"]
 
 
 class GatePolicy(FileRecord):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from campaign.documents import read_json
+from campaign.errors import UserError
 from campaign.files import write_bytes, write_json, write_text
-from campaign.language import say
+from campaign.language import current_language, say
 from campaign.plan import Plan
 from campaign.readiness import Checklist
 from campaign.spreadsheets import write_workbook
@@ -18,9 +21,11 @@ from campaign.workspace import Workspace, default_as_of
 from playbooks.readiness.evaluate import choose_items, evaluate, gate_states
 from playbooks.readiness.evidence import Evidence
 from playbooks.readiness.gather import gather, input_hashes
+from playbooks.readiness.handover import handover_texts
 from playbooks.readiness.invitations import calendar_file
 from playbooks.readiness.pages import as_markdown, as_page, as_sheets
 from playbooks.readiness.policy import ChecklistPolicy, read_checklist_policy
+from playbooks.readiness.reopened import reopened
 from playbooks.readiness.tier import load_ratio, tier_of
 
 
@@ -75,6 +80,7 @@ def publish_checklist(workspace: Workspace, campaign: str, now: datetime) -> Che
     """
     checklist = review(workspace, campaign, now).checklist
     plan, folder = workspace.plan(campaign), workspace.out(campaign) / "playbook"
+    checklist = checklist.model_copy(update={"reopened": reopened(_before(folder / "checklist.json"), checklist)})
     zone = zone_of(workspace, plan)
     write_json(folder / "checklist.json", checklist.model_dump(mode="json"))
     write_text(folder / "checklist.md", as_markdown(checklist, plan, zone))
@@ -83,6 +89,31 @@ def publish_checklist(workspace: Workspace, campaign: str, now: datetime) -> Che
     ics = calendar_file(checklist, plan, zone, _stamp(workspace, plan, now))
     write_bytes(folder / "warroom.ics", lambda file: file.write(ics))
     return checklist
+
+
+def _before(file: Path) -> Checklist | None:
+    """The checklist as it was written last; one that cannot be read any more only cannot be compared with."""
+    try:
+        return read_json(file, file.name, Checklist)
+    except UserError:
+        return None
+
+
+def publish_handover(workspace: Workspace, campaign: str, now: datetime, frozen: Event) -> str:
+    """Write the hand-over message in every language, and the checklist and calendar with the bundle's hash.
+
+    Returns the message in the reader's language.
+
+    Raises:
+        UserError: a file that cannot be read, or a folder that cannot be written to.
+    """
+    made = review(workspace, campaign, now)
+    zone = zone_of(workspace, made.evidence.plan)
+    texts = handover_texts(made.checklist, made.evidence, frozen.hash, zone)
+    for language, text in texts.items():
+        write_text(workspace.out(campaign) / f"handover.{language}.txt", text)
+    publish_checklist(workspace, campaign, now)
+    return texts[current_language()]
 
 
 def zone_of(workspace: Workspace, plan: Plan) -> ZoneInfo:

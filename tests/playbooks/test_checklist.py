@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaign.bundle import FrozenBundle
 from campaign.capacity import Capacity, CapacityRange
 from campaign.errors import UserError
 from campaign.language import Language
@@ -18,10 +19,12 @@ from campaign.readiness import GATES, Item
 from campaign.settings import Bot, Desk, Limit, RatioRange, Replicas, Service, ServiceLevel, Settings, Switch
 from campaign.traffic import BackTest, Peak, Quantiles, SecondProfile, TrafficModel
 from playbooks.autoscaling import plan as scaling
+from playbooks.readiness.binding import Binding, changed
 from playbooks.readiness.checks import CHECKS, TIMED_CHECKS
 from playbooks.readiness.evaluate import choose_items, evaluate, gate_states
 from playbooks.readiness.evidence import Evidence, LoadTestRun, Replay, StaffedSlot
 from playbooks.readiness.policy import due_at, read_checklist_policy
+from playbooks.readiness.standing import Signed, Standing
 from playbooks.readiness.tier import load_ratio, tier_of
 
 START = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -156,7 +159,8 @@ def test_a_small_campaign_has_at_most_twelve_items_whatever_it_needs() -> None:
 
 
 def test_every_item_and_check_of_the_policy_is_reached() -> None:
-    assert {row.id for row in POLICY.items} == {i.id.removesuffix("-shop-sms") for i in items(EVERYTHING)}
+    of = replace(EVERYTHING, standing=decided(spend=1).standing)
+    assert {row.id for row in POLICY.items} == {i.id.removesuffix("-shop-sms") for i in items(of)}
     assert {row.check for row in POLICY.items if row.check} == {*CHECKS, *TIMED_CHECKS}
 
 
@@ -383,6 +387,59 @@ def test_a_roster_is_measured_by_the_service_level_it_delivers(level: float, sta
 )
 def test_the_bot_must_answer_nine_of_ten_on_every_offer(questions: int, passed: int, state: str) -> None:
     assert one("bot-replay", evidence(bot_replay={"cut": Replay(questions, passed)}))[0] == state
+
+
+def test_a_replay_about_other_rules_proves_nothing_any_more() -> None:
+    offers = {"cut": Replay(6, 6, outdated=1)}
+    state, note = one("bot-replay", replace(EVERYTHING, bot_replay=offers))
+    assert (state, note) == ("stale", "replayed with other rules than today's: cut")
+
+
+def test_reworded_offers_reopen_the_bots_item_once_frozen() -> None:
+    path, digest = "evidence/d11/bot_replay.csv", "r1"
+    bundle = FrozenBundle(
+        campaign="d11", hash="h", as_of_utc=START, files={path: digest}, components={"wording": "w1"}, peaks={}
+    )
+    of = replace(EVERYTHING, bot_replay={"cut": Replay(6, 6)}, bot_replay_hash=digest, bundle=bundle)
+    assert one("bot-replay", replace(of, binding=Binding({"wording": "w1"})))[0] == "pass"
+    assert one("bot-replay", replace(of, binding=Binding({"wording": "w2"})))[0] == "stale"
+    again = replace(of, binding=Binding({"wording": "w2"}), bot_replay_hash="r2")
+    assert one("bot-replay", again)[0] == "pass"
+
+
+def decided(**caps: float) -> Evidence:
+    """A GO with limits on a plan with one push of 20,000 a second and 300,000 to spend."""
+    push = Send(at=START, reach=1000, per_second=20_000)
+    plan = PLAN.model_copy(
+        update={"channels": (Channel(name="push", sends=(push,)), Channel(name="feed", spend=300_000))}
+    )
+    decision = Signed("chen", "commander", START - DAY, Binding(), {"verdict": "go-with-limits", "limits": caps})
+    return evidence(plan=plan, standing=Standing(decision=decision))
+
+
+@pytest.mark.parametrize(
+    ("caps", "told"),
+    [
+        ({"push_per_second": 20_000, "spend": 300_000}, ""),
+        ({"push_per_second": 5000}, "push at 11-10 20:00 sends 20,000/s, at most 5,000/s is allowed"),
+        ({"spend": 200_000}, "300,000 CNY are planned, at most 200,000 may be spent"),
+    ],
+)
+def test_a_go_with_limits_asks_whether_the_plan_keeps_to_them(caps: dict[str, float], told: str) -> None:
+    of = decided(**caps)
+    assert one("limits-kept", of) == ("pending" if told else "pass", told)
+    assert "limits-kept" in {item.id for item in items(of)}
+    assert "limits-kept" not in {item.id for item in items(evidence())}
+
+
+def test_a_gate_signed_on_a_draft_holds_up_to_what_was_tested() -> None:
+    signed = Binding(peaks={"shop": 5000})
+    grown = Binding(peaks={"shop": 6000}, tested={"shop": 7000})
+    assert changed(signed, grown, ("carried",)) == []
+    assert [str(t) for t in changed(signed, replace(grown, peaks={"shop": 7001}), ("carried",))] == [
+        "the p90 peak of shop grew"
+    ]
+    assert changed(signed, grown, ("peak",)) != []
 
 
 def test_switches_need_who_how_and_back() -> None:

@@ -18,6 +18,7 @@ import pytest
 from campaign.bundle import FrozenBundle, bundle_hash
 from campaign.documents import read_json
 from campaign.files import sha256, write_json
+from campaign.limits import read_limits
 from campaign.plan import Plan
 from campaign.store.events import Act
 from campaign.store.log import open_log
@@ -304,6 +305,50 @@ def test_go_with_limits_keeps_its_caps(shop: Shop) -> None:
     assert shop.states()["go-no-go"] == "pass"
     page = shop("checklist d11")[1]
     assert "GO-WITH-LIMITS by chen: push_per_second ≤ 5000, spend ≤ 200000" in page
+    out = shop.folder / "out" / "d11"
+    limits = read_limits(out)
+    assert limits is not None
+    assert (limits.cap("push_per_second"), limits.cap("spend"), limits.decided_by) == (5000, 200000, "chen")
+    assert shop("decide d11 no-go --as chen")[0] == 0
+    assert read_limits(out) is None
+
+
+def test_freeze_writes_the_message_to_post_and_the_calendar(shop: Shop) -> None:
+    code, told = shop("freeze d11 --as lin")
+    out = shop.folder / "out" / "d11"
+    (folder,) = (out / "frozen").iterdir()
+    english, chinese = ((out / f"handover.{lang}.txt").read_text("utf-8") for lang in ("en", "zh"))
+    assert code == 0
+    assert english in told
+    head = open_log(shop.folder).events()[-1].hash
+    for text in (english, chinese):
+        assert folder.name in text
+        assert head[:12] in text
+        assert "6,000" in text
+    assert english.startswith("[D-3 hand-over] NAME\n2026-11-10 20:00 – 11-12 00:00 (Asia/Shanghai)\n")
+    assert chinese.startswith("【D-3 交接】NAME")
+    assert folder.name in (out / "playbook" / "warroom.ics").read_text("utf-8")
+
+
+def test_owners_are_told_what_an_edit_reopened_until_it_is_done_again(shop: Shop) -> None:
+    from campaign.workspace import open_workspace
+    from playbooks.readiness.publish import publish_checklist
+
+    def published() -> list[tuple[str, str]]:
+        made = publish_checklist(open_workspace(shop.folder), "d11", datetime.fromisoformat(NOW))
+        return [(one.subject, one.owner) for one in made.reopened]
+
+    assert shop("sign d11 compliance-cleared --as lin --note ok")[0] == 0
+    assert published() == []
+    shop.plan(PLAN.replace("TITLE", "another title"))
+    told = [("traffic-draft", "sre"), ("compliance-cleared", "marketing")]
+    assert published() == told
+    assert published() == told
+    page = (shop.folder / "out/d11/playbook/checklist.html").read_text("utf-8")
+    assert "marketing: Push, landing-page and SMS content cleared by compliance is stale again" in page
+    shop.forecast(6000)
+    assert shop("sign d11 compliance-cleared --as lin --note again")[0] == 0
+    assert published() == []
 
 
 def test_wording_reopens_nothing_but_what_speaks_it(shop: Shop) -> None:
