@@ -21,6 +21,7 @@ RECORDS = {
     "backtest.json": "forecast.backtest.scores_file:BackTestFile",
     "capacity.json": "campaign.capacity:Capacity",
     "checklist.json": "campaign.readiness:Checklist",
+    "limits.json": "campaign.limits:CampaignLimits",
     "bundle.json": "campaign.bundle:FrozenBundle",
     "manifest.json": "metrics.manifests:Manifest",
     "metrics.yaml": "metrics.dictionary:DictionaryFile",
