@@ -7,11 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.console import Console, JsonOption, LangOption, WorkspaceOption, open_workspace, table
-from campaign.language import _
+from campaign.console import (
+    Console,
+    JsonOption,
+    LangOption,
+    NowOption,
+    WorkspaceOption,
+    actor,
+    clock,
+    open_workspace,
+    table,
+)
+from campaign.errors import ExitCode, Problem
+from campaign.language import _, say
+from metrics.analysis import cli as analysis
 
 if TYPE_CHECKING:
+    from metrics.archive import Archived
     from metrics.dictionary import Dictionary
+    from metrics.differences import Change
     from metrics.faults import Fault
 
 MetricArgument = Annotated[str, typer.Argument(help=_("A metric's name."), metavar="METRIC")]
@@ -20,6 +34,26 @@ DataOption = Annotated[
 ]
 ByOption = Annotated[list[str] | None, typer.Option("--by", help=_("Split by this column; may be repeated."))]
 SqlOption = Annotated[bool, typer.Option("--sql", help=_("Print the query instead of running it."))]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        help=_("Print it for postgres, clickhouse, spark, trino, bigquery, or as a prometheus recording rule."),
+        metavar="ENGINE",
+    ),
+]
+MetricsArgument = Annotated[list[str], typer.Argument(help=_("Names of metrics, or name@id."), metavar="METRIC…")]
+OldArgument = Annotated[
+    Path | None,
+    typer.Argument(help=_("A folder or metrics.yaml; what was last agreed on where left out."), metavar="OLD"),
+]
+NewArgument = Annotated[
+    Path | None, typer.Argument(help=_("A folder or metrics.yaml; this workspace where left out."), metavar="NEW")
+]
+ActorOption = Annotated[
+    str | None, typer.Option("--as", help=_("Who agrees; SURGEPLAN_USER where left out."), metavar="NAME")
+]
+RoleOption = Annotated[str | None, typer.Option("--role", help=_("marketing, ops or data."))]
 FilesArgument = Annotated[
     list[Path] | None, typer.Argument(help=_("Files to check too, each with its .manifest.json beside it."))
 ]
@@ -32,6 +66,9 @@ def mount(app: typer.Typer) -> None:
     metrics.command("show", help=_("The definitions and their ids."))(show)
     metrics.command("check", help=_("Check the dictionary and every plan that uses it."))(check)
     metrics.command("compute", help=_("Values of a metric, computed from event tables."))(compute)
+    metrics.command("diff", help=_("What changed between two dictionaries: meanings, ids through parts, words."))(diff)
+    metrics.command("approve", help=_("Agree on definitions in your role, and keep them readable."))(approve)
+    analysis.mount(metrics)
     app.add_typer(metrics, name="metrics")
 
 
@@ -45,18 +82,43 @@ def show(
 
     console = Console.open(workspace, lang, as_json)
     dictionary = open_dictionary(open_workspace(workspace))
+    old = _archived(name, dictionary, workspace)
+    if old is not None:
+        console.result(_old(old, dictionary), {"archived": old.model_dump(mode="json")})
+        return
     names = [require_metric(dictionary, name)] if name else list(dictionary.ids)
     text = _one(dictionary, names[0]) if name else _all(dictionary)
     console.result(text, {"metrics": {n: dictionary.as_json(n) for n in names}})
     console.next("surgeplan metrics check")
 
 
+def _archived(name: str | None, dictionary: Dictionary, workspace: Path) -> Archived | None:
+    """The definition of an id that is no longer the dictionary's, as `name@id` or the id alone."""
+    from metrics.archive import read_archive
+
+    wanted = (name or "").rpartition("@")[2]
+    if not wanted or wanted in dictionary.ids or wanted in dictionary.ids.values():
+        return None
+    return read_archive(workspace).get(wanted)
+
+
+def _old(old: Archived, dictionary: Dictionary) -> str:
+    now = dictionary.ids.get(old.name)
+    lines = [f"{old.name}@{old.id}  {old.title}"]
+    lines.append(_("an earlier definition; {name} is now {id}").format(name=old.name, id=now or _("gone")))
+    lines += [f"  {key}: {old.parts.get(str(value), value)}" for key, value in old.meaning.items()]
+    return "\n".join(lines)
+
+
 def _all(dictionary: Dictionary) -> str:
+    from metrics.approvals import STATES, state_of
+
     rows = [
-        [name, dictionary.ids[name], definition.kind, definition.unit, str(definition.title)]
+        [name, dictionary.ids[name], definition.kind, definition.unit, str(STATES[state_of(name, dictionary)]),
+         str(definition.title)]
         for name, definition in dictionary.definitions.items()
-    ]
-    return table([_("metric"), _("definition id"), _("kind"), _("unit"), _("title")], rows, left=5)
+    ]  # fmt: skip
+    return table([_("metric"), _("definition id"), _("kind"), _("unit"), _("agreed?"), _("title")], rows, left=6)
 
 
 def _one(dictionary: Dictionary, name: str) -> str:
@@ -81,15 +143,16 @@ def check(
     opened = open_workspace(workspace)
     dictionary = open_dictionary(opened)
     problems = check_plan_metrics(opened, dictionary)
-    faults = [(file, fault) for file in files or [] for fault in _faults_of(file, dictionary)]
+    faults = [(file, fault) for file in files or [] for fault in _faults_of(file, dictionary, workspace)]
     problems += [fault.problem(str(file)) for file, fault in faults if fault.refused]
+    problems += [] if problems else _disagreements(files or [], dictionary, workspace)
     if problems:
         raise UserError(problems)
     own = len(dictionary.ids) - len(dictionary.inherited)
     text = _("{count} metrics ({own} of the workspace's own), {plans} plans, {files} files: no problems").format(
         count=len(dictionary.ids), own=own, plans=len(opened.plans), files=len(files or [])
     )
-    warnings = [fault.problem(str(file)) for file, fault in faults]
+    warnings = [*_edited(dictionary), *(fault.problem(str(file)) for file, fault in faults)]
     document = {"ids": dictionary.ids, "own": own, "problems": [], "warnings": [w.as_json() for w in warnings]}
     console.result("\n".join([*map(str, warnings), text]), document)
     console.next("surgeplan metrics show")
@@ -100,23 +163,29 @@ def compute(
     data: DataOption = Path("data"),
     by: ByOption = None,
     sql: SqlOption = False,
+    engine: EngineOption = None,
     workspace: WorkspaceOption = Path(),
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    from metrics.compute import compute as compute_values
+    from metrics.compute import Split, compute_all
+    from metrics.daily_values import campaign_starts, families_of, hashes_of
     from metrics.dictionary import open_dictionary, require_metric
-    from metrics.sql import Asked, query
 
     console = Console.open(workspace, lang, as_json)
-    dictionary = open_dictionary(open_workspace(workspace))
-    metric, split = require_metric(dictionary, name), by or []
+    opened = open_workspace(workspace)
+    dictionary = open_dictionary(opened)
+    metric, split = require_metric(dictionary, name), tuple(by or [])
     reference = f"{metric}@{dictionary.ids[metric]}"
-    if sql:
-        text = query(metric, Asked(dictionary.definitions, tuple(split)))
-        console.result(text, {"metric": reference, "sql": text})
+    if sql or engine:
+        text = _query(metric, dictionary, split, engine)
+        console.result(text, {"metric": reference, "engine": engine or "duckdb", "sql": text})
         return
-    values = compute_values(metric, dictionary, data, split)
+    asked = Split(split, families_of(opened, dictionary), campaign_starts(opened))
+    computed = compute_all([metric], dictionary, data, asked)
+    values = computed.values[metric]
+    for file, fault in computed.warnings:
+        console.note(say("{problem}", problem=fault.problem(file)))
     rows = [
         [
             f"{v.starts_at:%Y-%m-%d %H:%M}".removesuffix(" 00:00"),
@@ -130,8 +199,91 @@ def compute(
     document = [
         {"starts_at": v.starts_at.isoformat(), "by": list(v.by), "value": v.value, "final": v.final} for v in values
     ]
-    console.result(table(headings, rows, left=1 + len(split)), {"metric": reference, "values": document})
+    warnings = [fault.problem(file).as_json() for file, fault in computed.warnings]
+    result = {"metric": reference, "values": document, "warnings": warnings, "inputs": hashes_of(data)}
+    console.result(table(headings, rows, left=1 + len(split)), result)
     console.next(f"surgeplan metrics show {metric}")
+
+
+def _query(metric: str, dictionary: Dictionary, by: tuple[str, ...], engine: str | None) -> str:
+    from metrics.engines import known_engine, query_for
+    from metrics.recording_rules import recording_rule
+
+    if engine == "prometheus":
+        return recording_rule(metric, dictionary, by)
+    return query_for(known_engine(engine or "duckdb"), metric, dictionary.definitions, by)
+
+
+def diff(
+    old: OldArgument = None,
+    new: NewArgument = None,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    from metrics.dictionary import open_dictionary
+    from metrics.differences import compare, compare_with_archive, read_version
+
+    console = Console.open(workspace, lang, as_json)
+    opened = open_workspace(workspace)
+    now = read_version(new, opened.settings) if new else open_dictionary(opened)
+    before = read_version(old, opened.settings) if old else None
+    changes = compare(before, now) if before else compare_with_archive(workspace, now)
+    semantic = [change for change in changes if change.semantic]
+    lines = [line for change in changes for line in _change(change)]
+    lines.append(
+        _("{semantic} changes of meaning, {words} of words").format(
+            semantic=len(semantic), words=len(changes) - len(semantic)
+        )
+    )
+    console.result("\n".join(lines), {"changes": [change.as_json() for change in changes]})
+    console.next("surgeplan metrics approve METRIC --as NAME")
+    if semantic:
+        raise typer.Exit(ExitCode.NO)
+
+
+def _change(change: Change) -> list[str]:
+    kinds = {
+        "added": _("new"),
+        "removed": _("gone"),
+        "meaning": _("another meaning"),
+        "parts": _("same formula, other parts"),
+        "words": _("same meaning, other words"),
+    }
+    ids = " → ".join(dict.fromkeys(i for i in (change.old_id, change.new_id) if i))
+    lines = [f"{change.name}  {ids}  {kinds[change.kind]}"]
+    lines += [f"  {key}: {old} → {new}" for key, (old, new) in change.fields.items()]
+    if change.because:
+        lines.append("  " + _("through {parts}").format(parts=", ".join(change.because)))
+    return lines
+
+
+def approve(
+    names: MetricsArgument,
+    by: ActorOption = None,
+    role: RoleOption = None,
+    workspace: WorkspaceOption = Path(),
+    now: NowOption = None,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    from metrics.approvals import STATES, role_of, state_of
+    from metrics.approvals import approve as consent
+    from metrics.dictionary import open_dictionary, require_metric
+
+    console = Console.open(workspace, lang, as_json)
+    opened = open_workspace(workspace)
+    dictionary = open_dictionary(opened)
+    metrics = [require_metric(dictionary, name) for name in names]
+    who = actor(by)
+    chosen = role_of(who, role, opened.settings)
+    consent(workspace, metrics, dictionary, who, chosen, clock(now).astimezone(opened.settings.zone).date())
+    after = open_dictionary(opened)
+    states = {name: state_of(name, after) for name in metrics}
+    text = "\n".join(f"{name}@{after.ids[name]}: {STATES[state]}" for name, state in states.items())
+    document = {name: {"id": after.ids[name], "state": state} for name, state in states.items()}
+    console.result(text, {"role": chosen, "metrics": document})
+    console.next("surgeplan metrics check")
 
 
 def _spoken(value: float | None) -> str:
@@ -140,8 +292,30 @@ def _spoken(value: float | None) -> str:
     return "-" if value is None else spoken(value)
 
 
-def _faults_of(file: Path, dictionary: Dictionary) -> list[Fault]:
+def _faults_of(file: Path, dictionary: Dictionary, workspace: Path) -> list[Fault]:
     from metrics.file_checks import check_file
     from metrics.manifests import manifest_of
 
-    return check_file(file, manifest_of(file), dictionary)
+    return check_file(file, manifest_of(file, dictionary.bindings.sources, workspace), dictionary)
+
+
+def _disagreements(files: list[Path], dictionary: Dictionary, workspace: Path) -> list[Problem]:
+    from metrics.manifests import manifest_of
+    from metrics.reconcile import disagreements
+
+    bound = [(file, manifest_of(file, dictionary.bindings.sources, workspace)) for file in files]
+    return disagreements(bound, dictionary)
+
+
+def _edited(dictionary: Dictionary) -> list[Problem]:
+    from metrics.approvals import edited_after_approval
+
+    return [
+        Problem(
+            say("{name}@{id} was edited after it was agreed on", name=name, id=dictionary.ids[name]),
+            say("agree on it again: surgeplan metrics approve {name}", name=name),
+            file="metrics.yaml",
+            key=f"W_EDITED metrics.{name}",
+        )
+        for name in edited_after_approval(dictionary)
+    ]

@@ -52,7 +52,7 @@ def read_daily(workspace: Workspace, dictionary: Dictionary, names: Sequence[str
     bound = [file for _, file in bound_files(workspace.folder, dictionary)]
     inputs = {str(file.relative_to(workspace.folder)): sha256(file) for file in bound}
     missing = tuple(name for name in names if name not in found and not _from_parts(name, found, dictionary))
-    return daily_of(found, inputs | (_hashes(data) if here else {}), missing)
+    return daily_of(found, inputs | (hashes_of(data) if here else {}), missing)
 
 
 def _with_parts(names: Sequence[str], dictionary: Dictionary) -> list[str]:
@@ -75,5 +75,6 @@ def _tables_there(name: str, dictionary: Dictionary, data: Path) -> bool:
     return all(any(f.startswith(table) and f.endswith(ENDINGS) for f in files) for table in tables)
 
 
-def _hashes(data: Path) -> dict[str, str]:
+def hashes_of(data: Path) -> dict[str, str]:
+    """SHA-256 of every table in a folder."""
     return {f"{data.name}/{p.name}": sha256(p) for p in sorted(data.glob("*")) if p.name.endswith(ENDINGS)}

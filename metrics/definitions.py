@@ -133,9 +133,18 @@ def definition_id(definition: Definition, reference_ids: dict[str, str]) -> str:
     ratio's id changes with its parts. Fields that are left out are not hashed: a field added to the format later
     changes no old id.
     """
-    meaning = {key: value for key, value in _meaning(definition).items() if value not in (None, [])}
-    canonical = json.dumps(meaning | reference_ids, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return id_of(given_meaning(definition) | reference_ids)
+
+
+def id_of(meaning: dict[str, Any]) -> str:
+    """The id of given semantic fields, with the ids of the parts in place of their names."""
+    canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:ID_LENGTH]
+
+
+def given_meaning(definition: Definition) -> dict[str, Any]:
+    """The semantic fields that a definition gives, blanks squeezed."""
+    return {key: value for key, value in _meaning(definition).items() if value not in (None, [])}
 
 
 def _meaning(definition: Definition) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from metrics.sql import quoted
 from metrics.tables import OFFSET, duckdb_session
 
 DATE = r"\d{4}-\d{2}-\d{2}"
+SUMMED_ROWS_LEAST = 4  # of two channels and a total, an even half would be taken for a sum
 RATIO_TOLERANCE = 1e-3  # reports round ratios to three digits or so
 
 
@@ -170,6 +171,10 @@ def _values(
         outside = f"{value} NOT BETWEEN 0 AND 1"
         todo = say("write 0.25, not 25")
         yield from _first(connection, outside, "E_RANGE", column, say("shares outside 0 to 1"), todo)
+    if definition.kind in ("ratio", "cohort_ratio") and manifest.by:
+        what = say("ratios that are the sum of the other rows' ratios")
+        todo = say("sum the parts, then divide once")
+        yield from _first(connection, _summed(column, manifest), "E_SUMMED", column, what, todo)
     if definition.kind == "ratio":
         yield from _ratio(connection, column, definition, manifest)
     settles = definition.settles_after_hours
@@ -194,10 +199,24 @@ def _ratio(
     value, top, bottom = (f"TRY_CAST({quoted(c)} AS DOUBLE)" for c in (column, above, below))
     expected = f"{definition.scale or 1} * {top} / nullif({bottom}, 0)"
     off = f"abs({value} - {expected}) > {RATIO_TOLERANCE} * greatest(abs({expected}), 1e-9)"
+    off = f"({off}) AND NOT {_summed(column, manifest)}"
     what = say("values that are not {above} / {below}", above=above, below=below)
     yield from _first(
         connection, off, "E_RATIO", column, what, say("recompute them row by row; never sum or average ratios")
     )
+
+
+def _summed(column: str, manifest: Manifest) -> str:
+    """A total row that added ratios up: its value is the sum of three or more others of the same instant."""
+    if not manifest.by:
+        return "false"
+    at = quoted(manifest.time_column)
+    value = f"TRY_CAST({quoted(column)} AS DOUBLE)"
+    whole = f"sum({value}) OVER (PARTITION BY {at})"
+    rows = f"count({value}) OVER (PARTITION BY {at})"
+    near = f"abs(2 * {value} - {whole}) <= {RATIO_TOLERANCE} * abs({value})"
+    inner = f"SELECT _line, {rows} AS n, {value} <> 0 AND {near} AS suspect FROM submitted"
+    return f"_line IN (SELECT _line FROM ({inner}) WHERE suspect AND n >= {SUMMED_ROWS_LEAST})"
 
 
 def _first(

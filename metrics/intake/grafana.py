@@ -29,14 +29,14 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
         return None
     table = _with_series(table)
     if table.has("series", "value"):
-        return _read(table, _long(table), answers, findings)
+        return _of_other_unit(table, [table.roles["value"]]) or _read(table, _long(table), answers, findings)
     apart = {table.roles["time"], *marker_columns(table)}
     others = [i for i, heading in enumerate(table.headings) if heading and i not in apart]
     named = all(role_of(table.headings[i]) in (None, "value", "load_test") for i in others)
     others_hold_figures = any(not _is_name(row, i) for row in table.rows[:NAMED_ROWS] for i in others)
     if not others_hold_figures or not (named or _rated(table, others)):
         return None
-    return _read(table, _wide(table, others), answers, findings)
+    return _of_other_unit(table, others) or _read(table, _wide(table, others), answers, findings)
 
 
 def _with_series(table: Headed) -> Headed:
@@ -61,6 +61,18 @@ def _rated(table: Headed, others: list[int]) -> bool:
     """Whether figures carry a rate's unit: then `orders` is a service, not a number of orders."""
     found = (read_quantity(row[1][i]) for row in table.rows[:RATED_ROWS] for i in others if i < len(row[1]))
     return any(quantity is not None and quantity.rate is not None for quantity in found)
+
+
+def _of_other_unit(table: Headed, columns: list[int]) -> Recognised | None:
+    """A panel of milliseconds or per cent is no traffic: said before anything is asked about it."""
+    found = (read_quantity(row[1][i]) for row in table.rows[:NAMED_ROWS] for i in columns if i < len(row[1]))
+    units = {
+        quantity.unit if quantity.rate is None else "" for quantity in found if quantity and quantity.value is not None
+    }
+    if not units or "" in units:
+        return None
+    note = say("its unit is {unit}, not requests: not used", unit=", ".join(sorted(units)))
+    return Recognised(table.place, "grafana", "traffic", notes=(*table.notes, note))
 
 
 def series_name(legend: str) -> str:

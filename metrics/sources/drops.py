@@ -59,6 +59,7 @@ def fetch_drops(
         return _parquet(source, files, since, until)
     intake = _read(source, folder, settings, progress)
     notes = [say("{file}: nothing in it was recognised", file=place.file) for place in intake.unknown]
+    notes += _unused(intake) if source.measure == "traffic" else []
     rows = contact_rows(intake) if source.measure == "contacts" else _rows(source, intake)
     return _batch(source, rows, notes, since, until)
 
@@ -108,6 +109,15 @@ def _rows(source: DropSource, intake: Intake) -> Iterator[Row]:
         for (name, at), figure in figures.items():
             marker = (float((name, at) in tests),) if source.measure == "traffic" else ()
             yield name, at, (figure, *marker)
+
+
+def _unused(intake: Intake) -> list[Text]:
+    """Why each file that might have been traffic is none."""
+    return [
+        say("{file}: {why}", file=found.place.file, why=found.notes[-1])
+        for found in intake.recognised
+        if found.kind in ("traffic", "business") and not found.buckets and found.notes
+    ]
 
 
 def contact_rows(intake: Intake) -> Iterator[Row]:

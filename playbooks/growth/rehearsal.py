@@ -15,7 +15,7 @@ import numpy as np
 from metrics.daily import Floats
 from playbooks.growth.detect import readings, runs
 from playbooks.growth.evaluate import Watched
-from playbooks.growth.policy import Rule
+from playbooks.growth.policy import Below, Rule
 
 SHIFTS = (-0.10, -0.25, -0.40)
 DAYS_A_YEAR = 365.25
@@ -54,7 +54,8 @@ class Tested:
 def rehearse(rule: Rule, watched: Sequence[Watched], rng: np.random.Generator) -> Tested:
     """The rule over what happened, and over what could have."""
     counted = [w.values[w.closed] for w in watched]
-    long = [values for values in counted if len(values) >= LEAST_DAYS and np.nanmedian(values) > 0]
+    floor = rule.when.below if isinstance(rule.when, Below) else 0.0  # what is below already cannot fall there
+    long = [values for values in counted if len(values) >= LEAST_DAYS and np.nanmedian(values) > max(floor, 0.0)]
     fired = sum(int(w.runs.fires.sum()) for w in watched)
     stood = sum(int(w.runs.stands.sum()) for w in watched)
     days = sum(len(values) for values in counted)
