@@ -192,8 +192,21 @@ def minute_sds(blocks: Sequence[Block], baseline: Baseline) -> Floats:
 
 
 def has_rows(plan: Plan, evidence: Evidence) -> bool:
+    """Whether any undisturbed bucket of the campaign is known: one that failed throughout teaches nothing."""
+    return known_seconds(plan, evidence) > 0
+
+
+def known_seconds(plan: Plan, evidence: Evidence) -> float:
+    """How much of the campaign is known and undisturbed, on the service that is known best."""
     starts, ends = epoch(plan.starts_at), epoch(plan.ends_at)
-    return any(((s.starts >= starts) & (s.starts < ends)).any() for s in evidence.stretches)
+    most = 0.0
+    for stretch in evidence.stretches:
+        use = (stretch.starts >= starts) & (stretch.starts < ends) & ~np.isnan(stretch.rates)
+        for d in evidence.disturbed:
+            if d.service == stretch.service and d.kind != "surge" and d.starts < ends and starts < d.ends:
+                use &= (stretch.starts + stretch.seconds <= d.starts) | (stretch.starts >= d.ends)
+        most = max(most, float(stretch.seconds[use].sum()))
+    return most
 
 
 def _with_prophet(

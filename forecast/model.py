@@ -19,6 +19,7 @@ from forecast.demand.bots import bot_effects, bot_paths, bots_said, learn_bots
 from forecast.epochs import DAY, epoch, moment_of, naive_utc
 from forecast.evidence import Evidence, mask_of
 from forecast.explain.bridge import bridge_of
+from forecast.explain.doubts import doubts_said
 from forecast.explain.effects import effects_of, second_profiles
 from forecast.learning import (
     REQUESTS_PER_VISIT_ASSUMED,
@@ -91,7 +92,8 @@ def build_traffic_model(
     sampled = TrafficPaths(rates, learned.baseline.services, naive_utc(grid.starts), grid.seconds)
     factor = minute_factor(evidence.finest_seconds, count, seed)
     services, total = peaks(sampled, campaign, factor)
-    said = assumptions(learned, evidence, settings, as_of, calibration) + bots_said(bots, scalped, campaign)
+    said = assumptions(learned, evidence, settings, as_of, calibration)
+    said += doubts_said(learned, evidence, plans, as_of) + bots_said(bots, scalped, campaign)
     model = TrafficModel(
         campaign=campaign.id,
         as_of_utc=as_of,
@@ -158,6 +160,9 @@ def _too_short(evidence: Evidence, plans: Sequence[Plan]) -> list[Problem]:
     if days < HISTORY_DAYS_MIN:
         what = say("history is {days} days long; a forecast needs two weeks", days=f"{days:.1f}")
         return [Problem(what, say("add older traffic, hourly sums are enough"), file="history/traffic")]
+    if not (evidence.hourly > 0).to_numpy().any():
+        todo = say("check the column of requests and the services' names: zeros teach nothing")
+        return [Problem(say("no service has ever had any traffic"), todo, file="history/traffic")]
     known = (~mask_of(evidence, plans) & evidence.hourly.notna().to_numpy()).sum(axis=0)
     return [
         Problem(

@@ -216,6 +216,8 @@ def evidence_of(history: TrafficHistory, workspace: Workspace, as_of: datetime) 
     )
     recent = as_of - timedelta(days=28)
     lengths = [history.finest_seconds(service, recent, as_of) for service in history.services]
+    # Any campaign with minutes teaches their shape, even where the newest history has only hours.
+    lengths += [int(s.seconds.min()) for s in stretches if len(s.seconds)]
     finest = min((length for length in lengths if length), default=HOUR)
     return Evidence(hourly, stretches, disturbed, max(finest, 60), history.notes)
 

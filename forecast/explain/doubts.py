@@ -1,0 +1,81 @@
+"""What makes a forecast doubtful and is no mistake of anybody: failed or running campaigns, a level that just moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaign.language import Text, say
+from campaign.plan import Plan
+from forecast.epochs import HOUR, epoch
+from forecast.evidence import Evidence, mask_of
+from forecast.learning import Learned, known_seconds
+
+DAY_HOURS, WEEK_HOURS = 24, 168
+HOURS_LEAST = 12
+SHIFT_RATIO, STEADY_RATIO = 1.3, 1.15
+
+
+def doubts_said(learned: Learned, evidence: Evidence, plans: Sequence[Plan], as_of: datetime) -> tuple[Text, ...]:
+    """All of them, in words."""
+    return (
+        *failed_said(learned, evidence, plans, as_of),
+        *running_said(evidence, plans, as_of),
+        *shift_said(evidence, plans),
+    )
+
+
+def failed_said(learned: Learned, evidence: Evidence, plans: Sequence[Plan], as_of: datetime) -> list[Text]:
+    """Past campaigns inside history of which no undisturbed hour is left."""
+    first = int(evidence.hours[0])
+    used = {plan.id for plan in learned.past}
+    over = [p for p in plans if p.ends_at <= as_of and epoch(p.starts_at) >= first and p.id != learned.target.id]
+    failed = [p.id for p in over if p.id not in used]
+    if not failed:
+        return []
+    names = ", ".join(failed)
+    return [say("nothing can be learned from past campaigns that failed or left no traffic: {plans}", plans=names)]
+
+
+def running_said(evidence: Evidence, plans: Sequence[Plan], as_of: datetime) -> list[Text]:
+    """Campaigns that are under way when the forecast is made."""
+    return [
+        say(
+            "campaign {name} is not over at the forecast's date: only its first {hours} hours are known",
+            name=plan.id,
+            hours=f"{known_seconds(plan, evidence) / HOUR:.0f}",
+        )
+        for plan in plans
+        if plan.starts_at < as_of < plan.ends_at
+    ]
+
+
+def shift_said(evidence: Evidence, plans: Sequence[Plan]) -> list[Text]:
+    """A last day far from the same day a week earlier, where the day before was not: a new level, or a passing one."""
+    rates = evidence.hourly.to_numpy(dtype=np.float64)
+    if len(rates) < WEEK_HOURS + 2 * DAY_HOURS:
+        return []
+    hidden = mask_of(evidence, plans)
+    latest, before = (_ratio_to_last_week(rates, hidden, back) for back in (0, DAY_HOURS))
+    steady = 1 / STEADY_RATIO < before < STEADY_RATIO
+    if np.isnan(latest) or not steady or 1 / SHIFT_RATIO < latest < SHIFT_RATIO:
+        return []
+    return [
+        say(
+            "the last day was {ratio} times the same day a week earlier: taken as a new level in part, so the range is "
+            "wider",
+            ratio=f"{latest:.1f}",
+        )
+    ]
+
+
+def _ratio_to_last_week(rates: NDArray[np.float64], hidden: NDArray[np.bool_], back: int) -> float:
+    """A day's total over the same hours a week before, over hours that are ordinary in both."""
+    end = len(rates) - back
+    day, week = slice(end - DAY_HOURS, end), slice(end - DAY_HOURS - WEEK_HOURS, end - WEEK_HOURS)
+    usable = ~(hidden[day] | hidden[week] | np.isnan(rates[day]) | np.isnan(rates[week])).any(axis=1)
+    usual = float(rates[week][usable].sum())
+    return float(rates[day][usable].sum()) / usual if usable.sum() >= HOURS_LEAST and usual > 0 else float("nan")

@@ -1,0 +1,185 @@
+"""What real workspaces get wrong: a stated assumption with a wider range or a clear refusal, never a silent number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_shop import BEGINS, SERVICES, SETTINGS, sale, shop, true_rates
+
+from campaign.errors import UserError
+from campaign.plan import Plan
+from campaign.traffic import TrafficModel
+from forecast.epochs import HOUR, epoch, naive_utc
+from forecast.evidence import Disturbed, Evidence, known_before
+from forecast.model import Forecast, build_traffic_model
+from surgeplan.cli import main
+
+PAST = tuple(sale(day, reach=reach) for day, reach in ((20, 3e5), (30, 5e5), (41, 2e5)))
+NEXT = sale(56)
+AS_OF = NEXT.starts_at - timedelta(days=3)
+
+
+@cache
+def evidence() -> Evidence:
+    return evidence_with(PAST)
+
+
+def evidence_with(plans: tuple[Plan, ...]) -> Evidence:
+    made, _ = shop(plans, 60)
+    return known_before(made, epoch(AS_OF))
+
+
+def forecast(given: Evidence, past: tuple[Plan, ...] = PAST, plan: Plan = NEXT, as_of: datetime = AS_OF) -> Forecast:
+    return build_traffic_model(given, plan, (*past, plan), SETTINGS, as_of, 0, paths=400, prophet=False)
+
+
+@cache
+def usual() -> Forecast:
+    return forecast(evidence())
+
+
+def width(made: Forecast) -> float:
+    found = made.model.total.peak_requests_per_second
+    return found.p90 / found.p10
+
+
+def is_sane(made: Forecast) -> bool:
+    """Finite, never negative, and not one value for every hour."""
+    rates = made.paths.requests_per_second
+    middle = np.median(rates, axis=0).sum(axis=0)
+    return bool(np.isfinite(rates).all() and (rates >= 0).all() and middle.max() > 1.2 * middle.min())
+
+
+def test_history_that_ends_days_before_as_of_is_said_and_widens_the_range() -> None:
+    made = forecast(known_before(evidence(), epoch(AS_OF) - 8 * 86400))
+    assert is_sane(made)
+    assert "history ends 8.0 days before the forecast's date" in made.model.assumptions
+    assert np.all(made.learned.baseline.level_sd >= usual().learned.baseline.level_sd * 0.9)
+
+
+def test_all_zero_history_is_refused() -> None:
+    silent = replace(
+        evidence(),
+        hourly=evidence().hourly * 0.0,
+        stretches=tuple(replace(s, rates=s.rates * 0.0) for s in evidence().stretches),
+    )
+    with pytest.raises(UserError) as refusal:
+        forecast(silent)
+    assert str(refusal.value.problems[0]) == (
+        "history/traffic: no service has ever had any traffic\n"
+        "  check the column of requests and the services' names: zeros teach nothing"
+    )
+
+
+def test_only_failed_campaigns_teach_nothing_and_that_is_said() -> None:
+    failed = tuple(
+        Disturbed(name, epoch(plan.starts_at) - HOUR, epoch(plan.ends_at) + 13 * HOUR, "outage")
+        for plan in PAST
+        for name in evidence().services
+    )
+    made = forecast(replace(evidence(), disturbed=failed))
+    assert is_sane(made)
+    assert any(
+        said.startswith("nothing can be learned from past campaigns that failed") for said in made.model.assumptions
+    )
+    assert width(made) > 1.5 * width(usual())
+    assert made.model.knowledge == "none"
+
+
+def test_a_campaign_that_runs_at_as_of_is_said_and_its_end_is_part_of_the_forecast() -> None:
+    running = sale(53, id="running", starts_at=AS_OF - timedelta(hours=2), ends_at=AS_OF + timedelta(days=3, hours=2))
+    made = forecast(evidence_with((*PAST, running)), (*PAST, running))
+    assert is_sane(made)
+    assert "running" in made.model.other_plans
+    assert "campaign running is not over at the forecast's date: only its first 2 hours are known" in (
+        made.model.assumptions
+    )
+
+
+def test_two_campaigns_at_once_are_both_named_and_both_counted() -> None:
+    twin = sale(56, id="twin")
+    both = build_traffic_model(evidence(), NEXT, (*PAST, NEXT, twin), SETTINGS, AS_OF, 0, paths=400, prophet=False)
+    assert is_sane(both)
+    assert both.model.other_plans == ("twin",)
+    alone = usual().model.total.peak_requests_per_second.p50
+    assert both.model.total.peak_requests_per_second.p50 > 1.4 * alone
+
+
+def test_a_plan_with_nothing_but_its_four_keys_is_spread_out_wide_and_said() -> None:
+    bare = Plan(id="bare", kind="sale", starts_at=NEXT.starts_at, ends_at=NEXT.ends_at)
+    made = forecast(evidence(), plan=bare)
+    assert is_sane(made)
+    assert "the plan names no moment or send: traffic is spread over the whole campaign" in made.model.assumptions
+
+
+def test_drivers_missing_in_some_past_plans_count_as_typical_and_that_is_said() -> None:
+    audiences = (1e6, 2e6, None)
+    past = tuple(
+        plan if size is None else plan.model_copy(update={"drivers": {"audience": size}})
+        for plan, size in zip(PAST, audiences, strict=True)
+    )
+    made = forecast(evidence(), past, NEXT.model_copy(update={"drivers": {"audience": 1.5e6}}))
+    assert is_sane(made)
+    assert "audience is missing in 1 past plans and counts as typical there" in made.model.assumptions
+
+
+def test_a_level_shift_yesterday_widens_the_range_and_is_said() -> None:
+    shifted = replace(evidence(), hourly=evidence().hourly.copy())
+    shifted.hourly.iloc[-24:] *= 1.8
+    made = forecast(shifted)
+    assert is_sane(made)
+    assert np.all(made.learned.baseline.level_sd > usual().learned.baseline.level_sd)
+    assert any(said.startswith("the last day was 1.8 times") for said in made.model.assumptions)
+
+
+def test_a_gap_in_the_middle_of_history_leaves_no_hole() -> None:
+    holed = replace(evidence(), hourly=evidence().hourly.copy())
+    holed.hourly.iloc[400:520] = np.nan
+    assert is_sane(forecast(holed))
+
+
+NAIVE = """\
+schema_version: 1
+time_zone: Europe/Berlin
+services: [{name: web}, {name: orders}]
+history: {naive_times: workspace-zone}
+"""
+
+
+def test_the_hour_that_a_clock_change_repeats_is_told_apart_and_said(tmp_path: Path) -> None:
+    """Local times without offsets over the night of 25 October: 02:00 comes twice, in the file's order."""
+    begins = datetime.fromisoformat("2026-10-05T00:00+02:00")
+    shift = begins - BEGINS
+    past = tuple(
+        plan.model_copy(
+            update={
+                "starts_at": plan.starts_at + shift,
+                "ends_at": plan.ends_at + shift,
+                "moments": tuple(m.model_copy(update={"at": m.at + shift}) for m in plan.moments),
+            }
+        )
+        for plan in (sale(18, reach=0.0), sale(30, reach=0.0))
+    )
+    folder = tmp_path / "berlin"
+    (folder / "campaigns").mkdir(parents=True)
+    (folder / "history").mkdir()
+    (folder / "surgeplan.yaml").write_text(NAIVE, "utf-8")
+    for plan in past:
+        (folder / "campaigns" / f"{plan.id}.yaml").write_text(plan.model_dump_json(exclude_defaults=True), "utf-8")
+    hours = epoch(begins) + HOUR * np.arange(27 * 24)
+    rates = true_rates(past[:1], hours, HOUR, {}) * HOUR
+    local = [
+        t[:19]
+        for t in naive_utc(hours + np.where(hours < epoch(begins) + (20 * 24 + 3) * HOUR, 7200, 3600)).astype(str)
+    ]
+    rows = [f"{at},{name},{rates[s, h]:.0f}" for h, at in enumerate(local) for s, name in enumerate(SERVICES)]
+    (folder / "history" / "traffic.csv").write_text("\n".join(["starts_at,service,requests", *rows]) + "\n", "utf-8")
+    assert main(["forecast", past[1].id, "--workspace", str(folder), "--now", "2026-10-31T00:00+00:00"]) == 0
+    made = TrafficModel.model_validate_json((folder / "out" / past[1].id / "traffic.json").read_text("utf-8"))
+    found = made.total.peak_requests_per_second
+    assert 0 < found.p10 < found.p50 < found.p90 < found.p99
