@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -56,16 +56,13 @@ def init_from(
         problem = Problem(say("is no folder"), say("put the exports into a folder and name it"), file=str(exports))
         raise UserError(problem)
     intake = read_folder(exports, answers, progress)
-    if answers.time_zone is None:
-        what = say("no file says in which time zone the team works")
-        raise Unanswered([Question("--time-zone", what, Place(str(exports)))])
     traffic = merged(intake.recognised, "requests")
     orders = merged(intake.recognised, "orders")
     if not traffic.rates:
-        what = say("no file holds traffic: requests, visits or an access log")
-        todo = say("export a Grafana panel or an hourly report of visits")
-        unknown = [place.problem(say("not recognised")) for place in intake.unknown]
-        raise UserError([Problem(what, todo, file=str(exports)), *unknown])
+        raise UserError([_no_traffic(exports), *_unused(intake)])
+    if answers.time_zone is None:
+        what = say("no file says in which time zone the team works")
+        raise Unanswered([Question("--time-zone", what, Place(str(exports)))])
     language = language_of(lang, intake.recognised)
     with new_workspace(folder) as draft:
         write_history(draft / "history", traffic, orders, intake.recognised)
@@ -80,6 +77,19 @@ def init_from(
     return Imported(
         intake, (*traffic.notes, *orders.notes, *notes), findings, hours, traffic.bucket_lengths(), _plans_of(stubs)
     )
+
+
+def _no_traffic(exports: Path) -> Problem:
+    what = say("no file holds traffic: requests, visits or an access log")
+    return Problem(what, say("export a Grafana panel or an hourly report of visits"), file=str(exports))
+
+
+def _unused(intake: Intake) -> Iterator[Problem]:
+    """Why each file that might have been traffic is none."""
+    for found in intake.recognised:
+        if found.kind in ("traffic", "business") and not found.buckets and found.notes:
+            yield found.place.problem(found.notes[-1])
+    yield from (place.problem(say("not recognised")) for place in intake.unknown)
 
 
 def _plans_of(stubs: Sequence[tuple[Plan, float]]) -> tuple[Plan, ...]:

@@ -196,6 +196,24 @@ def test_traffic_must_be_among_the_exports(tmp_path: Path, capsys: pytest.Captur
     assert "odd.csv: not recognised" in capsys.readouterr().err
 
 
+def latency_panel(path: Path) -> None:
+    rows = [["Time", "p99 checkout"], *([f"{t:%Y-%m-%d %H:%M:%S}", "120 ms"] for t in exports.times(10, 1))]
+    exports.text_file(path, exports.csv_text(rows))
+
+
+def test_a_folder_of_latencies_alone_is_one_refusal_and_no_question(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latency_panel(tmp_path / "exports" / "latency.csv")
+    assert main(["init", str(tmp_path / "shop"), "--from", str(tmp_path / "exports"), "--lang", "en"]) == 2
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/exports: no file holds traffic: requests, visits or an access log\n"
+        "  export a Grafana panel or an hourly report of visits\n"
+        "latency.csv: its unit is ms, not requests: not used\n"
+        "2 problems; nothing was written\n"
+    )
+
+
 def test_wrong_options_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = ["init", str(tmp_path / "shop"), "--from", str(tmp_path)]
     assert main([*base, "--example", "double11"]) == 2
