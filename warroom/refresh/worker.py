@@ -74,7 +74,16 @@ class Refresher:
                 self._failed[campaign] = now
 
     def _forecast(self, campaign: str, now: datetime) -> bool:
-        command = [sys.executable, "-m", "surgeplan", "forecast", campaign, "--workspace", str(self.site.folder)]
+        command = [
+            "nice",
+            sys.executable,
+            "-m",
+            "surgeplan",
+            "forecast",
+            campaign,
+            "--workspace",
+            str(self.site.folder),
+        ]
         command += ["--now", now.isoformat(), "--as-of", now.isoformat(), "--lang", "en"]
         self._running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:

@@ -26,6 +26,7 @@ from warroom.service.access import ROLES, Door, Mode, refuse_open_doors, secret_
 from warroom.service.app import make_app
 from warroom.service.routes import door_routes
 from warroom.service.site import Site
+from warroom.support.routes import support_routes
 
 LOG = logging.getLogger("surgeplan")
 
@@ -73,7 +74,12 @@ def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: 
     def foresee(workspace: Workspace, plan: Plan) -> Sequence[Text]:
         return oracle.foresee(workspace, plan, site.clock())
 
-    pages = (checklist_routes(site), push_routes(site, oracle, submitted), plan_routes(site, foresee, submitted))
+    pages = (
+        checklist_routes(site),
+        support_routes(site),
+        push_routes(site, oracle, submitted),
+        plan_routes(site, foresee, submitted),
+    )
     return make_app(site, (door_routes(site), *pages))
 
 

@@ -1,0 +1,248 @@
+"""Pages of the support lead: the plan by desk, what-if, and what is dropped back in."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, Response
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from campaign.errors import Problem, UserError
+from campaign.files import write_bytes
+from campaign.language import _, say
+from campaign.numbers import local_minute, percent, spoken
+from campaign.plan import Plan
+from campaign.workspace import Workspace
+from playbooks.readiness.brought import YES, rows_of
+from playbooks.staffing.desk import promise_in_words
+from playbooks.staffing.plan import DeskPlan, Judged, StaffingPlan
+from playbooks.staffing.recheck import Recheck, read_plan, recheck_roster, what_if
+from warroom.drawing import Line, drawing
+from warroom.service.site import NotThere, Site
+from warroom.support.intervals import Interval, read_intervals, worst_gaps
+
+FILES = {
+    "roster.xlsx": say("Roster to edit (Excel)"),
+    "staffing.csv": say("Every half-hour (CSV)"),
+    "bot_training.csv": say("What to teach the bot first (CSV)"),
+}
+AGENTS_MAX = 5000
+BLUE, RED, GREEN = "#1f6feb", "#c8322b", "#2f855a"
+
+
+def support_routes(site: Site) -> APIRouter:
+    """Contacts and people, down as Excel and back again."""
+    router = APIRouter()
+
+    @router.get("/campaigns/{campaign}/support", include_in_schema=False)
+    def page(request: Request, campaign: str, desk: str = "", agents: str = "") -> Response:
+        site.person(request)
+        return _answered(site, request, campaign, lambda ws: _asked(ws, campaign, desk, agents))
+
+    @router.get("/campaigns/{campaign}/support/files/{name}", include_in_schema=False)
+    def download(request: Request, campaign: str, name: str) -> Response:
+        site.person(request)
+        workspace = site.workspace()
+        path = workspace.out(workspace.plan(campaign).id) / "playbook" / name
+        if name not in FILES or not path.is_file():
+            raise NotThere
+        return FileResponse(path, filename=f"{campaign}-{name}")
+
+    @router.get("/api/campaigns/{campaign}/staffing")
+    def plan(request: Request, campaign: str) -> StaffingPlan:
+        """The staffing plan as last written."""
+        site.person(request)
+        return read_plan(site.workspace(), campaign)
+
+    @router.get("/api/campaigns/{campaign}/staffing/{desk}")
+    def judged(request: Request, campaign: str, desk: str, agents: int) -> Judged:
+        """What so many people on a desk in every open half-hour achieve."""
+        site.person(request)
+        return what_if(site.workspace(), campaign, desk, _bounded(agents))
+
+    @router.post("/campaigns/{campaign}/support/{what}", include_in_schema=False)
+    async def brought(request: Request, campaign: str, what: str) -> Response:
+        form = await request.form()
+        upload = form.get("file")
+        content = await upload.read() if isinstance(upload, UploadFile) else b""
+        name = (upload.filename or "") if isinstance(upload, UploadFile) else ""
+        fields = {key: value for key, value in form.items() if isinstance(value, str)}
+        return await run_in_threadpool(_brought, site, request, campaign, what, fields, name, content)
+
+    return router
+
+
+def _brought(
+    site: Site, request: Request, campaign: str, what: str, fields: Mapping[str, str], name: str, content: bytes
+) -> Response:
+    takers: dict[str, Callable[[Workspace, str, str, bytes], tuple[str, ...]]] = {
+        "roster": _roster,
+        "bot-replay": _bot_replay,
+    }
+    taker = takers.get(what)
+    if taker is None:
+        raise NotThere
+    site.actor(request, fields)
+    return _answered(site, request, campaign, lambda workspace: taker(workspace, campaign, name, content))
+
+
+def _answered(site: Site, request: Request, campaign: str, ask: Callable[[Workspace], tuple[str, ...]]) -> Response:
+    """The page with an answer on top, or with what was wrong with the question."""
+    workspace = site.workspace()
+    plan = workspace.plan(campaign)
+    answer: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    try:
+        answer = ask(workspace)
+    except UserError as error:
+        problems = error.problems
+    values = _shown(workspace, plan)
+    return site.page(request, "support.html", 422 if problems else 200, answer=answer, problems=problems, **values)
+
+
+def _asked(workspace: Workspace, campaign: str, desk: str, agents: str) -> tuple[str, ...]:
+    if not desk or not agents:
+        return ()
+    if not agents.isdigit():
+        raise UserError(Problem(say("{given} is not a number of people", given=agents)))
+    count = _bounded(int(agents))
+    return judged_words(what_if(workspace, campaign, desk, count), count, workspace.settings.zone)
+
+
+def _bounded(agents: int) -> int:
+    if not 0 <= agents <= AGENTS_MAX:
+        raise UserError(Problem(say("between 0 and {most} people can be asked about", most=AGENTS_MAX)))
+    return agents
+
+
+def judged_words(found: Judged, agents: int, zone: ZoneInfo) -> tuple[str, ...]:
+    """What given people achieve, the verdict first."""
+    verdict = (
+        say("{desk}: {agents} people keep the promise.", desk=found.desk, agents=agents)
+        if found.keeps_promise
+        else say("{desk}: {agents} people do not keep the promise.", desk=found.desk, agents=agents)
+    )
+    level = say(
+        "Service level {level}, promised {target}; worst {worst} at {at}.",
+        level=percent(found.service_level_ratio),
+        target=promise_in_words(found.target_ratio, found.within_seconds),
+        worst=percent(found.worst_service_level_ratio),
+        at=local_minute(found.worst_at_utc, zone),
+    )
+    told = [verdict, level]
+    if found.abandoned_ratio is not None:
+        told.append(say("Given up: {ratio}.", ratio=percent(found.abandoned_ratio)))
+    if found.backlog_max >= 1:
+        clear = local_minute(found.backlog_clear_at_utc, zone) if found.backlog_clear_at_utc else "-"
+        told.append(say("At most {n} wait; clear at {at}.", n=spoken(round(found.backlog_max)), at=clear))
+    return tuple(str(text) for text in told)
+
+
+def _roster(workspace: Workspace, campaign: str, name: str, content: bytes) -> tuple[str, ...]:
+    """Re-check an edited roster; nothing is kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"roster{Path(name).suffix.lower() if name else ''}"
+        path.write_bytes(content)
+        try:
+            checked = recheck_roster(workspace, campaign, path)
+        except UserError as error:
+            raise UserError([_renamed(problem, path.name, name) for problem in error.problems]) from error
+    return recheck_words(checked)
+
+
+def _renamed(problem: Problem, ours: str, theirs: str) -> Problem:
+    return Problem(problem.what, problem.todo, problem.file.replace(ours, theirs or "?"), problem.line, problem.key)
+
+
+def recheck_words(checked: Recheck) -> tuple[str, ...]:
+    """What the edited roster changes, desk by desk, then what it breaks."""
+    verdict = (
+        _("The edited roster keeps every promise.") if checked.keeps_promises else _("The edited roster falls short.")
+    )
+    desks = [
+        say(
+            "{desk}: service level {before} → {after}, worst {worst}; {hours} paid hours against the plan.",
+            desk=one.after.desk,
+            before=percent(one.before.service_level_ratio),
+            after=percent(one.after.service_level_ratio),
+            worst=percent(one.after.worst_service_level_ratio),
+            hours=f"{one.paid_hours_after - one.paid_hours_before:+.0f}",
+        )
+        for one in checked.desks
+    ]
+    return (verdict, *(str(text) for text in (*desks, *checked.findings, *checked.notes)))
+
+
+def _bot_replay(workspace: Workspace, campaign: str, _name: str, content: bytes) -> tuple[str, ...]:
+    """Keep the bot's replay results where the gate reads them, if they can be read."""
+    place = workspace.folder / "evidence" / workspace.plan(campaign).id / "bot_replay.csv"
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "bot_replay.csv"
+        trial.write_bytes(content)
+        rows = rows_of(trial, Path(folder), {"offer", "question", "passed"})
+    if not rows:
+        todo = say("columns: offer, question, passed; one row per question")
+        raise UserError(Problem(say("holds no results"), todo, file="bot_replay.csv"))
+    write_bytes(place, lambda file: file.write(content))
+    asked = Counter(row["offer"] for row in rows)
+    passed = Counter(row["offer"] for row in rows if row["passed"].strip().lower() in YES)
+    return tuple(
+        str(say("{offer}: {passed} of {n} questions passed", offer=offer, passed=passed[offer], n=n))
+        for offer, n in sorted(asked.items())
+    )
+
+
+def _shown(workspace: Workspace, plan: Plan) -> dict[str, Any]:
+    zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    folder = workspace.out(plan.id) / "playbook"
+    try:
+        staffing: StaffingPlan | None = read_plan(workspace, plan.id)
+    except UserError:
+        staffing = None
+    intervals = read_intervals(folder / "staffing.csv")
+    desks = [_desk(one, intervals.get(one.desk, []), plan, zone) for one in (staffing.desks if staffing else ())]
+    files = {name: title for name, title in FILES.items() if (folder / name).is_file()}
+    return {"plan": plan, "staffing": staffing, "desks": desks, "files": files, "zone": zone.key}
+
+
+def _desk(desk: DeskPlan, intervals: list[Interval], plan: Plan, zone: ZoneInfo) -> dict[str, Any]:
+    during = [one for one in intervals if plan.starts_at <= one.starts_at < plan.ends_at]
+    gaps = [
+        say(
+            "{at}: {missing} of {required} people missing",
+            at=local_minute(one.starts_at, zone),
+            missing=spoken(one.missing),
+            required=spoken(one.required),
+        )
+        for one in worst_gaps(during)
+    ]
+    return {
+        "name": desk.desk,
+        "peak_at": local_minute(desk.peak.starts_at_utc, zone),
+        "contacts": spoken(desk.peak.contacts_p90),
+        "required": desk.peak.agents_required,
+        "rostered": f"{desk.peak.agents_rostered:g}",
+        "promise": promise_in_words(desk.target.ratio, desk.target.seconds),
+        "sentences": desk.sentences,
+        "gaps": gaps,
+        "bridged": desk.shortage.bridged_by,
+        "picture": _picture(during, desk.desk, zone),
+    }
+
+
+def _picture(during: list[Interval], desk: str, zone: ZoneInfo) -> Markup | None:
+    if len(during) < 2:
+        return None
+    lines = [
+        Line(_("people needed"), RED, [one.required for one in during], dashed=True),
+        Line(_("people rostered"), BLUE, [one.rostered for one in during]),
+    ]
+    return drawing([one.starts_at for one in during], lines, zone, _("People by half-hour, {desk}").format(desk=desk))
