@@ -24,11 +24,15 @@ from loadtest.options import (
     AroundOption,
     Campaign,
     CampaignOption,
+    CidrOption,
+    ClusterHostOption,
     CompressOption,
     ConfirmOption,
     DigestOption,
     DriveOption,
     EvenOption,
+    ExportOption,
+    HarOption,
     HostOption,
     ImageOption,
     LimitedOption,
@@ -57,6 +61,7 @@ from loadtest.options import (
     StepsFileOption,
     VersionOption,
     WholeOption,
+    WorkersOption,
     WritesOption,
 )
 
@@ -71,7 +76,10 @@ def mount(app: typer.Typer) -> None:
     lane.command("build", help=_("Traffic model to load-test scenario and an editable locustfile."))(build)
     lane.command("run", help=_("Run the scenario with locust and judge it."))(run)
     lane.command("calibrate", help=_("What one worker of this machine sends cleanly."))(calibrate)
-    lane.command("import", help=_("Judge a run made with JMeter (.jtl) or any tool (per-second CSV)."))(import_run)
+    lane.command(
+        "import",
+        help=_("Judge a run made elsewhere: .jtl, per-second CSV, a record of our own."),
+    )(import_run)
     lane.command("capacity", help=_("Step one replica to the knee of its objective."))(capacity)
     app.add_typer(lane, name="loadtest")
 
@@ -91,6 +99,12 @@ def build(
     compress: CompressOption = 1,
     scale: ScaleOption = None,
     even: EvenOption = False,
+    har: HarOption = None,
+    export: ExportOption = None,
+    host: ClusterHostOption = None,
+    image: ImageOption = None,
+    workers: WorkersOption = None,
+    target_cidr: CidrOption = None,
     drive: DriveOption = None,
     allow_writes: WritesOption = False,
     workspace: WorkspaceOption = Path(),
@@ -99,11 +113,14 @@ def build(
     seed: SeedOption = 0,
 ) -> None:
     from loadtest.build import Wanted, known_drive, known_profile
+    from loadtest.exports import ExportWanted, check_export, publish_export
     from loadtest.playbook import admission_wanted
     from loadtest.publish import publish_scenario
     from loadtest.shown import scenario_text
 
     console = Console.open(workspace, lang, as_json)
+    exported = ExportWanted(export, host, image, workers, tuple(target_cidr or ())) if export else None
+    check_export(exported)
     wanted = Wanted(
         curve=path or quantile,
         around=moment_option(around, "--around"),
@@ -120,8 +137,12 @@ def build(
     opened = open_workspace(workspace)
     wanted = admission_wanted(opened, campaign, wanted, service, admitted, refusal_code)
     with console.progress() as progress:
-        scenario = publish_scenario(opened, campaign, wanted, progress)
-    console.result(scenario_text(scenario, opened.settings.time_zone), scenario.model_dump(mode="json"))
+        scenario = publish_scenario(opened, campaign, wanted, progress, har)
+    text = scenario_text(scenario, opened.settings.time_zone)
+    if exported is not None:
+        file, said = publish_export(opened, scenario, exported)
+        text = "\n".join([text, _("written: {file}").format(file=file.relative_to(opened.folder)), *map(str, said)])
+    console.result(text, scenario.model_dump(mode="json"))
     more = "" if wanted.profile == "replay" else f" --profile {wanted.profile}"
     console.next(f"surgeplan loadtest run {campaign}{more} --practice")
 
@@ -186,17 +207,21 @@ def calibrate(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, 
 
 def import_run(
     campaign: Campaign,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("A .jtl in CSV, or a per-second CSV."))],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help=_("A .jtl in CSV, a per-second CSV, or a record of our own workers."))
+    ],
+    profile: ProfileOption = "replay",
     workspace: WorkspaceOption = Path(),
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    from loadtest.publish import publish_import
+    from loadtest.bring_in import publish_import
+    from loadtest.build import known_profile
     from loadtest.results import EXIT_CODES
     from loadtest.shown import results_text
 
     console = Console.open(workspace, lang, as_json)
-    results, judgement = publish_import(open_workspace(workspace), campaign, file)
+    results, judgement = publish_import(open_workspace(workspace), campaign, file, known_profile(profile))
     console.result(results_text(results, judgement), results.model_dump(mode="json"))
     console.next(
         f"surgeplan playbook {campaign}" if results.outcome == "GO" else f"out/{campaign}/loadtest/report.html"

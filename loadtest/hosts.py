@@ -48,6 +48,17 @@ def checked_target(url: str, allowed_hosts: Sequence[str], confirmed: str | None
     return Target(url.rstrip("/"), host, port, loopback)
 
 
+def target_of(url: str) -> Target:
+    """The target behind `url`, for what only writes about it; nothing is checked but that it is a URL."""
+    host, port = _host_and_port(url)
+    return Target(url.rstrip("/"), host, port, loopback=False)
+
+
+def addresses_of(target: Target) -> list[Address]:
+    """Raises UserError where its name does not resolve here."""
+    return _resolved(target.host, target.port)
+
+
 def require_listening(target: Target, seconds: float = 3.0) -> None:
     """Raises UserError where nothing accepts a connection at the target."""
     try:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
+from loadtest.har import Draft, draft_call
 from loadtest.scenario import ScenarioStage
 
 LOCUSTFILE = "locustfile.py"
@@ -33,13 +34,13 @@ class Visitor(Surge):
 
 METHOD = """    @stage("{stage}")
     def {name}(self, visit: Visit) -> None:
-        visit.{call}
 """
 
 
-def new_locustfile(campaign: str, stages: Sequence[ScenarioStage]) -> str:
-    """A locustfile with one method for each stage."""
-    return HEAD.format(campaign=campaign) + "\n".join(_method(stage) for stage in stages)
+def new_locustfile(campaign: str, stages: Sequence[ScenarioStage], draft: Draft | None = None) -> str:
+    """A locustfile with one method for each stage, its calls from a recording where there is one."""
+    recorded = {name: [draft_call(r) for r in requests] for name, requests in draft.requests.items()} if draft else {}
+    return HEAD.format(campaign=campaign) + "\n".join(_method(stage, recorded.get(stage.stage)) for stage in stages)
 
 
 def extended_locustfile(text: str, stages: Sequence[ScenarioStage]) -> str:
@@ -93,8 +94,9 @@ def _stages_of(node: ast.ClassDef) -> list[str]:
     ]
 
 
-def _method(stage: ScenarioStage) -> str:
-    return METHOD.format(stage=stage.stage, name=_identifier(stage.stage), call=_call(stage))
+def _method(stage: ScenarioStage, calls: Sequence[str] | None = None) -> str:
+    lines = "".join(f"        visit.{call}\n" for call in calls or [_call(stage)])
+    return METHOD.format(stage=stage.stage, name=_identifier(stage.stage)) + lines
 
 
 def _call(stage: ScenarioStage) -> str:

@@ -1,13 +1,13 @@
 """What the workers wrote during a run, merged: counts by second and stage, exact histograms, signals.
 
-The file is read line by line; a line cut short by a crash ends the reading and loses nothing before it.
+The file is read line by line; a line cut short by a crash loses nothing but itself.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -91,22 +91,51 @@ def merged(parts: Iterable[HdrHistogram]) -> HdrHistogram | None:
     return whole
 
 
+@dataclass
+class Follower:
+    """Reads a file of observations as it grows; each line is merged once."""
+
+    path: Path
+    seen: Observations = field(default_factory=Observations)
+    offset: int = 0
+
+    def catch_up(self) -> Observations:
+        """Everything written so far; a line that is not finished yet waits for the next time."""
+        if not self.path.is_file():
+            return self.seen
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            whole, end, _rest = file.read().rpartition(b"\n")
+        self.offset += len(whole) + len(end)
+        for line in whole.splitlines():
+            record = _parsed(line)
+            if record is not None:
+                _merge(self.seen, record)
+        return self.seen
+
+
 def read_observations(path: Path) -> Observations:
     """Merge the lines of all workers; an empty record where nothing was written."""
-    seen = Observations()
-    if path.is_file():
-        for record in _records(path):
-            _merge(seen, record)
-    return seen
+    return Follower(path).catch_up()
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                return
+def is_observations(path: Path) -> bool:
+    """Whether a file begins as a run's own record does."""
+    try:
+        with open(path, "rb") as file:
+            first = _parsed(file.readline())
+    except OSError:
+        return False
+    return first is not None and ("begins_at_epoch" in first or "worker" in first)
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """None where a crash, or words of another program, left something else."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _merge(seen: Observations, record: dict[str, Any]) -> None:

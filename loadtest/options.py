@@ -123,3 +123,21 @@ VersionOption = Annotated[str | None, typer.Option("--target-version", help=_("V
 ProcessesOption = Annotated[
     int, typer.Option("--processes", min=1, max=64, help=_("Sending processes, one core each."))
 ]
+HarOption = Annotated[
+    Path | None,
+    typer.Option("--har", metavar="FILE", help=_("Draft the locustfile from a visit that a browser recorded.")),
+]
+ExportOption = Annotated[
+    str | None,
+    typer.Option("--export", metavar="jmx|kubernetes", help=_("Also as a JMeter plan, or as manifests for a cluster.")),
+]
+ClusterHostOption = Annotated[
+    str | None, typer.Option("--host", metavar="URL", help=_("Export kubernetes: the system under test."))
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, max=500, help=_("Export kubernetes: sending pods, one core each."))
+]
+CidrOption = Annotated[
+    list[str] | None,
+    typer.Option("--target-cidr", metavar="CIDR", help=_("Export kubernetes: the network of the target; repeatable.")),
+]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from campaign.console import Progress, no_progress
 from campaign.documents import read_json, read_utf8
@@ -19,29 +18,23 @@ from campaign.settings import Settings
 from campaign.traffic import TrafficModel, TrafficPaths
 from campaign.workspace import SETTINGS, Workspace
 from loadtest.admission import admission_seen, judge_admission, with_agreed_limit
-from loadtest.breaking import breaks_first
 from loadtest.build import Wanted, build_scenario
-from loadtest.elsewhere import judge_imported, read_elsewhere
 from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust, startup_problem
 from loadtest.gateway import judge_exercised, measure_services, prometheus_sources, with_measured
+from loadtest.har import read_har
 from loadtest.hosts import checked_target, require_listening
 from loadtest.journeys import LOCUSTFILE, extended_locustfile, new_locustfile
-from loadtest.junit import write_junit
-from loadtest.notes import Note
-from loadtest.observations import FIELDS, Observations, read_observations
+from loadtest.observations import Follower, Observations
 from loadtest.policy import shipped_profiles, shipped_validity
 from loadtest.profiles import OWN_CURVE
-from loadtest.reached import mix_sent, services_reached, steepest_ten_seconds
-from loadtest.report import write_report
-from loadtest.results import PracticeTarget, Reason, Results, compared
+from loadtest.record import RESULTS, Circumstances, generator_versions, reasons_of, results_of, write_record
+from loadtest.results import PracticeTarget, Results, compared
 from loadtest.scenario import SCENARIO, Profile, Scenario
 from loadtest.schedule import build_schedule, counts_per_second
 from loadtest.shorten import shortened
 from loadtest.verdict import Judgement, judge, with_causes
 
-RESULTS, REPORT, PER_SECOND, JUNIT = "results.json", "report.html", "per_second.csv", "junit.xml"
-# What is seen is kept as results.json after so many seconds, and each time they have doubled: a crash loses no more.
-FIRST_KEPT_SECONDS = 5.0
+KEPT_EVERY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -68,11 +61,16 @@ def profile_folder(workspace: Workspace, campaign_id: str, profile: Profile) -> 
 
 
 def publish_scenario(
-    workspace: Workspace, campaign_id: str, wanted: Wanted | None = None, progress: Progress = no_progress
+    workspace: Workspace,
+    campaign_id: str,
+    wanted: Wanted | None = None,
+    progress: Progress = no_progress,
+    har: Path | None = None,
 ) -> Scenario:
     """Write `loadtest/scenario.json`, and `loadtest/locustfile.py` where it is missing or lacks a stage.
 
-    A profile other than the replay has its scenario in `loadtest/<profile>/`; the locustfile is the same for all.
+    A profile other than the replay has its scenario in `loadtest/<profile>/`; the locustfile is the same for all. `har`
+    is a recording that a new locustfile is drafted from.
 
     Raises:
         UserError: no such campaign, no traffic model yet, or a request that cannot be met; nothing is written.
@@ -91,16 +89,23 @@ def publish_scenario(
     )  # fmt: skip
     folder = out / "loadtest"
     locustfile = folder / LOCUSTFILE
-    if locustfile.is_file():
-        text = extended_locustfile(read_utf8(locustfile, f"out/{campaign_id}/loadtest/{LOCUSTFILE}"), scenario.stages)
-    else:
-        text = new_locustfile(campaign_id, scenario.stages)
+    text = _journeys(locustfile, f"out/{campaign_id}/loadtest/{LOCUSTFILE}", scenario, har)
     place = profile_folder(workspace, campaign_id, scenario.profile)
     write_json(place / SCENARIO, scenario.model_dump(mode="json"))
     if not locustfile.is_file() or locustfile.read_text("utf-8") != text:
         write_text(locustfile, text)
     progress(say("Building the scenario"), 1, 1)
     return scenario
+
+
+def _journeys(locustfile: Path, name: str, scenario: Scenario, har: Path | None) -> str:
+    """What the locustfile is to be; one that exists only gets what it lacks."""
+    if not locustfile.is_file():
+        return new_locustfile(scenario.campaign, scenario.stages, read_har(har, scenario.stages) if har else None)
+    if har is not None:
+        what, todo = say("there is a locustfile already"), say("move it away to get a draft from the recording")
+        raise UserError(Problem(what, todo, file=name, key="--har"))
+    return extended_locustfile(read_utf8(locustfile, name), scenario.stages)
 
 
 def read_scenario(workspace: Workspace, campaign_id: str, profile: Profile = "replay") -> Scenario:
@@ -158,42 +163,65 @@ def _run_at(
         journeys, record / SCENARIO, record, target.url, f"{scenario.marker}-{time.time_ns() // 1_000_000:x}",
         wanted.processes, wanted.confirmed, wanted.writes_allowed or target.loopback,
     )  # fmt: skip
+    made = Circumstances(
+        host=target.url, run_id=launch.run_id, practice=wanted.practice, image_digest=wanted.image_digest,
+        target_version=wanted.target_version, versions=generator_versions(),
+        inputs={SCENARIO: sha256(launch.scenario), LOCUSTFILE: sha256(journeys / LOCUSTFILE)},
+    )  # fmt: skip
+    keeper = Keeper(scenario, made, folder, Follower(record / OBSERVATIONS))
     expected = scenario.duration_seconds
-    scheduled = counts_per_second(build_schedule(scenario).at_seconds, expected)
-    earlier = _earlier(folder / RESULTS)
-    keep_at = FIRST_KEPT_SECONDS
 
     def told(gone: float) -> None:
-        nonlocal keep_at
         progress(say("Sending the campaign's traffic"), int(min(gone, expected)), expected)
-        if gone >= keep_at:
-            keep_at *= 2
-            _keep(read_observations(record / OBSERVATIONS))
-
-    def _keep(seen: Observations) -> tuple[Results, Judgement]:
-        judgement = judge(scenario, scheduled, seen, shipped_validity())
-        admission = admission_seen(scenario, seen, shipped_profiles())
-        judgement = with_causes(judgement, tuple(judge_admission(admission, shipped_profiles())))
-        results = compared(_results(scenario, launch, wanted, seen, judgement), earlier)
-        if seen.cells:
-            write_json(folder / RESULTS, results.model_dump(mode="json"))
-        return results, judgement
+        keeper.keep_now_and_then(gone)
 
     ended = run_locust(launch, expected + scenario.drain_seconds + scenario.timeout_seconds + 60, told)
-    seen = read_observations(record / OBSERVATIONS)
+    results, judgement = keeper.keep()
+    seen = keeper.follower.seen
     if not seen.cells and not ended.interrupted:
         raise UserError(startup_problem(record))
-    results, judgement = _keep(seen)
     if seen.cells:
         if settings is not None:
             results, judgement = _behind_the_gateway(settings, results, judgement)
-            write_json(folder / RESULTS, results.model_dump(mode="json"))
         if wanted.practice is None:
             write_json(folder / "runs" / launch.run_id / RESULTS, results.model_dump(mode="json"))
-        write_per_second(folder / PER_SECOND, scenario, seen)
-        write_junit(folder / JUNIT, results)
-        write_report(folder / REPORT, scenario, scheduled, seen, results, judgement)
+        write_record(folder, scenario, keeper.scheduled, seen, results, judgement)
     return results, judgement, ended.interrupted
+
+
+class Keeper:
+    """Keeps what is seen of a run as results.json while it goes on: whatever ends it, no more than seconds are lost."""
+
+    def __init__(self, scenario: Scenario, made: Circumstances, folder: Path, follower: Follower) -> None:
+        self.scenario, self.made, self.folder, self.follower = scenario, made, folder, follower
+        self.scheduled = counts_per_second(build_schedule(scenario).at_seconds, scenario.duration_seconds)
+        self.earlier = _earlier(folder / RESULTS)
+        self.due_at_seconds = KEPT_EVERY_SECONDS
+
+    def keep_now_and_then(self, gone_seconds: float) -> None:
+        """`keep`, where it is due; seldom enough that it takes less than a tenth of a core."""
+        if gone_seconds < self.due_at_seconds:
+            return
+        began = time.monotonic()
+        self.keep()
+        took = time.monotonic() - began
+        self.due_at_seconds = gone_seconds + max(KEPT_EVERY_SECONDS, 10 * took)
+
+    def keep(self) -> tuple[Results, Judgement]:
+        """Judge what was seen so far and write it."""
+        seen = self.follower.catch_up()
+        judgement = judged(self.scenario, self.scheduled, seen)
+        results = compared(results_of(self.scenario, seen, judgement, self.made), self.earlier)
+        if seen.cells:
+            write_json(self.folder / RESULTS, results.model_dump(mode="json"))
+        return results, judgement
+
+
+def judged(scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations) -> Judgement:
+    """The verdict over a run of our own, limiter included."""
+    judgement = judge(scenario, scheduled, seen, shipped_validity())
+    admission = admission_seen(scenario, seen, shipped_profiles())
+    return with_causes(judgement, tuple(judge_admission(admission, shipped_profiles())))
 
 
 def _behind_the_gateway(settings: Settings, results: Results, judgement: Judgement) -> tuple[Results, Judgement]:
@@ -205,12 +233,8 @@ def _behind_the_gateway(settings: Settings, results: Results, judgement: Judgeme
     measured = measure_services(settings, started, ended)
     services = with_measured(results.services, measured, policy)
     judgement = with_causes(judgement, tuple(judge_exercised(services, measured, policy)))
-    update = {"services": services, "outcome": judgement.outcome, "reasons": _reasons(judgement)}
+    update = {"services": services, "outcome": judgement.outcome, "reasons": reasons_of(judgement)}
     return results.model_copy(update=update), judgement
-
-
-def _reasons(judgement: Judgement) -> tuple[Reason, ...]:
-    return tuple(Reason(code=c.code, what=c.what.speak("en")) for c in judgement.causes)
 
 
 def _earlier(path: Path) -> Results | None:
@@ -219,89 +243,3 @@ def _earlier(path: Path) -> Results | None:
         return read_json(path, path.name, Results)
     except UserError:
         return None
-
-
-def publish_import(workspace: Workspace, campaign_id: str, file: Path) -> tuple[Results, Judgement]:
-    """Judge a run made with another tool against the campaign's scenario, and write the same files.
-
-    Raises:
-        UserError: no scenario yet, or the file cannot be read.
-    """
-    scenario = read_scenario(workspace, campaign_id)
-    folder = workspace.out(campaign_id) / "loadtest"
-    imported = read_elsewhere(file, scenario)
-    unknown = say("made with another tool: generator validity unknown")
-    judgement = judge_imported(scenario, imported, shipped_validity())
-    results = Results(
-        campaign=scenario.campaign,
-        outcome=judgement.outcome,
-        reasons=_reasons(judgement),
-        counts_for_campaign=scenario.scale_ratio >= 1,
-        finished=True,
-        host=file.name,
-        run_id=f"{scenario.marker}-imported",
-        curve=scenario.curve,
-        scale_ratio=scenario.scale_ratio,
-        seed=scenario.seed,
-        duration_seconds=imported.seconds,
-        endpoints=judgement.endpoints,
-        services=services_reached(scenario, imported.seen),
-        mix=mix_sent(scenario, imported.seen),
-        steepest_ten_seconds=steepest_ten_seconds(scenario, imported.seen),
-        generator=judgement.generator,
-        invalidates=(*scenario.invalidates, *map(Note.of, (unknown, *imported.assumed))),
-        inputs={SCENARIO: sha256(folder / SCENARIO), file.name: sha256(file)},
-    )
-    scheduled = np.zeros(imported.seconds, np.int64)
-    write_per_second(folder / PER_SECOND, scenario, imported.seen)
-    write_json(folder / RESULTS, results.model_dump(mode="json"))
-    write_junit(folder / JUNIT, results)
-    write_report(folder / REPORT, scenario, scheduled, imported.seen, results, judgement)
-    return results, judgement
-
-
-def _results(
-    scenario: Scenario, launch: Launch, wanted: RunWanted, seen: Observations, judgement: Judgement
-) -> Results:
-    started = datetime.fromtimestamp(seen.begins_at_epoch, UTC) if seen.begins_at_epoch else None
-    last = max((second for second, _stage in seen.cells), default=0)
-    return Results(
-        campaign=scenario.campaign,
-        outcome=judgement.outcome,
-        reasons=_reasons(judgement),
-        counts_for_campaign=wanted.practice is None and scenario.scale_ratio >= 1 and scenario.profile in OWN_CURVE,
-        finished=bool(seen.ends) and all(end == "done" for end in seen.ends.values()),
-        host=launch.url,
-        practice=wanted.practice,
-        image_digest=wanted.image_digest,
-        target_version=wanted.target_version,
-        run_id=launch.run_id,
-        curve=scenario.curve,
-        profile=scenario.profile,
-        scale_ratio=scenario.scale_ratio,
-        seed=scenario.seed,
-        duration_seconds=scenario.duration_seconds,
-        started_at_utc=started,
-        ended_at_utc=datetime.fromtimestamp(started.timestamp() + last + 1, UTC) if started else None,
-        endpoints=judgement.endpoints,
-        services=services_reached(scenario, seen),
-        mix=mix_sent(scenario, seen),
-        steepest_ten_seconds=steepest_ten_seconds(scenario, seen),
-        admission=admission_seen(scenario, seen, shipped_profiles()),
-        breaks_first=breaks_first(scenario, seen, shipped_validity(), shipped_profiles()),
-        generator=judgement.generator,
-        invalidates=scenario.invalidates,
-        versions={name: version(name) for name in ("locust", "gevent", "geventhttpclient", "hdrhistogram")},
-        inputs={SCENARIO: sha256(launch.scenario), LOCUSTFILE: sha256(launch.folder / LOCUSTFILE)},
-    )
-
-
-def write_per_second(path: Path, scenario: Scenario, seen: Observations) -> None:
-    """One row for each second and stage: `second, stage, intended, sent, ok, failed, slow, done, refused`."""
-    names = [stage.stage for stage in scenario.stages]
-    rows = [
-        f"{second},{names[stage]},{','.join(map(str, cell.tolist()))}"
-        for (second, stage), cell in sorted(seen.cells.items())
-        if stage >= 0
-    ]
-    write_text(path, "\n".join([f"second,stage,{','.join(FIELDS)}", *rows]) + "\n")
