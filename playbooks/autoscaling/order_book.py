@@ -59,7 +59,7 @@ def basis_sheet(question: Question, plan: AutoscalingPlan) -> Sheet:
     starts_at = min(p.starts_at for p in question.plans)
     days = (starts_at - plan.as_of_utc).total_seconds() / 86_400
     rows: list[list[Value]] = [
-        [_("campaigns"), ", ".join(p.id for p in question.plans)],
+        [_("campaigns planned together"), ", ".join(p.id for p in question.plans)],
         [_("forecast as of"), local_minute(plan.as_of_utc, question.zone, year=True)],
         [_("days before the start"), round(days, 1)],
         [_("traffic model"), plan.model[:12]],

@@ -229,7 +229,7 @@ def rate_limits(question: Question, name: str, hits: Sequence[LimitHit]) -> tupl
 def _counts(
     question: Question, window: Window, fact: ServiceFacts, floors: Floors, most: int, verdict: Verdict
 ) -> ReplicaCounts:
-    needed = peak_replicas(question.traffic, window, fact)
+    needed = peak_replicas(question, window, fact)
     peak = max(floors.cover.replicas) if verdict != "reactive-suffices" else int(np.median(needed))
     return ReplicaCounts(
         today=fact.service.replicas.today,
@@ -241,16 +241,17 @@ def _counts(
     )
 
 
-def peak_replicas(traffic: MinuteTraffic, window: Window, fact: ServiceFacts) -> NDArray[np.float64]:
+def peak_replicas(question: Question, window: Window, fact: ServiceFacts) -> NDArray[np.float64]:
     """[path]: replicas that carry the busiest quarter-minute of each path."""
-    most: NDArray[np.float64] = peak_minutes(traffic, window, fact).max(axis=1)
+    most: NDArray[np.float64] = peak_minutes(question, window, fact).max(axis=1)
     return most
 
 
-def peak_minutes(traffic: MinuteTraffic, window: Window, fact: ServiceFacts) -> NDArray[np.float64]:
+def peak_minutes(question: Question, window: Window, fact: ServiceFacts) -> NDArray[np.float64]:
     """[path, minute]: replicas that carry each minute's busiest quarter."""
-    row, inside = traffic.services.index(fact.service.name), slice(window.first, window.last)
-    rates = traffic.requests_per_second[row][:, inside] * traffic.quarters[row, inside].max(axis=1)
+    inside = question.traffic.between(window.first, window.last)
+    row = inside.services.index(fact.service.name)
+    rates = inside.requests_per_second[row] * bursts(inside, question.policy.burst_ratio)[row]
     return replicas_for(rates.astype(np.float64), fact.low, fact.multiple).astype(np.float64)
 
 

@@ -18,7 +18,6 @@ from playbooks.autoscaling.known import ServiceFacts
 from playbooks.autoscaling.limits import users
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.planning import Question, peak_minutes, peak_replicas
-from playbooks.autoscaling.requirement import replicas_for
 
 KINDS: dict[str, tuple[Text, re.Pattern[str]]] = {
     "database": (say("database"), re.compile(r"db|database|sql|postgres|oracle")),
@@ -58,7 +57,7 @@ def resources(question: Question, window: Window, plan: AutoscalingPlan) -> list
     """Replicas, vCPU, memory and nodes of every service and of all together, every limit, and what nobody has named."""
     lines: list[Resource] = []
     for name, fact in question.facts.items():
-        lines += _of_service(question, fact, peak_replicas(question.traffic, window, fact), plan.services[name].cost)
+        lines += _of_service(question, fact, peak_replicas(question, window, fact), plan.services[name].cost)
     lines += _of_all(question, window)
     lines += [line for limit in question.settings.limits for line in _of_limit(question, window, limit)]
     named = {kind_of_limit(limit) for limit in question.settings.limits}
@@ -126,7 +125,7 @@ def _of_all(question: Question, window: Window) -> Iterator[Resource]:
     each = {name: sizes(question, fact.service) for name, fact in question.facts.items()}
     if len({len(parts) for parts in each.values()}) > 1 or not next(iter(each.values())):
         return  # a sum that leaves somebody out would be ordered as if it were whole
-    minutes = {name: peak_minutes(question.traffic, window, fact) for name, fact in question.facts.items()}
+    minutes = {name: peak_minutes(question, window, fact) for name, fact in question.facts.items()}
     todays = {name: fact.service.replicas.today for name, fact in question.facts.items()}
     for i, (item, unit, _share) in enumerate(next(iter(each.values()))):
         total = np.sum([minutes[name] * each[name][i][2] for name in minutes], axis=0).max(axis=1)
@@ -159,7 +158,7 @@ def _peak_of_limit(question: Question, window: Window, limit: Limit, used: dict[
             np.float64
         )
         fact = question.facts[name]
-        replicas = np.maximum(replicas_for(rates, fact.low, fact.multiple), fact.floor)
+        replicas = np.maximum(peak_minutes(question, window, fact), fact.floor)
         taken.append(share * (rates if limit.kind == "rate" else replicas))
     peaks: NDArray[np.float64] = np.sum(taken, axis=0).max(axis=1)
     return peaks
