@@ -74,10 +74,19 @@ class Deflection(FileRecord):
     agents_without_bot: int
 
 
+Measure = Literal["contacts_ratio", "waiting", "occupancy_ratio", "oldest_hours"]
+
+
 class Trigger(FileRecord):
-    """A level that the war room watches, and what is done when it is passed."""
+    """A level that the war room watches, and what is done when it is passed.
+
+    measure: contacts as a multiple of the plan's, contacts waiting, share of time busy, age of the oldest ticket.
+    """
 
     level: int
+    measure: Measure
+    above: float
+    for_minutes: int = 0
     when: Words
     action: Words
 

@@ -41,6 +41,7 @@ class TriggerLevels(FileRecord):
     occupancy_ratio: Ratio
     occupancy_minutes: int
     backlog_of_threshold_ratio: Ratio
+    lend_from_tickets_ratio: Ratio
 
 
 class Redials(FileRecord):

@@ -31,6 +31,7 @@ from playbooks.staffing.level_table import LevelTable, level_table, save_tables
 from playbooks.staffing.plan import StaffingPlan
 from playbooks.staffing.planning import DeskFigures, local_clock, plan_desk
 from playbooks.staffing.policy import StaffingPolicy, shipped_policy
+from playbooks.staffing.relief import Relief, relief_of
 from playbooks.staffing.spreadsheet import write_roster
 from playbooks.staffing.summary import assumptions, desk_plan, peak_together
 from playbooks.staffing.training import trained_desks, training_rows, write_training
@@ -61,15 +62,16 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
     demand = read_demand(workspace, campaign_id)
     desks = ready_desks(workspace, demand, policy)
     figures = plan_desks(workspace, plan, demand, desks, policy, progress)
-    made = _record(workspace, plan, demand, figures, policy, now)
+    mixes = {ready.name: mix_of(ready.name, counted, policy.intents) for ready in desks}
+    training = training_rows(figures, plan, mixes)
+    reliefs = [relief_of(one, figures, training, policy) for one in figures]
+    made = _record(workspace, plan, demand, figures, reliefs, policy, now)
     shares = [Words.of(text) for text in _shares_from(counted, trained_desks(figures))]
     made = made.model_copy(update={"assumptions": (*made.assumptions, *shares)})
     record = compared(workspace, made, policy.order_lead_days)
     write_text(folder / "staffing.csv", _table(COLUMNS, _rows(figures)))
     write_text(folder / "staffing_detail.csv", _table(DETAIL_COLUMNS, _detail_rows(figures)))
     write_roster(folder / "roster.xlsx", figures, record, plan_zone(workspace, plan))
-    mixes = {ready.name: mix_of(ready.name, counted, policy.intents) for ready in desks}
-    training = training_rows(figures, plan, mixes)
     write_training(folder, training)
     write_lessons(folder, plan, training, ZoneInfo(plan_zone(workspace, plan)))
     save_tables(folder / "staffing_levels.npz", _level_tables(figures))
@@ -170,6 +172,7 @@ def _record(
     plan: Plan,
     demand: DemandPaths,
     figures: Sequence[DeskFigures],
+    reliefs: Sequence[Relief],
     policy: StaffingPolicy,
     now: datetime,
 ) -> StaffingPlan:
@@ -184,7 +187,10 @@ def _record(
         peak_agents_required=required,
         peak_agents_rostered=rostered,
         peak_at_utc=at,
-        desks=tuple(desk_plan(one, demand.of_desk(one.ready.name), policy) for one in figures),
+        desks=tuple(
+            desk_plan(one, demand.of_desk(one.ready.name), policy, relief)
+            for one, relief in zip(figures, reliefs, strict=True)
+        ),
         assumptions=tuple(Words.of(text) for text in assumptions(figures, policy)),
     )
 

@@ -9,40 +9,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.language import Text, say
-from campaign.numbers import local_minute, percent
 from campaign.settings import Bot
 from campaign.words import Words
 from playbooks.staffing import planning
 from playbooks.staffing.bot import contacts_coming_back, with_less_deflection
-from playbooks.staffing.desk import ReadyDesk, definition_in_words
+from playbooks.staffing.desk import ReadyDesk
 from playbooks.staffing.erlang import Floats
-from playbooks.staffing.plan import Deflection, DeskPeak, DeskPlan, SelfCheck, ShiftCount, Shortage, Target
+from playbooks.staffing.plan import Deflection, DeskPeak, DeskPlan, ShiftCount, Shortage, Target
 from playbooks.staffing.planning import INTERVAL_HOURS, DeskFigures, span
 from playbooks.staffing.policy import StaffingPolicy
+from playbooks.staffing.relief import Relief
 from playbooks.staffing.replay import self_check
-from playbooks.staffing.requirement import heads, required_seats, service_level
-from playbooks.staffing.roster_rules import shift_findings
+from playbooks.staffing.sentences import sentences
 from playbooks.staffing.shifts import Rostered, shortage_price_hours
 from playbooks.staffing.triggers import bridges, triggers
 
 LESS_POINTS = 5.0
-LONGER_HANDLING, PRESENT_WHEN_ILL = 1.1, 0.8
 SELF_CHECK_SEED = 0
 
 
-def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: StaffingPolicy) -> DeskPlan:
+def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: StaffingPolicy, relief: Relief) -> DeskPlan:
+    """The record of one desk; contacts: its paths [path, interval]."""
     ready, roster = figures.ready, figures.roster
     required_hours = float(figures.required.sum()) * INTERVAL_HOURS
-    worst, peak = _worst(figures), _peak(figures, contacts)
-    deflection = _deflection(figures, contacts, policy)
-    check = self_check(figures, contacts, policy, SELF_CHECK_SEED)
-    hourly = ready.desk.cost_per_agent_hour
-    return DeskPlan(
+    worst, hourly = _worst(figures), ready.desk.cost_per_agent_hour
+    made = DeskPlan(
         desk=ready.name,
         channel=ready.desk.channel,
         target=target(ready),
         shrinkage_ratio=ready.desk.shrinkage_ratio,
-        peak=peak,
+        peak=_peak(figures, contacts),
         required_hours=required_hours,
         paid_hours=roster.paid_hours,
         paid_to_required_ratio=roster.paid_hours / required_hours if required_hours else None,
@@ -50,16 +46,17 @@ def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: Staf
         overtime_hours=roster.overtime_hours,
         solver_gap_ratio=roster.gap_ratio,
         cost=None if hourly is None else hourly * roster.price_hours,
-        shortage=_shortage(figures, policy),
+        shortage=_shortage(figures, policy, relief),
         worst_service_level_ratio=None if worst is None else float(figures.level_ratio[worst]),
         worst_service_level_at_utc=None if worst is None else span(figures.clock, worst)[0],
         contacts_while_closed_p50=float(figures.contacts_p50[~figures.open].sum()),
-        bot=deflection,
+        bot=_deflection(figures, contacts, policy),
         shifts=shift_counts(roster),
-        triggers=triggers(figures, policy),
-        self_check=check,
-        sentences=tuple(Words.of(text) for text in _sentences(figures, peak, deflection, check, policy)),
+        triggers=triggers(figures, policy, relief),
+        self_check=self_check(figures, contacts, policy, SELF_CHECK_SEED),
     )
+    said = sentences(figures, made, relief, policy)
+    return made.model_copy(update={"sentences": tuple(Words.of(text) for text in said)})
 
 
 def target(ready: ReadyDesk) -> Target:
@@ -100,7 +97,7 @@ def _worst(figures: DeskFigures) -> int | None:
     return int(np.where(busy, figures.level_ratio, np.inf).argmin())
 
 
-def _shortage(figures: DeskFigures, policy: StaffingPolicy) -> Shortage:
+def _shortage(figures: DeskFigures, policy: StaffingPolicy, relief: Relief) -> Shortage:
     missing = missing_agents(figures)
     short = missing > 0
     if not short.any():
@@ -113,7 +110,7 @@ def _shortage(figures: DeskFigures, policy: StaffingPolicy) -> Shortage:
         worst_at_utc=span(figures.clock, worst)[0],
         worst_agents=float(missing[worst]),
         price_hours=price,
-        bridged_by=tuple(Words.of(text) for text in bridges(figures)),
+        bridged_by=tuple(Words.of(text) for text in bridges(figures, relief)),
     )
 
 
@@ -165,80 +162,6 @@ def _agents_with(figures: DeskFigures, bot: Bot | None, contacts: NDArray[np.flo
     )
     human = planning.human_paths(changed, contacts, figures.clock)
     return planning.agents_for(changed, human, figures.clock, policy, figures.peak)
-
-
-def _sentences(
-    figures: DeskFigures,
-    peak: DeskPeak,
-    deflection: Deflection | None,
-    check: SelfCheck | None,
-    policy: StaffingPolicy,
-) -> Iterable[Text]:
-    when = local_minute(peak.starts_at_utc, figures.clock.zone)
-    yield say(
-        "service level counts: {definition}",
-        definition=definition_in_words(figures.ready.desk.service_level.definition),
-    )
-    if deflection:
-        yield say(
-            "each 5 points less resolved by the bot need {count} more agents at {when}; without the bot {all} in all",
-            count=deflection.agents_more_for_5_points_less,
-            when=when,
-            all=deflection.agents_without_bot,
-        )
-    yield from _coming_again(peak, when)
-    yield from _sensitivity(figures, when)
-    if check:
-        yield say(
-            "replayed on {paths} sample paths around the peak: service level {simulated}, predicted {predicted}",
-            paths=check.paths,
-            simulated=percent(check.simulated_ratio),
-            predicted=percent(check.predicted_ratio),
-        )
-    yield from shift_findings(figures.ready.shifts, policy.labour)
-    closed = float(figures.contacts_p50[~figures.open].sum())
-    if closed >= 1 and figures.ready.rules is not None:
-        yield say(
-            "{count} contacts come while the desk is closed: nobody is planned for them, give them the bot or a form",
-            count=round(closed),
-        )
-
-
-def _coming_again(peak: DeskPeak, when: str) -> Iterable[Text]:
-    """Which of the contacts that people are planned for are second attempts."""
-    if round(peak.after_bot):
-        yield say(
-            "of {all} contacts for people at {when}, {count} come back after the bot did not resolve them",
-            all=f"{peak.human_contacts_p90:,.0f}",
-            when=when,
-            count=f"{peak.after_bot:,.0f}",
-        )
-    if round(peak.redials):
-        yield say(
-            "beside {all} contacts for people at {when}, {count} come again because nobody answered them",
-            all=f"{peak.human_contacts_p90:,.0f}",
-            when=when,
-            count=f"{peak.redials:,.0f}",
-        )
-
-
-def _sensitivity(figures: DeskFigures, when: str) -> Iterable[Text]:
-    """What the plan's peak costs or suffers if an assumption is off; each half-hour on its own, without a backlog."""
-    rules, at = figures.ready.rules, figures.peak
-    if rules is None or figures.load_p90[at] <= 0:
-        return
-    load = figures.load_p90[at] * np.array([1.0, LONGER_HANDLING])
-    usual, longer = heads(required_seats(rules, load).seats, figures.ready.desk.shrinkage_ratio)
-    yield say(
-        "handling that takes a tenth longer needs {count} more agents at {when}", count=int(longer - usual), when=when
-    )
-    seats = np.array([figures.rostered[at] * figures.ready.at_work_ratio * PRESENT_WHEN_ILL])
-    level = float(service_level(rules, load[:1], seats)[0])
-    yield say(
-        "with a fifth of the rostered people ill the service level at {when} is {level}, redials included",
-        when=when,
-        level=percent(level),
-    )
 
 
 def peak_together(figures: Sequence[DeskFigures]) -> tuple[int, float, datetime | None]:
