@@ -10,7 +10,7 @@ from typing import Any
 
 from campaign.documents import Document, read_yaml
 from campaign.errors import Problem, UserError
-from campaign.language import Text, say, translate
+from campaign.language import Language, Text, say
 from campaign.plan import Plan
 from campaign.plan_text import plan_text
 from campaign.settings import Settings
@@ -91,10 +91,11 @@ def _kept(folder: Path, path: Path, author: str, subject: str, reason: str) -> t
     return ()
 
 
-def _subject(campaign: str, changes: tuple[Text, ...], language: Any) -> str:
+def _subject(campaign: str, changes: tuple[Text, ...], language: Language) -> str:
     if not changes:
         return say("{campaign}: plan submitted", campaign=campaign).speak(language)
     told = "; ".join(change.speak(language) for change in changes[:WORDS_IN_SUBJECT])
     more = len(changes) - WORDS_IN_SUBJECT
-    rest = translate(" and {n} more", language).format(n=more) if more > 0 else ""
-    return f"{campaign}: {told}{rest}"
+    if more > 0:
+        told = say("{told} and {n} more", told=told, n=more).speak(language)
+    return f"{campaign}: {told}"
