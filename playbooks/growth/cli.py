@@ -162,12 +162,11 @@ def meeting(
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    from playbooks.growth.pages import agenda_json
     from playbooks.growth.publish import publish_agenda
 
     console = Console.open(workspace, lang, as_json)
     opened = _open(workspace, data)
-    agenda, folder = publish_agenda(opened, name, clock(now))
+    agenda, document, folder = publish_agenda(opened, name, clock(now))
     text = _("{title}, {starts}: {alerts} rules fired, {nodes} churn nodes, {objectives} objectives").format(
         title=agenda.meeting.title,
         starts=f"{agenda.starts_at:%Y-%m-%d %H:%M}",
@@ -175,5 +174,5 @@ def meeting(
         nodes=len(agenda.nodes),
         objectives=len(agenda.objectives),
     )
-    console.result(text, agenda_json(agenda, opened.dictionary, opened.inputs))
+    console.result(text, document)
     console.look(folder / "agenda.html")

@@ -110,7 +110,7 @@ def _newest(daily: Daily, watched: list[Watched]) -> date:
     return found
 
 
-def publish_agenda(opened: Opened, name: str | None, now: datetime) -> tuple[Agenda, Path]:
+def publish_agenda(opened: Opened, name: str | None, now: datetime) -> tuple[Agenda, dict[str, Any], Path]:
     """Write `out/meetings/<id>-<date>/` agenda.html, agenda.json and meeting.ics of the meeting's next date.
 
     Raises:
@@ -124,9 +124,10 @@ def publish_agenda(opened: Opened, name: str | None, now: datetime) -> tuple[Age
     agenda = make_agenda(meeting, opened.rules, known, now)
     folder = opened.workspace.folder / "out" / "meetings" / f"{meeting.id}-{agenda.starts_at:%Y-%m-%d}"
     write_text(folder / "agenda.html", as_page(agenda, opened.dictionary, opened.workspace.settings.currency))
-    write_json(folder / "agenda.json", agenda_json(agenda, opened.dictionary, opened.inputs | hashes))
+    document = agenda_json(agenda, opened.dictionary, opened.inputs | hashes)
+    write_json(folder / "agenda.json", document)
     write_bytes(folder / "meeting.ics", lambda file: file.write(calendar_file(agenda, zone, now)))
-    return agenda, folder
+    return agenda, document, folder
 
 
 def _meeting(rules: RulesFile, name: str | None) -> Meeting:

@@ -50,7 +50,8 @@ def shop(
     folder.mkdir(exist_ok=True)
     (folder / "campaigns").mkdir(exist_ok=True)
     (folder / "surgeplan.yaml").write_text(
-        "schema_version: 1\ntime_zone: Asia/Shanghai\nservices: [{name: storefront}]\nroles: {lin: marketing, zhao: ops}\n"
+        "schema_version: 1\ntime_zone: Asia/Shanghai\nservices: [{name: storefront}]\n"
+        "roles: {lin: marketing, zhao: ops}\n"
     )
     (folder / "metrics.yaml").write_text(own_dictionary(ids_with(folder)), "utf-8")
     (folder / "campaigns" / "autumn.yaml").write_text(
