@@ -93,6 +93,9 @@ class Checklist(FileRecord):
     assumptions: tuple[Words, ...] = ()
     reopened: tuple[Reopened, ...] = Field(default=(), description="was done at some time, and is not any more")
     bundle: str | None = Field(default=None, description="hash of the frozen bundle")
+    demands: dict[str, str] = Field(
+        default={}, description="hash of what a version of the plan asks a forecast for, by the hash of its file"
+    )
 
     def of_gate(self, gate: Gate | None) -> tuple[Item, ...]:
         """The items of one gate (None: of no gate), in order of due time."""

@@ -69,11 +69,11 @@ def traffic_model(evidence: Evidence) -> Finding:
 
 
 def _only_wording_since(evidence: Evidence, plan_hash: str | None) -> bool:
-    """Whether the frozen plan is the one of that hash, and asks for the same demand as today's."""
-    bundle = evidence.bundle
-    if bundle is None or bundle.files.get(evidence.plan_file) != plan_hash:
-        return False
-    return bundle.components.get("demand") == evidence.binding.parts.get("demand")
+    """Whether the plan of that hash, as it was frozen or last seen, asks for the same demand as today's."""
+    bundle, demand = evidence.bundle, evidence.binding.parts.get("demand")
+    if bundle is not None and bundle.files.get(evidence.plan_file) == plan_hash:
+        return bundle.components.get("demand") == demand
+    return demand is not None and evidence.demands.get(plan_hash or "") == demand
 
 
 FROZEN_PARTS = ("demand", "dictionary", "model")

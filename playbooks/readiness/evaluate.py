@@ -8,7 +8,7 @@ from typing import Literal
 
 from campaign.language import say
 from campaign.plan import Plan
-from campaign.readiness import GATES, Gate, GateState, Item, Role, Signature, Tier
+from campaign.readiness import GATES, Gate, GateState, Item, Role, Signature, State, Tier
 from campaign.words import Words
 from playbooks.readiness.binding import changed
 from playbooks.readiness.checks import declared_services
@@ -136,16 +136,18 @@ def _stated(item: Item, finding: Finding, now: datetime) -> Item:
 
 
 def _review(item: Item, items: Iterable[Item], now: datetime) -> Item:
-    """The readiness review passes when everything else up to its own gate is done."""
+    """The readiness review is a scorecard of everything up to its own gate: red blocks, yellow was waived."""
     assert item.gate
     before = [i for i in items if i.gate is not None and i.gate <= item.gate and i.id != item.id]
-    failed = [i.id for i in before if i.state in ("fail", "stale")]
-    waiting = [i.id for i in before if not i.done]
-    if failed:
-        return _stated(item, Finding("fail", say("red: {names}", names=", ".join(failed))), now)
-    if waiting:
-        return _stated(item, Finding("pending", say("open: {names}", names=", ".join(waiting))), now)
-    return _stated(item, Finding("pass"), now)
+    red = [i.id for i in before if i.state in ("fail", "stale")]
+    waiting = [i.id for i in before if i.state == "pending"]
+    yellow = [i.id for i in before if i.state == "waived"]
+    parts = [say("{count} green", count=sum(i.state == "pass" for i in before))]
+    parts += [say("yellow: {names}", names=", ".join(yellow))] if yellow else []
+    parts += [say("red: {names}", names=", ".join(red))] if red else []
+    parts += [say("open: {names}", names=", ".join(waiting))] if waiting else []
+    state: State = "fail" if red else "pending" if waiting else "pass"
+    return _stated(item, Finding(state, joined(parts)), now)
 
 
 def gate_states(

@@ -66,7 +66,7 @@ class Evidence:
     plan_hashes: SHA-256 of the plan's file as it is, and without what a retrospective wrote into it.
     bot_replay_hash: SHA-256 of the replay's file. bundle_damage: files of the frozen bundle that are not as they were
     frozen. attachments: SHA-256 of the files that signed notes brought, as they are now, by path; those that are gone
-    are left out.
+    are left out. demands: as the checklist was written last (see `Checklist.demands`).
     """
 
     plan: Plan
@@ -95,6 +95,7 @@ class Evidence:
     bundle: FrozenBundle | None = None
     bundle_damage: tuple[str, ...] = ()
     attachments: dict[str, str] = field(default_factory=dict)
+    demands: dict[str, str] = field(default_factory=dict)
 
     @property
     def plan_file(self) -> str:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import ConfigDict
+
 from campaign.bundle import FrozenBundle
 from campaign.capacity import known_capacity
 from campaign.documents import FileRecord, read_json, read_utf8
@@ -36,6 +38,14 @@ Record = TypeVar("Record", bound=FileRecord)
 STATE_URL = "SURGEPLAN_STATE"  # an environment variable, because a URL with a password has no place in git
 BROUGHT = ("bot_replay.csv", "image_digest.txt", "drills.csv", "war_room_roster.csv", READINGS)
 AGREES = ({"marketing"}, {"ops", "data"})  # one signature of each set makes a definition agreed
+
+
+class WrittenChecklist(FileRecord):
+    """The part of `checklist.json` that the next one is made with."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    demands: dict[str, str] = {}
 
 
 def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = None) -> Evidence:
@@ -88,6 +98,7 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         bundle=bundle,
         bundle_damage=_damage(out / "frozen" / bundle.hash, bundle) if bundle else (),
         attachments=_attachments(stands, workspace),
+        demands=_demands(out / "playbook" / "checklist.json"),
     )
 
 
@@ -184,6 +195,14 @@ def _drills(workspace: Workspace, plan: Plan) -> tuple[Drill, ...]:
     """`evidence/<id>/drills.csv`, and that of the promotion: a switch is drilled once for all its waves."""
     folders = (workspace.folder / "evidence" / name for name in (plan.part_of, plan.id) if name)
     return tuple(drill for folder in folders for drill in read_drills(folder / "drills.csv", workspace.folder))
+
+
+def _demands(file: Path) -> dict[str, str]:
+    """What earlier versions of the plan asked for; nothing where the last checklist cannot be read any more."""
+    try:
+        return read_json(file, file.name, WrittenChecklist).demands
+    except UserError:
+        return {}
 
 
 def _digest(workspace: Workspace, campaign: str) -> str | None:

@@ -68,8 +68,17 @@ def review(workspace: Workspace, campaign: str, now: datetime, log: Sequence[Eve
         inputs=input_hashes(workspace, campaign),
         assumptions=tuple(Words.of(text) for text in assumptions),
         bundle=evidence.bundle.hash if evidence.bundle else None,
+        demands=_demands(evidence),
     )
     return Review(checklist, evidence, policy)
+
+
+def _demands(evidence: Evidence) -> dict[str, str]:
+    """What the model's version of the plan asks for, and today's, by the hash of the plan's file."""
+    now = dict.fromkeys(evidence.plan_hashes, evidence.binding.parts["demand"])
+    forecast = evidence.traffic.inputs.get(evidence.plan_file) if evidence.traffic else None
+    kept = {key: value for key, value in evidence.demands.items() if key == forecast}
+    return kept | {key: now[key] for key in sorted(now)}
 
 
 def publish_checklist(workspace: Workspace, campaign: str, now: datetime) -> Checklist:

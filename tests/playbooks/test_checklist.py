@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -461,6 +462,8 @@ def test_the_review_waits_for_everything_before_it() -> None:
     assert states["readiness-review"].state == "pending"
     red = evaluate(items(EVERYTHING), replace(EVERYTHING, load_test=run(10)), START)
     assert {i.id: i.state for i in red}["readiness-review"] == "fail"
+    card = str(next(i.note for i in red if i.id == "readiness-review"))
+    assert re.search(r"^\d green; red: .*load-test-full.*; open: .*third-parties-told", card), card
     done = tuple(i for i in items(EVERYTHING) if i.id in ("plan-submitted", "readiness-review"))
     assert [i.state for i in evaluate(done, EVERYTHING, START)] == ["pass", "pass"]
 

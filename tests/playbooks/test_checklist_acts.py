@@ -341,12 +341,11 @@ def test_owners_are_told_what_an_edit_reopened_until_it_is_done_again(shop: Shop
     assert shop("sign d11 compliance-cleared --as lin --note ok")[0] == 0
     assert published() == []
     shop.plan(PLAN.replace("TITLE", "another title"))
-    told = [("traffic-draft", "sre"), ("compliance-cleared", "marketing")]
+    told = [("compliance-cleared", "marketing")]
     assert published() == told
     assert published() == told
     page = (shop.folder / "out/d11/playbook/checklist.html").read_text("utf-8")
     assert "marketing: Push, landing-page and SMS content cleared by compliance is stale again" in page
-    shop.forecast(6000)
     assert shop("sign d11 compliance-cleared --as lin --note again")[0] == 0
     assert published() == []
 
@@ -362,6 +361,19 @@ def test_wording_reopens_nothing_but_what_speaks_it(shop: Shop) -> None:
     assert {name for name in after if after[name] != before[name]} == {"compliance-cleared"}
     assert after["compliance-cleared"] == "waived"
     assert "the plan's wording changed since" in shop("checklist d11")[1]
+
+
+def test_wording_does_not_reopen_the_forecast_before_the_freeze(shop: Shop) -> None:
+    from campaign.workspace import open_workspace
+    from playbooks.readiness.publish import publish_checklist
+
+    publish_checklist(open_workspace(shop.folder), "d11", datetime.fromisoformat(NOW))
+    for title in ("one title", "another title"):
+        shop.plan(PLAN.replace("TITLE", title))
+        assert shop.states()["traffic-draft"] == "pass"
+        publish_checklist(open_workspace(shop.folder), "d11", datetime.fromisoformat(NOW))
+    shop.plan(PLAN.replace("T20:00:00", "T21:00:00"))
+    assert shop.states()["traffic-draft"] == "stale"
 
 
 def test_reach_or_moments_reopen_the_gates_that_depend_on_them(shop: Shop) -> None:
