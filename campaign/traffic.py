@@ -91,6 +91,15 @@ class BackTest(FileRecord):
     member_weights: dict[str, float] = {}
 
 
+class LiveSettings(FileRecord):
+    """How to forecast again while the campaign runs, as past campaigns taught: how fast what was seen loses its weight,
+    and by how much the range is widened (or narrowed) around its middle."""
+
+    half_life_seconds: float
+    scale_ratio: float
+    campaigns: int
+
+
 class Sentence(FileRecord):
     """An assumption that can still be said in any language: the English message and its values."""
 
@@ -150,6 +159,7 @@ class TrafficModel(FileRecord):
     effects: tuple[Effect, ...] = ()
     bridge: Bridge | None = None
     back_test: BackTest
+    nowcast: LiveSettings | None = None
     assumptions: tuple[str, ...] = ()
     assumptions_said: tuple[Sentence, ...] = ()
     learned_from: tuple[LearnedFrom, ...] = ()

@@ -2,7 +2,8 @@
 
 Sample paths are an ensemble: they know how much of what was seen lasts, and what one service's surprise says about the
 others. The update is the ensemble Kalman filter's (Evensen 1994) on log rates, with an exponentially weighted mean of
-the latest deviations as its observation.
+the latest deviations as its observation. How fast that mean forgets and how wide the rest stays is chosen by
+re-forecasts of past campaigns (`forecast.backtest.live`).
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ def nowcast(
     now: datetime,
     seed: int = 0,
     half_life_seconds: float = HALF_LIFE_SECONDS,
+    scale_ratio: float = 1.0,
 ) -> TrafficPaths:
     """Paths from `now` on, given what came before it.
+
+    half_life_seconds, scale_ratio: as `traffic.json` has them under `nowcast`, learned from past campaigns.
 
     actual: mean requests per second by service over the intervals of `paths` [interval], NaN where not (yet) known;
     values after `now` are not looked at. Services without any known interval are moved by the others only.
@@ -62,6 +66,9 @@ def nowcast(
         summaries.append(logs[:, s] @ weights)
         observed.append(float(np.log(np.maximum(np.nan_to_num(actual[name], nan=1.0), 1e-6)) @ weights))
     moved = updated(logs[:, :, ahead], np.array(summaries).T, np.array(observed), _fade(ends[ahead], moment), seed)
+    if scale_ratio != 1.0:
+        middle = np.median(moved, axis=0)
+        moved = middle + scale_ratio * (moved - middle)
     return replace(later, requests_per_second=np.exp(moved).astype(np.float32))
 
 

@@ -26,6 +26,7 @@ from forecast.backtest.again import calibrating, campaigns_known, testable
 from forecast.backtest.cache import campaigns_again, method
 from forecast.backtest.judged import calibration_of
 from forecast.backtest.leads import nearest_lead
+from forecast.backtest.live import live_settings
 from forecast.demand.people import LAG_REACH_HOURS, demand_paths, learn_demand
 from forecast.epochs import HOUR, epoch, epochs, moment_of
 from forecast.evidence import Disturbed, Evidence, learning_spans
@@ -149,6 +150,8 @@ def _publish(
     progress(STEP, 3, 5)
     demand, assumed = demand_of(workspace, forecast, evidence, moment, seed)
     forecast = with_assumptions(forecast, assumed + promised_said(plan, habits_of(reached)))
+    lived = live_settings([one.live for one in tested])
+    forecast = replace(forecast, model=forecast.model.model_copy(update={"nowcast": lived}))
     if many:
         forecast = over_services(workspace, plan, forecast, every, evidence, seed, places, progress)
     progress(STEP, 4, 5)

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from campaign.plan import Plan
 from campaign.settings import Settings
-from forecast.epochs import DAY, HOUR, epoch, epochs
+from campaign.traffic import TrafficPaths
+from forecast.backtest.live import live_scores
+from forecast.epochs import DAY, HOUR, epoch, epochs, naive_utc
 from forecast.evidence import Evidence, known_before, undisturbed
 from forecast.learning import Learned, grid_for, learn, overlapping, predict
 from forecast.paths.calibration import OTHER_KIND, Score
@@ -32,7 +34,8 @@ class Tested:
     """A past campaign's forecast beside what came, hour by hour on the total of all services.
 
     hours: seconds since 1970; actual, middle, last_week: mean requests per second [hour], NaN where not known.
-    peak_hours: the forecast's busiest hour on each path [path]; members: the middle of each member of the stack [hour].
+    peak_hours: the forecast's busiest hour on each path [path]; members: the middle of each member of the stack [hour];
+    live: how re-forecasts during the campaign would have done [score, half-life].
     """
 
     score: Score
@@ -43,6 +46,7 @@ class Tested:
     last_week: Floats
     peak_hours: Floats
     members: Mapping[str, Floats]
+    live: Floats
 
 
 def testable(evidence: Evidence, plans: Sequence[Plan], lead_days: float, until: datetime) -> tuple[Plan, ...]:
@@ -95,7 +99,8 @@ def forecast_again(
     known_plans = [p for p in plans if p.starts_at < plan.ends_at + timedelta(days=21)]
     learned = learn(before, plan, known_plans, settings, as_of)
     rates = predict(learned, grid, PATHS, seed).rates
-    actual = actual_on(evidence, grid).sum(axis=0)
+    each = actual_on(evidence, grid)
+    actual = each.sum(axis=0)
     inside = (grid.starts >= epoch(plan.starts_at)) & (grid.starts < epoch(plan.ends_at)) & ~np.isnan(actual)
     if not inside.any():
         return None
@@ -109,7 +114,9 @@ def forecast_again(
     members = {STRUCTURAL: middle, **{name: values + rest for name, values in found.items()}}
     past = last_week(evidence, hours, as_of)
     score = _score(plan, learned, actual[inside], rates.sum(axis=1)[:, inside], by_hour, middle, past)
-    return Tested(score, as_of, hours, by_hour, middle, past, paths_by_hour.max(axis=1), members)
+    paths = TrafficPaths(rates, learned.baseline.services, naive_utc(grid.starts), grid.seconds)
+    live = live_scores(paths, dict(zip(paths.services, each, strict=True)), plan.starts_at, plan.ends_at)
+    return Tested(score, as_of, hours, by_hour, middle, past, paths_by_hour.max(axis=1), members, live)
 
 
 def finest_of(evidence: Evidence, plan: Plan) -> int:

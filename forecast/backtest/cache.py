@@ -42,6 +42,7 @@ class KeptTest(FileRecord):
     last_week: tuple[float | None, ...]
     peak_hours: tuple[float, ...]
     members: dict[str, tuple[float, ...]]
+    live: tuple[tuple[float | None, ...], ...]
 
 
 class KeptTests(FileRecord):
@@ -130,6 +131,7 @@ def _kept(key: str, tested: Tested) -> KeptTest:
         last_week=_plain(tested.last_week),
         peak_hours=tuple(float(v) for v in tested.peak_hours),
         members={name: tuple(float(v) for v in values) for name, values in tested.members.items()},
+        live=tuple(_plain(row) for row in tested.live),
     )
 
 
@@ -149,6 +151,7 @@ def _tested(kept: KeptTest) -> Tested:
         _array(kept.last_week),
         np.array(kept.peak_hours),
         {name: np.array(values) for name, values in kept.members.items()},
+        np.array([_array(row) for row in kept.live]),
     )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from campaign.traffic import TrafficPaths
-from forecast.nowcast import nowcast
+from forecast.backtest.live import HALF_LIVES_SECONDS, coarser, live_scores, live_settings
+from forecast.nowcast import HALF_LIFE_SECONDS, nowcast
 
 STARTS = datetime(2026, 11, 10, 12, tzinfo=UTC)
 MINUTES = 360
@@ -76,3 +77,85 @@ def test_minutes_missing_in_between_do_no_harm() -> None:
     moved = nowcast(paths(), {"web": seen}, STARTS + timedelta(hours=1))
     assert np.isfinite(moved.requests_per_second).all()
     assert np.median(moved.requests_per_second[:, 0, :10]) == pytest.approx(700, rel=0.1)
+
+
+def test_a_wider_range_keeps_its_middle() -> None:
+    seen = {"web": np.full(MINUTES, 600.0)}
+    now = STARTS + timedelta(hours=1)
+    plain, wide = (nowcast(paths(), seen, now, scale_ratio=scale) for scale in (1.0, 2.0))
+    middles = [np.median(made.requests_per_second, axis=0) for made in (plain, wide)]
+    assert middles[1] == pytest.approx(middles[0], rel=1e-3)
+    spreads = [np.log(made.requests_per_second).std(axis=0).mean() for made in (plain, wide)]
+    assert spreads[1] == pytest.approx(2 * spreads[0], rel=0.02)
+
+
+def test_five_minutes_are_the_mean_of_their_minutes() -> None:
+    made, actual = coarser(paths(10), {"web": np.arange(MINUTES, dtype=float)})
+    assert set(made.seconds.tolist()) == {300}
+    assert made.requests_per_second[:, :, 0] == pytest.approx(paths(10).requests_per_second[:, :, :5].mean(axis=2))
+    assert actual["web"][1] == 7.0
+
+
+def wandering(count: int, minutes_to_forget: float, seed: int) -> TrafficPaths:
+    """Paths whose common level drifts: what was seen loses its worth after that many minutes."""
+    rng = np.random.default_rng(seed)
+    keep = np.exp(-1.0 / minutes_to_forget)
+    level = np.zeros((count, MINUTES))
+    level[:, 0] = rng.normal(0, 0.3, count)
+    for i in range(1, MINUTES):
+        level[:, i] = keep * level[:, i - 1] + 0.3 * np.sqrt(1 - keep**2) * rng.normal(size=count)
+    rates = 500.0 * np.exp(level[:, None, :] + rng.normal(0, 0.25, (count, 1, MINUTES)))
+    times = np.datetime64(STARTS.replace(tzinfo=None), "s") + 60 * np.arange(MINUTES)
+    return TrafficPaths(rates.astype(np.float32), ("web",), times, np.full(MINUTES, 60))
+
+
+def scores(minutes_to_forget: float) -> list[np.ndarray]:
+    found = []
+    for seed in range(12):
+        made = wandering(300, minutes_to_forget, seed)
+        others = TrafficPaths(made.requests_per_second[1:], made.services, made.starts_at_utc, made.seconds)
+        actual = {"web": made.requests_per_second[0, 0].astype(float)}
+        found.append(live_scores(others, actual, STARTS, STARTS + timedelta(hours=6)))
+    return found
+
+
+def test_a_level_that_stays_is_averaged_over_longer_than_one_that_wanders() -> None:
+    quick, slow = live_settings(scores(20.0)), live_settings(scores(5000.0))
+    assert slow.half_life_seconds > quick.half_life_seconds
+    assert quick.half_life_seconds in HALF_LIVES_SECONDS
+    assert quick.campaigns == slow.campaigns == 12
+
+
+def test_ranges_that_covered_as_said_stay_and_narrow_ones_are_widened() -> None:
+    size = len(HALF_LIVES_SECONDS)
+    right, wrong = (np.array([np.full(size, 0.1), np.full(size, square)]) for square in (1.0, 6.0))
+    assert live_settings([right] * 20).scale_ratio == pytest.approx(1.0)
+    assert live_settings([wrong] * 20).scale_ratio == pytest.approx(np.sqrt((5 + 120) / 25))
+    assert live_settings([wrong]).scale_ratio < 1.4
+
+
+def test_without_past_campaigns_the_usual_half_life_holds() -> None:
+    none = live_settings([])
+    assert (none.half_life_seconds, none.scale_ratio, none.campaigns) == (HALF_LIFE_SECONDS, 1.0, 0)
+    unknown = np.full((2, len(HALF_LIVES_SECONDS)), np.nan)
+    assert live_settings([unknown]) == none
+
+
+def test_the_width_found_covers_what_comes() -> None:
+    """Paths half as wide as reality: after the correction p90 holds nine times in ten again, about."""
+    found, inside = [], []
+    for seed in range(30):
+        made = wandering(300, 200.0, seed)
+        middle = np.median(made.requests_per_second[1:], axis=0)
+        narrow = (middle * (made.requests_per_second[1:] / middle) ** 0.5).astype(np.float32)
+        others = TrafficPaths(narrow, made.services, made.starts_at_utc, made.seconds)
+        actual = {"web": made.requests_per_second[0, 0].astype(float)}
+        if seed < 20:
+            found.append(live_scores(others, actual, STARTS, STARTS + timedelta(hours=6)))
+            continue
+        lived = live_settings(found)
+        moved = nowcast(others, actual, STARTS + timedelta(hours=2), 0, lived.half_life_seconds, lived.scale_ratio)
+        high = np.quantile(moved.requests_per_second[:, 0], 0.9, axis=0)
+        inside.append((actual["web"][120:] <= high).mean())
+    assert lived.scale_ratio > 1.2
+    assert 0.78 < float(np.mean(inside)) <= 1.0
