@@ -79,18 +79,6 @@ def test_grafana_wide_with_si_suffixes_and_local_times(tmp_path: Path) -> None:
     ]
 
 
-def test_local_times_without_a_zone_are_asked_for(tmp_path: Path) -> None:
-    exports.grafana_wide(tmp_path / "panel.csv")
-    assert asked(tmp_path, Answers()) == [("--time-zone", "its times have no offset (first: 2026-10-05 00:00)")]
-
-
-def test_grafana_epoch_with_labels_asks_what_the_figures_are(tmp_path: Path) -> None:
-    exports.grafana_epoch(tmp_path / "panel.csv")
-    assert asked(tmp_path, Answers())[0][0] == "--rates|--counts"
-    found = only(tmp_path, Answers(values="counts"))
-    assert figures(found)["checkout", FIRST] == pytest.approx(exports.level(exports.START) / 60)
-
-
 @pytest.mark.parametrize(
     ("heading", "zone"),
     [
@@ -123,44 +111,6 @@ def test_no_heading_has_two_meanings() -> None:
     assert {alias: found for alias, found in roles.items() if len(found) > 1} == {}
 
 
-def test_a_rate_expression_as_legend_says_what_it_is(tmp_path: Path) -> None:
-    exports.grafana_epoch(tmp_path / "panel.csv", 'sum(rate(http_requests_total{service="checkout"}[1m]))')
-    found = only(tmp_path, Answers())
-    assert figures(found)["checkout", FIRST] == exports.level(exports.START)
-
-
-def test_a_rate_called_a_count_is_asked_about(tmp_path: Path) -> None:
-    exports.grafana_epoch(tmp_path / "panel.csv", "checkout request count", lambda n: n / 500)
-    [(option, what)] = asked(tmp_path, Answers())
-    assert option == "--rates|--counts"
-    assert "is called a count, but has fractions (peak 0.188" in what
-
-
-def test_grafana_series_as_rows(tmp_path: Path) -> None:
-    exports.grafana_long(tmp_path / "grafana_data_export.csv")
-    found = only(tmp_path)
-    assert {key for key, _ in figures(found)} == {"gateway", "checkout"}
-    assert figures(found)["gateway", FIRST] == exports.level(exports.START) + 0.5
-
-
-def test_grafana_for_excel_with_separator_line_and_byte_order_mark(tmp_path: Path) -> None:
-    rows = [["Time", "checkout"]] + [[t.isoformat(), f"{exports.level(t)} rps"] for t in exports.times(60, 1)]
-    exports.text_file(tmp_path / "excel.csv", "sep=;\n" + exports.csv_text(rows, ";"), "utf-8-sig")
-    found = only(tmp_path, Answers())
-    assert len(figures(found)) == 60
-    assert "its byte order mark is skipped" in notes(found)
-
-
-def test_missing_readings_are_gaps(tmp_path: Path) -> None:
-    rows = [["Time", "checkout"]]
-    for i, t in enumerate(exports.times(60, 1)):
-        rows.append([t.isoformat(), ("-", "null", "N/A", "")[i % 4] if 20 <= i < 24 else f"{exports.level(t)} req/s"])
-    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
-    found = only(tmp_path)
-    assert len(figures(found)) == 56
-    assert "4 empty cells are missing, not zero" in notes(found)
-
-
 def test_readings_every_15_seconds_become_minutes(tmp_path: Path) -> None:
     rows: list[list[object]] = [["Time", "checkout"]]
     rows += [[(exports.START + timedelta(seconds=15 * i)).isoformat(), f"{10 + i % 4} req/s"] for i in range(40)]
@@ -168,28 +118,6 @@ def test_readings_every_15_seconds_become_minutes(tmp_path: Path) -> None:
     found = only(tmp_path)
     assert seconds(found) == 60
     assert set(figures(found).values()) == {11.5}
-
-
-def test_requests_per_minute_become_per_second(tmp_path: Path) -> None:
-    rows = [["Time", "checkout"]] + [[t.isoformat(), "600 rpm"] for t in exports.times(10, 1)]
-    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
-    assert set(figures(only(tmp_path)).values()) == {10.0}
-
-
-def test_a_panel_of_milliseconds_is_not_taken_for_traffic(tmp_path: Path) -> None:
-    rows = [["Time", "p99 checkout"]] + [[t.isoformat(), "120 ms"] for t in exports.times(10, 1)]
-    exports.text_file(tmp_path / "latency.csv", exports.csv_text(rows))
-    found = only(tmp_path)
-    assert found.buckets == ()
-    assert notes(found) == ["its unit is ms, not requests: not used"]
-
-
-def test_a_step_of_two_hours_is_too_coarse(tmp_path: Path) -> None:
-    rows = [["Time", "checkout"]] + [[t.isoformat(), "120 req/s"] for t in exports.times(10, 120)]
-    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
-    found = only(tmp_path)
-    assert found.buckets == ()
-    assert "one figure per 120 minutes is too coarse: not used" in notes(found)
 
 
 def test_the_repeated_hour_of_autumn_is_told_apart_by_order(tmp_path: Path) -> None:
@@ -203,34 +131,12 @@ def test_the_repeated_hour_of_autumn_is_told_apart_by_order(tmp_path: Path) -> N
     assert "2 times of the repeated hour are told apart by order" in notes(found)
 
 
-def test_a_time_that_clocks_never_showed_is_refused(tmp_path: Path) -> None:
-    rows = [["Time", "web"], ["2026-03-29 02:30:00", "5 req/s"], ["2026-03-29 03:30:00", "5 req/s"]]
-    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
-    problems = refused(tmp_path, replace(FULL, time_zone=ZoneInfo("Europe/Berlin")))
-    assert problems == [("panel.csv", "", 2, "clocks never showed the time in row 2")]
-
-
-def test_two_figures_for_one_time_are_refused_with_their_rows(tmp_path: Path) -> None:
-    rows = [["Time", "web"], ["2026-10-05T00:00Z", "5 req/s"], ["2026-10-05T00:01Z", "6 req/s"]]
-    exports.text_file(tmp_path / "panel.csv", exports.csv_text([*rows, ["2026-10-05T00:01Z", "7 req/s"]]))
-    assert refused(tmp_path) == [("panel.csv", "", 4, "rows 3 and 4 give two figures of web at 2026-10-05T00:01Z")]
-
-
 def test_repeated_rows_count_once(tmp_path: Path) -> None:
     rows = [["Time", "web"], ["2026-10-05T00:00Z", "5 req/s"], ["2026-10-05T00:01Z", "6 req/s"]]
     exports.text_file(tmp_path / "panel.csv", exports.csv_text([*rows, rows[2]]))
     found = only(tmp_path)
     assert len(figures(found)) == 2
     assert "1 repeated rows are left out" in notes(found)
-
-
-def test_text_among_figures_and_negatives_are_named_by_row(tmp_path: Path) -> None:
-    rows = [["Time", "web"], ["2026-10-05T00:00Z", "5"], ["2026-10-05T00:01Z", "broken"], ["2026-10-05T00:02Z", "-3"]]
-    exports.text_file(tmp_path / "panel.csv", exports.csv_text(rows))
-    assert refused(tmp_path) == [
-        ("panel.csv", "", 3, "web: row 3 holds no figure"),
-        ("panel.csv", "", 4, "web: row 4 is negative"),
-    ]
 
 
 # --- business reports --------------------------------------------------------------------------------------------
@@ -260,34 +166,6 @@ def test_workbook_with_merged_title_totals_row_and_thousands(tmp_path: Path) -> 
     assert "totals in row 51 are left out" in notes(found)
 
 
-def test_ga4_date_and_hour(tmp_path: Path) -> None:
-    rule = "# " + "-" * 40 + "\n"
-    comments = rule + "# Traffic acquisition\n" + rule
-    rows = [["Date + hour (YYYYMMDDHH)", "Sessions", "Ecommerce purchases"]]
-    rows += [[f"{t:%Y%m%d%H}", exports.level(t), 3] for t in exports.times(48, 60)]
-    exports.text_file(tmp_path / "ga4.csv", comments + exports.csv_text(rows))
-    found = only(tmp_path)
-    assert (found.reader, seconds(found)) == ("report", 3600)
-    assert figures(found)["web", FIRST] == pytest.approx(exports.level(exports.START) * 8 / 3600)
-
-
-def test_utf16_tab_separated_report(tmp_path: Path) -> None:
-    text = exports.csv_text(exports.hourly_report(30), "\t")
-    exports.text_file(tmp_path / "report.txt", text, "utf-16")
-    found = only(tmp_path)
-    assert len(figures(found)) == 30
-    assert "read as UTF-16" in notes(found)
-
-
-def test_daily_report_is_too_coarse_for_traffic_but_said(tmp_path: Path) -> None:
-    rows = [["日期", "访客数", "新增用户", "GMV"]]
-    rows += [[f"{t:%Y/%m/%d}", "180w", "1.2万", "¥3,400,000"] for t in exports.times(10, 1440)]
-    exports.text_file(tmp_path / "daily.csv", exports.csv_text(rows))
-    found = only(tmp_path)
-    assert (found.kind, found.buckets) == ("business", ())
-    assert "figures per day are too coarse for traffic: not used" in notes(found)
-
-
 def test_requests_per_service_and_five_minutes(tmp_path: Path) -> None:
     rows = [["统计时间", "服务", "请求数"]]
     rows += [
@@ -297,13 +175,6 @@ def test_requests_per_service_and_five_minutes(tmp_path: Path) -> None:
     found = only(tmp_path)
     assert seconds(found) == 300
     assert figures(found)["pay", FIRST] == pytest.approx(exports.level(exports.START))
-
-
-def test_slashed_dates_that_could_be_either_are_asked_about(tmp_path: Path) -> None:
-    rows = [["Time", "Requests", "Service"]]
-    rows += [[f"0{i}/10/2026 00:00", 60, "web"] for i in (5, 6)]
-    exports.text_file(tmp_path / "report.csv", exports.csv_text(rows))
-    assert asked(tmp_path, replace(FULL, day_first=None))[0][0] == "--day-first|--month-first"
 
 
 def test_slashed_dates_that_can_only_be_one_are_not(tmp_path: Path) -> None:
@@ -358,13 +229,6 @@ def test_what_contacts_were_about_is_kept(tmp_path: Path) -> None:
     now = {key: figure for (key, at), figure in figures(found, "contacts").items() if at == FIRST}
     assert now == {"chat/退款": 10, "chat/物流": 5, "chat": 1}
     assert figures(found, "bot_resolved")["chat/退款", FIRST] == 3
-
-
-def test_english_ticket_export(tmp_path: Path) -> None:
-    rows = [["Date", "Hour", "Ticket channel", "Tickets created"]]
-    rows += [[f"{t:%Y-%m-%d}", t.hour, "Email", 12] for t in exports.times(24, 60)]
-    exports.text_file(tmp_path / "zendesk.csv", exports.csv_text(rows))
-    assert figures(only(tmp_path), "contacts")["ticket", FIRST] == 12
 
 
 def test_schedule_sheet_becomes_plans(tmp_path: Path) -> None:
@@ -435,23 +299,6 @@ def test_combined_log_is_counted_by_minute(tmp_path: Path) -> None:
     exports.access_log(tmp_path / "checkout-access.log.gz")
     found = only(tmp_path, Answers())
     assert figures(found) == {("checkout", FIRST + 60 * i): 1.0 for i in range(10)}
-
-
-def test_log_without_a_service_is_asked_for(tmp_path: Path) -> None:
-    exports.access_log(tmp_path / "access.log")
-    assert asked(tmp_path, Answers()) == [("--service", "it does not say of which service")]
-
-
-def test_virtual_hosts_are_services(tmp_path: Path) -> None:
-    exports.access_log(tmp_path / "access.log", host="shop.example.com:443 ")
-    assert {key for key, _ in figures(only(tmp_path, Answers()))} == {"shop.example.com"}
-
-
-def test_lines_cut_in_half_are_counted_apart(tmp_path: Path) -> None:
-    exports.access_log(tmp_path / "web-access.log", cut=True)
-    found = only(tmp_path, Answers())
-    assert sum(figures(found).values()) * 60 == pytest.approx(600)
-    assert notes(found) == ["1 lines are cut or of another form: not counted (row 601)"]
 
 
 @pytest.mark.parametrize("form", [{}, {"key": "ts", "epoch": True}, {"key": "time_iso8601"}])
