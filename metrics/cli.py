@@ -168,7 +168,7 @@ def compute(
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    from metrics.compute import Split, compute_all
+    from metrics.compute import Split, compute_all, key, sample_of, too_small
     from metrics.daily_values import campaign_starts, families_of, hashes_of
     from metrics.dictionary import open_dictionary, require_metric
 
@@ -182,8 +182,10 @@ def compute(
         console.result(text, {"metric": reference, "engine": engine or "duckdb", "sql": text})
         return
     asked = Split(split, families_of(opened, dictionary), campaign_starts(opened))
-    computed = compute_all([metric], dictionary, data, asked)
+    sample = sample_of(dictionary.definitions[metric])
+    computed = compute_all([metric, *filter(None, [sample])], dictionary, data, asked)
     values = computed.values[metric]
+    small = too_small(dictionary.definitions[metric], computed.values[sample]) if sample else set()
     for file, fault in computed.warnings:
         console.note(say("{problem}", problem=fault.problem(file)))
     rows = [
@@ -191,13 +193,22 @@ def compute(
             f"{v.starts_at:%Y-%m-%d %H:%M}".removesuffix(" 00:00"),
             *v.by,
             _spoken(v.value),
-            "" if v.final else _("preliminary"),
+            ", ".join(
+                filter(None, ["" if v.final else _("preliminary"), _("small sample") if key(v) in small else ""])
+            ),
         ]
         for v in values
     ]
     headings = [_("from"), *split, f"{reference} ({dictionary.definitions[metric].unit})", ""]
     document = [
-        {"starts_at": v.starts_at.isoformat(), "by": list(v.by), "value": v.value, "final": v.final} for v in values
+        {
+            "starts_at": v.starts_at.isoformat(),
+            "by": list(v.by),
+            "value": v.value,
+            "final": v.final,
+            "small": key(v) in small,
+        }
+        for v in values
     ]
     warnings = [fault.problem(file).as_json() for file, fault in computed.warnings]
     result = {"metric": reference, "values": document, "warnings": warnings, "inputs": hashes_of(data)}

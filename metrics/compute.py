@@ -81,6 +81,22 @@ def compute_all(names: Sequence[str], dictionary: Dictionary, data: Path, split:
     return Computed({name: values[name] for name in names}, tuple(warnings))
 
 
+def sample_of(definition: Definition) -> str | None:
+    """The metric that counts what is behind each value, where the definition sets a least sample."""
+    return (definition.cohort or definition.denominator) if definition.sample_min else None
+
+
+def too_small(definition: Definition, samples: Sequence[Value]) -> set[tuple[object, ...]]:
+    """The values (by `key`) with fewer behind them than the definition's least sample."""
+    least = definition.sample_min or 0
+    return {key(sample) for sample in samples if (sample.value or 0) < least}
+
+
+def key(value: Value) -> tuple[object, ...]:
+    """What tells a value from the others of its metric."""
+    return (value.starts_at, *value.by)
+
+
 def _refuse_without_grain(name: str, dictionary: Dictionary) -> None:
     if dictionary.definitions[name].grain == "campaign":
         todo = say("compute it per day, and sum what may be summed")

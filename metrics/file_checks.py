@@ -21,6 +21,7 @@ from metrics.manifests import Binding, Manifest
 from metrics.sql import quoted
 from metrics.tables import OFFSET, duckdb_session
 
+CURRENCY = "currency"
 DATE = r"\d{4}-\d{2}-\d{2}"
 SUMMED_ROWS_LEAST = 4  # of two channels and a total, an even half would be taken for a sum
 RATIO_TOLERANCE = 1e-3  # reports round ratios to three digits or so
@@ -121,8 +122,14 @@ def _contents(connection: duckdb.DuckDBPyConnection, manifest: Manifest, diction
         return
     time = quoted(manifest.time_column)
     yield from _first(
-        connection, f"NOT regexp_matches({time}::VARCHAR, '{OFFSET}')", "E_TZ", manifest.time_column,
-        say("times without an offset"), say("write the offset too, such as 2026-11-10T00:00+08:00"),
+        connection, f"{time} IS NOT NULL AND NOT regexp_matches({time}::VARCHAR, '{OFFSET}')", "E_TZ",
+        manifest.time_column, say("times without an offset"),
+        say("write the offset too, such as 2026-11-10T00:00+08:00"),
+    )  # fmt: skip
+    unreadable = f"{time} IS NULL OR (regexp_matches({time}::VARCHAR, '{OFFSET}') AND {_instant(manifest)} IS NULL)"
+    yield from _first(
+        connection, unreadable, "E_TIME", manifest.time_column, say("times that cannot be read"),
+        say("write them as 2026-11-10T00:00+08:00"),
     )  # fmt: skip
     yield from _duplicates(connection, manifest)
     yield from _boundaries(connection, manifest)
@@ -130,7 +137,7 @@ def _contents(connection: duckdb.DuckDBPyConnection, manifest: Manifest, diction
         name = bound.metric.partition("@")[0]
         value = f"TRY_CAST({quoted(column)} AS DOUBLE)"
         yield from _first(
-            connection, f"{quoted(column)} IS NOT NULL AND {value} IS NULL", "E_NUMBER", column,
+            connection, f"{quoted(column)} IS NOT NULL AND NOT coalesce(isfinite({value}), false)", "E_NUMBER", column,
             say("values that are no numbers"), say("leave a missing value empty"),
         )  # fmt: skip
         if name in dictionary.definitions:
@@ -167,6 +174,10 @@ def _values(
     value = f"TRY_CAST({quoted(column)} AS DOUBLE)"
     if definition.kind in ("count", "count_distinct") or definition.table == "ads":
         yield from _first(connection, f"{value} < 0", "E_NEGATIVE", column, say("negative values"), None)
+    if definition.currency and CURRENCY in manifest.by:
+        other = f"upper({CURRENCY}::VARCHAR) <> '{definition.currency.upper()}'"
+        what = say("amounts in another currency than {currency}", currency=definition.currency)
+        yield from _first(connection, other, "E_CURRENCY", column, what, say("convert them before they are sent"))
     if definition.kind == "cohort_ratio":
         outside = f"{value} NOT BETWEEN 0 AND 1"
         todo = say("write 0.25, not 25")

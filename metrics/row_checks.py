@@ -13,6 +13,7 @@ from metrics.sql import quoted
 from metrics.tables import Opened, Source, first_row
 
 ADS = "ads"
+CURRENCY = "currency"
 
 
 def row_faults(
@@ -21,9 +22,12 @@ def row_faults(
     """What is marked about the rows, with the file; `starts` gives each campaign's begin.
 
     Raises:
-        UserError: negative spends or counts of ads, each with its definition, file and row.
+        UserError: negative spends or counts of ads, amounts in another currency; each with its definition, file, row.
     """
-    problems = [p for name, definition in definitions.items() for p in _negatives(opened, name, definition)]
+    checks = (_negatives, _other_currencies)
+    problems = [
+        p for name, definition in definitions.items() for check in checks for p in check(opened, name, definition)
+    ]
     if problems:
         raise UserError(problems)
     return [fault for source in opened.sources.values() for fault in _before_their_campaign(opened, source, starts)]
@@ -43,6 +47,19 @@ def _negatives(opened: Opened, name: str, definition: Definition) -> Iterator[Pr
         todo = say("send the credit as its own row of refunds, not as spend") if spend else None
         what = say("{count} × {what}", count=counted[0], what=kind)
         yield Problem(what, todo, file=file, line=line, key=f"metrics.{name}")
+
+
+def _other_currencies(opened: Opened, name: str, definition: Definition) -> Iterator[Problem]:
+    source = opened.sources.get(definition.table or "")
+    if definition.currency is None or source is None or CURRENCY not in source.columns:
+        return
+    condition = f"upper(CAST({CURRENCY} AS VARCHAR)) <> '{definition.currency.upper()}'"
+    counted = opened.connection.execute(f"SELECT count(*) FROM {quoted(source.table)} WHERE {condition}").fetchone()
+    if counted and counted[0]:
+        file, line = first_row(opened.connection, source, condition)
+        kind = say("amounts in another currency than {currency}", currency=definition.currency)
+        what = say("{count} × {what}", count=counted[0], what=kind)
+        yield Problem(what, say("convert them before they are sent"), file=file, line=line, key=f"metrics.{name}")
 
 
 def _before_their_campaign(

@@ -137,7 +137,7 @@ def open_tables(
 def _used_columns(source: Source, definitions: Iterable[Definition], by: Sequence[str]) -> list[str]:
     """The columns whose names stand in any expression of the definitions, or that are split by."""
     texts = [text for d in definitions for text in (d.value, d.filter, d.identity) if text]
-    words = {word for text in texts for word in re.findall(r"\w+", text)} | set(by) | {"campaign"}
+    words = {word for text in texts for word in re.findall(r"\w+", text)} | set(by) | {"campaign", "currency"}
     if FAMILY in by:
         words.add("channel")
     phrase = " ".join(texts)

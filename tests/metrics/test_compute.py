@@ -12,7 +12,7 @@ import pytest
 
 from campaign.errors import UserError
 from campaign.settings import Service, Settings
-from metrics.compute import Value, compute
+from metrics.compute import Split, Value, compute, compute_all
 from metrics.dictionary import Dictionary, read_dictionary
 from metrics.sql import settling_hours, tables_of
 from surgeplan.cli import main
@@ -181,7 +181,68 @@ def test_the_command_prints_values_and_the_query(data: Path, capsys: pytest.Capt
     assert "2026-11-02  feed" in out
     assert main([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["values"]
-    assert found[0] == {"starts_at": "2026-11-01T00:00:00", "by": [], "value": 60, "final": True}
+    assert found[0] == {"starts_at": "2026-11-01T00:00:00", "by": [], "value": 60, "final": True, "small": False}
     assert main([*command, "--sql"]) == 0
     assert "FULL JOIN" in capsys.readouterr().out
     assert main(["metrics", "compute", "cacc", "--data", str(data), "--workspace", str(data)]) == 2
+
+
+def test_a_negative_spend_is_refused_with_definition_file_and_row(data: Path) -> None:
+    (data / "ads.csv").write_text(ADS.replace("70,90", "70,-90", 1))
+    with pytest.raises(UserError) as caught:
+        compute("cac", SHIPPED, data)
+    assert f"{data}/ads.csv:4 metrics.ad_cost: 1 × negative spends\n  send the credit as its own row" in str(
+        caught.value
+    )
+
+
+def test_amounts_in_another_currency_are_refused(data: Path) -> None:
+    lines = [f"{line},{'USD' if ',o3,' in line else 'CNY'}" for line in ORDERS.splitlines()[1:]]
+    (data / "orders.csv").write_text(ORDERS.splitlines()[0] + ",currency\n" + "\n".join(lines) + "\n")
+    with pytest.raises(UserError) as caught:
+        compute("roi", SHIPPED, data)
+    assert f"{data}/orders.csv:4 metrics.gmv_paid: 1 × amounts in another currency than CNY" in str(caught.value)
+
+
+def test_an_act_before_its_campaign_and_a_small_cohort_are_marked(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "surgeplan.yaml").write_text("schema_version: 1\ntime_zone: Asia/Shanghai\nservices: [{name: shop}]\n")
+    (data / "campaigns").mkdir()
+    (data / "campaigns" / "d11.yaml").write_text(
+        "schema_version: 1\nid: d11\nkind: flagship\nstarts_at: 2026-11-02T10:30+08:00\n"
+        "ends_at: 2026-11-12T00:00+08:00\n"
+    )
+    lines = [f"{line},{'d11' if 'T0' in line else ''}" for line in ORDERS.splitlines()[1:]]
+    (data / "orders.csv").write_text(ORDERS.splitlines()[0] + ",campaign\n" + "\n".join(lines) + "\n")
+    command = ["metrics", "compute", "retention_d1", "--data", str(data), "--workspace", str(data), "--lang", "en"]
+    assert main([*command, "--json"]) == 0
+    caught = capsys.readouterr()
+    document = json.loads(caught.out)
+    (warning,) = document["warnings"]
+    assert (warning["key"], warning["line"]) == ("W_EARLY orders", 3)
+    assert warning["what"] == "2 × rows of d11 from before it starts"
+    assert all(value["small"] for value in document["values"])
+    assert "2 × rows of d11 from before it starts" in caught.err
+    assert main(command) == 0
+    assert "small sample" in capsys.readouterr().out
+
+
+def test_values_group_by_channel_family(data: Path) -> None:
+    split = Split(("family",), {"push": "private-domain", "feed": "paid"})
+    found = compute_all(["cac"], SHIPPED, data, split).values["cac"]
+    assert values(found)["11-02", "paid"] == 90
+    assert values(found)["11-01", "private-domain"] == 60
+
+
+def test_a_channel_seen_twice_at_one_instant_is_the_same_on_every_run(data: Path) -> None:
+    (data / "orders.csv").write_text(
+        ORDERS.replace("2026-11-02T09:00+08:00,o3,a,feed", "2026-11-01T23:30+08:00,o3,a,feed")
+    )
+    assert values(compute("new_users", SHIPPED, data, ["channel"]))["11-01", "feed"] == 1
+
+
+def test_another_horizon_is_another_id(data: Path) -> None:
+    year = with_own(data, "  ltv: {horizon_days: 365}\n")
+    assert year.ids["ltv"] != SHIPPED.ids["ltv"]
+    assert year.ids["ltv_cac"] != SHIPPED.ids["ltv_cac"]

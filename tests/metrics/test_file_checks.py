@@ -29,6 +29,7 @@ ROWS = (
     "2026-11-01T00:00+08:00,feed,900,30,30\n"
     "2026-11-02T00:00+08:00,push,1100,20,55\n"
 )
+SUMMED = "2026-11-01T00:00+08:00,kol,400,10,40\n2026-11-01T00:00+08:00,all,2300,60,120\n"
 
 
 def manifest(**given: Any) -> Manifest:
@@ -88,6 +89,27 @@ def edit(old: str, new: str) -> Callable[[str], str]:
         ("E_HASH", None, {"sha256": "0" * 64}, None, ""),
         ("E_EMPTY", lambda text: HEAD, {}, None, ""),
         ("W_PRELIMINARY", None, {"watermark": "2026-11-03T00:00+08:00"}, 2, "ad_cost"),
+        ("E_TZ", edit("2026-11-02T00:00+08:00", "2026-11-02 00:00:00"), {}, 4, "starts_at"),
+        ("E_TZ", edit("2026-11-02T00:00+08:00", "02/11/2026"), {}, 4, "starts_at"),
+        ("E_TIME", edit("2026-11-02T00:00+08:00", ""), {}, 4, "starts_at"),
+        ("E_TIME", edit("2026-11-02T00:00+08:00", "2026-13-02T00:00+08:00"), {}, 4, "starts_at"),
+        ("E_NUMBER", edit("1100", "nan"), {}, 4, "ad_cost"),
+        ("E_NUMBER", edit("1100", "inf"), {}, 4, "ad_cost"),
+        ("E_NUMBER", edit("1100", '"1,100"'), {}, 4, "ad_cost"),
+        ("E_NUMBER", edit("1100", "¥1100"), {}, 4, "ad_cost"),
+        ("E_NEGATIVE", edit("900,30,30", "900,-30,-30"), {}, 3, "new_users"),
+        ("E_DUP", lambda text: text + ROWS.splitlines()[0] + "\n", {}, 5, "starts_at"),
+        ("E_SUMMED", lambda text: text + SUMMED, {}, 6, "cac"),
+        ("E_RATIO", edit("20,55", "20,0.055"), {}, 4, "cac"),
+        ("E_UNIT", None, bound(cac=(f"cac@{SHIPPED.ids['cac']}", "CNY")), None, "cac"),
+        ("E_UNIT", None, bound(new_users=(f"new_users@{SHIPPED.ids['new_users']}", "percent")), None, "new_users"),
+        ("E_DEF", None, bound(cac=(f"cac@{SHIPPED.ids['roi']}", "CNY_per_user")), None, "cac"),
+        ("E_UNKNOWN", None, bound(cac=(f"CAC@{SHIPPED.ids['cac']}", "CNY_per_user")), None, "cac"),
+        ("E_ZONE", None, {"time_zone": "UTC"}, None, "ad_cost"),
+        ("E_GRAIN", None, {"grain": "minute"}, None, "ad_cost"),
+        ("E_COLUMN", None, {"time_column": "day"}, None, ""),
+        ("E_CURRENCY", lambda text: text.replace("channel", "currency").replace("feed", "USD").replace("push", "CNY"),
+         {"by": ["currency"]}, 3, "ad_cost"),
     ],
 )  # fmt: skip
 def test_every_seeded_fault_is_found(
@@ -200,3 +222,51 @@ def test_a_file_without_its_manifest_is_refused(workspace: Path, capsys: pytest.
     (workspace / "daily.csv.manifest.json").unlink()
     assert main(["metrics", "check", str(workspace / "daily.csv"), "--workspace", str(workspace)]) == 2
     assert "daily.csv.manifest.json: does not exist" in capsys.readouterr().err
+
+
+# --- totals between sources ----------------------------------------------------------------------------------------
+
+
+def sources(folder: Path, lost: float = 1.0, extra: str = "") -> Path:
+    """Ads, landing and gateway of eight days; on the sixth the landing page loses sessions."""
+    (folder / "surgeplan.yaml").write_text("schema_version: 1\ntime_zone: Asia/Shanghai\nservices: [{name: shop}]\n")
+    binding = "time_zone: Asia/Shanghai, grain: day, dates: local, time_column: day"
+    lines = [
+        f"  - {{name: {name}, files: '{name}*.csv', {binding}, "
+        f"columns: {{{name}: {{metric: {name}@{SHIPPED.ids[name]}, unit: {name}}}}}}}\n"
+        for name in ("clicks", "sessions", "requests")
+    ]
+    (folder / "metrics.yaml").write_text("metrics: {}\n" + extra + "sources:\n" + "".join(lines))
+    days = [f"2026-11-{d:02d}" for d in range(1, 9)]
+    for name, value in (("clicks", 1000), ("sessions", 800), ("requests", 24000)):
+        rows = [f"{day},{value * (lost if name == 'sessions' and day.endswith('06') else 1):g}" for day in days]
+        (folder / f"{name}.csv").write_text(f"day,{name}\n" + "\n".join(rows) + "\n")
+    return folder
+
+
+def check_all(folder: Path, *more: str) -> int:
+    files = [str(folder / f"{name}.csv") for name in ("clicks", "sessions", "requests")]
+    return main(["metrics", "check", *files, "--workspace", str(folder), *more])
+
+
+def test_sources_bound_once_need_no_manifest_and_agree(tmp_path: Path) -> None:
+    assert check_all(sources(tmp_path)) == 0
+    assert check_all(sources(tmp_path, lost=0.85)) == 0  # within 30 %
+
+
+def test_a_day_on_which_sources_disagree_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_all(sources(tmp_path, lost=0.4), "--json") == 2
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert [(p["key"], p["what"]) for p in problems] == [
+        ("E_TOTALS sessions", "2026-11-06: sessions / clicks is 0.32, expected 0.56 to 1.04 (clicks.csv)"),
+        ("E_TOTALS requests", "2026-11-06: requests / sessions is 75, expected 15 to 45 (sessions.csv)"),
+    ]
+
+
+def test_a_pair_may_have_bounds_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = "reconcile: [{of: sessions, to: clicks, low: 0.82}]\n"
+    assert check_all(sources(tmp_path, extra=own), "--lang", "en") == 2
+    assert "sessions / clicks is 0.8, expected 0.82 to ∞" in capsys.readouterr().err
+    typo = "reconcile: [{of: session, to: clicks}]\n"
+    assert check_all(sources(tmp_path, extra=typo), "--lang", "en") == 2
+    assert "reconcile[0].of: there is no metric session\n  did you mean sessions?" in capsys.readouterr().err

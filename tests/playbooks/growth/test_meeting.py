@@ -62,7 +62,7 @@ def test_the_page_speaks_both_languages_and_fits(tmp_path: Path, capsys: pytest.
     text = page.read_text("utf-8")
     assert "Growth meeting" in text
     assert "feed: 1." in text
-    assert not [word for word in ("nan", "None", "{{") if word in text]
+    assert not [word for word in (">nan", ">None<", " nan", "{{") if word in text]
 
 
 def test_the_calendar_repeats_on_wednesdays_and_replaces_itself(
