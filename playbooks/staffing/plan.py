@@ -84,8 +84,8 @@ class Trigger(FileRecord):
     """
 
     level: int
-    measure: Measure
-    above: float
+    measure: Measure | None = None
+    above: float | None = None
     for_minutes: int = 0
     when: Words
     action: Words

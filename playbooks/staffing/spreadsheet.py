@@ -15,10 +15,11 @@ from playbooks.staffing.planning import DeskFigures, span
 
 
 def write_roster(path: Path, figures: Sequence[DeskFigures], plan: StaffingPlan, zone: str) -> None:
-    """The workbook: summary, one roster per desk (its name is the sheet's), half-hours of each, assumptions."""
+    """The workbook: summary, one roster per desk (its name is the sheet's), what the plan says, levels, half-hours."""
     local = ZoneInfo(zone)
     sheets = [_summary(plan, local)]
     sheets += [_shifts(desk, local) for desk in plan.desks]
+    sheets += [_said(plan), _levels(plan)]
     sheets += [_half_hours(one, local) for one in figures]
     sheets.append(Sheet(_("assumptions"), [_("assumption")], [[str(text)] for text in plan.assumptions]))
     write_workbook(path, sheets)
@@ -97,18 +98,36 @@ def _shifts(desk: DeskPlan, zone: ZoneInfo) -> Sheet:
     return Sheet(desk.desk, headings, rows)
 
 
+def _said(plan: StaffingPlan) -> Sheet:
+    rows: list[list[Value]] = [[desk.desk, str(text)] for desk in plan.desks for text in desk.sentences]
+    for against in (plan.changes, plan.since_order):
+        rows += [["", str(text)] for text in against.sentences] if against else []
+    return Sheet(_("what the plan says"), [_("desk"), _("what the plan says")], rows)
+
+
+def _levels(plan: StaffingPlan) -> Sheet:
+    headings = [_("desk"), _("level"), _("when"), _("what is done then")]
+    rows: list[list[Value]] = [
+        [desk.desk, one.level, str(one.when), str(one.action)] for desk in plan.desks for one in desk.triggers
+    ]
+    return Sheet(_("levels on the day"), headings, rows)
+
+
 def _half_hours(figures: DeskFigures, zone: ZoneInfo) -> Sheet:
     headings = [
         _("starts"), _("contacts, half of campaigns stay below"), _("contacts, nine of ten campaigns stay below"),
         _("of these for people"), _("people needed"), _("people rostered"), _("what asks for them"), _("service level"),
-        _("given up"), _("occupancy"),
+        _("given up"), _("come again"), _("occupancy"), _("mean wait, seconds"), _("oldest ticket, hours"),
     ]  # fmt: skip
+    again = figures.redials
     rows: list[list[Value]] = [
         [
             _local(span(figures.clock, i)[0], zone), round(float(figures.contacts_p50[i]), 1),
             round(float(figures.contacts_p90[i]), 1), round(float(figures.human_p90[i]), 1), int(figures.required[i]),
             round(float(figures.rostered[i]), 1), binding_in_words(str(figures.binding[i])),
-            _ratio(figures.level_ratio[i]), _ratio(figures.abandoned_ratio[i]), _ratio(figures.occupancy_ratio[i]),
+            _number(figures.level_ratio[i], 3), _number(figures.abandoned_ratio[i], 3), _number(again[i], 1),
+            _number(figures.occupancy_ratio[i], 3), _number(figures.wait_seconds[i], 1),
+            _number(figures.oldest_hours[i], 1),
         ]
         for i in range(len(figures.required))
         if figures.open[i]
@@ -116,9 +135,10 @@ def _half_hours(figures: DeskFigures, zone: ZoneInfo) -> Sheet:
     return Sheet(_("{desk} by half-hour").format(desk=figures.ready.name[:18]), headings, rows)
 
 
-def _ratio(value: float) -> Value:
+def _number(value: float, digits: int) -> Value:
+    """The number, or an empty cell where there is none."""
     number = float(value)
-    return None if number != number else round(number, 3)
+    return None if number != number else round(number, digits)
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> datetime:
