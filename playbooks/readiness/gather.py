@@ -301,7 +301,13 @@ def _history_end(workspace: Workspace) -> datetime | None:
 
 
 def _learned(path: Path, campaign: str) -> bool:
-    if not path.is_file():
-        return False
-    lines = read_utf8(path, f"history/{path.name}").splitlines()
-    return any(json.loads(line).get("campaign") == campaign for line in lines if line.strip())
+    name, found = f"history/{path.name}", False
+    lines = read_utf8(path, name).splitlines() if path.is_file() else []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found |= bool(line.strip()) and json.loads(line).get("campaign") == campaign
+        except (ValueError, AttributeError) as error:
+            what = say("is not valid JSON: {reason}", reason=str(error))
+            todo = say("repair or remove the line that is no JSON")
+            raise UserError(Problem(what, todo, file=name, line=number)) from error
+    return found

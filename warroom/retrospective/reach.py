@@ -59,9 +59,9 @@ def matched(plan: Plan, reported: Iterable[Reported], planner: str) -> tuple[lis
     for report in rows:
         own = [p for p in parts if (p.channel, p.measure) == (report.channel, report.measure)]
         near = own if report.at is None else [p for p in own if p.at and abs(p.at - report.at) <= SAME_PUSH]
-        if near:
+        total = sum(p.planned for p in near)
+        if total > 0:
             at = near[0].at if len(near) == 1 else None
-            total = sum(p.planned for p in near)
             found.append(_reach(near[0], total, report.real, at, planner))
         else:
             notes.append(say("{channel}: {measure} was reported, but not planned",
@@ -79,7 +79,7 @@ def _reach(part: Planned, planned: float, real: float, at: datetime | None, plan
 
 def biases(reach: Sequence[Reach]) -> tuple[Bias, ...]:
     """Real over planned by channel and planner, money left out: what is spent is no audience."""
-    people = [row for row in reach if row.measure != "spend" and row.planned > 0]
+    people = [row for row in reach if row.measure != "spend"]
     keys = sorted({(row.channel, row.planner) for row in people})
     return tuple(_bias(key, [row for row in people if (row.channel, row.planner) == key]) for key in keys)
 
