@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from playbooks.readiness.publish import Review
 Verdict = Literal["go", "no-go", "go-with-limits"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 DECISION = "go-no-go"
+LIMIT_OPTIONS = {"spend": "--max-spend", "push_per_second": "--max-push-per-second"}
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,13 @@ def decide(review: Review, verdict: Verdict, actor: Actor, now: datetime, limits
             say("go-with-limits comes with its limits, the others without"),
             say("add --max-spend or --max-push-per-second, or decide go"),
         )
+    for name, cap in limits.items():
+        if not 0 < cap < math.inf:
+            raise _refusal(
+                say("{cap} is no cap", cap=f"{cap:g}"),
+                say("write a number above 0, or decide no-go"),
+                LIMIT_OPTIONS[name],
+            )
     if verdict != "no-go":
         _refuse_unless_ready(review)
     role: Role = "commander" if "commander" in actor.roles else actor.roles[0]

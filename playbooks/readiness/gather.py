@@ -55,6 +55,7 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         UserError: no such campaign, or a file that cannot be read.
     """
     events = acts(workspace, campaign, whole_log(workspace) if log is None else log)
+    _refuse_outside(workspace, campaign)
     plan, out = _plan(workspace, campaign, events), workspace.out(campaign)
     replay = workspace.folder / "evidence" / campaign / "bot_replay.csv"
     file, traffic = workspace.plan_file(campaign), out / "traffic.json"
@@ -100,6 +101,16 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         attachments=_attachments(stands, workspace),
         demands=_demands(out / "playbook" / "checklist.json"),
     )
+
+
+def _refuse_outside(workspace: Workspace, campaign: str) -> None:
+    """Evidence that is a link out of the workspace proves nothing: nobody who checks the workspace out has it."""
+    root = workspace.folder.resolve()
+    folder = workspace.folder / "evidence" / campaign
+    outside = [file for name in BROUGHT if (file := folder / name).exists() and not file.resolve().is_relative_to(root)]
+    if outside:
+        todo = say("copy it into evidence/: what a signature rests on must stay with the workspace")
+        raise UserError(Problem(say("lies outside the workspace"), todo, file=_name(f, workspace)) for f in outside)
 
 
 def whole_log(workspace: Workspace) -> Sequence[Event]:

@@ -166,6 +166,8 @@ def test_gate_says_yes_or_no_with_its_exit_code(shop: Shop) -> None:
         ("decide d11 maybe --as chen", "maybe is not a decision"),
         ("decide d11 go-with-limits --as chen", "go-with-limits comes with its limits, the others without"),
         ("decide d11 go --as chen --max-spend 5", "go-with-limits comes with its limits, the others without"),
+        ("decide d11 go-with-limits --as chen --max-spend 0", "--max-spend: 0 is no cap"),
+        ("decide d11 go-with-limits --as chen --max-push-per-second inf", "--max-push-per-second: inf is no cap"),
         ("decide d11 go --as chen", "G4: marketing has not signed\n  surgeplan sign d11 G4"),
         ("sign d11 smoke-journey --as wang --attach ../secret.txt", "../secret.txt: lies outside the workspace"),
         ("sign d11 smoke-journey --as wang --attach evidence/none.txt", "evidence/none.txt: does not exist"),
@@ -183,6 +185,18 @@ def test_a_link_out_of_the_workspace_is_outside(shop: Shop, tmp_path_factory: py
     outside.write_text("x")
     (shop.folder / "link.txt").symlink_to(outside)
     assert "link.txt: lies outside the workspace" in shop("sign d11 smoke-journey --as wang --attach link.txt")[1]
+
+
+def test_evidence_that_links_out_of_the_workspace_is_refused(
+    shop: Shop, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "bot_replay.csv"
+    outside.write_text("offer,question,passed\n")
+    folder = shop.folder / "evidence" / "d11"
+    folder.mkdir(parents=True)
+    (folder / "bot_replay.csv").symlink_to(outside)
+    code, told = shop("checklist d11")
+    assert (code, "evidence/d11/bot_replay.csv: lies outside the workspace" in told) == (2, True)
 
 
 def test_an_unknown_role_in_the_settings_is_refused(shop: Shop) -> None:
