@@ -19,6 +19,8 @@ from loadtest.results import PracticeTarget
 
 OBSERVATIONS, LOG = "observations.jsonl", "locust.log"
 STOP_SECONDS = 8.0
+# How the sending process ends when its record cannot be written, such as on a full disk.
+RECORD_LOST = 74
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,12 @@ def startup_problem(record: Path) -> Problem:
         file="locustfile.py" if line else "",
         line=line,
     )
+
+
+def last_words(record: Path) -> str:
+    """The last line of locust's log."""
+    said = (record / LOG).read_text("utf-8", errors="replace").strip().splitlines()
+    return said[-1] if said else ""
 
 
 @contextmanager

@@ -6,6 +6,9 @@ A wrong host is production. The check runs before a run in the parent, and again
 from __future__ import annotations
 
 import socket
+import ssl
+import urllib.error
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -15,6 +18,7 @@ from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 
 Address = IPv4Address | IPv6Address
+OK_PATH = "/.well-known/load-test-ok"
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,61 @@ def addresses_of(target: Target) -> list[Address]:
 
 
 def require_listening(target: Target, seconds: float = 3.0) -> None:
-    """Raises UserError where nothing accepts a connection at the target."""
+    """Raises UserError where nothing accepts a connection at the target, or its certificate is not trusted."""
     try:
-        socket.create_connection((target.host, target.port), timeout=seconds).close()
+        connection = socket.create_connection((target.host, target.port), timeout=seconds)
     except OSError as error:
         reason = error.strerror or str(error)
         raise _refusal(
             say("nothing answers at {host}:{port}: {reason}", host=target.host, port=target.port, reason=reason),
             say("start it, or correct the address"),
+        ) from error
+    with connection:
+        if target.url.startswith("https:"):
+            _require_trusted(connection, target)
+
+
+def require_marked(target: Target, marker: str, seconds: float = 5.0) -> None:
+    """Ask a target that is not this machine whether it is there to be tested: it must answer 200 at `OK_PATH`.
+
+    A wrong host that is in the list by mistake does not answer so. Redirects are not followed.
+
+    Raises:
+        UserError: it does not answer 200.
+    """
+    if target.loopback:
+        return
+    request = urllib.request.Request(target.url + OK_PATH, headers={"X-Load-Test": marker, "User-Agent": marker})
+    reason = ""
+    try:
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=seconds) as reply:
+            if reply.status == 200:
+                return
+            reason = str(reply.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            reason = str(error.code)
+    except OSError as error:
+        reason = str(getattr(error, "reason", error))
+    raise _refusal(
+        say("{host} does not say that it may be tested: {reason}", host=target.host, reason=reason),
+        say("let it answer GET {path} with 200, on test systems only", path=OK_PATH),
+    )
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_args: object) -> None:
+        return None
+
+
+def _require_trusted(connection: socket.socket, target: Target) -> None:
+    try:
+        ssl.create_default_context().wrap_socket(connection, server_hostname=target.host).close()
+    except (ssl.SSLError, OSError) as error:
+        reason = getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error)
+        raise _refusal(
+            say("the certificate of {host} is not trusted: {reason}", host=target.host, reason=reason),
+            say("export SSL_CERT_FILE=… with the certificate of its issuer, or test without TLS"),
         ) from error
 
 

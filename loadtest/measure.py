@@ -17,7 +17,7 @@ from campaign.settings import Service
 from campaign.workspace import Workspace
 from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust, startup_problem
 from loadtest.funnel import ASSUMED_P99_MS, reach_ratios
-from loadtest.hosts import checked_target, require_listening
+from loadtest.hosts import checked_target, require_listening, require_marked
 from loadtest.journeys import LOCUSTFILE
 from loadtest.knee import Knee, Step, find_knee, fit_usl, saturated
 from loadtest.measurement import Measurement, MeasureOutcome, StepRecord, UslRecord
@@ -110,6 +110,7 @@ def _measure_at(
 ) -> Measurement:  # fmt: skip
     target = checked_target(url, scenario.allowed_hosts, wanted.confirmed)
     require_listening(target)
+    require_marked(target, scenario.marker)
     objective_ms = service.slo.p99_ms or ASSUMED_P99_MS
     base = _judged_by(scenario, objective_ms, wanted.seed)
     folder = workspace.folder / "out" / "capacity" / service.name

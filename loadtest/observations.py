@@ -57,6 +57,7 @@ class Observations:
     ends: dict[int, str] = field(default_factory=dict)
     ended_at_seconds: dict[int, float] = field(default_factory=dict)
     clock_offsets_seconds: dict[int, float] = field(default_factory=dict)
+    clock_doubts_seconds: dict[int, float] = field(default_factory=dict)
 
     def counts(self, stage: int, seconds: int) -> NDArray[np.int64]:
         """Counts of one stage, shape [second, field]; what came after `seconds` is in the last one."""
@@ -157,6 +158,7 @@ def _merge(seen: Observations, record: dict[str, Any]) -> None:
         seen.signals.append(Signal(worker, *record["signal"]))
     if "clock_offset_seconds" in record:
         seen.clock_offsets_seconds[worker] = record["clock_offset_seconds"]
+        seen.clock_doubts_seconds[worker] = record.get("clock_doubt_seconds", 0.0)
     if "end" in record:
         seen.ends[worker] = record["end"]
         seen.ended_at_seconds[worker] = record.get("at", 0.0)

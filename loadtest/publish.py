@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,10 +21,18 @@ from campaign.traffic import TrafficModel, TrafficPaths
 from campaign.workspace import SETTINGS, Workspace
 from loadtest.admission import admission_seen, judge_admission, with_agreed_limit
 from loadtest.build import Wanted, build_scenario
-from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust, startup_problem
+from loadtest.execution import (
+    OBSERVATIONS,
+    RECORD_LOST,
+    Launch,
+    last_words,
+    practice_target,
+    run_locust,
+    startup_problem,
+)
 from loadtest.gateway import judge_exercised, measure_services, prometheus_sources, with_measured
 from loadtest.har import read_har
-from loadtest.hosts import checked_target, require_listening
+from loadtest.hosts import checked_target, require_listening, require_marked
 from loadtest.journeys import LOCUSTFILE, extended_locustfile, new_locustfile
 from loadtest.observations import Follower, Observations
 from loadtest.policy import shipped_profiles, shipped_validity
@@ -83,6 +93,7 @@ def publish_scenario(
         raise UserError(Problem(what, say("run surgeplan forecast {id} first", id=campaign_id)))
     progress(say("Building the scenario"), 0, 1)
     model = read_json(files[0], f"out/{campaign_id}/traffic.json", TrafficModel)
+    require_newer_than_plan(workspace, campaign_id, model.inputs)
     inputs = {str(f.relative_to(workspace.folder)): sha256(f) for f in [workspace.folder / SETTINGS, *files]}
     scenario = build_scenario(
         TrafficPaths.load(files[1]), model, plan, workspace.settings, wanted or Wanted(), inputs
@@ -96,6 +107,28 @@ def publish_scenario(
         write_text(locustfile, text)
     progress(say("Building the scenario"), 1, 1)
     return scenario
+
+
+def require_newer_than_plan(workspace: Workspace, campaign_id: str, inputs: Mapping[str, str]) -> None:
+    """Raises UserError where the plan was changed after the model that names `inputs` was made from it."""
+    plan = workspace.plan_file(campaign_id)
+    made_from = inputs.get(plan.relative_to(workspace.folder).as_posix())
+    if made_from is not None and made_from != sha256(plan):
+        what = say("the plan of {id} was changed after its traffic model was made", id=campaign_id)
+        todo = say("run surgeplan forecast {id} first", id=campaign_id)
+        raise UserError(Problem(what, todo, file=f"out/{campaign_id}/traffic.json"))
+
+
+def _require_current(workspace: Workspace, campaign_id: str, scenario: Scenario) -> None:
+    """Raises UserError where the traffic model was made anew, or the plan changed, after the scenario was built."""
+    file = workspace.out(campaign_id) / "traffic.json"
+    if not file.is_file():
+        return
+    name = file.relative_to(workspace.folder).as_posix()
+    require_newer_than_plan(workspace, campaign_id, read_json(file, name, TrafficModel).inputs)
+    if scenario.inputs.get(name, sha256(file)) != sha256(file):
+        what = say("the scenario is older than the traffic model")
+        raise UserError(Problem(what, say("run surgeplan loadtest build {id} first", id=campaign_id), file=name))
 
 
 def _journeys(locustfile: Path, name: str, scenario: Scenario, har: Path | None) -> str:
@@ -138,6 +171,7 @@ def publish_run(
     """
     scenario = read_scenario(workspace, campaign_id, wanted.profile)
     folder = profile_folder(workspace, campaign_id, wanted.profile)
+    _require_current(workspace, campaign_id, scenario)
     if wanted.seconds or wanted.scale_ratio:
         if scenario.profile not in OWN_CURVE:
             what = say("the profile {name} has a shape of its own", name=scenario.profile)
@@ -155,6 +189,7 @@ def _run_at(
 ) -> tuple[Results, Judgement, bool]:
     target = checked_target(url, scenario.allowed_hosts, wanted.confirmed)
     require_listening(target)
+    require_marked(target, scenario.marker)
     journeys = folder if wanted.profile == "replay" else folder.parent
     (journeys / "STOP").unlink(missing_ok=True)
     record = folder / "run"
@@ -176,8 +211,10 @@ def _run_at(
         keeper.keep_now_and_then(gone)
 
     ended = run_locust(launch, expected + scenario.drain_seconds + scenario.timeout_seconds + 60, told)
+    seen = keeper.follower.catch_up()
+    if ended.exit_code == RECORD_LOST:
+        seen.ends[0] = f"the record could not be written: {last_words(record)}"
     results, judgement = keeper.keep()
-    seen = keeper.follower.seen
     if not seen.cells and not ended.interrupted:
         raise UserError(startup_problem(record))
     if seen.cells:
@@ -203,7 +240,9 @@ class Keeper:
         if gone_seconds < self.due_at_seconds:
             return
         began = time.monotonic()
-        self.keep()
+        with suppress(UserError):
+            # The run goes on; what cannot be written now is written, or refused, at its end.
+            self.keep()
         took = time.monotonic() - began
         self.due_at_seconds = gone_seconds + max(KEPT_EVERY_SECONDS, 10 * took)
 

@@ -112,6 +112,7 @@ class GeneratorResult(FileRecord):
     cpu_wait_ratio: float | None = None
     memory_mib: float | None = None
     in_flight_max: int | None = None
+    clock_offset_max_ms: float | None = None
     unsent: dict[str, int] = {}
     invalid_seconds: tuple[int, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -124,6 +125,7 @@ def _generator(scenario: Scenario, scheduled: Counts, seen: Observations, policy
         cpu_wait_ratio=_busiest([(s.worker, s.second, s.wait_ratio) for s in runs if s.wait_ratio is not None]),
         memory_mib=max((s.memory_mib for s in runs), default=None),
         in_flight_max=max((s.in_flight for s in runs), default=None),
+        clock_offset_max_ms=max((1000 * abs(o) for o in seen.clock_offsets_seconds.values()), default=None),
         unsent=dict(sorted(seen.unsent.items())),
         invalid_seconds=tuple(sorted({s.second for s in runs if s.lag_max_ms > 10 * limit})),
     )
@@ -146,6 +148,8 @@ def _validity(
         yield Cause("nothing-sent", "INVALID", say("nothing was sent"))
         return
     yield from _unfinished(seen, generator)
+    yield from _clocks(seen, policy)
+    yield from _unauthorised(scenario, seen)
     limit = lag_limit_ms(scenario, policy)
     if generator.lag_p99_ms is not None and generator.lag_p99_ms > limit:
         yield Cause("generator-lag", "INVALID", say(
@@ -178,6 +182,27 @@ def _unfinished(seen: Observations, generator: GeneratorResult) -> Iterator[Caus
                                                      n=seen.unsent["broken"], where=where))  # fmt: skip
 
 
+def _clocks(seen: Observations, policy: Validity) -> Iterator[Cause]:
+    """Workers start by their own clocks; what the round trip leaves open is not held against them."""
+    for worker, offset in sorted(seen.clock_offsets_seconds.items()):
+        beyond_ms = 1000 * (abs(offset) - seen.clock_doubts_seconds.get(worker, 0.0))
+        if beyond_ms > policy.clock_offset_ms:
+            yield Cause("clock", "INVALID", say(
+                "the clock of worker {worker} is {ms} ms off the master's: synchronise their clocks",
+                worker=worker, ms=f"{1000 * offset:.0f}"))  # fmt: skip
+
+
+def _unauthorised(scenario: Scenario, seen: Observations) -> Iterator[Cause]:
+    """Replies of 401 and 403 beyond the error objective: the test's own login, not the system under load."""
+    for index, stage in enumerate(scenario.stages):
+        refused = sum(n for (of, text), n in seen.errors.items() if of == index and text[:3] in ("401", "403"))
+        replied = sum(int(cell[OK] + cell[FAILED]) for (_s, of), cell in seen.cells.items() if of == index)
+        if refused > max(stage.objective.error_ratio * replied, 10):
+            yield Cause("unauthorised", "INVALID", say(
+                "{stage}: {n} of {all} replies were 401 or 403: the journeys' login has expired, or is none",
+                stage=stage.stage, n=refused, all=replied))  # fmt: skip
+
+
 def _offered(scheduled: Counts, seen: Observations, policy: Validity) -> Iterator[Cause]:
     """Compare started visitors with the schedule; one or two that cross an edge are not an error."""
     sent = seen.counts(ALL_STAGES, len(scheduled))[:, SENT]
@@ -199,7 +224,8 @@ def _endpoint(
     seconds = max([scenario.duration_seconds, *(s + 1 for s, of in seen.cells if of == index)])
     counts = seen.counts(index, seconds)
     stretches = _stretches(counts, scenario.window_seconds, policy.stretch_requests)
-    causes = [*_slow_causes(stage, stretches, policy), *_error_causes(stage, stretches, policy)]
+    named = Counter({text: n for (of, text), n in seen.errors.items() if of == index})
+    causes = [*_slow_causes(stage, stretches, policy), *_error_causes(stage, stretches, policy, named)]
     response, service = (quantiles_ms(seen.histogram(index, kind)) for kind in (RESPONSE, SERVICE))
     total = counts.sum(axis=0)
     replied = int(total[OK] + total[FAILED])
@@ -269,15 +295,16 @@ def _slow_causes(
 
 
 def _error_causes(
-    stage: ScenarioStage, stretches: Sequence[tuple[int, int, Counts]], policy: Validity
+    stage: ScenarioStage, stretches: Sequence[tuple[int, int, Counts]], policy: Validity, named: Counter[str]
 ) -> Iterator[Cause]:
     allowed = stage.objective.error_ratio
     broken = _first_broken(stretches, FAILED, allowed, policy.confidence_ratio)
     if broken:
         first, last, share = broken
         yield Cause("errors", "NO-GO", say(
-            "{stage}: {share} % of requests failed in seconds {first} to {last}; {allowed} % are allowed",
-            stage=stage.stage, share=f"{100 * share:.3g}", first=first, last=last,
+            "{stage}: {share} % of requests failed in seconds {first} to {last}, most with {error}; "
+            "{allowed} % are allowed",
+            stage=stage.stage, error=_most(named), share=f"{100 * share:.3g}", first=first, last=last,
             allowed=f"{100 * allowed:g}"))  # fmt: skip
         return
     failed, replied = _totals(stretches, FAILED)
@@ -285,6 +312,10 @@ def _error_causes(
         yield Cause("errors-close", "INCONCLUSIVE", say(
             "{stage}: {failed} of {replied} requests failed: too few, or too close, to say that {allowed} % holds",
             stage=stage.stage, failed=failed, replied=replied, allowed=f"{100 * allowed:g}"))  # fmt: skip
+
+
+def _most(named: Counter[str]) -> str:
+    return next((text for text, _n in named.most_common(1)), "-")
 
 
 def _first_broken(

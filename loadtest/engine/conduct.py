@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from loadtest.hosts import checked_target
 from loadtest.scenario import SCENARIO, Scenario
 
 START, READY, SEEN, FINISHED = "surge-start", "surge-ready", "surge-seen", "surge-finished"
+CLOCK = "surge-clock"
 ASK_AGAIN_SECONDS = 0.3
 LEAD_SECONDS, LEAD_SECONDS_WITH_WORKERS = 0.5, 2.0
 log = logging.getLogger("surgeplan")
@@ -46,8 +48,10 @@ class Conductor:
             runner.register_message(READY, self._on_ready)
             runner.register_message(SEEN, self._on_seen)
             runner.register_message(FINISHED, self._on_finished)
+            runner.register_message(CLOCK, self._on_clock_asked)
         elif not isinstance(runner, LocalRunner):
             runner.register_message(START, self._on_start)
+            runner.register_message(CLOCK, self._on_clock)
         environment.events.test_stopping.add_listener(self._on_stopping)
 
     def conduct(self, user: Any) -> None:
@@ -95,7 +99,7 @@ class Conductor:
                     "worker": index,
                     "workers": self.workers,
                     "scenario": sha256(self.scenario_file),
-                    "sent_at_epoch": time.time(),
+                    "versions": own_versions(),
                 }
                 self.orders[client.id] = order
                 self.runner.send_message(START, order, client.id)
@@ -106,19 +110,33 @@ class Conductor:
         """A worker whose order got lost asks again; the order itself never changes."""
         order = self.orders.get(msg.node_id)
         if order is not None:
-            self.runner.send_message(START, order | {"sent_at_epoch": time.time()}, msg.node_id)
+            self.runner.send_message(START, order, msg.node_id)
 
     def _on_start(self, msg: Any, **_kwargs: Any) -> None:
         if self.started.is_set():
             return
         order = msg.data
-        if order["scenario"] != sha256(self.scenario_file):
-            self._refuse("this worker's scenario.json is not the master's")
+        problem = order_problem(order, sha256(self.scenario_file), own_versions())
+        if problem:
+            # The master hears of it before this worker goes: otherwise it would wait for it to the end.
+            self.runner.send_message(SEEN, {"worker": order["worker"], "end": problem, "at": 0.0})
+            self.runner.send_message(FINISHED, {"worker": order["worker"]})
+            gevent.sleep(0.5)
+            self._refuse(problem)
         self.begins_at_epoch, self.worker, self.workers = (
             order["begins_at_epoch"], order["worker"], order["workers"],
         )  # fmt: skip
-        self.emit({"worker": self.worker, "clock_offset_seconds": time.time() - order["sent_at_epoch"]})
+        self.runner.send_message(CLOCK, {"asked_at_epoch": time.time()})
         self.started.set()
+
+    def _on_clock_asked(self, msg: Any, **_kwargs: Any) -> None:
+        self.runner.send_message(CLOCK, msg.data | {"master_epoch": time.time()}, msg.node_id)
+
+    def _on_clock(self, msg: Any, **_kwargs: Any) -> None:
+        """The master's clock, known to half the round trip (Cristian 1989)."""
+        now, asked = time.time(), msg.data["asked_at_epoch"]
+        offset = (asked + now) / 2 - msg.data["master_epoch"]
+        self.emit({"worker": self.worker, "clock_offset_seconds": offset, "clock_doubt_seconds": (now - asked) / 2})
 
     def _emit_to_master(self, record: dict[str, Any]) -> None:
         self.runner.send_message(SEEN, record)
@@ -139,3 +157,18 @@ class Conductor:
     def _quit(self) -> None:
         self.environment.process_exit_code = 0
         gevent.spawn_later(0.2, self.runner.quit)
+
+
+def own_versions() -> dict[str, str]:
+    """What must be the same in all processes of a run."""
+    return {name: version(name) for name in ("surgeplan", "locust")}
+
+
+def order_problem(order: dict[str, Any], scenario_hash: str, versions: dict[str, str]) -> str | None:
+    """Why a worker must not follow an order; None where it may."""
+    for name, own in versions.items():
+        if order["versions"].get(name) != own:
+            return f"a worker has {name} {own}, the master {order['versions'].get(name)}"
+    if order["scenario"] != scenario_hash:
+        return "a worker's scenario.json is not the master's"
+    return None

@@ -18,6 +18,7 @@ from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 
 from loadtest.engine.visit import GuardedPool, Refused, Visit, marker_headers
 from loadtest.engine.watch import Watch
+from loadtest.execution import RECORD_LOST
 from loadtest.feeders import FeederEmpty, Feeders
 from loadtest.observations import DONE, FAILED, SLOW
 from loadtest.scenario import Scenario
@@ -204,13 +205,19 @@ def allow_many_connections() -> None:
 
 
 def write_lines(path: Path) -> Emit:
-    """A function that appends each record to `path` as one line of JSON, at once readable by others."""
+    """A function that appends each record to `path` as one line of JSON, at once readable by others.
+
+    Where that fails the process ends.
+    """
     file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
 
     def emit(record: dict[str, Any]) -> None:
         try:
             file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
         except OSError as error:
-            sys.stderr.write(f"observations cannot be written: {error.strerror}\n")
+            # What is not recorded proves nothing: no more traffic for it.
+            sys.stderr.write(f"{path.name}: {error.strerror}\n")
+            sys.stderr.flush()
+            os._exit(RECORD_LOST)
 
     return emit

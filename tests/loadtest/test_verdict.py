@@ -117,3 +117,13 @@ def test_the_interval_of_a_share_is_the_exact_one():
     # Clopper and Pearson 1934: 10 of 20 at 97.5 % on each side is 0.2720 to 0.7280.
     interval = ratio_interval(10, 20, 0.975)
     assert (interval.low, interval.high) == (pytest.approx(0.2720, abs=1e-4), pytest.approx(0.7280, abs=1e-4))
+
+
+def test_a_workers_clock_off_by_more_than_the_round_trip_leaves_open_is_invalid():
+    seen = _seen(lambda i: 20)
+    seen.clock_offsets_seconds, seen.clock_doubts_seconds = {0: 0.09, 1: -0.2}, {0: 0.05, 1: 0.01}
+
+    judgement = _judge(seen)
+    assert (judgement.outcome, _codes(judgement)) == ("INVALID", ["clock"])
+    assert "worker 1 is -200 ms off" in str(judgement.causes[0].what)
+    assert judgement.generator.clock_offset_max_ms == 200
