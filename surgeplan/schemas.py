@@ -28,6 +28,7 @@ RECORDS = {
     "scenario.json": "loadtest.scenario:Scenario",
     "results.json": "loadtest.results:Results",
     "autoscaling.json": "playbooks.autoscaling.plan:AutoscalingPlan",
+    "readings.json": "playbooks.readiness.readings:Readings",
     "retro.json": "warroom.retrospective.records:Retrospective",
     "staffing.json": "playbooks.staffing.plan:StaffingPlan",
 }
