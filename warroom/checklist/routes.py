@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, UploadFile
 
 from campaign.errors import Problem, UserError
 from campaign.language import _, say
@@ -24,7 +23,7 @@ from playbooks.readiness.publish import Review, review
 from playbooks.readiness.record import attached, record
 from warroom.checklist.uploads import attach
 from warroom.service.access import Person
-from warroom.service.site import NotThere, Site
+from warroom.service.site import NotThere, Sent, Site, sent_form
 
 WAIVED_DAYS = 3
 
@@ -53,23 +52,17 @@ def checklist_routes(site: Site) -> APIRouter:
 
     @router.post("/campaigns/{campaign}/checklist/{item}", include_in_schema=False)
     async def act(request: Request, campaign: str, item: str) -> Response:
-        form = await request.form()
-        upload = form.get("file")
-        given = (upload.filename or "", await upload.read()) if isinstance(upload, UploadFile) else ("", b"")
-        return await run_in_threadpool(_acted, site, request, campaign, item, form, given)
+        return await run_in_threadpool(_acted, site, request, campaign, item, await sent_form(request))
 
     return router
 
 
-def _acted(
-    site: Site, request: Request, campaign: str, name: str, form: FormData, upload: tuple[str, bytes]
-) -> Response:
-    fields = {key: value for key, value in form.items() if isinstance(value, str)}
-    person = site.actor(request, fields)
+def _acted(site: Site, request: Request, campaign: str, name: str, sent: Sent) -> Response:
+    person = site.actor(request, sent.fields)
     workspace, now = site.workspace(), site.clock()
     try:
         actor = actor_of(person, workspace)
-        record(workspace, campaign, now, _act(workspace, campaign, name, actor, fields, upload, now))
+        record(workspace, campaign, now, _act(workspace, campaign, name, actor, sent, now))
     except UserError as error:
         return _page(site, request, campaign, name, error.problems, 422)
     return RedirectResponse(f"/campaigns/{campaign}/checklist/{name}?done=1", 303)
@@ -94,15 +87,15 @@ def _act(
     campaign: str,
     item: str,
     actor: Actor,
-    fields: dict[str, str],
-    upload: tuple[str, bytes],
+    sent: Sent,
     now: datetime,
 ) -> Callable[[Review], Act]:
     """Sign, report a failure, or waive, as the pressed button says."""
+    fields = sent.fields
     if fields.get("action") == "waive":
         until = _until(fields.get("until", ""), workspace.settings.zone)
         return lambda made: waive(made, item, actor, now, reason=fields.get("reason", "").strip(), until=until)
-    kept: list[Path] = [attach(workspace, campaign, *upload)] if upload[0] else []
+    kept: list[Path] = [attach(workspace, campaign, sent.file_name, sent.content)] if sent.file_name else []
     files = attached(workspace, kept)
     passed = fields.get("action") != "fail"
     note = fields.get("note", "").strip()

@@ -86,7 +86,7 @@ def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIR
             raise NotThere
         workspace = site.workspace()
         opened = version_of(text_of(site.folder, campaign))
-        form = _Form(site, request, workspace, campaign, opened)
+        form = Form(site, request, workspace, campaign, opened)
         return form.page(entries_of(content, form.zone), preview=form.preview(content, foresee), saved=_told(saved))
 
     @router.post("/campaigns/{campaign}")
@@ -129,7 +129,7 @@ def _drafted(site: Site, request: Request, campaign: str, starts_at: datetime, c
     if copy:
         workspace.plan(copy)
         content = copied(content_of(site.folder, copy), campaign, begins)
-    form = _Form(site, request, workspace, campaign, "")
+    form = Form(site, request, workspace, campaign, "")
     return form.page(entries_of(content, form.zone))
 
 
@@ -144,7 +144,7 @@ def _sent(
     person = site.actor(request, dict(pairs))
     workspace = site.workspace()
     entries = entries_from([*pairs, ("id", campaign)])
-    form = _Form(site, request, workspace, campaign, entries.values.get("opened", ""))
+    form = Form(site, request, workspace, campaign, entries.values.get("opened", ""))
     action = entries.values.get("action", "save")
     read = submitted(entries, form.before, form.zone)
     if action.startswith("more-"):
@@ -163,7 +163,7 @@ def _sent(
         return form.conflict(entries, read, meanwhile)
     on_submission(campaign)
     if done.troubles:
-        form = _Form(site, request, site.workspace(), campaign, version_of(text_of(site.folder, campaign)))
+        form = Form(site, request, site.workspace(), campaign, version_of(text_of(site.folder, campaign)))
         return form.page(entries, {}, done.troubles, saved=_told("1"))
     return RedirectResponse(f"/campaigns/{campaign}?saved=1", 303)
 
@@ -173,12 +173,12 @@ def _previewed(
 ) -> Response:
     """The part of the page below the fields, for the script that asks while somebody types."""
     site.person(request)
-    form = _Form(site, request, site.workspace(), campaign, "")
+    form = Form(site, request, site.workspace(), campaign, "")
     read = submitted(entries_from([*pairs, ("id", campaign)]), form.before, form.zone)
     return site.page(request, "plan_preview.html", preview=form.preview(read.content, foresee))
 
 
-class _Form:
+class Form:
     """One campaign's form for one reader."""
 
     def __init__(self, site: Site, request: Request, workspace: Workspace, campaign: str, opened: str) -> None:
@@ -233,6 +233,8 @@ class _Form:
         saved: str = "",
         theirs: str | None = None,
         between: Sequence[Text] = (),
+        brought: Sequence[Text] | None = None,
+        changed: bool = False,
     ) -> Response:
         settings = self.workspace.settings
         earlier = len(revisions.revisions(self.site.folder, self.workspace.plan_file(self.campaign)))
@@ -261,6 +263,8 @@ class _Form:
             saved=saved,
             theirs=theirs,
             between=between,
+            brought=brought,
+            changed=changed,
             revisions=earlier,
         )
 

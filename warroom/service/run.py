@@ -26,6 +26,7 @@ from warroom.service.access import ROLES, Door, Mode, refuse_open_doors, secret_
 from warroom.service.app import make_app
 from warroom.service.routes import door_routes
 from warroom.service.site import Site
+from warroom.sheet.routes import sheet_routes
 from warroom.support.routes import support_routes
 
 LOG = logging.getLogger("surgeplan")
@@ -77,6 +78,7 @@ def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: 
     pages = (
         checklist_routes(site),
         support_routes(site),
+        sheet_routes(site),
         push_routes(site, oracle, submitted),
         plan_routes(site, foresee, submitted),
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -93,6 +94,25 @@ class Site:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"detail": str(what)}, status)
         return self.page(request, "sentence.html", status, what=what)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A form read to its end: text fields, and the file in it (empty name where there is none)."""
+
+    fields: dict[str, str]
+    file_name: str
+    content: bytes
+
+
+async def sent_form(request: Request) -> Sent:
+    """The fields and the one file of a form; temporary files are closed before anything is done with them."""
+    async with request.form() as form:
+        fields = {key: value for key, value in form.items() if isinstance(value, str)}
+        upload = form.get("file")
+        if isinstance(upload, UploadFile) and upload.filename:
+            return Sent(fields, upload.filename, await upload.read())
+        return Sent(fields, "", b"")
 
 
 def keep(answer: Response, request: Request, name: str, value: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
 from campaign.errors import Problem, UserError
 from campaign.files import write_bytes
@@ -26,7 +25,7 @@ from playbooks.staffing.desk import promise_in_words
 from playbooks.staffing.plan import DeskPlan, Judged, StaffingPlan
 from playbooks.staffing.recheck import Recheck, read_plan, recheck_roster, what_if
 from warroom.drawing import Line, drawing
-from warroom.service.site import NotThere, Site
+from warroom.service.site import NotThere, Sent, Site, sent_form
 from warroom.support.intervals import Interval, read_intervals, worst_gaps
 
 FILES = {
@@ -70,19 +69,12 @@ def support_routes(site: Site) -> APIRouter:
 
     @router.post("/campaigns/{campaign}/support/{what}", include_in_schema=False)
     async def brought(request: Request, campaign: str, what: str) -> Response:
-        form = await request.form()
-        upload = form.get("file")
-        content = await upload.read() if isinstance(upload, UploadFile) else b""
-        name = (upload.filename or "") if isinstance(upload, UploadFile) else ""
-        fields = {key: value for key, value in form.items() if isinstance(value, str)}
-        return await run_in_threadpool(_brought, site, request, campaign, what, fields, name, content)
+        return await run_in_threadpool(_brought, site, request, campaign, what, await sent_form(request))
 
     return router
 
 
-def _brought(
-    site: Site, request: Request, campaign: str, what: str, fields: Mapping[str, str], name: str, content: bytes
-) -> Response:
+def _brought(site: Site, request: Request, campaign: str, what: str, sent: Sent) -> Response:
     takers: dict[str, Callable[[Workspace, str, str, bytes], tuple[str, ...]]] = {
         "roster": _roster,
         "bot-replay": _bot_replay,
@@ -90,8 +82,10 @@ def _brought(
     taker = takers.get(what)
     if taker is None:
         raise NotThere
-    site.actor(request, fields)
-    return _answered(site, request, campaign, lambda workspace: taker(workspace, campaign, name, content))
+    site.actor(request, sent.fields)
+    return _answered(
+        site, request, campaign, lambda workspace: taker(workspace, campaign, sent.file_name, sent.content)
+    )
 
 
 def _answered(site: Site, request: Request, campaign: str, ask: Callable[[Workspace], tuple[str, ...]]) -> Response:

@@ -1,0 +1,123 @@
+"""The team's own sheet, as wild as sheets are."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from fastapi.testclient import TestClient
+from openpyxl import Workbook
+
+from campaign.errors import UserError
+from campaign.language import use_language
+from campaign.workspace import open_workspace
+from tests.warroom.conftest import PLAN, fields_of, form_token
+from warroom.sheet.reading import read_sheet
+from warroom.sheet.writing import write_plan_sheet
+
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+def workbook(*rows: tuple[object, ...], hidden: tuple[int, ...] = (), merged: str = "") -> bytes:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    for number in hidden:
+        sheet.row_dimensions[number].hidden = True
+    if merged:
+        sheet.merge_cells(merged)
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+def test_a_chinese_sheet_with_a_title_merged_names_and_totals() -> None:
+    content = workbook(
+        ("双11 触达计划",),
+        ("渠道", "发送时间", "触达人数", "打开率"),
+        ("App-Push", "2026-11-10 19:55", "180万", "4%"),
+        (None, "2026年11月11日 9:30", "90w", 0.03),
+        ("合计", None, "270万", None),
+        merged="A3:A4",
+    )
+    assert read_sheet(content, "plan.xlsx", ZONE).sends == [
+        {"channel": "app-push", "at": "2026-11-10T19:55", "reach": "1800000", "open_ratio": "0.04"},
+        {"channel": "app-push", "at": "2026-11-11T09:30", "reach": "900000", "open_ratio": "0.03"},
+    ]
+
+
+def test_hidden_rows_are_left_out_and_said_a_second_table_too() -> None:
+    content = workbook(
+        ("channel", "send time", "reach"),
+        ("sms", "2026-11-10 10:00", 5000),
+        ("sms", "2026-11-10 11:00", 6000),
+        (),
+        ("region", "rows"),
+        ("north", 3),
+        hidden=(3,),
+    )
+    read = read_sheet(content, "plan.xlsx", ZONE)
+    assert [row["reach"] for row in read.sends] == ["5000"]
+    said = " / ".join(map(str, read.notes))
+    assert "hidden rows 3 are left out" in said
+    assert "no table of sends or spend" in said
+
+
+def test_a_formula_nobody_has_calculated_is_named_with_its_cell() -> None:
+    content = workbook(("channel", "send time", "reach"), ("sms", "2026-11-10 10:00", "=2*2500"))
+    with pytest.raises(UserError, match=r"plan.xlsx:2 Sheet: C2 holds a formula without a value"):
+        read_sheet(content, "plan.xlsx", ZONE)
+
+
+def test_every_cell_that_cannot_be_read_is_named_at_once() -> None:
+    content = workbook(("channel", "send time", "reach"), ("sms", "soon", "many"), ("sms", "2026-11-10", "8"))
+    with pytest.raises(UserError) as refused:
+        read_sheet(content, "plan.xlsx", ZONE)
+    assert [str(p.what) for p in refused.value.problems] == [
+        "reach: many is not a number",
+        "send time: soon is not a time",
+    ]
+
+
+def test_pasted_cells_are_read_like_a_file() -> None:
+    pasted = "渠道\t推送时间\t触达人数\nsms\t2026-11-10 10:00\t1,200\n"
+    assert read_sheet(pasted.encode(), "pasted", ZONE).sends[0]["reach"] == "1200"
+
+
+def test_something_else_is_refused() -> None:
+    with pytest.raises(UserError, match="holds no sends and no spend"):
+        read_sheet(b"a,b\n1,2\n", "x.csv", ZONE)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_taken_out_comes_back_without_a_difference(
+    browser: TestClient, folder: Path, tmp_path: Path, language: str
+) -> None:
+    use_language(language)  # type: ignore[arg-type]
+    workspace = open_workspace(folder)
+    write_plan_sheet(tmp_path / "out.xlsx", workspace.plan("d11"), ZONE)
+    use_language("en")
+    token = form_token(browser, "/campaigns/d11")
+    answer = browser.post(
+        "/campaigns/d11/sheet",
+        data={"form_token": token},
+        files={"file": ("out.xlsx", (tmp_path / "out.xlsx").read_bytes())},
+    )
+    assert "The sheet says what the plan says." in answer.text
+
+
+def test_an_import_shows_what_it_changes_and_saves_nothing_until_told(browser: TestClient, folder: Path) -> None:
+    pasted = "渠道,推送时间,触达人数\napp-push,2026-11-10 19:55,200万\nsms,2026-11-10 18:00,5000\n"
+    token = form_token(browser, "/campaigns/d11")
+    answer = browser.post("/campaigns/d11/sheet", data={"form_token": token, "pasted": pasted})
+    assert "app-push 11-10 19:55, People reached: 1.8 M → 2 M" in answer.text
+    assert "sms 11-10 18:00 5,000 is new" in answer.text
+    assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
+    browser.post("/campaigns/d11", data=fields_of(answer.text) | {"action": "save"})
+    written = (folder / "campaigns" / "d11.yaml").read_text("utf-8")
+    assert "reach: 2000000, open_ratio: 0.04" in written
+    assert written.startswith("# the first night")
