@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, num2date
+from matplotlib.ticker import FuncFormatter
 
-from campaign.charts import BAND, BLUE, RED, chart, save_chart
+from campaign.charts import BAND, BLUE, OUTER, RED, chart, save_chart
 from campaign.language import _
 from campaign.plan import Plan
 from playbooks.staffing.planning import DeskFigures, span
@@ -26,7 +27,8 @@ def draw_staffing(folder: Path, figures: Sequence[DeskFigures], plan: Plan, zone
         panels = figure.subplots(len(figures), 1, sharex=True, squeeze=False)[:, 0]
         for panel, one in zip(panels, figures, strict=True):
             _draw(panel, one, plan, zone)
-        panels[0].legend(loc="upper left", fontsize=10)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", fontsize=11, ncols=2)
         for ending in ("png", "svg"):
             save_chart(figure, folder / f"staffing.{ending}")
 
@@ -43,8 +45,16 @@ def _draw(panel: Axes, figures: DeskFigures, plan: Plan, zone: str) -> None:
         local, figures.rostered[shown], figures.required[shown], where=missing, step="post", color=RED, alpha=0.7,
         label=_("missing"),
     )  # fmt: skip
+    opening, closing = (at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for at in (plan.starts_at, plan.ends_at))
+    panel.axvspan(opening, closing, color=OUTER, zorder=0, label=_("the campaign"))  # type: ignore[arg-type]
     panel.set_title(figures.ready.name)
     panel.set_ylim(bottom=0)
-    locator = AutoDateLocator(minticks=3, maxticks=12)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     panel.xaxis.set_major_locator(locator)
-    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    panel.xaxis.set_major_formatter(FuncFormatter(_tick))
+
+
+def _tick(value: float, _position: int | None = None) -> str:
+    """A day at its midnight, else the time."""
+    moment = num2date(value)  # type: ignore[no-untyped-call]
+    return str(moment.strftime("%m-%d" if moment.hour == moment.minute == 0 else "%H:%M"))
