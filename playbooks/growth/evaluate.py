@@ -139,10 +139,18 @@ def _alert(watched: Watched) -> Alert | None:
         fired_on,
         float(watched.values[newest]),
         float(watched.runs.expected[newest]),
-        bool(watched.found.certain[newest]),
+        _red(watched, newest),
         impact if np.isfinite(impact) else None,
         working_days_after(fired_on, watched.rule.due_working_days),
     )
+
+
+def _red(watched: Watched, day: int) -> bool:
+    """Still as far down as it takes to fire; for levels, with the whole 95 % interval."""
+    when = watched.rule.when
+    if isinstance(when, Below):
+        return bool(watched.found.certain[day])
+    return bool(watched.values[day] <= watched.runs.expected[day] * (1 + when.change_ratio))
 
 
 def in_response_order(alerts: Sequence[Alert], response: Response) -> list[Alert]:

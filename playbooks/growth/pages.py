@@ -25,6 +25,15 @@ TEAMS = {
     "data": say("data"),
     "company": say("the whole company"),
 }
+FAMILIES = {
+    "field": say("field marketing"),
+    "alliance": say("alliances"),
+    "campaign": say("campaign resources"),
+    "top-kol": say("top influencers"),
+    "private-domain": say("private domain"),
+    "paid": say("paid media"),
+    "organic": say("organic"),
+}
 DOMAIN = "surgeplan"
 
 
@@ -91,9 +100,9 @@ def as_page(agenda: Agenda, dictionary: Dictionary, currency: str) -> str:
         ids=dictionary.ids,
         lasted_sentences={one.campaign: lasted_sentence(one) for one in agenda.lasted},
         teams=teams,
+        families=FAMILIES,
         spoken=spoken,
         percent=percent,
-        points=lambda share, following: f"{100 * (following - share):+.1f}",
         everybody=EVERYBODY,
         interval=lambda d: f"{d.difference:+.3g} ({d.low:+.3g} … {d.high:+.3g})",
     )
