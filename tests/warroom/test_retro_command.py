@@ -102,8 +102,11 @@ def test_scores_reach_alerts_decisions_and_days_from_what_was_brought(folder: Pa
         Act(kind="switch", campaign="drop", subject="recommend-off", actor="wang", role="sre",
             at_utc=START + timedelta(hours=1), body={"service": "shop", "expected_requests_per_second": -20})
     )  # fmt: skip
+    bring(folder, "evidence/drop/figures.csv", "measure,real\nsessions,9100\n")
     assert retro(folder) == 0
     made = record(folder)
+    assert [(f.measure, f.real) for f in made.figures] == [("sessions", 9100)]
+    assert "  sessions: 9100\n" in (folder / "campaigns/drop.yaml").read_text()
     assert made.forecast.methods["surgeplan"].wape_ratio == pytest.approx(60 / 400)
     assert made.forecast.methods["last-week"].wape_ratio == pytest.approx(100 / 400)
     score = made.forecast.services["shop"]
@@ -174,6 +177,7 @@ def test_the_plan_keeps_its_comments_and_a_second_run_changes_nothing(folder: Pa
         ),
         ("evidence/drop/reach.csv", "channel\np\n", "evidence/drop/reach.csv:1: has no column real"),
         ("evidence/drop/reach.csv", "channel,measure,real\np,likes,5\n", "evidence/drop/reach.csv:2: is no report"),
+        ("evidence/drop/figures.csv", "measure,real\nsessions,many\n", "evidence/drop/figures.csv:2: 'many' is not a"),
         ("out/drop/traffic.csv", "starts_at_utc,service\n", "out/drop/traffic.csv: cannot be read"),
         ("out/drop/traffic.json", "{", "out/drop/traffic.json:1: is not valid JSON"),
         ("history/actives.csv", "day,people\n2026-03-10,5\n", "history/actives.csv: cannot be read"),

@@ -26,6 +26,7 @@ from campaign.workspace import Workspace
 from forecast.backtest.scores_file import BackTestFile
 from forecast.history.reading import MASKED, TrafficHistory, open_history, read_contacts, read_orders
 from playbooks.autoscaling.plan import AutoscalingPlan
+from playbooks.readiness.brought import rows_of
 from playbooks.readiness.gather import acts, whole_log
 from playbooks.readiness.standing import standing
 from warroom.retrospective.reach import Measure, Reported
@@ -178,7 +179,7 @@ def what_came(workspace: Workspace, plan: Plan, starts_at: datetime, ends_at: da
     return Came(
         {name: _buckets(history, name, starts_at, ends_at) for name in history.services},
         daily | ({"active_users": actives} if actives else {}),
-        counts,
+        counts | reported_figures(workspace, plan),
         _left_out(history, plan),
     )
 
@@ -254,14 +255,8 @@ def reported_reach(workspace: Workspace, plan: Plan) -> list[Reported]:
         UserError: every row that cannot be read.
     """
     path = workspace.folder / "evidence" / plan.id / "reach.csv"
-    if not path.is_file():
-        return []
     name = _name(path, workspace)
-    rows = csv.DictReader(read_utf8(path, name).splitlines())
-    missing = {"channel", "real"} - set(rows.fieldnames or ())
-    if missing:
-        what = say("has no column {name}", name=", ".join(sorted(missing)))
-        raise UserError(Problem(what, say("its first line must name its columns"), file=name, line=1))
+    rows = rows_of(path, workspace.folder, {"channel", "real"}) or []
     problems: list[Problem] = []
     found = [_reported(row, name, line, problems) for line, row in enumerate(rows, start=2)]
     if problems:
@@ -282,6 +277,28 @@ def _reported(row: dict[str, str], name: str, line: int, problems: list[Problem]
         problems.append(Problem(what, todo, file=name, line=line))
         return None
     return Reported(row["channel"], at, measure, real)
+
+
+def reported_figures(workspace: Workspace, plan: Plan) -> dict[str, float]:
+    """`evidence/<id>/figures.csv`: measure, real: what no history file counts, such as sessions.
+
+    Raises:
+        UserError: every row that cannot be read.
+    """
+    path = workspace.folder / "evidence" / plan.id / "figures.csv"
+    problems: list[Problem] = []
+    found: dict[str, float] = {}
+    for line, row in enumerate(rows_of(path, workspace.folder, {"measure", "real"}) or [], start=2):
+        try:
+            found[row["measure"]] = float(row["real"])
+            if not 0 <= found[row["measure"]] < float("inf"):
+                raise ValueError(row["real"])
+        except ValueError:
+            what = say("{given} is not {expected}", given=repr(row["real"]), expected=say("a number"))
+            problems.append(Problem(what, say("write the count without units"), file=_name(path, workspace), line=line))
+    if problems:
+        raise UserError(problems)
+    return found
 
 
 def alert_score(workspace: Workspace, campaign: str) -> AlertScore | None:

@@ -78,7 +78,10 @@ def publish_retrospective(workspace: Workspace, campaign: str, now: datetime) ->
 def inputs_of(workspace: Workspace, plan: Plan, handed: Handed) -> dict[str, str]:
     """SHA-256 of what was read, by path in the workspace; the plan without what this command writes into it."""
     folder = workspace.folder
-    files = [folder / "surgeplan.yaml", *(folder / "evidence" / plan.id).glob("reach.csv")]
+    files = [
+        folder / "surgeplan.yaml",
+        *(folder / "evidence" / plan.id / f"{name}.csv" for name in ("reach", "figures")),
+    ]
     files += [f for name in ("traffic", "orders", "contacts", "actives") for f in workspace.history_files(name)]
     files += [f for f in (workspace.out(plan.id) / "alerts.csv", folder / "out" / "backtest.json") if f.is_file()]
     return {f.relative_to(folder).as_posix(): sha256(f) for f in files if f.is_file()} | handed.inputs
