@@ -17,6 +17,7 @@ from playbooks.staffing.erlang import Floats, Performance, only_where, queue_wit
 
 NEGLIGIBLE = -40.0
 CERTAIN = 60.0
+STATES_AT_ONCE = 32
 
 
 def handle_seconds_by_level(alone_seconds: float, concurrency: int, throughput: Sequence[float]) -> tuple[float, ...]:
@@ -44,17 +45,19 @@ def completions_per_second(chats: NDArray[np.int64], agents: NDArray[np.int64], 
 
 
 def log_below_full(agents: NDArray[np.int64], arrivals_per_second: Floats, handle: Sequence[float]) -> Floats:
-    """log Σ π_m / π_{NK-1} over the states m < N K in which no chat waits."""
+    """log Σ π_m / π_{NK-1} over the states m < N K in which no chat waits, from the fullest down, a block at a time."""
     chats = agents * len(handle) - 1
     term, total = np.zeros(len(chats)), np.zeros(len(chats))
     active = np.flatnonzero(chats > 0)
     while active.size:
-        served = completions_per_second(chats[active], agents[active], handle)
-        change = np.log(served / arrivals_per_second[active])
-        term[active] += change
-        total[active] = np.logaddexp(total[active], term[active])
-        chats[active] -= 1
-        settled = (change < 0) & (term[active] - total[active] < NEGLIGIBLE)
+        states = chats[active][:, None] - np.arange(STATES_AT_ONCE)
+        served = completions_per_second(np.maximum(states, 1), agents[active][:, None], handle)
+        change = np.where(states > 0, np.log(served / arrivals_per_second[active][:, None]), -np.inf)
+        terms = term[active][:, None] + np.cumsum(change, axis=1)
+        term[active] = terms[:, -1]
+        total[active] = np.logaddexp(total[active], np.logaddexp.reduce(terms, axis=1))
+        chats[active] -= STATES_AT_ONCE
+        settled = (change[:, -1] < 0) & (term[active] - total[active] < NEGLIGIBLE)
         active = active[(chats[active] > 0) & ~settled & (total[active] < CERTAIN)]
     return total
 

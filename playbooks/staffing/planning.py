@@ -33,9 +33,8 @@ class Clock:
     day: NDArray[np.int64]
     zone: ZoneInfo
 
-    @property
-    def first_day(self) -> date:
-        return date.fromordinal(int(self.day[0]))
+    def part(self, intervals: slice) -> Clock:
+        return Clock(self.starts_at_utc[intervals], self.minute_of_day[intervals], self.day[intervals], self.zone)
 
     @property
     def days(self) -> list[date]:
@@ -282,8 +281,7 @@ def _tickets_experience(ready: ReadyDesk, arrivals: Floats, seats: Floats) -> Ex
 def agents_for(ready: ReadyDesk, human: Floats, clock: Clock, policy: StaffingPolicy, at: int) -> int:
     """People required in one interval for other contact paths than the plan's: what a change of assumption costs."""
     window = slice(max(0, at - 24), at + 1) if ready.rules else slice(None)
-    part = Clock(clock.starts_at_utc[window], clock.minute_of_day[window], clock.day[window], clock.zone)
-    seats = need(ready, human[:, window], part, policy).seats
+    seats = need(ready, human[:, window], clock.part(window), policy).seats
     return int(heads(seats, ready.desk.shrinkage_ratio)[at - (window.start or 0)])
 
 

@@ -160,8 +160,10 @@ def _agents_with(figures: DeskFigures, bot: Bot | None, contacts: NDArray[np.flo
     changed = ReadyDesk(
         ready.desk.model_copy(update={"bot": bot}), ready.rules, ready.shifts, ready.recontact_hours, ()
     )
-    human = planning.human_paths(changed, contacts, figures.clock)
-    return planning.agents_for(changed, human, figures.clock, policy, figures.peak)
+    until = slice(figures.peak + 1) if ready.rules is not None else slice(None)  # what comes later matters to tickets
+    clock = figures.clock.part(until)
+    human = planning.human_paths(changed, contacts[:, until], clock)
+    return planning.agents_for(changed, human, clock, policy, figures.peak)
 
 
 def peak_together(figures: Sequence[DeskFigures]) -> tuple[int, float, datetime | None]:
