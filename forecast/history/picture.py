@@ -22,6 +22,9 @@ COLOURS: dict[Kind, str] = {"gap": MUTED, "outage": RED, "test-window": GREEN, "
 SERVICES_DRAWN = 8
 NARROWEST_DAYS = 0.006
 PANEL_INCHES = 1.35
+MIDDAY = np.timedelta64(12, "h")
+DATES = ["%Y", "%Y-%m", "%m-%d", "%m-%d %H:%M", "%m-%d %H:%M", "%H:%M:%S"]
+"""By year, month, day, hour …: figures alone, which read the same in every language."""
 
 
 def draw_history(path: Path, history: TrafficHistory, zone: ZoneInfo) -> None:
@@ -36,20 +39,21 @@ def draw_history(path: Path, history: TrafficHistory, zone: ZoneInfo) -> None:
         seen = [kind for kind in COLOURS if any(f.kind == kind for f in history.findings)]
         handles = [Patch(color=COLOURS[kind], label=kind_in_words(kind)) for kind in seen]
         if handles:
-            figure.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=10)
+            figure.legend(handles=handles, loc="outside lower left", ncols=5, fontsize=10)
         save_chart(figure, path)
 
 
 def _panel(axes: Axes, service: str, rates: pd.Series, zone: ZoneInfo) -> None:
     local = rates.tz_localize("UTC").tz_convert(zone).tz_localize(None)
     days = local.resample("D")
-    times = days.mean().index.to_numpy()
+    times = days.mean().index.to_numpy() + MIDDAY
     axes.fill_between(times, days.min().to_numpy(), days.max().to_numpy(), color=BLUE, alpha=0.25, linewidth=0)
     axes.plot(times, days.mean().to_numpy(), color=BLUE, linewidth=1.2)
     axes.set_title(_("{service}: requests per second, day's mean and range").format(service=service), fontsize=10)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:,.0f}"))
-    formatter = mdates.ConciseDateFormatter(axes.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+    locator = axes.xaxis.get_major_locator()
+    formatter = mdates.ConciseDateFormatter(locator, formats=DATES, zero_formats=DATES, show_offset=False)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(formatter)
 
 

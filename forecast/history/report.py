@@ -166,20 +166,24 @@ def _finding_lines(findings: Sequence[FindingRecord], zone: ZoneInfo) -> list[st
     for finding in findings:
         shared.setdefault((finding.kind, finding.starts_at_utc, finding.ends_at_utc), []).append(finding)
     newest = sorted(shared.items(), key=lambda item: item[0][1], reverse=True)
-    lines = [_line(kind, start, end, found, zone) for (kind, start, end), found in newest[:FINDINGS_SHOWN]]
+    lines = [_line(found, zone) for _key, found in newest[:FINDINGS_SHOWN]]
     if len(newest) > FINDINGS_SHOWN:
         lines.append(_("… and {count} earlier ones (--json lists all)").format(count=len(newest) - FINDINGS_SHOWN))
     return lines
 
 
-def _line(kind: str, start: AwareDatetime, end: AwareDatetime, found: Sequence[FindingRecord], zone: ZoneInfo) -> str:
-    words = kind_in_words(kind)
-    span = f"{start.astimezone(zone):%Y-%m-%d %H:%M} – {end.astimezone(zone):%m-%d %H:%M}"
+def _line(found: Sequence[FindingRecord], zone: ZoneInfo) -> str:
+    """One stretch of time, of all services that share it."""
+    first = found[0]
+    words = kind_in_words(first.kind)
+    start, end = (moment.astimezone(zone) for moment in (first.starts_at_utc, first.ends_at_utc))
+    span = f"{start:%Y-%m-%d %H:%M} – {end:%m-%d %H:%M}"
     ratios = [f.ratio_to_usual for f in found if f.ratio_to_usual is not None]
     times = "  " + _("{ratio} × usual").format(ratio=f"{min(ratios):.2g}–{max(ratios):.2g}") if ratios else ""
     if len({f"{ratio:.2g}" for ratio in ratios}) == 1:
         times = "  " + _("{ratio} × usual").format(ratio=f"{ratios[0]:.2g}")
-    return f"{words}  {span}  {', '.join(f.service for f in found)}{times}"
+    said = {"found": "", "marked": "  " + _("(marked)"), "declared": "  " + _("(as declared)")}[first.source]
+    return f"{words}  {span}  {', '.join(f.service for f in found)}{times}{said}"
 
 
 def kind_in_words(kind: str) -> str:

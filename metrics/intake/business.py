@@ -108,11 +108,10 @@ def _traffic(
         values = decide_values(told, (r.value for r in readings), answers, table.place, findings, heading)  # type: ignore[arg-type]
         factor = 1.0
     else:
-        factor, values = answers.requests_per_session or 0.0, "counts"
-        if not factor:
-            what = say("only {heading} are known, no requests", heading=heading)
-            findings.ask("--requests-per-session", what, table.place)
-            factor = 1.0
+        if not answers.requests_per_session:
+            _ask_about_visits(table, readings, heading, answers, findings)
+            return None, [], Column(heading, MEANINGS[role]), None
+        factor, values = answers.requests_per_session, "counts"
     named = [
         Reading(r.at, service, r.value * factor, r.row) for r, service in _named(readings, table, answers, findings)
     ]
@@ -120,6 +119,16 @@ def _traffic(
     service = ", ".join(buckets.keys) if buckets else ""
     meaning = meaning_of(values, service) if factor == 1.0 else _visits_meaning(factor, service)
     return (as_rates(buckets, values) if buckets else None), notes, Column(heading, meaning), values
+
+
+def _ask_about_visits(
+    table: Headed, readings: list[Reading], heading: str, answers: Answers, findings: Findings
+) -> None:
+    """Visits stand for requests only where nothing better is known."""
+    what = say("only {heading} are known, no requests", heading=heading)
+    findings.ask("--requests-per-session", what, table.place, alone=True)
+    if not answers.service and not all(identifier(reading.key) for reading in readings):
+        findings.ask("--service", say("it does not say of which service"), table.place, alone=True)
 
 
 def _visits_meaning(factor: float, service: str) -> Text:

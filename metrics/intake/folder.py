@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from campaign.console import Progress, no_progress
@@ -53,11 +53,22 @@ def read_folder(folder: Path, answers: Answers, progress: Progress = no_progress
         found, left = _read_file(path, str(path.relative_to(folder)), answers, findings)
         recognised += found
         unknown += left
+    recognised = _without_visits(recognised, findings)
     if findings.questions:
         raise Unanswered(findings.questions, findings.problems)
     if findings.problems:
         raise UserError(findings.problems)
     return Intake(tuple(recognised), tuple(unknown))
+
+
+def _without_visits(recognised: list[Recognised], findings: Findings) -> list[Recognised]:
+    """Where some file tells requests, visits need not stand for them: what was asked about visits is taken back."""
+    if not any(buckets.measure == "requests" for found in recognised for buckets in found.buckets):
+        return recognised
+    places = {question.place for question in findings.questions if question.alone}
+    findings.questions = [question for question in findings.questions if not question.alone]
+    note = say("visits are not used for traffic, other files tell requests; --requests-per-session would use them")
+    return [replace(one, notes=(*one.notes, note)) if one.place in places else one for one in recognised]
 
 
 def _read_file(path: Path, name: str, answers: Answers, findings: Findings) -> tuple[list[Recognised], list[Place]]:

@@ -45,11 +45,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Question:
-    """Something a file leaves open, and the option that answers it."""
+    """Something a file leaves open, and the option that answers it.
+
+    alone: only to be asked where no other file tells requests.
+    """
 
     option: Option
     what: Text
     place: Place
+    alone: bool = False
 
     def problem(self) -> Problem:
         return self.place.problem(self.what, say("answer with {option}", option=self.option))
@@ -130,8 +134,8 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
 
-    def ask(self, option: Option, what: Text, place: Place) -> None:
-        """Ask once per option and file."""
+    def ask(self, option: Option, what: Text, place: Place, alone: bool = False) -> None:
+        """Ask once per option and file; `alone` as in Question."""
         known = {(question.option, question.place.file) for question in self.questions}
         if (option, place.file) not in known:
-            self.questions.append(Question(option, what, place))
+            self.questions.append(Question(option, what, place, alone))

@@ -148,7 +148,7 @@ def plan_id(name: str, starts_at: datetime) -> str:
     latin = unicodedata.normalize("NFKC", name)
     for promotion, written in LATIN_NAMES.items():
         latin = latin.replace(promotion, f" {written} ")
-    base = identifier(latin).lower()
+    base = identifier(latin).lower().removesuffix(f"{starts_at.year}").strip("-._@")
     return f"{base or 'campaign'}-{starts_at:%Y-%m-%d}"
 
 

@@ -30,6 +30,7 @@ class Imported:
     """What became of a folder of exports, for the report."""
 
     intake: Intake
+    zone: ZoneInfo
     notes: tuple[Text, ...]
     findings: tuple[Finding, ...]
     busiest_hours: tuple[int, ...]
@@ -75,7 +76,13 @@ def init_from(
         open_workspace(draft)
     hours = busiest_hours(traffic, answers.time_zone)
     return Imported(
-        intake, (*traffic.notes, *orders.notes, *notes), findings, hours, traffic.bucket_lengths(), _plans_of(stubs)
+        intake,
+        answers.time_zone,
+        (*traffic.notes, *orders.notes, *notes),
+        findings,
+        hours,
+        traffic.bucket_lengths(),
+        _plans_of(stubs),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from campaign.language import Language, _, say
+from campaign.numbers import local_minute
 from campaign.plan_text import text_scalar
 from metrics.intake.records import Place, Recognised, ServiceFigures
 
@@ -114,7 +115,7 @@ def _history_lines(imported: Imported) -> Iterator[str]:
         "test-window": _("load test"),
     }
     for finding in shown[:FINDINGS_SHOWN]:
-        start, end = (f"{t:%Y-%m-%d %H:%M}Z" for t in (finding.starts_at_utc, finding.ends_at_utc))
+        start, end = (local_minute(t, imported.zone, year=True) for t in (finding.starts_at_utc, finding.ends_at_utc))
         yield f"{words[finding.kind]}: {finding.service} {start} - {end}"
     if len(shown) > FINDINGS_SHOWN:
         yield _("and {count} more: surgeplan history show").format(count=len(shown) - FINDINGS_SHOWN)

@@ -20,6 +20,7 @@ from campaign.workspace import open_workspace
 from forecast.history import open_history
 from forecast.history.buckets import Series, averaged, bucket_lengths
 from forecast.history.findings import Finding, Known, find_all
+from surgeplan.cli import main
 from surgeplan.examples.double11.publish import make_double11
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -213,3 +214,44 @@ def test_averaging_loses_no_requests(length: int, count: int, offset: int) -> No
     hours = averaged(series, 3600, least_covered_ratio=0.0)
     known = np.minimum(hours.ends, series.ends[-1]) - np.maximum(hours.starts, series.starts[0])
     assert (hours.rates * known).sum() == pytest.approx((series.rates * length).sum())
+
+
+def shop_with_everything(folder: Path) -> Path:
+    """A month of two services with a bot of its own, a run against a real host, and what people say of other times."""
+    (folder / "history").mkdir()
+    times = pd.date_range("2026-06-01", periods=30 * 24 * 12, freq="5min", tz="UTC")
+    rows = ["starts_at,service,requests"]
+    for at in times:
+        usual = int(300 * (200 + 100 * np.sin(at.hour / 24 * 2 * np.pi)))
+        bot = 6 if pd.Timestamp("2026-06-20T02:00Z") <= at < pd.Timestamp("2026-06-20T05:00Z") else 1
+        rows += [f"{at:%Y-%m-%dT%H:%MZ},shop,{usual * bot}", f"{at:%Y-%m-%dT%H:%MZ},pay,{usual // 4}"]
+    (folder / "history" / "traffic.csv").write_text("\n".join(rows) + "\n")
+    (folder / "surgeplan.yaml").write_text(
+        "time_zone: Asia/Shanghai\nservices: [{name: shop}, {name: pay}]\nhistory:\n"
+        "  outages: [{starts_at: 2026-06-10T20:03+08:00, ends_at: 2026-06-10T20:41+08:00}]\n"
+        "  bots: [{service: pay, starts_at: 2026-06-12T01:00+08:00, ends_at: 2026-06-12T02:00+08:00}]\n"
+    )
+    results = folder / "out" / "618" / "loadtest" / "results.json"
+    results.parent.mkdir(parents=True)
+    run = {"started_at_utc": "2026-06-15T02:00:00Z", "ended_at_utc": "2026-06-15T03:00:00Z"}
+    results.write_text(json.dumps({"host": "https://staging.example.com", "practice": False, **run}))
+    return folder
+
+
+def test_history_show_lists_bots_runs_and_what_people_say_and_heeds_overrides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shop_with_everything(tmp_path)
+    arguments = ["history", "show", "--workspace", str(folder), "--lang", "en"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "probable bot  2026-06-20 10:00 – 06-20 13:00  shop  6 × usual\n" in out
+    assert "load test  2026-06-15 10:00 – 06-15 11:00  shop, pay  (marked)\n" in out
+    assert "probable bot  2026-06-12 01:00 – 06-12 02:00  pay  (as declared)\n" in out
+    assert "probable outage  2026-06-10 20:03 – 06-10 20:41  shop, pay  (as declared)\n" in out
+    assert (folder / "out" / "history.png").read_bytes().startswith(b"\x89PNG")
+    ordinary = "  ordinary: [{service: shop, starts_at: 2026-06-20T10:00+08:00, ends_at: 2026-06-20T13:00+08:00}]\n"
+    with open(folder / "surgeplan.yaml", "a") as file:
+        file.write(ordinary)
+    assert main(arguments) == 0
+    assert "2026-06-20 10:00" not in capsys.readouterr().out

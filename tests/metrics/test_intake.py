@@ -349,4 +349,17 @@ def test_all_questions_of_all_files_come_at_once(tmp_path: Path) -> None:
     exports.text_file(tmp_path / "b.csv", exports.csv_text(exports.hourly_report(24)))
     exports.access_log(tmp_path / "access.log")
     options = {(option) for option, _ in asked(tmp_path, Answers())}
-    assert options == {"--time-zone", "--requests-per-session", "--service"}
+    assert options == {"--time-zone", "--service"}
+
+
+def test_visits_are_asked_about_only_where_no_file_tells_requests(tmp_path: Path) -> None:
+    exports.text_file(tmp_path / "b.csv", exports.csv_text(exports.hourly_report(24)))
+    alone = {option for option, _ in asked(tmp_path, Answers(time_zone=ZONE))}
+    assert alone == {"--requests-per-session", "--service"}
+    exports.grafana_wide(tmp_path / "a.csv")
+    panel, report = read_folder(tmp_path, Answers(time_zone=ZONE)).recognised
+    assert [buckets.measure for buckets in report.buckets] == ["orders"]
+    assert "visits are not used for traffic, other files tell requests; --requests-per-session would use them" in notes(
+        report
+    )
+    assert {key for key, _ in figures(panel)} == {"gateway", "checkout"}
