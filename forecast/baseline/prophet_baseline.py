@@ -63,7 +63,8 @@ def prophet_log_rates(
             uncertainty_samples=0,
             holidays=_holiday_frame(country, frame["ds"], hours),
         )
-        model.add_seasonality("weekend_day", 1, 6, condition_name="weekend")
+        if events is None:
+            model.add_seasonality("weekend_day", 1, 6, condition_name="weekend")
         frame["weekend"] = pd.DatetimeIndex(frame["ds"]).day_of_week >= 5
         ahead = pd.DataFrame({"ds": _local(hours, zone)})
         ahead["weekend"] = pd.DatetimeIndex(ahead["ds"]).day_of_week >= 5

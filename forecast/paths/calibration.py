@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.traffic import BackTest
-from forecast.paths.tail import Z90, Tail, tail_from, tailed, tailed_draws
+from forecast.paths.tail import THRESHOLD, Z90, Tail, tail_from, tailed, tailed_draws
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -114,7 +114,7 @@ def moved_quantiles(p10: float, p50: float, p90: float, p99: float, calibration:
     """p10, p50, p90 and p99 of one peak corrected as paths are."""
     apart = calibration.scale_ratio * np.log(np.maximum([p10, p50, p90, p99], 1e-9) / p50)
     width = max(float(apart[2]) / Z90, 1e-3)
-    apart = tailed(apart, np.array([0.1, 0.5, 0.9, 0.99]), width, calibration.tail)
+    apart = tailed(apart, np.array([0.1, 0.5, 0.9, 0.99]), THRESHOLD * width, width, calibration.tail)
     return np.asarray(p50 * np.exp(calibration.bias_log + apart))
 
 

@@ -54,24 +54,24 @@ def tail_from(standardised: Floats, weights: Floats) -> Tail:
     return Tail(shape, mean * (1.0 - shape), known / (known + PSEUDO_CAMPAIGNS))
 
 
-def tailed(apart: Floats, levels: Floats, width: float, tail: Tail) -> Floats:
+def tailed(apart: Floats, levels: Floats, start: float, width: float, tail: Tail) -> Floats:
     """Log deviations of peaks from their median, with those above the 80 % quantile where the tail wants them.
 
-    levels: the probability of each deviation; width: one standard deviation of the calibrated upper half.
+    levels: the probability of each deviation; start: the deviation at 80 %; width: one standard deviation.
     """
     high = levels > LEVEL
     moved = apart.copy()
-    start = THRESHOLD * width
     wanted = start + width * tail.beyond(levels[high])
     moved[high] = (1.0 - tail.say_ratio) * apart[high] + tail.say_ratio * wanted
     return moved
 
 
 def tailed_draws(apart: Floats, tail: Tail) -> Floats:
-    """The same for draws, whose levels are their ranks."""
+    """The same for draws, whose levels are their ranks; their order stays."""
     if tail.say_ratio == 0.0 or len(apart) < 2:
         return apart
     levels = np.empty(len(apart))
     levels[np.argsort(apart, kind="stable")] = (np.arange(len(apart)) + 0.5) / len(apart)
+    start = float(np.max(apart[levels <= LEVEL]))
     width = max(float(np.quantile(apart, 0.9)) / Z90, 1e-3)
-    return tailed(apart, levels, width, tail)
+    return tailed(apart, levels, start, width, tail)

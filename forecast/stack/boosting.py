@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 TREES = 200
 REACHED_WEIGHT = 5.0
-HALF_LIFE_HOURS = 180 * 24.0
+HALF_LIFE_HOURS = 720 * 24.0
 GROWING = {
     "objective": "l2",
     "learning_rate": 0.06,
@@ -45,7 +45,7 @@ def boosted_log_rates(
     """Expected log rate of every row [row], learned from the rows of `log_rates` that are known.
 
     log_base [row]: ordinary traffic; features [row, column]; reached [row]: hours that a campaign touches, which count
-    five times. Older rows count less, half as much every 180 days.
+    five times. Older rows count less, half as much every two years.
     """
     import lightgbm
 

@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 HOURLY_KERNELS = ("plateau", "opening", "closing", "surge", "pulse", "slot", "spend")
 SPREAD_DECAY_SECONDS = {"pulse": 1200.0, "surge": 3000.0}
 NEAR_BEFORE_SECONDS, NEAR_AFTER_SECONDS = 6 * HOUR, 24 * HOUR
+EDGES = ("opening", "closing")
+LEAST_SHARE = 0.02
 WINDOW = "campaign/plateau"
 FIELD, PART_OF_DAY = "field:", "@"
 PART_HOURS = 3
@@ -36,6 +38,11 @@ class EventColumns:
 
     names: tuple[str, ...]
     values: Floats
+
+    def without(self, kernels: Sequence[str]) -> EventColumns:
+        """The columns that are not of these kernels."""
+        kept = [i for i, name in enumerate(self.names) if name.partition(PART_OF_DAY)[0].split("/")[-1] not in kernels]
+        return EventColumns(tuple(self.names[i] for i in kept), self.values[:, kept])
 
     def touched(self) -> NDArray[np.bool_]:
         """Hours that any campaign reaches [hour]."""
@@ -82,7 +89,8 @@ def _column(members: Sequence[tuple[Term, float]], hours: NDArray[np.int64]) -> 
         near = (hours > term.starts - NEAR_BEFORE_SECONDS) & (hours < term.ends + NEAR_AFTER_SECONDS)
         decay = SPREAD_DECAY_SECONDS.get(term.kernel, 0.0)
         shape = kernel_of(term, starts[near], starts[near] + HOUR, np.zeros(int(near.sum())), decay)
-        column[near] += weight * shape / max(float(shape.max(initial=0.0)), 1e-9)
+        shape = shape / max(float(shape.max(initial=0.0)), 1e-9)
+        column[near] += weight * np.where(shape < LEAST_SHARE, 0.0, shape)
     return column
 
 

@@ -18,12 +18,15 @@ from forecast.epochs import DAY, HOUR, naive_utc
 from forecast.evidence import Evidence
 from forecast.stack.arma import arma_log_rates
 from forecast.stack.boosting import boosted_log_rates, boosting_loads
-from forecast.stack.columns import FIELD, PART_OF_DAY, EventColumns, event_columns, with_rhythm
+from forecast.stack.columns import EDGES, FIELD, PART_OF_DAY, EventColumns, event_columns, with_rhythm
 
 Floats = NDArray[np.float64]
 
 STRUCTURAL, PROPHET_HELD, BOOSTING, ARMA = "structural", "prophet-held", "boosting", "regression-arma"
-LEARNED_HOURS = 400 * 24
+RECENT_HOURS = 400 * 24
+SHORT_HOURS = 100 * 24
+NEAR_HOURS = 24
+BEYOND_SEEN = float(np.log(4.0))
 EFFECT_SD, FINE_EFFECT_SD = 0.6, 0.3
 
 
@@ -58,39 +61,61 @@ def members_of(
     columns = event_columns(known.hours, target, plans)
     fine = with_rhythm(columns, known.hours, settings.zone, target.kind)
     at = np.searchsorted(known.hours, hours)
-    logs: dict[str, Floats] = {ARMA: _arma(known, fine, settings)}
+    logs: dict[str, Floats] = {ARMA: _arma(known, fine.without(EDGES), settings)}
     if boosting_loads():
         logs[BOOSTING] = _boosting(known, fine, settings, seed)
     logs[PROPHET_HELD] = _prophet(known, columns, settings, seed)
-    return {name: np.exp(values[at]) for name, values in logs.items()}
+    low, high = seen_range(known, columns)
+    return {
+        name: np.exp(np.clip(values, known.log_base + low, known.log_base + high)[at]) for name, values in logs.items()
+    }
+
+
+def seen_range(known: Known, columns: EventColumns) -> tuple[float, float]:
+    """How far campaigns have ever moved an hour from ordinary traffic, on the log scale, and a factor of four beyond.
+
+    Regressors that happened once or twice can send a fit anywhere; four times what was seen is enough.
+    """
+    over = (known.log_rates - known.log_base)[columns.touched() & ~np.isnan(known.log_rates)]
+    low, high = (float(f(over, initial=0.0)) for f in (np.min, np.max))
+    return low - BEYOND_SEEN, high + BEYOND_SEEN
 
 
 def known_of(evidence: Evidence, target: Plan, baseline: Baseline, last_hour: int) -> Known:
     touched = [i for i, name in enumerate(baseline.services) if target.touches(name)]
     total = evidence.hourly.iloc[:, touched].sum(axis=1, skipna=False).to_numpy(dtype=np.float64)
-    first = max(len(total) - LEARNED_HOURS, 0)
-    inside = (baseline.hours >= evidence.hours[first]) & (baseline.hours <= last_hour)
-    past = len(total) - first
+    inside = baseline.hours <= last_hour
     rates = np.full(int(inside.sum()), np.nan)
-    rates[:past] = total[first:]
+    rates[: len(total)] = total
     floor = rate_floor(rates[~np.isnan(rates)])
-    log_base = np.log(np.exp(baseline.log_requests_per_second[np.ix_(inside, touched)]).sum(axis=1))
-    return Known(baseline.hours[inside], np.log(np.maximum(rates, floor)), log_base, past)
+    log_base = np.log(np.exp(baseline.log_requests_per_second[inside][:, touched]).sum(axis=1))
+    return Known(baseline.hours[inside], np.log(np.maximum(rates, floor)), log_base, len(total))
 
 
 def _arma(known: Known, columns: EventColumns, settings: Settings) -> Floats:
-    index = pd.DatetimeIndex(naive_utc(known.hours))
-    calendar = design(index, index[known.past - 1], settings.zone, settings.country)
+    """With the calendar beside the events where history is short and most hours are a campaign's; else over ordinary
+    traffic, which is known better without them and takes a fraction of the time."""
     fine = [name.startswith(FIELD) or PART_OF_DAY in name for name in columns.names]
     sds = np.where(fine, FINE_EFFECT_SD, EFFECT_SD)
-    return arma_log_rates(known.log_rates, calendar.columns, calendar.penalties, columns.values, sds)
+    if known.past <= SHORT_HOURS:
+        index = pd.DatetimeIndex(naive_utc(known.hours))
+        calendar = design(index, index[known.past - 1], settings.zone, settings.country)
+        return arma_log_rates(known.log_rates, calendar.columns, calendar.penalties, columns.values, sds)
+    level = np.ones((len(known.hours), 1))
+    over = arma_log_rates(known.log_rates - known.log_base, level, np.zeros(1), columns.values, sds)
+    return np.asarray(known.log_base + over)
 
 
 def _boosting(known: Known, columns: EventColumns, settings: Settings, seed: int) -> Floats:
+    """Learns from the last 400 days and from every campaign with a day on both sides."""
     local = pd.DatetimeIndex(naive_utc(known.hours)).tz_localize("UTC").tz_convert(settings.zone)
     day = pd.Series(known.log_base).rolling(24, center=True, min_periods=1).mean().to_numpy()
     features = np.column_stack([local.hour, local.day_of_week, columns.values, known.log_base - day])
-    return boosted_log_rates(known.log_rates, known.log_base, features, columns.touched(), seed)
+    reached = columns.touched()
+    near = np.convolve(reached, np.ones(2 * NEAR_HOURS + 1), "same") > 0
+    recent = np.arange(len(near)) >= known.past - RECENT_HOURS
+    rates = np.where(near | recent, known.log_rates, np.nan)
+    return boosted_log_rates(rates, known.log_base, features, reached, seed)
 
 
 def _prophet(known: Known, columns: EventColumns, settings: Settings, seed: int) -> Floats:
@@ -108,7 +133,7 @@ def _prophet(known: Known, columns: EventColumns, settings: Settings, seed: int)
 def stacked(members: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
     """Weighted geometric mean of the members' middles [hour]; members without a weight are left out."""
     used = {name: weights[name] for name in members if weights.get(name, 0.0) > 0.0}
-    if not used:
+    if not used or set(used) == {STRUCTURAL}:
         return members[STRUCTURAL]
     total = sum(used.values())
     logs = sum(weight / total * np.log(np.maximum(members[name], 1e-9)) for name, weight in used.items())
