@@ -1,0 +1,127 @@
+"""The stack: members that find what is there, weights from earlier campaigns only, tails from peaks over threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.signal import lfilter
+from scipy.stats import genpareto
+from small_shop import SETTINGS, sale, shop
+
+from forecast.backtest import again
+from forecast.backtest.judged import judged_in_order, over_before, weights_of
+from forecast.epochs import HOUR, epoch
+from forecast.paths.tail import LEVEL, THRESHOLD, Tail, tail_from, tailed_draws
+from forecast.stack.arma import Errors, arma_log_rates, errors_of
+from forecast.stack.columns import event_columns, with_rhythm
+from forecast.stack.members import ARMA, BOOSTING, PROPHET_HELD, STRUCTURAL, stacked
+from forecast.stack.weights import MEMBERS, weights_from
+
+PAST = tuple(sale(day, reach=reach) for day, reach in ((20, 3e5), (30, 5e5), (41, 2e5), (52, 4e5)))
+
+
+@pytest.fixture(scope="module")
+def tests() -> list[again.Tested]:
+    evidence, _ = shop(PAST, 60)
+    found = [again.forecast_again(evidence, plan, PAST, SETTINGS, 3.0) for plan in PAST]
+    return [one for one in found if one is not None]
+
+
+def test_without_earlier_campaigns_the_structural_model_stands_alone() -> None:
+    assert weights_from([]) == {STRUCTURAL: 1.0}
+
+
+def test_the_closest_member_on_earlier_campaigns_counts_most_and_weights_sum_to_one() -> None:
+    losses = [{STRUCTURAL: 0.5, PROPHET_HELD: 0.4, BOOSTING: 0.2, ARMA: 0.6}] * 8
+    weights = weights_from(losses)
+    assert sum(weights.values()) == pytest.approx(1.0)
+    assert max(weights, key=lambda name: weights[name]) == BOOSTING
+    assert weights[ARMA] < weights[STRUCTURAL] < weights[BOOSTING]
+
+
+@given(st.lists(st.floats(0.01, 3.0), min_size=4, max_size=4), st.integers(1, 20))
+def test_weights_are_never_negative_and_members_without_a_score_count_nothing(losses: list[float], count: int) -> None:
+    weights = weights_from([dict(zip(MEMBERS, losses, strict=True))] * count)
+    assert all(weight >= 0.0 for weight in weights.values())
+    assert sum(weights.values()) == pytest.approx(1.0)
+    assert weights_from([{STRUCTURAL: losses[0]}] * count)[BOOSTING] == 0.0
+
+
+def test_the_stack_is_the_weighted_geometric_mean() -> None:
+    members = {STRUCTURAL: np.array([1.0, 4.0]), ARMA: np.array([4.0, 4.0])}
+    assert stacked(members, {STRUCTURAL: 0.5, ARMA: 0.5, BOOSTING: 0.7}) == pytest.approx([2.0, 4.0])
+    assert stacked(members, {BOOSTING: 1.0}) is members[STRUCTURAL]
+
+
+def test_weights_and_calibration_come_from_campaigns_that_were_over(tests: list[again.Tested]) -> None:
+    for one in tests:
+        assert all(int(other.hours[-1]) + HOUR <= epoch(one.as_of) for other in over_before(tests, one))
+    first = judged_in_order(tests)[0]
+    assert np.array_equal(first.middle, tests[0].middle)
+    alone = judged_in_order(tests[:2])
+    assert np.array_equal(judged_in_order(tests)[1].peak_hours, alone[1].peak_hours)
+
+
+def test_every_member_speaks_for_every_hour_and_the_stack_is_no_worse_than_the_worst(tests: list[again.Tested]) -> None:
+    last = tests[-1]
+    assert set(last.members) == set(MEMBERS)
+    assert all(np.isfinite(middle).all() and (middle > 0).all() for middle in last.members.values())
+    wapes = [np.abs(last.actual - middle).sum() for middle in last.members.values()]
+    middle = stacked(last.members, weights_of(tests[:-1]))
+    assert np.abs(last.actual - middle).sum() <= max(wapes)
+
+
+def test_columns_have_what_is_pooled_what_is_the_kinds_own_and_the_parts_of_the_day() -> None:
+    evidence, _ = shop(PAST, 60)
+    columns = with_rhythm(event_columns(evidence.hours, PAST[-1], PAST), evidence.hours, SETTINGS.zone, "sale")
+    assert {"campaign/plateau", "sale:campaign/plateau", "app-push/pulse", "sale:opening/surge"} & set(columns.names)
+    window = columns.values[:, columns.names.index("campaign/plateau")]
+    parts = [i for i, name in enumerate(columns.names) if name.startswith("campaign/plateau@")]
+    assert columns.values[:, parts].sum(axis=1) == pytest.approx(window.clip(0.0, 1.0))
+    assert "campaign/opening" not in columns.without(("opening", "closing")).names
+
+
+def test_arma_errors_are_found_and_carried_ahead() -> None:
+    rng = np.random.default_rng(1)
+    errors = lfilter([1.0, 0.4], [1.0, -0.9], 0.1 * rng.standard_normal(6000))
+    found = errors_of(errors, np.ones(6000, dtype=bool))
+    assert found == Errors(pytest.approx(0.9, abs=0.03), pytest.approx(0.4, abs=0.05), pytest.approx(0.1, abs=0.01))
+    logs = np.concatenate([errors, np.full(50, np.nan)])
+    ahead = arma_log_rates(logs, np.ones((6050, 1)), np.zeros(1), np.zeros((6050, 1)), np.ones(1))[6000:]
+    assert np.all(np.diff(np.abs(ahead - ahead[-1])) <= 1e-9)
+
+
+def test_the_regression_finds_an_events_effect_and_leaves_it_out_elsewhere() -> None:
+    rng = np.random.default_rng(2)
+    event = (np.arange(3000) % 500 < 10).astype(float)
+    logs = 1.0 + 0.8 * event + 0.05 * rng.standard_normal(3000)
+    logs[2400:] = np.nan
+    found = arma_log_rates(logs, np.ones((3000, 1)), np.zeros(1), event[:, None], np.array([0.6]))[2400:]
+    assert found[event[2400:] > 0] == pytest.approx(1.8, abs=0.05)
+    assert found[event[2400:] == 0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_tail_is_scipys_generalised_pareto() -> None:
+    tail = Tail(0.2, 0.5, 1.0)
+    levels = np.array([0.9, 0.99, 0.999])
+    assert tail.beyond(levels) == pytest.approx(genpareto(0.2, scale=0.5).ppf((levels - LEVEL) / (1 - LEVEL)))
+
+
+def test_few_campaigns_leave_the_tail_near_a_normal_one_and_wild_ones_lengthen_it() -> None:
+    calm = tail_from(np.array([0.1, -0.4, 0.3]), np.ones(3))
+    wild = tail_from(np.tile([0.1, -0.5, 0.2, 3.0, 2.5], 6), np.ones(30))
+    p99 = [THRESHOLD + float(tail.beyond(np.array([0.99]))[0]) for tail in (calm, wild)]
+    assert p99[0] == pytest.approx(2.33, abs=0.35)
+    assert p99[1] > 3.5
+    assert calm.say_ratio < 0.5 < wild.say_ratio
+
+
+def test_the_tail_keeps_the_order_of_paths_and_the_lower_four_fifths() -> None:
+    apart = np.random.default_rng(3).standard_t(5, 1000) * 0.2
+    moved = tailed_draws(apart, Tail(0.1, 0.5, 0.8))
+    assert np.array_equal(np.argsort(apart), np.argsort(moved))
+    low = apart <= np.quantile(apart, LEVEL)
+    assert np.array_equal(moved[low], apart[low])
+    assert tailed_draws(apart, Tail()) is apart
