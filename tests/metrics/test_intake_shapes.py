@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import exports
@@ -164,3 +166,33 @@ def test_instances_of_one_service_are_added_up_and_said(tmp_path: Path) -> None:
     assert set(values(found, "requests").values()) == {11.0}
     assert {service for service, _ in values(found, "requests")} == {"api"}
     assert "2 series of api are added up" in map(str, found.notes)
+
+
+COUNTING = """
+import resource, sys
+from pathlib import Path
+from metrics.intake.access_logs import recognise
+from metrics.intake.records import Answers, Findings
+found = recognise(Path(sys.argv[1]), "access.log", Answers(service="web"), Findings())
+print(round(sum(found.buckets[0].values.values()) * 60), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_a_log_ten_times_as_long_takes_no_more_memory(tmp_path: Path) -> None:
+    minutes = 200
+    line = (
+        '1.2.3.4 - - [05/Oct/2026:{:02d}:{:02d}:00 +0800] "GET /p/1 HTTP/1.1" 200 12 "-" "Mozilla/5.0 (Android)"\n'
+    )
+    block = "".join(line.format(m // 60, m % 60) * 50 for m in range(minutes)).encode()
+    told = {}
+    for blocks in (40, 400):
+        log = tmp_path / f"{blocks}.log"
+        with open(log, "wb") as file:
+            file.writelines(block for _ in range(blocks))
+        done = subprocess.run([sys.executable, "-c", COUNTING, str(log)], capture_output=True, text=True, check=True)
+        requests, mebibytes = map(int, done.stdout.split())
+        assert requests == blocks * minutes * 50
+        told[blocks] = mebibytes
+        log.unlink()
+    assert told[400] < told[40] + 150 < 900
