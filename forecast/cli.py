@@ -21,6 +21,7 @@ from campaign.console import (
 )
 from campaign.errors import ExitCode
 from campaign.language import _, say
+from forecast.explain.words import knowledge_text, step_name
 
 if TYPE_CHECKING:
     from campaign.traffic import TrafficModel
@@ -155,7 +156,7 @@ def forecast_text(model: TrafficModel, workspace: Workspace) -> str:
             title=plan.title, as_of=f"{model.as_of_utc.astimezone(zone):%Y-%m-%d %H:%M}", days=f"{model.lead_days:.1f}"
         ),
         table(headings, rows),
-        knowledge_text(model),
+        knowledge_text(model.knowledge),
         *bridge_lines(model),
         *(f"- {assumption}" for assumption in model.spoken_assumptions()),
         _("written: {path}").format(path=f"out/{model.campaign}/traffic.json"),
@@ -176,29 +177,6 @@ def bridge_lines(model: TrafficModel) -> list[str]:
             change, reached = step.change_requests_per_second, step.reaches_requests_per_second
             lines.append(f"  {step_name(step.step)}: {change:+,.0f} → {reached:,.0f}")
     return lines
-
-
-def step_name(step: str) -> str:
-    """A bridge's step in words; a driver keeps its own name."""
-    words = {
-        "luck": _("what it had beyond its plan"),
-        "ordinary traffic": _("ordinary traffic of that hour"),
-        "campaign": _("the campaign itself"),
-        "unseen minutes": _("the highest of many minutes"),
-        "uncertainty": _("uncertainty, up to p90"),
-    }
-    return words.get(step, step)
-
-
-def knowledge_text(model: TrafficModel) -> str:
-    """How much past campaigns tell, in words."""
-    words = {
-        "none": _("known of this kind: nothing yet, so the range is wide"),
-        "little": _("known of this kind: one or two past campaigns"),
-        "some": _("known of this kind: three to seven past campaigns"),
-        "good": _("known of this kind: eight past campaigns or more"),
-    }
-    return words[model.knowledge]
 
 
 def history_show(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, lang: LangOption = None) -> None:

@@ -32,6 +32,7 @@ from forecast.epochs import HOUR, epoch, epochs, moment_of
 from forecast.evidence import Disturbed, Evidence, learning_spans
 from forecast.explain.chart import draw_forecast
 from forecast.explain.effects_file import EffectsFile, effects_file
+from forecast.explain.why import why_page
 from forecast.history.reading import TrafficHistory, open_history, read_contacts, read_orders
 from forecast.learning import (
     DEMAND_AFTER_SECONDS,
@@ -304,6 +305,8 @@ def write_forecast(
     write_json(folder / "effects.json", fitted.model_dump(mode="json"))
     for ending in ("png", "svg"):
         draw_forecast(folder / f"traffic.{ending}", forecast, evidence, workspace.settings)
+    picture = (folder / "traffic.svg").read_text("utf-8")
+    write_text(folder / "traffic.html", why_page(forecast.model, plan, demand, picture, workspace.settings))
     write_json(folder / "traffic.json", forecast.model.model_dump(mode="json"))
 
 

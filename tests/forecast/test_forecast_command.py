@@ -29,7 +29,7 @@ services: [{name: web}, {name: orders}]
 funnel: [{stage: visit, requests: {web: 5, orders: 0.5}}]
 desks: [{name: chat, channel: chat, handle_seconds: 300, service_level: {ratio: 0.8, seconds: 60}}]
 """
-FILES = ("traffic.json", "traffic.csv", "traffic_paths.npz", "traffic.png", "traffic.svg")
+FILES = ("traffic.json", "traffic.csv", "traffic_paths.npz", "traffic.png", "traffic.svg", "traffic.html")
 FILES += ("demand.csv", "demand_paths.npz", "effects.json")
 
 
