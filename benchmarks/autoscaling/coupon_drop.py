@@ -21,7 +21,8 @@ from playbooks.autoscaling.minutes import MinuteTraffic
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.requirement import lead_minutes
 from playbooks.simulation.fixed import clairvoyant_replica_hours, in_ticks, under_fixed_replicas
-from playbooks.simulation.replay import TICKS_PER_MINUTE, Demand, Fleet, Replayed, replay
+from playbooks.simulation.fleet import TICKS_PER_MINUTE, Demand, Fleet
+from playbooks.simulation.replay import Replayed, replay
 
 DAY_MINUTES = 1440
 DROP_MINUTE = 20 * 60

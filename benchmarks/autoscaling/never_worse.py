@@ -11,7 +11,8 @@ from playbooks.autoscaling.backtest import Candidate, Way, alone_label, fleets_o
 from playbooks.autoscaling.known import ServiceFacts
 from playbooks.autoscaling.planning import Answer
 from playbooks.autoscaling.policy import AutoscalingPolicy
-from playbooks.simulation.replay import Demand, replay
+from playbooks.simulation.fleet import Demand
+from playbooks.simulation.replay import replay
 
 
 @dataclass(frozen=True)

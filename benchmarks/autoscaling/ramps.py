@@ -24,7 +24,8 @@ from playbooks.autoscaling.plan import Outcome
 from playbooks.autoscaling.planning import Answer, Question, plan_services
 from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
 from playbooks.autoscaling.verdict import suffices
-from playbooks.simulation.replay import TICKS_PER_MINUTE, Demand, replay
+from playbooks.simulation.fleet import TICKS_PER_MINUTE, Demand
+from playbooks.simulation.replay import replay
 
 RAMP_MINUTES = (1, 5, 10, 20, 30, 60)
 HPAS = (("cpu", 0.65, False), ("rate", 0.65, False), ("rate", 0.5, False), ("cpu", 0.65, True), ("rate", 0.65, True))

@@ -12,7 +12,8 @@ from campaign.settings import Limit
 from playbooks.autoscaling.floors import covers_within
 from playbooks.autoscaling.requirement import widened
 from playbooks.autoscaling.steps import cheapest_cover
-from playbooks.simulation.replay import Demand, Fleet, replay
+from playbooks.simulation.fleet import Demand, Fleet
+from playbooks.simulation.replay import replay
 
 
 def seconds(work: Callable[[], object]) -> float:

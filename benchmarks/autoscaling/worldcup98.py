@@ -25,7 +25,8 @@ from playbooks.autoscaling.known import facts_of
 from playbooks.autoscaling.minutes import MinuteTraffic
 from playbooks.autoscaling.planning import Question, plan_services
 from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
-from playbooks.simulation.replay import Demand, Fleet, Nodes, replay
+from playbooks.simulation.fleet import Demand, Fleet, Nodes
+from playbooks.simulation.replay import replay
 
 DAYS = tuple(f"1998-06-{day}" for day in range(10, 28))
 CAPACITY = 50.0

@@ -12,7 +12,8 @@ from playbooks.autoscaling.plan import BackTest, Outcome, Spread
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.requirement import replicas_for
 from playbooks.simulation.fixed import clairvoyant_replica_hours, in_ticks, under_fixed_replicas
-from playbooks.simulation.replay import TICK_SECONDS, Demand, Fleet, Nodes, Replayed, replay
+from playbooks.simulation.fleet import TICK_SECONDS, Demand, Fleet, Nodes
+from playbooks.simulation.replay import Replayed, replay
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from playbooks.autoscaling.backtest import Picture
 from playbooks.autoscaling.bargain import what_the_next_buys
 from playbooks.autoscaling.manifests.document import Setting
 from playbooks.autoscaling.plan import ServicePlan
-from playbooks.simulation.replay import TICK_SECONDS, TICKS_PER_MINUTE
+from playbooks.simulation.fleet import TICK_SECONDS, TICKS_PER_MINUTE
 
 HEIGHT_INCHES, RISK_HEIGHT_INCHES = 2.6, 3.2
 NOTE_WIDTH = {"en": 44, "zh": 24}

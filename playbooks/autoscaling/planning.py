@@ -39,7 +39,7 @@ from playbooks.autoscaling.risk import Gamble, next_replicas, risk_against_cost
 from playbooks.autoscaling.verdict import verdict_of
 from playbooks.autoscaling.warming import strict_step, warmings
 from playbooks.autoscaling.way_back import return_times
-from playbooks.simulation.replay import Demand
+from playbooks.simulation.fleet import Demand
 
 STEPS = 3
 SPREADS: tuple[Spread, ...] = ("surges", "everywhere")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from playbooks.simulation.fleet import FULL_RATIO, TICK_SECONDS, TICKS_PER_MINUTE
 from playbooks.simulation.hpa import Counts, Rates
-from playbooks.simulation.replay import FULL_RATIO, TICK_SECONDS, TICKS_PER_MINUTE
 
 BILLED_START_TICKS = 120 // TICK_SECONDS
 

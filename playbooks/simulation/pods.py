@@ -25,7 +25,7 @@ class Starting:
         return cls(np.zeros((slots, rows, paths), np.int64), np.zeros((rows, paths), np.int64))
 
 
-def delays_in_ticks(from_seconds: NDArray[np.float64], to_seconds: NDArray[np.float64], tick_seconds: int) -> Counts:
+def delays_in_ticks(from_seconds: NDArray[np.float64], to_seconds: NDArray[np.float64], tick_seconds: float) -> Counts:
     """Start-up of each quarter of a batch, [part, row] in ticks: the range's quarters, each at its slow end."""
     shares = (np.arange(PARTS) + 1) / PARTS
     seconds = from_seconds + (to_seconds - from_seconds) * shares[:, None]

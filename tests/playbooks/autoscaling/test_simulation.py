@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from playbooks.simulation import hpa, pods
 from playbooks.simulation.fixed import clairvoyant_replica_hours, forward_most, in_ticks, under_fixed_replicas
-from playbooks.simulation.replay import TICKS_PER_MINUTE, Demand, Fleet, Nodes, replay
+from playbooks.simulation.fleet import TICKS_PER_MINUTE, Demand, Fleet, Nodes
+from playbooks.simulation.replay import replay
 
 
 def one(value: float) -> np.ndarray:

@@ -1,0 +1,187 @@
+"""Fleets while they run: controllers, pods on their way up, and the room on nodes, all as arrays over [row, path]."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playbooks.simulation import hpa, pods
+from playbooks.simulation.fleet import EVERY_SYNC, Fleet, Ticks
+from playbooks.simulation.hpa import Counts, Rates
+
+NODE_IDLE_SECONDS = 600
+CPU_SECONDS, RATE_SECONDS, LAG_SECONDS = 30, 60, 15
+
+
+@dataclass
+class Running:
+    """All fleets of a replay. In each tick: `carried`, then `scale` with the load that reached the pods."""
+
+    ready: Counts
+    capacity: Rates
+    ticks: Ticks
+    _scaler: Scaler
+    _starting: pods.Starting
+    _room: Room
+    _start_ticks: Counts
+    _node_ticks: Counts
+
+    @classmethod
+    def warm(cls, fleets: Sequence[Fleet], load: Rates, ticks: Ticks = EVERY_SYNC) -> Running:
+        """As many ready replicas as each policy settles at under `load` [row, path]."""
+        capacity = column([fleet.capacity_requests_per_second_per_replica for fleet in fleets])
+        scaler = Scaler.of(fleets, capacity, ticks)
+        ready = scaler.settled(load)
+        start_ticks, node_ticks = _delays(fleets, ticks)
+        starting = pods.Starting.none(int(node_ticks.max()), *ready.shape)
+        return cls(ready, capacity, ticks, scaler, starting, Room.of(fleets, ready, ticks), start_ticks, node_ticks)
+
+    def carried(self, tick: int) -> Rates:
+        """Requests per second that the ready replicas carry in this tick."""
+        self.ready += pods.become_ready(self._starting, tick)
+        limit: Rates = self.ready * self.capacity
+        return limit
+
+    def scale(self, tick: int, load: Rates, limit: Rates) -> Counts:
+        """What the controllers make of the tick; replicas from now on, ready or not."""
+        replicas: Counts = self.ready + self._starting.pending
+        self._scaler.observe(load, limit)
+        if tick % self.ticks.per_sync:
+            return replicas
+        change = self._scaler.sync(tick, self.ready, self._starting.pending) - replicas
+        added = np.maximum(change, 0)
+        if added.any():
+            waits = self._room.short(replicas, added)
+            pods.start(self._starting, tick, added - waits, self._start_ticks)
+            pods.start(self._starting, tick, waits, self._node_ticks)
+        gone = np.maximum(-change, 0)
+        if gone.any():
+            self.ready -= gone - pods.remove(self._starting, tick, gone)
+        replicas = replicas + change
+        self._room.follow(replicas)
+        return replicas
+
+    def fail(self, rows: Sequence[int], share_ratio: float) -> None:
+        """Take away a share of the ready replicas of some rows at once, as a lost zone would."""
+        for row in rows:
+            self.ready[row] -= np.ceil(self.ready[row] * share_ratio - hpa.ROUNDING).astype(np.int64)
+
+
+@dataclass
+class Scaler:
+    """The controllers of all rows; arrays [row, 1] unless they say otherwise."""
+
+    floor: Counts  # [row, minute]
+    late_ticks: Counts  # [row]
+    ceiling: Counts
+    target: Rates
+    target_rate: Rates
+    by_rate: NDArray[np.bool_]
+    still: NDArray[np.bool_]
+    ticks: Ticks
+    utilizations: deque[Rates]
+    loads: deque[Rates]
+    recommended: deque[Counts]
+
+    @classmethod
+    def of(cls, fleets: Sequence[Fleet], capacity: Rates, ticks: Ticks) -> Scaler:
+        target = column([fleet.target_ratio or 1.0 for fleet in fleets])
+        return cls(
+            floor=np.stack([fleet.floor for fleet in fleets]).astype(np.int64),
+            late_ticks=np.array([ticks.of_seconds(fleet.floor_late_seconds) for fleet in fleets], np.int64),
+            ceiling=column([fleet.ceiling for fleet in fleets]).astype(np.int64),
+            target=target,
+            target_rate=target * capacity,
+            by_rate=column([fleet.metric == "rate" for fleet in fleets]).astype(bool),
+            still=column([fleet.target_ratio is None for fleet in fleets]).astype(bool),
+            ticks=ticks,
+            utilizations=deque(maxlen=ticks.of_seconds(CPU_SECONDS + LAG_SECONDS)),
+            loads=deque(maxlen=ticks.of_seconds(RATE_SECONDS + LAG_SECONDS)),
+            recommended=deque(maxlen=hpa.DOWN_WINDOW_SECONDS // hpa.SYNC_SECONDS),
+        )
+
+    def settled(self, load: Rates) -> Counts:
+        wanted = np.ceil(load / self.target_rate - hpa.ROUNDING).astype(np.int64)
+        wanted = np.where(self.still, 0, wanted)
+        return np.minimum(np.maximum(np.maximum(wanted, 1), self.floor[:, :1]), self.ceiling)
+
+    def observe(self, load: Rates, limit: Rates) -> None:
+        """What the metrics pipeline sees of this tick."""
+        self.utilizations.append(np.minimum(load / np.maximum(limit, 1e-12), 1.0))
+        self.loads.append(load)
+
+    def sync(self, tick: int, ready: Counts, unready: Counts) -> Counts:
+        """Replicas that each controller sets now."""
+        replicas = ready + unready
+        floor = np.minimum(self._floor_at(tick), self.ceiling)
+        wanted = self._wanted(ready, unready)
+        wanted = np.minimum(np.maximum(wanted, floor), self.ceiling)
+        self.recommended.append(wanted)
+        recent_most: Counts = np.maximum.reduce(list(self.recommended))
+        following = hpa.next_replicas(wanted, recent_most, replicas, floor, self.ceiling)
+        return np.where(self.still, floor, following)
+
+    def _floor_at(self, tick: int) -> Counts:
+        minutes = np.maximum(tick - self.late_ticks, 0) // self.ticks.per_minute
+        patched: Counts = self.floor[np.arange(len(minutes)), minutes]
+        return patched[:, None]
+
+    def _wanted(self, ready: Counts, unready: Counts) -> Counts:
+        lag = self.ticks.of_seconds(LAG_SECONDS)
+        utilization = _lagged_mean(self.utilizations, lag)
+        by_cpu = hpa.wanted_by_utilization(utilization, self.target, ready, unready)
+        if not self.by_rate.any():
+            return by_cpu
+        by_rate = hpa.wanted_by_rate(_lagged_mean(self.loads, lag), self.target_rate, ready + unready)
+        return np.where(self.by_rate, by_rate, by_cpu)
+
+
+@dataclass
+class Room:
+    """Pods that the nodes have room for, [row, path]; nodes idle for ten minutes are taken away."""
+
+    pods: Counts
+    idle_syncs: Counts
+    headroom: Rates
+    plenty: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, fleets: Sequence[Fleet], replicas: Counts, ticks: Ticks) -> Room:
+        headroom = column([fleet.nodes.headroom_ratio if fleet.nodes else 0.0 for fleet in fleets])
+        plenty = column([fleet.nodes is None for fleet in fleets]).astype(bool)
+        room = np.ceil(replicas * (1 + headroom)).astype(np.int64)
+        return cls(room, np.zeros_like(room), headroom, plenty)
+
+    def short(self, replicas: Counts, added: Counts) -> Counts:
+        """How many of the added pods must wait for a node."""
+        return np.where(self.plenty, 0, added - np.clip(self.pods - replicas, 0, added))
+
+    def follow(self, replicas: Counts) -> None:
+        np.maximum(self.pods, replicas, out=self.pods)
+        needed = np.ceil(replicas * (1 + self.headroom)).astype(np.int64)
+        self.idle_syncs = np.where(needed < self.pods, self.idle_syncs + 1, 0)
+        self.pods = np.where(self.idle_syncs >= NODE_IDLE_SECONDS // hpa.SYNC_SECONDS, needed, self.pods)
+
+
+def _lagged_mean(seen: deque[Rates], lag: int) -> Rates:
+    """The mean of what was seen, the latest ticks left out; the metrics pipeline is that late."""
+    told = list(seen)[:-lag] or list(seen)
+    total: Rates = np.add.reduce(told)
+    return total / len(told)
+
+
+def _delays(fleets: Sequence[Fleet], ticks: Ticks) -> tuple[Counts, Counts]:
+    fast, slow = (np.array([fleet.start_seconds[i] for fleet in fleets]) for i in (0, 1))
+    wait_fast, wait_slow = (np.array([f.nodes.wait_seconds[i] if f.nodes else 0.0 for f in fleets]) for i in (0, 1))
+    return (
+        pods.delays_in_ticks(fast, slow, ticks.seconds),
+        pods.delays_in_ticks(fast + wait_fast, slow + wait_slow, ticks.seconds),
+    )
+
+
+def column(values: Sequence[float]) -> Rates:
+    return np.array(values, dtype=np.float64)[:, None]
