@@ -236,7 +236,14 @@ def bot_replay(evidence: Evidence) -> Finding:
     old = [o for o in offers if evidence.bot_replay[o].outdated]
     if old:
         return Finding("stale", say("replayed with other rules than today's: {names}", names=", ".join(old)))
-    weak = [o for o in offers if (r := evidence.bot_replay[o]).passed < REPLAY_PASS_RATIO * r.questions]
+    untried = [f"{o} {r.untried}" for o in offers if (r := evidence.bot_replay[o]).untried]
+    if untried:
+        return Finding("pending", say("questions that nobody tried on the bot yet: {names}", names=", ".join(untried)))
+    weak = [
+        f"{o} {r.passed}/{r.questions}"
+        for o in offers
+        if (r := evidence.bot_replay[o]).passed < REPLAY_PASS_RATIO * r.questions
+    ]
     if weak:
         return Finding("fail", say("too many wrong answers: {names}", names=", ".join(weak)))
     if _reworded_since_the_replay(evidence):

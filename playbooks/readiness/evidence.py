@@ -51,11 +51,15 @@ class StaffedSlot:
 
 @dataclass(frozen=True)
 class Replay:
-    """How the bot answered the questions of one offer; outdated: those of them asked about other rules than today's."""
+    """How the bot answered the questions of one offer; outdated: those of them asked about other rules than today's.
+
+    untried: those for which nobody has written whether it passed.
+    """
 
     questions: int
     passed: int
     outdated: int = 0
+    untried: int = 0
 
 
 @dataclass(frozen=True)

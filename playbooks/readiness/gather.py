@@ -276,7 +276,8 @@ def _replay(path: Path, workspace: Workspace, plan: Plan) -> dict[str, Replay] |
         for row in rows
         if (row.get("answer_from") or rules.get(row["offer"], "")).strip() != rules.get(row["offer"], "")
     )
-    return {offer: Replay(count, passed[offer], old[offer]) for offer, count in asked.items()}
+    untried = Counter(row["offer"] for row in rows if not row["passed"].strip())
+    return {offer: Replay(count, passed[offer], old[offer], untried[offer]) for offer, count in asked.items()}
 
 
 def unapproved(plan: Plan, dictionary: Dictionary) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -151,11 +151,11 @@ def _moved_lines(document: Document, order: dict[str, int], merged: list[str]) -
 
 
 def due_at(due: str, starts_at: datetime, ends_at: datetime, counts_from: str | None = None) -> datetime:
-    """`T-3d` before the start; `T+7d` after the end, or after the start where it counts from there."""
+    """`T-3d` before the start; `T+7d` after the end, or after the start where it counts from there; in UTC."""
     match = OFFSET.fullmatch(due)
     assert match
     sign, count, unit = match.groups()
     away = timedelta(**{UNITS[unit]: int(count)})
     if sign == "-":
-        return starts_at - away
-    return (starts_at if counts_from == "start" else ends_at) + away
+        return (starts_at - away).astimezone(UTC)
+    return ((starts_at if counts_from == "start" else ends_at) + away).astimezone(UTC)

@@ -41,6 +41,8 @@ def record_on_log(workspace: Workspace, act: Callable[[Sequence[Event]], Act]) -
             raise UserError(problems)
         return act(events)
 
+    if not log.events():
+        decide([])  # a refusal of the first act leaves no empty store behind
     return log.append(decide)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 from campaign.language import Text, say
@@ -56,8 +56,8 @@ def build_retrospective(
         campaign=plan.id,
         kind=plan.kind,
         planner=planner,
-        starts_at_utc=plan.starts_at,
-        ends_at_utc=plan.ends_at,
+        starts_at_utc=plan.starts_at.astimezone(UTC),
+        ends_at_utc=plan.ends_at.astimezone(UTC),
         inputs=inputs,
         forecast=scored.score,
         figures=figures(plan, handed, came),

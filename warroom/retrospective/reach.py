@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from campaign.language import Text, say
@@ -74,7 +74,14 @@ def matched(plan: Plan, reported: Iterable[Reported], planner: str) -> tuple[lis
 
 
 def _reach(part: Planned, planned: float, real: float, at: datetime | None, planner: str) -> Reach:
-    return Reach(channel=part.channel, planner=planner, planned=planned, real=real, at_utc=at, measure=part.measure)
+    return Reach(
+        channel=part.channel,
+        planner=planner,
+        planned=planned,
+        real=real,
+        at_utc=at and at.astimezone(UTC),
+        measure=part.measure,
+    )
 
 
 def biases(reach: Sequence[Reach]) -> tuple[Bias, ...]:
