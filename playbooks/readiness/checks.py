@@ -18,6 +18,7 @@ from playbooks.readiness.finding import PASS, PENDING, Finding, joined
 from playbooks.readiness.limits import limits_kept
 from playbooks.readiness.running import (
     caches_warm,
+    figures_settled,
     floor_held,
     replicas,
     sources_fresh,
@@ -303,6 +304,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "floor-held": floor_held,
     "caches-warm": caches_warm,
     "war-room-roster": war_room_roster,
+    "figures-settled": figures_settled,
     "event-report": event_report,
     "retrospective": retrospective,
 }

@@ -36,6 +36,15 @@ class LoadTestRun:
 
 
 @dataclass(frozen=True)
+class Watermark:
+    """How far a source was pulled, how late its rows come, and up to when its figures are final."""
+
+    pulled_until: datetime
+    lateness: timedelta
+    final_until: datetime | None = None
+
+
+@dataclass(frozen=True)
 class StaffedSlot:
     """One half-hour of one desk; `rostered` is None before anybody was put on a shift.
 
@@ -66,7 +75,7 @@ class Replay:
 class Evidence:
     """All there is about one campaign. Missing files are None.
 
-    image_digest: of what will run on the day. watermarks: by source, how far it was pulled and its lateness.
+    image_digest: of what will run on the day. watermarks: by source.
     plan_hashes: SHA-256 of the plan's file as it is, and without what a retrospective wrote into it.
     bot_replay_hash: SHA-256 of the replay's file. bundle_damage: files of the frozen bundle that are not as they were
     frozen. attachments: SHA-256 of the files that signed notes brought, as they are now, by path; those that are gone
@@ -85,7 +94,7 @@ class Evidence:
     readings: Readings | None = None
     seats: tuple[Seat, ...] | None = None
     drills: tuple[Drill, ...] = ()
-    watermarks: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)
+    watermarks: dict[str, Watermark] = field(default_factory=dict)
     staffing: tuple[StaffedSlot, ...] | None = None
     bot_training: frozenset[str] | None = None
     bot_replay: dict[str, Replay] | None = None

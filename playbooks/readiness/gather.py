@@ -28,7 +28,7 @@ from metrics.sources.kept import LEDGER, read_ledger
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.binding import bind
 from playbooks.readiness.brought import YES, Drill, read_drills, read_seats, rows_of
-from playbooks.readiness.evidence import Evidence, Replay, StaffedSlot
+from playbooks.readiness.evidence import Evidence, Replay, StaffedSlot, Watermark
 from playbooks.readiness.load_tests import proven, read_load_test
 from playbooks.readiness.policy import CHECKLIST
 from playbooks.readiness.readings import READINGS, Readings
@@ -82,7 +82,7 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         seats=read_seats(workspace.folder / "evidence" / campaign / "war_room_roster.csv", workspace.folder),
         drills=_drills(workspace, plan),
         watermarks={
-            name: (state.pulled_until_utc, timedelta(seconds=state.lateness_seconds))
+            name: Watermark(state.pulled_until_utc, timedelta(seconds=state.lateness_seconds), state.final_until_utc)
             for name, state in read_ledger(workspace.folder).sources.items()
             if state.pulled_until_utc
         },

@@ -14,6 +14,7 @@ from campaign.errors import ExitCode, Problem, UserError
 from campaign.language import _, say
 
 if TYPE_CHECKING:
+    from playbooks.staffing.examination import Examined
     from playbooks.staffing.plan import Judged, StaffingPlan
     from playbooks.staffing.recheck import Recheck
 
@@ -40,7 +41,7 @@ def staffing(
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    from playbooks.staffing import recheck
+    from playbooks.staffing import examination, recheck
 
     console = Console.open(workspace, lang, as_json)
     _one_question(desk, agents, roster)
@@ -59,11 +60,18 @@ def staffing(
         keeps = found.keeps_promise
         console.result(_judged_words(found, agents, zone), found.model_dump(mode="json") | {"agents": agents})
     else:
-        written = recheck.read_plan(opened, campaign)
-        console.result(_plan_words(written, zone), written.model_dump(mode="json"))
+        written, bot = recheck.read_plan(opened, campaign), examination.read_examination(opened, campaign)
+        document = written.model_dump(mode="json") | {"bot_examination": [_examined(one) for one in bot]}
+        words = [_plan_words(written, zone), *map(str, examination.in_words(bot))]
+        console.result("\n".join(words), document)
     console.next(f"surgeplan checklist {campaign}" if keeps else f"surgeplan staffing {campaign}")
     if not keeps:
         raise typer.Exit(ExitCode.NO)
+
+
+def _examined(one: Examined) -> dict[str, object]:
+    return {"offer": one.offer, "questions": one.asked, "passed": one.passed, "not_tried": one.untried,
+            "pass_ratio": one.pass_ratio}  # fmt: skip
 
 
 def _one_question(desk: str | None, agents: int | None, roster: Path | None) -> None:

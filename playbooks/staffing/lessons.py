@@ -13,7 +13,7 @@ from campaign.plan import Offer, Plan
 from playbooks.staffing.training import TrainingRow, as_text
 
 FAQ_COLUMNS = ("id", "offer", "question", "also_asked_as", "answer", "valid_from", "valid_until", "hand_over")
-REPLAY_COLUMNS = ("offer", "question", "answer_must_say", "passed")
+REPLAY_COLUMNS = ("offer", "question", "answer_from", "passed")
 
 
 def offer_questions(offer: Offer) -> tuple[Text, ...]:

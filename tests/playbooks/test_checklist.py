@@ -390,6 +390,12 @@ def test_the_bot_must_answer_nine_of_ten_on_every_offer(questions: int, passed: 
     assert one("bot-replay", evidence(bot_replay={"cut": Replay(questions, passed)}))[0] == state
 
 
+def test_a_replay_says_how_many_passed_and_waits_for_questions_not_tried_yet() -> None:
+    assert one("bot-replay", evidence(bot_replay={"cut": Replay(6, 4)})) == ("fail", "too many wrong answers: cut 4/6")
+    told = one("bot-replay", evidence(bot_replay={"cut": Replay(6, 4, untried=2)}))
+    assert told == ("pending", "questions that nobody tried on the bot yet: cut 2")
+
+
 def test_a_replay_about_other_rules_proves_nothing_any_more() -> None:
     offers = {"cut": Replay(6, 6, outdated=1)}
     state, note = one("bot-replay", replace(EVERYTHING, bot_replay=offers))

@@ -154,7 +154,7 @@ def test_the_bots_lessons_come_in_both_languages_with_an_examination(planned: Pa
     assert chinese.count("\n") == english.count("\n")
     with open(folder / "bot_replay.csv", encoding="utf-8-sig", newline="") as file:
         table = list(csv.DictReader(file))
-    assert set(table[0]) == {"offer", "question", "answer_must_say", "passed"}
+    assert set(table[0]) == {"offer", "question", "answer_from", "passed"}
     assert sum(row["offer"] == "cut-300-50" for row in table) >= 5
     assert {row["passed"] for row in table} == {""}
 

@@ -1,0 +1,61 @@
+"""How the bot did when it was asked `bot_replay.csv`: the pass rate of every offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from campaign.language import Text, say
+from campaign.numbers import percent
+from campaign.workspace import Workspace
+from playbooks.readiness.brought import YES, rows_of
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Questions of one offer: asked, of these answered rightly, and not tried yet (`passed` left empty)."""
+
+    offer: str
+    asked: int
+    passed: int
+    untried: int
+
+    @property
+    def pass_ratio(self) -> float | None:
+        tried = self.asked - self.untried
+        return self.passed / tried if tried else None
+
+
+def examined(rows: Sequence[Mapping[str, str]]) -> list[Examined]:
+    """By offer, in the file's order."""
+    found = []
+    for offer in dict.fromkeys(row["offer"] for row in rows):
+        answers = [(row["passed"] or "").strip().lower() for row in rows if row["offer"] == offer]
+        passed = sum(answer in YES for answer in answers)
+        found.append(Examined(offer, len(answers), passed, answers.count("")))
+    return found
+
+
+def read_examination(workspace: Workspace, campaign: str) -> list[Examined]:
+    """What `evidence/<id>/bot_replay.csv` says; nothing where it is not there yet.
+
+    Raises:
+        UserError: not text, or a column is missing.
+    """
+    path = workspace.folder / "evidence" / campaign / "bot_replay.csv"
+    return examined(rows_of(path, workspace.folder, {"offer", "question", "passed"}) or [])
+
+
+def in_words(found: Sequence[Examined]) -> Iterator[Text]:
+    for one in found:
+        if one.pass_ratio is None:
+            yield say("bot, {offer}: none of {count} questions tried yet", offer=one.offer, count=one.asked)
+        else:
+            yield say(
+                "bot, {offer}: {passed} of {tried} questions answered rightly ({share}), {untried} not tried yet",
+                offer=one.offer,
+                passed=one.passed,
+                tried=one.asked - one.untried,
+                share=percent(one.pass_ratio),
+                untried=one.untried,
+            )
