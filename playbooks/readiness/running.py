@@ -78,13 +78,26 @@ def sources_fresh(evidence: Evidence, now: datetime) -> Finding:
     if evidence.history_ends_at_utc is None:
         return Finding("pending", say("history/ has no traffic yet"))
     late = [
-        say("{source} was last pulled {hours} h ago", source=name, hours=f"{(now - pulled) / HOUR:.1f}")
-        for name, (pulled, lateness) in sorted(evidence.watermarks.items())
-        if now - pulled > max(LATE_TIMES * lateness, LATE_LEAST)
+        say("{source} was last pulled {hours} h ago", source=name, hours=f"{(now - mark.pulled_until) / HOUR:.1f}")
+        for name, mark in sorted(evidence.watermarks.items())
+        if now - mark.pulled_until > max(LATE_TIMES * mark.lateness, LATE_LEAST)
     ]
     if late:
         return Finding("stale", joined(late), evidence.history_ends_at_utc)
     return Finding("pass", None, evidence.history_ends_at_utc)
+
+
+def figures_settled(evidence: Evidence) -> Finding:
+    """Every source that is pulled is final beyond the campaign's end; a signed note does where none is."""
+    ends = evidence.plan.ends_at
+    marks = evidence.watermarks
+    open_marks = {n: m.final_until for n, m in marks.items() if m.final_until is None or m.final_until < ends}
+    if not marks:
+        return PENDING
+    if open_marks:
+        names = ", ".join(sorted(open_marks))
+        return Finding("pending", say("not final up to the campaign's end yet: {names}", names=names))
+    return PASS
 
 
 def war_room_roster(evidence: Evidence) -> Finding:

@@ -23,7 +23,7 @@ from campaign.traffic import Quantiles
 from playbooks.autoscaling import plan as scaling
 from playbooks.readiness.brought import Drill, Seat, read_drills, read_seats
 from playbooks.readiness.checks import found
-from playbooks.readiness.evidence import Evidence
+from playbooks.readiness.evidence import Evidence, Watermark
 from playbooks.readiness.observing import read_hits, read_replicas
 from playbooks.readiness.readings import (
     CacheHits,
@@ -112,13 +112,26 @@ def test_kept_samples_are_those_of_three_hours() -> None:
 
 
 def test_sources_are_late_by_their_own_lateness() -> None:
-    marks = {"prom": (NOW - timedelta(hours=2), timedelta(minutes=5)), "bi": (NOW - timedelta(hours=5), MINUTE * 120)}
+    marks = {
+        "prom": Watermark(NOW - timedelta(hours=2), timedelta(minutes=5)),
+        "bi": Watermark(NOW - timedelta(hours=5), MINUTE * 120),
+    }
     assert finding("sources-fresh", history_ends_at_utc=NOW, watermarks=marks) == (
         "stale",
         "prom was last pulled 2.0 h ago",
     )
-    marks["prom"] = (NOW - timedelta(minutes=59), timedelta(minutes=5))
+    marks["prom"] = Watermark(NOW - timedelta(minutes=59), timedelta(minutes=5))
     assert finding("sources-fresh", history_ends_at_utc=NOW, watermarks=marks)[0] == "pass"
+
+
+def test_figures_are_settled_once_every_source_is_final_beyond_the_end() -> None:
+    final, early = (Watermark(PLAN.ends_at, MINUTE, at) for at in (PLAN.ends_at, PLAN.starts_at))
+    assert finding("figures-settled")[0] == "pending"
+    assert finding("figures-settled", watermarks={"bi": final})[0] == "pass"
+    assert finding("figures-settled", watermarks={"bi": final, "ads": early}) == (
+        "pending",
+        "not final up to the campaign's end yet: ads",
+    )
 
 
 def seat(name: str, who: str, begins: float = -1, ends: float = 2, acknowledged: bool = True) -> Seat:
