@@ -44,7 +44,7 @@ def translate(message: str, language: Language) -> str:
 class Text:
     """A sentence with values, put into words only when read.
 
-    `message` is the English sentence with `str.format` fields; `values` fills them (a value may itself be a Text).
+    `message` is the English sentence with `str.format` fields; `values` fills them (each may be a Text or Words).
     """
 
     message: str
@@ -54,9 +54,13 @@ class Text:
         return self.speak(_current.get())
 
     def speak(self, language: Language) -> str:
-        return translate(self.message, language).format(
-            **{k: v.speak(language) if isinstance(v, Text) else v for k, v in self.values.items()}
-        )
+        return translate(self.message, language).format(**{k: _spoken(v, language) for k, v in self.values.items()})
+
+
+def _spoken(value: object, language: Language) -> object:
+    """Whatever can be said in a language is: a Text, or words kept in both."""
+    speak = getattr(value, "speak", None)
+    return speak(language) if speak else value
 
 
 def say(message: str, **values: object) -> Text:

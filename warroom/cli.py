@@ -62,6 +62,9 @@ def warroom(
         str,
         typer.Option("--auth", help=_("Who gets in: this machine, holders of signed links, or a gateway's header.")),
     ] = "local",
+    address: Annotated[
+        str, typer.Option("--address", help=_("The address that people open, for links in messages."), metavar="URL")
+    ] = "",
     invite: Annotated[
         list[str] | None,
         typer.Option(
@@ -77,7 +80,7 @@ def warroom(
 
     console = Console.open(workspace, lang, as_json)
     if invite:
-        links = invitations(workspace, invite, hours, f"http://{host}:{port}")
+        links = invitations(workspace, invite, hours, address.rstrip("/") or f"http://{host}:{port}")
         console.result("\n".join(f"{who}: {link}" for who, link in links.items()), links)
         return
-    serve(workspace, Listening(host, port, auth), moment_option(now, "--now"), console.note)
+    serve(workspace, Listening(host, port, auth, address.rstrip("/")), moment_option(now, "--now"), console.note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.workspace import Workspace, open_workspace
+from warroom.chat.daily import Daily, message
+from warroom.chat.sending import Sender
+from warroom.chat.targets import VARIABLE, targets_of
 from warroom.checklist.routes import checklist_routes
 from warroom.plans.routes import plan_routes
 from warroom.push.asking import Oracle
@@ -34,11 +38,12 @@ LOG = logging.getLogger("surgeplan")
 
 @dataclass(frozen=True)
 class Listening:
-    """Where and for whom the service listens."""
+    """Where and for whom the service listens; `address`: what people type, for links in messages."""
 
     host: str
     port: int
     auth: str
+    address: str = ""
 
 
 def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Callable[[Text], object]) -> None:
@@ -52,7 +57,8 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
     refuse_open_doors(listening.host, mode)
     door = Door(mode, secret_of(folder), settings.roles)
     site = Site(folder.resolve(), door, _clock(begins))
-    refresher = Refresher(site, log_changes)
+    sender = Sender(targets_of(os.environ.get(VARIABLE, "")))
+    refresher, daily = Refresher(site, tell_changes(sender)), Daily(site, sender, listening.address)
     app = site_app(site, refresher.poke)
     with _bound(listening) as listener:
         host, port = listener.getsockname()[:2]
@@ -61,11 +67,13 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
             {"proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"} if mode == "proxy" else {"proxy_headers": False}
         )
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=5, **trusted)
-        refresher.start()
+        for part in (sender, refresher, daily):
+            part.start()
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:
-            refresher.stop()
+            for part in (daily, refresher, sender):
+                part.stop()
 
 
 def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: None) -> FastAPI:
@@ -85,9 +93,15 @@ def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: 
     return make_app(site, (door_routes(site), *pages))
 
 
-def log_changes(_workspace: Workspace, campaign: str, sentences: tuple[Text, ...]) -> None:
-    """What a new forecast changed, into the service's log."""
-    LOG.info("%s: %s", campaign, " ".join(sentence.speak("en") for sentence in sentences))
+def tell_changes(sender: Sender) -> Callable[[Workspace, str, tuple[Text, ...]], None]:
+    """What a new forecast changed, into the service's log and the team's chat."""
+
+    def tell(workspace: Workspace, campaign: str, sentences: tuple[Text, ...]) -> None:
+        LOG.info("%s: %s", campaign, " ".join(sentence.speak("en") for sentence in sentences))
+        title = say("{plan}: new forecast", plan=workspace.plan(campaign).title)
+        sender.tell(lambda target: message(title, list(sentences), target, workspace))
+
+    return tell
 
 
 def _clock(begins: datetime | None) -> Callable[[], datetime]:
