@@ -25,6 +25,8 @@ RECORDS = {
     "bundle.json": "campaign.bundle:FrozenBundle",
     "manifest.json": "metrics.manifests:Manifest",
     "metrics.yaml": "metrics.dictionary:DictionaryFile",
+    "rules.yaml": "playbooks.growth.policy:RulesFile",
+    "experiment.yaml": "metrics.experiments:Experiment",
     "scenario.json": "loadtest.scenario:Scenario",
     "results.json": "loadtest.results:Results",
     "autoscaling.json": "playbooks.autoscaling.plan:AutoscalingPlan",

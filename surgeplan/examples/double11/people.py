@@ -107,7 +107,7 @@ def business(sessions: Values, orders: Values, plans: Sequence[Plan], seed: int)
     """Per local day and channel: spend, new users, how many of them came back within 7 days, and NPS answers.
 
     Columns: day (since the history's start), channel, spend, new_users, retained_d7_users, nps_answers,
-    nps_promoters, nps_detractors.
+    nps_promoters, nps_detractors, nps_balance (the one less the other), attributed_orders, gmv_paid (theirs).
     """
     rng = np.random.default_rng([seed, 6])
     days = len(sessions) // 24
@@ -127,7 +127,18 @@ def business(sessions: Values, orders: Values, plans: Sequence[Plan], seed: int)
         columns |= {"retained_d7_users": rng.binomial(new_users, retained), "nps_answers": answers}
         parts.append(pd.DataFrame(columns | {"nps_promoters": promoters, "nps_detractors": detractors}))
     rows = pd.concat(parts, ignore_index=True)
+    rows["nps_balance"] = rows["nps_promoters"] - rows["nps_detractors"]
+    rows = _with_sales(rows, np.random.default_rng([seed, 9]))
     return rows.sort_values(["day", "channel"], kind="stable", ignore_index=True)
+
+
+def _with_sales(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """What is attributed to each channel: its new users' orders, and what they paid."""
+    orders = rng.poisson(truth.ORDERS_PER_NEW_USER * rows["new_users"])
+    noise = np.exp(rng.normal(0, truth.SALES_LOG_NOISE_SD, len(rows)))
+    fallen = (rows["channel"] == truth.ROI_FALL.channel) & (rows["day"] >= truth.ROI_FALL.day)
+    value = truth.ORDER_VALUE * orders * noise * np.where(fallen, 1 - truth.ROI_FALL.ratio, 1.0)
+    return rows.assign(attributed_orders=orders, gmv_paid=np.round(value, 2))
 
 
 def _acquisition(

@@ -17,7 +17,7 @@ from surgeplan.examples.double11 import people, truth
 from surgeplan.examples.double11.campaigns import plans, simulated, text_of
 from surgeplan.examples.double11.demand import Shop, counted, minute_of, recorded, simulate
 
-SHIPPED = ("surgeplan.yaml", "metrics.yaml")
+SHIPPED = ("surgeplan.yaml", "metrics.yaml", "rules.yaml")
 CHINA_HOURS = 8
 
 

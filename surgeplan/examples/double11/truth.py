@@ -11,7 +11,7 @@ Amplitudes are relative: 1.0 adds once the base of that moment. Documented for p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -167,6 +167,27 @@ ORGANIC_NEW_USERS_PER_1000_SESSIONS = 1.6
 RETAINED_RATIO = {"douyin-feed": 0.16, "wechat-moments": 0.21, "search-ads": 0.27, "organic": 0.34}
 CAMPAIGN_RETENTION_LOSS_RATIO = 0.25
 """New users won inside a campaign come back a quarter less often (bargain hunters)."""
+# What a new user's first days bring, as the shop's BI attributes it to channels.
+ORDERS_PER_NEW_USER = 1.1
+ORDER_VALUE = 52.0
+SALES_LOG_NOISE_SD = 0.05
+
+
+@dataclass(frozen=True)
+class RoiFall:
+    """A channel whose sales fall by `ratio` from a day on, for the early warning to find."""
+
+    channel: str
+    starts_on: date
+    ratio: float
+
+    @property
+    def day(self) -> int:
+        return (self.starts_on - HISTORY_STARTS_AT.date()).days
+
+
+ROI_FALL = RoiFall("wechat-moments", date(2026, 10, 20), 0.25)
+
 NPS_SHARES = {"promoters": 0.46, "detractors": 0.17}
 WISMO_NPS_LOSS = 0.05
 """Promoters lost, detractors gained, three days after a campaign of twice the usual orders, and in proportion."""
