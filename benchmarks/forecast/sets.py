@@ -22,6 +22,12 @@ PEYTON_PLAYOFFS = (
     "2014-01-19", "2014-02-02", "2015-01-11", "2016-01-17",
 )  # fmt: skip
 PEYTON_SUPERBOWLS = ("2010-02-07", "2014-02-02")
+MELBOURNE_HOLIDAYS = (
+    "2015-01-01", "2015-01-26", "2015-03-09", "2015-04-03", "2015-04-06", "2015-06-08", "2015-10-02", "2015-11-03",
+    "2015-12-25", "2015-12-26", "2016-01-01", "2016-01-26", "2016-03-14", "2016-03-25", "2016-03-28", "2016-04-25",
+    "2016-06-13", "2016-09-30", "2016-11-01", "2016-12-25", "2016-12-26",
+)  # fmt: skip
+FEASTS = ("12-25", "12-26", "01-01")
 NIGHT = timedelta(hours=8)
 
 
@@ -38,13 +44,14 @@ class DataSet:
 
 def data_sets(folder: Path) -> Iterator[DataSet]:
     """Every data set of the folder that has events; missing ones are left out."""
-    makers = {
-        "wc98_web_minute": world_cup,
-        "melbourne_pedestrians_hourly": melbourne,
-        "nab_nyc_taxi_30min": taxi,
-        "web_daily": peyton,
-    }
-    for name, make in makers.items():
+    makers = (
+        ("wc98_web_minute", world_cup),
+        ("melbourne_pedestrians_hourly", melbourne),
+        ("melbourne_pedestrians_hourly", melbourne_holidays),
+        ("nab_nyc_taxi_30min", taxi),
+        ("web_daily", peyton),
+    )
+    for name, make in makers:
         if (folder / name).is_dir():
             yield make(folder / name)
 
@@ -85,6 +92,16 @@ def _melbourne_kind(event: str) -> str:
         "Moomba": "festival",
     }
     return next((kind for word, kind in words.items() if word in event), "holiday")
+
+
+def melbourne_holidays(folder: Path) -> DataSet:
+    """The other three sensors on public holidays: streets and stations, mostly emptier than usual."""
+    frame = pd.read_csv(folder / "pedestrians_hourly.csv.gz", parse_dates=["ts_local"])
+    table = frame.drop_duplicates(["ts_local", "sensor"]).pivot(index="ts_local", columns="sensor", values="count")
+    counts = table.drop(columns="Birrarung Marr").asfreq("h") / HOUR
+    series = {str(name).split()[0]: counts[name] for name in counts.columns}
+    plans = tuple(_day_plan(day, "feast" if day[5:] in FEASTS else "holiday") for day in MELBOURNE_HOLIDAYS)
+    return _set("melbourne-holidays", False, series, HOUR, plans, "UTC", None)
 
 
 def taxi(folder: Path) -> DataSet:

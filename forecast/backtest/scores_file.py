@@ -98,6 +98,7 @@ def backtest_file(
 
 def _campaign(tested: Tested, peers: Sequence[PeerForecast]) -> CampaignTest:
     methods = {OURS: score_of(tested.actual, tested.middle, tested.peak_hours)}
+    methods |= {name: score_of(tested.actual, middle, None) for name, middle in tested.members.items()}
     for peer in peers:
         known = ~np.isnan(peer.middle)
         if known.any():
