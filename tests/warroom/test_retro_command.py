@@ -102,9 +102,12 @@ def test_scores_reach_alerts_decisions_and_days_from_what_was_brought(folder: Pa
         Act(kind="switch", campaign="drop", subject="recommend-off", actor="wang", role="sre",
             at_utc=START + timedelta(hours=1), body={"service": "shop", "expected_requests_per_second": -20})
     )  # fmt: skip
+    bring(folder, "evidence/drop/actions.csv", "action,owner,due\nmeasure the checkout,wang,2026-04-01\n")
     bring(folder, "evidence/drop/figures.csv", "measure,real\nsessions,9100\n")
     assert retro(folder) == 0
     made = record(folder)
+    assert [(a.owner, str(a.due)) for a in made.actions] == [("wang", "2026-04-01")]
+    assert "measure the checkout" in (folder / "out/drop/retro.html").read_text()
     assert [(f.measure, f.real) for f in made.figures] == [("sessions", 9100)]
     assert "  sessions: 9100\n" in (folder / "campaigns/drop.yaml").read_text()
     assert made.forecast.methods["surgeplan"].wape_ratio == pytest.approx(60 / 400)
@@ -178,6 +181,11 @@ def test_the_plan_keeps_its_comments_and_a_second_run_changes_nothing(folder: Pa
         ("evidence/drop/reach.csv", "channel\np\n", "evidence/drop/reach.csv:1: has no column real"),
         ("evidence/drop/reach.csv", "channel,measure,real\np,likes,5\n", "evidence/drop/reach.csv:2: is no report"),
         ("evidence/drop/figures.csv", "measure,real\nsessions,many\n", "evidence/drop/figures.csv:2: 'many' is not a"),
+        (
+            "evidence/drop/actions.csv",
+            "action,owner,due\nx,,2026-04-01\n",
+            "evidence/drop/actions.csv:2: an action needs",
+        ),
         ("out/drop/traffic.csv", "starts_at_utc,service\n", "out/drop/traffic.csv: cannot be read"),
         ("out/drop/traffic.json", "{", "out/drop/traffic.json:1: is not valid JSON"),
         ("history/actives.csv", "day,people\n2026-03-10,5\n", "history/actives.csv: cannot be read"),

@@ -17,6 +17,7 @@ from warroom.retrospective.labels import MEASURE_LABELS
 from warroom.retrospective.lasting import lasting
 from warroom.retrospective.reach import Reported, biases, matched, planner_of
 from warroom.retrospective.records import (
+    Action,
     AlertScore,
     Decision,
     Discipline,
@@ -42,6 +43,7 @@ def build_retrospective(
     alerts: AlertScore | None,
     kept: Discipline,
     decided: Sequence[Decision],
+    actions: Sequence[Action],
     inputs: dict[str, str],
 ) -> Retrospective:
     """The whole record; what has no evidence is left out and said."""
@@ -51,6 +53,8 @@ def build_retrospective(
     lasted = did_it_last(plan, came, zone)
     middle = {name: band.middle for name, band in handed.bands.items()}
     starts, ends = int(plan.starts_at.timestamp()), int(plan.ends_at.timestamp())
+    if not actions:
+        notes.append(say("no actions with owner and date yet: evidence/{id}/actions.csv", id=plan.id))
     notes += _assumptions(handed, came, alerts, lasted, scored)
     return Retrospective(
         campaign=plan.id,
@@ -69,6 +73,7 @@ def build_retrospective(
         discipline=kept,
         decisions=with_effects(decided, came.services, middle, starts, ends),
         lasting=lasted,
+        actions=tuple(actions),
         assumptions=tuple(Words.of(note) for note in notes),
     )
 

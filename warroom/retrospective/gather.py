@@ -30,7 +30,7 @@ from playbooks.readiness.brought import rows_of
 from playbooks.readiness.gather import acts, whole_log
 from playbooks.readiness.standing import standing
 from warroom.retrospective.reach import Measure, Reported
-from warroom.retrospective.records import AlertScore
+from warroom.retrospective.records import Action, AlertScore
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets
 
@@ -299,6 +299,33 @@ def reported_figures(workspace: Workspace, plan: Plan) -> dict[str, float]:
     if problems:
         raise UserError(problems)
     return found
+
+
+def agreed_actions(workspace: Workspace, plan: Plan) -> tuple[Action, ...]:
+    """`evidence/<id>/actions.csv`: action, owner, due (2026-12-01), as the retrospective agreed on them.
+
+    Raises:
+        UserError: every row without an owner or a date.
+    """
+    path = workspace.folder / "evidence" / plan.id / "actions.csv"
+    problems: list[Problem] = []
+    found: list[Action] = []
+    for line, row in enumerate(rows_of(path, workspace.folder, {"action", "owner", "due"}) or [], start=2):
+        try:
+            found.append(Action(action=row["action"], owner=_given(row["owner"]), due=date.fromisoformat(row["due"])))
+        except ValueError:
+            what = say("an action needs an owner and a date")
+            todo = say("write who does it, and until when, such as 2026-12-01")
+            problems.append(Problem(what, todo, file=_name(path, workspace), line=line))
+    if problems:
+        raise UserError(problems)
+    return tuple(found)
+
+
+def _given(text: str) -> str:
+    if not text.strip():
+        raise ValueError(text)
+    return text.strip()
 
 
 def alert_score(workspace: Workspace, campaign: str) -> AlertScore | None:

@@ -16,6 +16,7 @@ from warroom.retrospective.build import build_retrospective
 from warroom.retrospective.discipline import decisions, discipline
 from warroom.retrospective.gather import (
     Handed,
+    agreed_actions,
     alert_score,
     campaign_events,
     handed_over,
@@ -30,6 +31,7 @@ from warroom.retrospective.records import Retrospective
 from warroom.retrospective.score_forecast import Scored, score_forecast
 
 LEARNED = "history/retrospectives.jsonl"
+BROUGHT = ("reach", "figures", "actions")
 AFTER = timedelta(days=8)  # D+7 is the last day that anything is said of
 YEAR = timedelta(days=400)  # the last campaign of a kind is at most about a year away
 
@@ -70,6 +72,7 @@ def publish_retrospective(workspace: Workspace, campaign: str, now: datetime) ->
         alert_score(workspace, campaign),
         discipline(review(workspace, campaign, now).checklist, events, now),
         decisions(events),
+        agreed_actions(workspace, plan),
         inputs_of(workspace, plan, handed),
     )
     return Published(retro, _write(workspace, plan, retro, scored))
@@ -80,7 +83,7 @@ def inputs_of(workspace: Workspace, plan: Plan, handed: Handed) -> dict[str, str
     folder = workspace.folder
     files = [
         folder / "surgeplan.yaml",
-        *(folder / "evidence" / plan.id / f"{name}.csv" for name in ("reach", "figures")),
+        *(folder / "evidence" / plan.id / f"{name}.csv" for name in BROUGHT),
     ]
     files += [f for name in ("traffic", "orders", "contacts", "actives") for f in workspace.history_files(name)]
     files += [f for f in (workspace.out(plan.id) / "alerts.csv", folder / "out" / "backtest.json") if f.is_file()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
@@ -169,6 +170,14 @@ class Decision(FileRecord):
     limits: dict[str, float] = {}
 
 
+class Action(FileRecord):
+    """What somebody will change before the next campaign."""
+
+    action: str
+    owner: str
+    due: date
+
+
 class LastingDay(FileRecord):
     """D+day after the campaign's last day, in the campaign's zone."""
 
@@ -209,4 +218,5 @@ class Retrospective(FileRecord):
     discipline: Discipline
     decisions: tuple[Decision, ...] = ()
     lasting: Lasting | None = None
+    actions: tuple[Action, ...] = ()
     assumptions: tuple[Words, ...] = ()
