@@ -28,6 +28,8 @@ SAME_RATIO = 1e-6
 FORGETFUL = ("drop", "webhook")
 """Folders are tidied up and inboxes emptied: a row that they tell no more is not taken back."""
 
+Change = tuple[Key, tuple[float, ...] | None, tuple[float, ...] | None]
+"""A row, what is kept of it and what is told."""
 Rows = dict[tuple[int | str, ...], tuple[float, ...]]
 
 
@@ -137,34 +139,49 @@ def merged(kept: Rows, batch: Rows, terms: Terms, told_between: tuple[int, int] 
     told_between: first and last start that the batch tells; kept rows between them that it lacks are gone.
     """
     result = dict(kept)
-    changes = Changes()
-    for key, figures in batch.items():
-        before = kept.get(key)
-        if before is None or not _equal(before, figures):
-            changes += _laid(result, key, before, figures, terms)
-    first, last = told_between or (1, 0)
-    for key, before in kept.items():
-        if first <= int(key[0]) <= last and key not in batch:
-            changes += _laid(result, key, before, None, terms)
-    return result, changes
+    changed: list[Change] = [
+        (key, before, figures)
+        for key, figures in batch.items()
+        if (before := kept.get(key)) is None or not _equal(before, figures)
+    ]
+    if told_between is not None:
+        first, last = told_between
+        gone = (key for key in kept if first <= int(key[0]) <= last and key not in batch)
+        changed += [(key, kept[key], None) for key in gone]
+    refused = [change for change in changed if _is_refused(change, terms)]
+    stays = {key for key, _, _ in refused}
+    for key, _before, told in changed:
+        if key in stays:
+            continue
+        if told is None:
+            del result[key]
+        else:
+            result[key] = told
+    return result, _changes(changed, refused, stays, terms)
 
 
-def _laid(
-    result: Rows, key: Key, before: tuple[float, ...] | None, told: tuple[float, ...] | None, terms: Terms
-) -> Changes:
-    """Lay one row over what is kept, as far as the terms allow."""
-    at = int(key[0])
-    late = at if terms.late is not None and terms.late[0] <= at < terms.late[1] and told is not None else None
-    final = terms.final_until is not None and at < terms.final_until
-    if before is not None and not terms.accept and (final or told is None):
-        return Changes(refused=(Difference(key, before, told),), oldest_late=late)
-    if told is None:
-        del result[key]
-    else:
-        result[key] = told
-    if before is not None and final:
-        return Changes(accepted=(Difference(key, before, told),), oldest_late=late)
-    return Changes(added=int(before is None), revised=int(before is not None), oldest_late=late)
+def _is_refused(change: Change, terms: Terms) -> bool:
+    """Whether a kept row stays although it is told otherwise: it is final, or it is gone."""
+    key, before, told = change
+    return before is not None and not terms.accept and (told is None or _is_final(key, terms))
+
+
+def _is_final(key: Key, terms: Terms) -> bool:
+    return terms.final_until is not None and int(key[0]) < terms.final_until
+
+
+def _changes(changed: list[Change], refused: list[Change], stays: set[Key], terms: Terms) -> Changes:
+    laid = [(key, before, told) for key, before, told in changed if before is not None and key not in stays]
+    accepted = [Difference(*change) for change in laid if _is_final(change[0], terms)]
+    first, end = terms.late or (1, 0)
+    late = [int(key[0]) for key, _, told in changed if told is not None and first <= int(key[0]) < end]
+    return Changes(
+        added=sum(before is None for _, before, _ in changed),
+        revised=len(laid) - len(accepted),
+        refused=tuple(Difference(key, before, told) for key, before, told in refused if before is not None),
+        accepted=tuple(accepted),
+        oldest_late=min(late, default=None),
+    )
 
 
 def _equal(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
@@ -244,9 +261,11 @@ def _text(rows: Rows, batch: Batch) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["starts_at", *batch.keys, *batch.values])
-    for key in sorted(rows, key=lambda key: (int(key[0]), *map(str, key[1:]))):
+    # Services share their times: each is put into words, and read, once.
+    spoken = {at: f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%MZ}" for at in {int(key[0]) for key in rows}}
+    for key in sorted(rows):
         cells = ("" if figure != figure else f"{figure:.10g}" for figure in rows[key])
-        writer.writerow([f"{datetime.fromtimestamp(int(key[0]), UTC):%Y-%m-%dT%H:%MZ}", *key[1:], *cells])
+        writer.writerow((spoken[int(key[0])], *key[1:], *cells))
     return file.getvalue()
 
 
@@ -263,14 +282,18 @@ def _read(path: Path, batch: Batch) -> Rows:
             what = say("was pulled with other columns: {columns}", columns=", ".join(header))
             todo = say("give the source another name, or move the file away")
             raise UserError(Problem(what, todo, file=f"history/{path.name}", line=1))
-        size = len(batch.keys)
+        size = len(batch.keys) + 1
+        instants = _Instants()
         try:
-            return {
-                (int(datetime.fromisoformat(row[0]).timestamp()), *row[1 : 1 + size]): tuple(
-                    float(cell or "nan") for cell in row[1 + size :]
-                )
-                for row in reader
-            }
+            return {(instants[row[0]], *row[1:size]): tuple(float(c or "nan") for c in row[size:]) for row in reader}
         except (ValueError, IndexError) as error:
             what, todo = say("this row cannot be read"), say("restore the file from git, or delete it and pull again")
             raise UserError(Problem(what, todo, file=f"history/{path.name}", line=reader.line_num)) from error
+
+
+class _Instants(dict[str, int]):
+    """Seconds of UTC by the time as written."""
+
+    def __missing__(self, text: str) -> int:
+        self[text] = int(datetime.fromisoformat(text).timestamp())
+        return self[text]
