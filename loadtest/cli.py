@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,7 @@ from loadtest.options import (
     ImageOption,
     LimitedOption,
     MaxRateOption,
+    MinutesCapOption,
     MinutesOption,
     P99QueryOption,
     PastPeaksOption,
@@ -46,10 +48,12 @@ from loadtest.options import (
     PracticeOption,
     PracticePortOption,
     PracticeServiceOption,
+    PracticeWithOption,
     PracticeWorkersOption,
     ProcessesOption,
     ProfileOption,
     QuantileOption,
+    RateCapOption,
     RefusalOption,
     ReplicasOption,
     ReplicasQueryOption,
@@ -113,7 +117,7 @@ def build(
     seed: SeedOption = 0,
 ) -> None:
     from loadtest.build import Wanted, known_drive, known_profile
-    from loadtest.exports import ExportWanted, check_export, publish_export
+    from loadtest.exports import ExportWanted, check_export, publish_export, workers_needed
     from loadtest.playbook import admission_wanted
     from loadtest.publish import publish_scenario
     from loadtest.shown import scenario_text
@@ -138,7 +142,7 @@ def build(
     wanted = admission_wanted(opened, campaign, wanted, service, admitted, refusal_code)
     with console.progress() as progress:
         scenario = publish_scenario(opened, campaign, wanted, progress, har)
-    text = scenario_text(scenario, opened.settings.time_zone)
+    text = "\n".join([scenario_text(scenario, opened.settings.time_zone), *map(str, workers_needed(opened, scenario))])
     if exported is not None:
         file, said = publish_export(opened, scenario, exported)
         text = "\n".join([text, _("written: {file}").format(file=file.relative_to(opened.folder)), *map(str, said)])
@@ -157,6 +161,9 @@ def run(
     practice_exponential: PracticeExponentialOption = False,
     practice_port: PracticePortOption = 0,
     practice_admits: PracticeAdmitsOption = None,
+    practice_with: PracticeWithOption = None,
+    max_rate: RateCapOption = None,
+    max_minutes: MinutesCapOption = None,
     confirm: ConfirmOption = None,
     processes: ProcessesOption = 1,
     seconds: SecondsOption = None,
@@ -174,12 +181,14 @@ def run(
     from loadtest.shown import results_text
 
     console = Console.open(workspace, lang, as_json)
-    target = _practice(practice, practice_workers, practice_service_ms, practice_exponential, practice_admits)
+    target = _practice(
+        practice, practice_workers, practice_service_ms, practice_exponential, practice_admits, practice_with or []
+    )
     _require_one_target(host, practice)
     wanted = RunWanted(
         host=host, practice=target, practice_port=practice_port, confirmed=confirm, processes=processes,
         seconds=seconds, scale_ratio=scale, image_digest=_digest(image_digest), target_version=target_version,
-        profile=known_profile(profile),
+        profile=known_profile(profile), rate_max=max_rate, minutes_max=max_minutes,
     )  # fmt: skip
     with console.progress() as progress:
         results, judgement, interrupted = publish_run(open_workspace(workspace), campaign, wanted, progress)
@@ -326,13 +335,27 @@ def _past_peaks(
 
 
 def _practice(
-    wanted: bool, workers: int, service_ms: float, exponential: bool, admits: float | None = None
-) -> PracticeTarget | None:
+    wanted: bool, workers: int, service_ms: float, exponential: bool, admits: float | None = None,
+    troubles: Sequence[str] = (),
+) -> PracticeTarget | None:  # fmt: skip
     from loadtest.results import PracticeTarget
 
     kind = "exponential" if exponential else "constant"
     target = PracticeTarget(workers=workers, service_ms=service_ms, distribution=kind, admits_per_second=admits)
-    return target if wanted else None
+    return target.model_copy(update=dict(map(_trouble, troubles))) if wanted else None
+
+
+def _trouble(given: str) -> tuple[str, float]:
+    """Raises UserError where it is none that the practice target can have."""
+    from campaign.errors import Problem, UserError
+    from campaign.language import say
+
+    known = {"stall": "stall_seconds", "cold-start": "cold_start_seconds", "memory": "memory_requests"}
+    name, _gap, value = given.partition("=")
+    if name not in known or not value.isdecimal() or int(value) == 0:
+        what = say("{given} is nothing that the practice target can have", given=given)
+        raise UserError(Problem(what, say("known: stall=2, cold-start=10, memory=200"), key="--practice-with"))
+    return known[name], int(value)
 
 
 def _digest(given: str | None) -> str | None:

@@ -19,6 +19,7 @@ from loadtest.results import PracticeTarget
 
 OBSERVATIONS, LOG = "observations.jsonl", "locust.log"
 STOP_SECONDS = 8.0
+STALL_FROM_SECONDS = 10.0
 # How the sending process ends when its record cannot be written, such as on a full disk.
 RECORD_LOST = 74
 
@@ -157,8 +158,12 @@ def practice_target(target: PracticeTarget, port: int = 0, extra: tuple[str, ...
     ]  # fmt: skip
     if target.distribution == "exponential":
         command.append("--exponential")
-    if target.admits_per_second is not None:
-        command += ["--admits-per-second", str(target.admits_per_second)]
+    if target.stall_seconds:
+        command += ["--stall-from-seconds", str(STALL_FROM_SECONDS)]
+    for name in ("admits_per_second", "stall_seconds", "cold_start_seconds", "memory_requests"):
+        value = getattr(target, name)
+        if value is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_home(), start_new_session=True
     )

@@ -8,22 +8,19 @@ from ipaddress import ip_network
 from math import ceil
 from pathlib import Path
 
-import numpy as np
-
 from campaign.documents import read_json, read_utf8
 from campaign.errors import Problem, UserError, nearest
 from campaign.files import write_text
 from campaign.language import Text, say
 from campaign.workspace import Workspace
 from loadtest.calibrate import CALIBRATION, Calibration
-from loadtest.funnel import reach_ratios
+from loadtest.caps import highest_rate
 from loadtest.hosts import Target, addresses_of, target_of
 from loadtest.jmeter import PLAN, jmeter_plan
 from loadtest.journeys import LOCUSTFILE
 from loadtest.kubernetes import CONFIG_MAP_BYTES_MAX, MANIFESTS, ClusterRun, kubernetes_name, manifests
 from loadtest.publish import profile_folder
 from loadtest.scenario import SCENARIO, Scenario
-from loadtest.schedule import stream_rates
 
 EXPORTS = ("jmx", "kubernetes")
 # A worker core with 60 % of 2,000 trivial requests per second (docs/sre/load-test.md), where nobody calibrated.
@@ -116,14 +113,19 @@ def _networks(target: Target, given: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({str(ip_network(str(address))) for address in addresses}))
 
 
+def workers_needed(workspace: Workspace, scenario: Scenario) -> list[Text]:
+    """What to say of `--processes`: nothing where one does."""
+    workers, said = _workers(workspace, scenario, None)
+    return said if workers > 1 else []
+
+
 def _workers(workspace: Workspace, scenario: Scenario, given: int | None) -> tuple[int, list[Text]]:
     """How many cores the busiest second of visitors' requests needs."""
     if given is not None:
         return given, []
     file = workspace.folder / "out" / CALIBRATION
     planned = read_json(file, f"out/{CALIBRATION}", Calibration).planned_requests_per_second if file.is_file() else None
-    peak = float(np.sum([stream_rates(s, scenario.duration_seconds) for s in scenario.streams], axis=0).max())
-    calls = peak * (sum(reach_ratios(scenario.stages)) if any(s.goes_on for s in scenario.streams) else 1)
+    calls = highest_rate(scenario)
     workers = max(ceil(calls / (planned or ASSUMED_WORKER_PER_SECOND)), 1)
     how = (
         say("{n} workers for {rate} requests per second, as this machine was calibrated", n=workers,

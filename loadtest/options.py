@@ -141,3 +141,17 @@ CidrOption = Annotated[
     list[str] | None,
     typer.Option("--target-cidr", metavar="CIDR", help=_("Export kubernetes: the network of the target; repeatable.")),
 ]
+PracticeWithOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--practice-with",
+        metavar="stall|cold-start|memory=N",
+        help=_("It stalls for N s, is cold for N s, or is killed with N requests inside; repeatable."),
+    ),
+]
+RateCapOption = Annotated[
+    float | None, typer.Option("--max-rate", min=0.001, help=_("Refuse a run that sends more a second."))
+]
+MinutesCapOption = Annotated[
+    float | None, typer.Option("--max-minutes", min=0.001, help=_("Refuse a run that lasts longer."))
+]

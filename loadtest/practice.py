@@ -19,11 +19,16 @@ REPLY = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d
 OK_BODY = b'{"practice": true}'
 BUSY_BODY = b'{"busy": true}'
 BURST_SECONDS = 0.1
+COLD_FACTOR, RESTART_SECONDS = 4.0, 3.0
 
 
 @dataclass
 class Desk:
-    """The queue and its workers; times in seconds of the event loop."""
+    """The queue and its workers; times in seconds of the event loop.
+
+    cold_start_seconds: service takes four times as long at first, falling to its own time in a straight line.
+    memory_requests: with more requests inside it is killed, loses them, and is back after `RESTART_SECONDS`, cold.
+    """
 
     workers: int
     service_seconds: float
@@ -33,6 +38,9 @@ class Desk:
     stall_seconds: float = 0.0
     seed: int = 0
     admits_per_second: float | None = None
+    cold_start_seconds: float = 0.0
+    memory_requests: int | None = None
+    dead_until: float = 0.0
     tokens: float = 0.0
     filled_at: float = 0.0
     started_at: float = 0.0
@@ -53,10 +61,29 @@ class Desk:
         if self.queue_max is not None and len(self.ends) >= self.workers + self.queue_max:
             return None
         begins = self._after_stall(max(now, self.free_at[0]))
-        ends = begins + (self.rng.expovariate(1 / self.service_seconds) if self.exponential else self.service_seconds)
+        service = self.service_seconds * self._coldness(begins)
+        ends = begins + (self.rng.expovariate(1 / service) if self.exponential else service)
         heapq.heapreplace(self.free_at, ends)
         heapq.heappush(self.ends, ends)
         return ends
+
+    def survives(self, now: float) -> bool:
+        """Whether it is there to take a request; one too many inside and it is killed."""
+        while self.ends and self.ends[0] <= now:
+            heapq.heappop(self.ends)
+        if self.memory_requests is not None and now >= self.dead_until and len(self.ends) >= self.memory_requests:
+            self.dead_until = now + RESTART_SECONDS
+            self.ends.clear()
+            self.started_at = self.dead_until
+            self.free_at = [self.dead_until] * self.workers
+        return now >= self.dead_until
+
+    def _coldness(self, begins: float) -> float:
+        """How much longer service takes than it will."""
+        if not self.cold_start_seconds:
+            return 1.0
+        left = max(1 - (begins - self.started_at) / self.cold_start_seconds, 0.0)
+        return 1 + (COLD_FACTOR - 1) * min(left, 1.0)
 
     def admits(self, now: float) -> bool:
         """A token bucket, as gateways have it: `admits_per_second`, and a burst of a tenth of a second."""
@@ -104,6 +131,9 @@ class Connection(asyncio.Protocol):
 
     def _answer(self) -> None:
         now = self.loop.time()
+        if not self.desk.survives(now):
+            self._abort()
+            return
         if not self.desk.admits(now):
             self._send(REPLY % (429, b"Too Many Requests", len(BUSY_BODY), b"Retry-After: 1\r\n", BUSY_BODY))
             return
@@ -111,7 +141,18 @@ class Connection(asyncio.Protocol):
         if ends is None:
             self._send(REPLY % (503, b"Busy", len(BUSY_BODY), b"Retry-After: 1\r\n", BUSY_BODY))
         else:
-            self.loop.call_at(ends, self._send, REPLY % (200, b"OK", len(OK_BODY), b"", OK_BODY))
+            self.loop.call_at(ends, self._reply_unless_killed, now, REPLY % (200, b"OK", len(OK_BODY), b"", OK_BODY))
+
+    def _reply_unless_killed(self, came_at: float, reply: bytes) -> None:
+        """Requests that were inside when it was killed get no reply."""
+        if came_at < self.desk.dead_until:
+            self._abort()
+        else:
+            self._send(reply)
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     def _send(self, reply: bytes) -> None:
         if self.transport is not None:
@@ -160,10 +201,13 @@ def main() -> None:
     parser.add_argument("--stall-seconds", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--admits-per-second", type=float)
+    parser.add_argument("--cold-start-seconds", type=float, default=0.0)
+    parser.add_argument("--memory-requests", type=int)
     given = parser.parse_args()
     desk = Desk(
         given.workers, given.service_ms / 1000, given.exponential, given.queue_max,
         given.stall_from_seconds, given.stall_seconds, given.seed, given.admits_per_second,
+        given.cold_start_seconds, given.memory_requests,
     )  # fmt: skip
     asyncio.run(serve(desk, given.port))
 

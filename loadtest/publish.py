@@ -21,6 +21,7 @@ from campaign.traffic import TrafficModel, TrafficPaths
 from campaign.workspace import SETTINGS, Workspace
 from loadtest.admission import admission_seen, judge_admission, with_agreed_limit
 from loadtest.build import Wanted, build_scenario
+from loadtest.caps import require_within_caps
 from loadtest.execution import (
     OBSERVATIONS,
     RECORD_LOST,
@@ -35,7 +36,7 @@ from loadtest.har import read_har
 from loadtest.hosts import checked_target, require_listening, require_marked
 from loadtest.journeys import LOCUSTFILE, extended_locustfile, new_locustfile
 from loadtest.observations import Follower, Observations
-from loadtest.policy import shipped_profiles, shipped_validity
+from loadtest.policy import shipped_profiles, shipped_safety, shipped_validity
 from loadtest.profiles import OWN_CURVE
 from loadtest.record import RESULTS, Circumstances, generator_versions, reasons_of, results_of, write_record
 from loadtest.results import PracticeTarget, Results, compared
@@ -62,6 +63,8 @@ class RunWanted:
     image_digest: str | None = None
     target_version: str | None = None
     profile: Profile = "replay"
+    rate_max: float | None = None
+    minutes_max: float | None = None
 
 
 def profile_folder(workspace: Workspace, campaign_id: str, profile: Profile) -> Path:
@@ -188,6 +191,7 @@ def _run_at(
     url: str, scenario: Scenario, folder: Path, wanted: RunWanted, progress: Progress, settings: Settings | None = None
 ) -> tuple[Results, Judgement, bool]:
     target = checked_target(url, scenario.allowed_hosts, wanted.confirmed)
+    require_within_caps(scenario, target.loopback, wanted.rate_max, wanted.minutes_max, shipped_safety())
     require_listening(target)
     require_marked(target, scenario.marker)
     journeys = folder if wanted.profile == "replay" else folder.parent

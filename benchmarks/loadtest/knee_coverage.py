@@ -1,8 +1,8 @@
 """How good is the knee? The practice target's queue in simulation, its closed form as the truth, 50 runs a setting.
 
-    python benchmarks/loadtest/knee_coverage.py [--runs 50] [--step-seconds 5]
+    python benchmarks/loadtest/knee_coverage.py [--runs 50] [--step-seconds 15]
 
-No network and no generator: this is the estimator alone. `knee_real.py` does one real measurement of each setting.
+No network and no generator: this is the estimator alone.
 """
 
 from __future__ import annotations
@@ -78,10 +78,11 @@ def measured(workers: int, service_ms: float, objective_ms: float, step_seconds:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=50)
-    parser.add_argument("--step-seconds", type=int, default=5)
+    parser.add_argument("--step-seconds", type=int, default=15)
+    parser.add_argument("--setting", type=int, choices=range(len(SETTINGS)), help="only this one of the settings")
     given = parser.parse_args()
     print("workers  service ms  objective ms   truth  share of capacity  median  worst error  covered  width")
-    for workers, service_ms, objective_ms in SETTINGS:
+    for workers, service_ms, objective_ms in SETTINGS if given.setting is None else SETTINGS[given.setting :][:1]:
         truth = knee_per_second(workers, service_ms / 1000, objective_ms / 1000)
         knees = [measured(workers, service_ms, objective_ms, given.step_seconds, seed) for seed in range(given.runs)]
         found = [knee for knee in knees if knee is not None]

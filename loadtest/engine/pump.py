@@ -81,7 +81,10 @@ class Run:
 
     def finish(self) -> None:
         """Hand over the rest: requests without a reply count as failed, arrivals that never left as unsent."""
-        visits = list(self.visits)
+        visits = [greenlet.args[0] for greenlet in self.visits]
+        for visit in visits:
+            if visit.open:
+                self.tally.ended(visit.stage, visit.intended, self.now(), "no reply")
         self.visits.kill(block=False)
         if visits:
             self.tally.unsent["unfinished visits"] += len(visits)

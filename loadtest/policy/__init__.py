@@ -51,6 +51,19 @@ class Profiles(FileRecord):
     limits_settle_seconds: Annotated[int, Field(ge=0)]
 
 
+class Safety(FileRecord):
+    """`safety.yaml`."""
+
+    schema_version: Literal[1] = 1
+    rate_max_per_second: Positive
+    minutes_max: Positive
+
+
+@cache
+def shipped_safety() -> Safety:
+    return validate(read_yaml(FOLDER / "safety.yaml", "safety.yaml"), Safety)
+
+
 @cache
 def shipped_validity() -> Validity:
     return validate(read_yaml(FOLDER / "validity.yaml", "validity.yaml"), Validity)

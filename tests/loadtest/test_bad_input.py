@@ -37,7 +37,11 @@ def target(reply: Reply) -> Iterator[str]:
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             Handler.count += 1
-            status, headers = reply(Handler.count, self.path)
+            try:
+                status, headers = reply(Handler.count, self.path)
+            except ConnectionAbortedError:
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in ({"Content-Length": "2"} | headers).items():
                 self.send_header(name, value)
@@ -93,6 +97,7 @@ def test_a_redirect_to_another_host_stops_the_run(workspace, capsys):
     assert _results(workspace)["generator"]["arrived"] > 0
 
 
+@pytest.mark.slow
 def test_errors_are_named_with_when_to_come_back(workspace, capsys):
     _build(workspace)
     with target(lambda n, _path: (503, {"Retry-After": "7"}) if n % 2 else (200, {})) as at:
@@ -102,6 +107,22 @@ def test_errors_are_named_with_when_to_come_back(workspace, capsys):
     assert set(_results(workspace)["endpoints"][0]["errors"]) == {"503, Retry-After: 7"}
 
 
+def test_a_target_that_cuts_connections_gets_no_storm_of_retries(workspace):
+    _build(workspace, seconds=3)
+    asked: list[str] = []
+
+    def cut(_n: int, path: str) -> tuple[int, dict[str, str]]:
+        asked.append(path)
+        raise ConnectionAbortedError
+
+    with target(cut) as at:
+        _run(workspace, "--host", f"http://{at}")
+    product = _results(workspace)["endpoints"][0]
+    assert product["failed"] == product["sent"] > 50
+    assert product["sent"] <= len(asked) <= 2 * product["sent"] + 1
+
+
+@pytest.mark.slow
 def test_a_login_that_expires_makes_the_run_invalid_not_a_no_go(workspace, capsys):
     _build(workspace)
     with target(lambda n, _path: (401, {}) if n > 60 else (200, {})) as at:

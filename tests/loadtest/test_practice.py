@@ -34,3 +34,18 @@ def test_a_full_queue_refuses_and_a_stall_holds_everything_back():
     stalled = _desk(4, 0.01, stall_from_seconds=5.0, stall_seconds=2.0)
     assert stalled.served_at(4.0) == 4.01
     assert stalled.served_at(5.5) == 7.01
+
+
+def test_a_cold_target_takes_four_times_as_long_at_first():
+    desk = _desk(8, 1.0, cold_start_seconds=10.0)
+
+    assert [desk.served_at(at) - at for at in (0.0, 5.0, 10.0, 20.0)] == [4.0, 2.5, 1.0, 1.0]
+
+
+def test_one_request_too_many_kills_it_and_it_comes_back_cold():
+    desk = _desk(1, 1.0, memory_requests=2, cold_start_seconds=10.0)
+
+    assert [desk.survives(0.0) and bool(desk.served_at(0.0)) for _ in range(3)] == [True, True, False]
+    assert not desk.survives(2.9)
+    assert desk.survives(3.0)
+    assert desk.served_at(3.0) == 7.0

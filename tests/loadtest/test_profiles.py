@@ -143,6 +143,7 @@ def _limits_run(workspace, practice_admits: str) -> dict:
     return _results(workspace, "limits")
 
 
+@pytest.mark.slow
 def test_a_limiter_at_its_plan_passes_and_refusals_are_no_errors(workspace):
     results = _limits_run(workspace, "60")
     admission = results["admission"]

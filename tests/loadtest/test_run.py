@@ -55,6 +55,7 @@ def test_a_practice_run_sends_the_schedule_and_leaves_its_records(workspace, cap
     assert "<svg" in (_folder(workspace) / "report.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_target_too_small_for_the_curve_is_never_a_go(workspace):
     _build(workspace, seconds=2)
     code = _run(workspace, "--practice", "--practice-workers", "1", "--practice-service-ms", "50", "--lang", "zh")

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.schedule import counts_per_second, even_arrivals, poisson_arrivals, segments_of
+from loadtest.scenario import Burst
+from loadtest.schedule import burst_arrivals, counts_per_second, even_arrivals, poisson_arrivals, segments_of
 
 RATES = st.lists(st.integers(0, 200), min_size=1, max_size=40).map(lambda r: np.array(r, float))
 
@@ -42,3 +44,13 @@ def test_segments_give_the_rates_back(rates):
 
     assert [s.arrivals_per_second for s in segments for _ in range(s.seconds)] == rates.tolist()
     assert [s.from_seconds for s in segments][1:] == np.cumsum([s.seconds for s in segments])[:-1].tolist()
+
+
+def test_a_burst_of_half_a_second_is_whole_and_where_it_belongs():
+    burst = Burst(from_seconds=9.3, seconds=0.5, arrivals_per_second=800)
+    even, drawn = burst_arrivals(burst, None), burst_arrivals(burst, np.random.default_rng(0))
+
+    assert len(even) == 400
+    assert (even.min(), even.max()) == pytest.approx((9.3 + 0.5 / 800, 9.8 - 0.5 / 800))
+    assert len(drawn) == pytest.approx(400, abs=80)
+    assert ((drawn >= 9.3) & (drawn < 9.8)).all()
