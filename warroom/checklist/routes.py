@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
@@ -28,6 +29,15 @@ from warroom.service.site import NotThere, Sent, Site, sent_form
 WAIVED_DAYS = 3
 
 
+class Given(BaseModel):
+    """An act on one item: a note signs or reports a failure; a waiver needs a reason and an end."""
+
+    action: Literal["sign", "fail", "waive"]
+    note: str = Field("", max_length=2000)
+    reason: str = Field("", max_length=2000)
+    until: str = Field("", max_length=40)
+
+
 def checklist_routes(site: Site) -> APIRouter:
     """What is still to be ready, and the two taps that change it."""
     router = APIRouter()
@@ -44,6 +54,16 @@ def checklist_routes(site: Site) -> APIRouter:
         """Every item and gate with its state."""
         site.person(request)
         return review(site.workspace(), campaign, site.clock()).checklist
+
+    @router.post("/api/campaigns/{campaign}/checklist/{item}")
+    def act_as_json(request: Request, campaign: str, item: str, given: Given) -> Checklist:
+        """Sign, report a failure, or waive one item."""
+        person = site.program(request)
+        workspace, now = site.workspace(), site.clock()
+        fields = {"action": given.action, "note": given.note, "reason": given.reason, "until": given.until}
+        act = _act(workspace, campaign, item, actor_of(person, workspace), Sent(fields, "", b""), now)
+        record(workspace, campaign, now, act)
+        return review(workspace, campaign, now).checklist
 
     @router.get("/campaigns/{campaign}/checklist/{item}", include_in_schema=False)
     def one(request: Request, campaign: str, item: str) -> Response:

@@ -76,12 +76,12 @@ def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIR
     @router.get("/campaigns/new/plan")
     def draft(request: Request, id: str, starts_at: datetime, copy: str = "") -> Response:
         site.person(request)
-        return _drafted(site, request, _campaign(id), starts_at, copy)
+        return _drafted(site, request, campaign_of(id), starts_at, copy)
 
     @router.get("/campaigns/{campaign}")
     def plan(request: Request, campaign: str, saved: str = "") -> Response:
         site.person(request)
-        content = content_of(site.folder, _campaign(campaign))
+        content = content_of(site.folder, campaign_of(campaign))
         if not content:
             raise NotThere
         workspace = site.workspace()
@@ -92,25 +92,25 @@ def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIR
     @router.post("/campaigns/{campaign}")
     async def sent(request: Request, campaign: str) -> Response:
         form = [(name, str(value)) for name, value in (await request.form()).multi_items()]
-        return await run_in_threadpool(_sent, site, request, _campaign(campaign), form, foresee, on_submission)
+        return await run_in_threadpool(_sent, site, request, campaign_of(campaign), form, foresee, on_submission)
 
     @router.post("/campaigns/{campaign}/preview")
     async def preview(request: Request, campaign: str) -> Response:
         form = [(name, str(value)) for name, value in (await request.form()).multi_items()]
-        return await run_in_threadpool(_previewed, site, request, _campaign(campaign), form, foresee)
+        return await run_in_threadpool(_previewed, site, request, campaign_of(campaign), form, foresee)
 
     @router.get("/campaigns/{campaign}/revisions")
     def earlier(request: Request, campaign: str) -> Response:
         site.person(request)
         workspace = site.workspace()
-        plan = workspace.plan(_campaign(campaign))
+        plan = workspace.plan(campaign_of(campaign))
         told = _revisions(workspace, plan)
         return site.page(request, "plan_revisions.html", title=plan.title, id=campaign, revisions=told)
 
     return router
 
 
-def _campaign(given: str) -> str:
+def campaign_of(given: str) -> str:
     if not CAMPAIGN.fullmatch(given):
         raise NotThere
     return given

@@ -15,6 +15,8 @@ from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
 from campaign.language import Text, say
+from campaign.limits import read_limits
+from campaign.numbers import spoken
 from campaign.plan import Plan, Send
 from campaign.workspace import Workspace
 from metrics.intake.quantities import read_quantity
@@ -92,7 +94,8 @@ def asked(
     """
     push = push_of(plan, reach, at, lands_on, _zone(workspace, plan), workspace)
     room, most = oracle.room(workspace, plan, push.channel, push.send, now)
-    return answer_of(room, (assumption(plan, push), *most.assumptions), _zone(workspace, plan))
+    told = (assumption(plan, push), *capped_sentence(workspace, plan), *most.assumptions)
+    return answer_of(room, told, _zone(workspace, plan))
 
 
 def answer_of(room: Room, assumptions: tuple[Text, ...], zone: ZoneInfo) -> Answer:
@@ -124,11 +127,28 @@ def push_of(plan: Plan, reach: str, at: str, lands_on: str, zone: ZoneInfo, work
     send = Send(
         at=moment if moment.tzinfo else moment.replace(tzinfo=zone),
         reach=read.value,
-        per_second=example.per_second if example else None,
+        per_second=within_cap(example.per_second if example else None, push_cap(workspace, plan)),
         open_ratio=example.open_ratio if example else None,
         lands_on=lands_on or (example.lands_on if example else None),
     )
     return Asked(usual[0] if usual else "push", send)
+
+
+def push_cap(workspace: Workspace, plan: Plan) -> float | None:
+    """Messages per second that a GO with limits allows, None without such a limit."""
+    limits = read_limits(workspace.out(plan.id))
+    return limits.cap("push_per_second") if limits else None
+
+
+def within_cap(per_second: float | None, cap: float | None) -> float | None:
+    """The rate that a push is sent at: as usual, but never above the cap."""
+    known = [rate for rate in (per_second, cap) if rate is not None]
+    return min(known, default=None)
+
+
+def capped_sentence(workspace: Workspace, plan: Plan) -> tuple[Text, ...]:
+    cap = push_cap(workspace, plan)
+    return () if cap is None else (say("the GO allows at most {cap} messages per second", cap=spoken(cap)),)
 
 
 def usual_send(plan: Plan) -> tuple[str, Send] | None:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import CollectorRegistry
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -20,14 +21,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from campaign.errors import UserError
 from campaign.language import say, use_language
 from campaign.workspace import language_of
+from warroom.plans.file import ChangedMeanwhile
 from warroom.service.protection import BODY_BYTES_MAX, BoundedBodies, RateLimit, SafeHeaders
 from warroom.service.site import LANGUAGE_COOKIE, NotAllowed, NotThere, Site, Unknown, chosen_language
+from warroom.service.watched import Counted
 
 STATIC = Path(__file__).parent.parent / "static"
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 
 
-def make_app(site: Site, routers: Sequence[APIRouter], *, reads_per_minute: float = 600) -> FastAPI:
+def make_app(
+    site: Site, routers: Sequence[APIRouter], registry: CollectorRegistry, *, reads_per_minute: float = 600
+) -> FastAPI:
     """The service for one workspace."""
     app = FastAPI(title="surgeplan", version=version("surgeplan"), docs_url=None, redoc_url=None)
     for router in routers:
@@ -40,6 +45,7 @@ def make_app(site: Site, routers: Sequence[APIRouter], *, reads_per_minute: floa
     if site.door.mode == "local":  # a page elsewhere cannot reach in by a name of its own that points here
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_NAMES, "testserver"])
     app.add_middleware(SafeHeaders)
+    app.add_middleware(Counted, registry=registry)
     return app
 
 
@@ -62,7 +68,7 @@ def _answer_refusals(app: FastAPI, site: Site) -> None:
 
     @app.exception_handler(UserError)
     def refused(request: Request, error: UserError) -> Response:
-        return site.sentence(request, error, 422)
+        return site.sentence(request, error, 409 if isinstance(error, ChangedMeanwhile) else 422)
 
     @app.exception_handler(Unknown)
     def unknown(request: Request, error: Unknown) -> Response:

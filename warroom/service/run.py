@@ -13,6 +13,7 @@ from typing import get_args
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
@@ -22,6 +23,7 @@ from warroom.chat.daily import Daily, message
 from warroom.chat.sending import Sender
 from warroom.chat.targets import VARIABLE, targets_of
 from warroom.checklist.routes import checklist_routes
+from warroom.plans.api import plan_api
 from warroom.plans.routes import plan_routes
 from warroom.push.asking import Oracle
 from warroom.push.routes import push_routes
@@ -30,6 +32,7 @@ from warroom.service.access import ROLES, Door, Mode, refuse_open_doors, secret_
 from warroom.service.app import make_app
 from warroom.service.routes import door_routes
 from warroom.service.site import Site
+from warroom.service.watched import Campaigns, metrics_routes
 from warroom.sheet.routes import sheet_routes
 from warroom.support.routes import support_routes
 
@@ -89,8 +92,11 @@ def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: 
         sheet_routes(site),
         push_routes(site, oracle, submitted),
         plan_routes(site, foresee, submitted),
+        plan_api(site, foresee, submitted),
     )
-    return make_app(site, (door_routes(site), *pages))
+    registry = CollectorRegistry()
+    registry.register(Campaigns(site))
+    return make_app(site, (door_routes(site), metrics_routes(registry), *pages), registry)
 
 
 def tell_changes(sender: Sender) -> Callable[[Workspace, str, tuple[Text, ...]], None]:

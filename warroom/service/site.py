@@ -72,6 +72,19 @@ class Site:
             raise NotAllowed(say("say who you are first (top of the page); viewers can only look"))
         return person
 
+    def program(self, request: Request) -> Person:
+        """The person behind a change that a program sends; only JSON, which no form of another site can send.
+
+        Raises:
+            NotAllowed: not JSON, or this person may only look.
+        """
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise NotAllowed(say("send application/json"))
+        person = self.person(request)
+        if not person.acts:
+            raise NotAllowed(say("say who you are first (top of the page); viewers can only look"))
+        return person
+
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         """A page in the reader's language, with the token its forms need."""
         browser = request.cookies.get(BROWSER_COOKIE, "") or secrets.token_urlsafe(24)

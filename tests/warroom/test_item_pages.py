@@ -1,0 +1,78 @@
+"""Checklist and support pages: attach, sign, waive; files down and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from campaign.workspace import open_workspace
+from playbooks.readiness.record import workspace_log
+from tests.warroom.conftest import form_token
+
+ITEM = "/campaigns/d11/checklist/third-parties-told"
+
+
+def as_sre(browser: TestClient) -> str:
+    browser.post("/me", data={"name": "wang", "role": "sre", "form_token": form_token(browser, "/me")})
+    return form_token(browser, ITEM)
+
+
+def test_an_item_is_signed_with_a_photo_in_two_taps(browser: TestClient, folder: Path) -> None:
+    token = as_sre(browser)
+    photo = {"file": ("确认 函.png", b"\x89PNG....")}
+    answer = browser.post(ITEM, data={"form_token": token, "note": "told", "action": "sign"}, files=photo)
+    assert "Recorded." in answer.text
+    assert "passed" in answer.text
+    event = workspace_log(open_workspace(folder)).events()[-1]
+    assert (event.actor, event.subject) == ("wang", "third-parties-told")
+    kept = list((folder / "evidence" / "d11").iterdir())
+    assert [path.name.split("-")[0] for path in kept] == ["确认"]
+    assert kept[0].read_bytes() == b"\x89PNG...."
+
+
+def test_a_waiver_without_a_reason_is_refused_on_the_page(browser: TestClient, folder: Path) -> None:
+    token = as_sre(browser)
+    answer = browser.post(ITEM, data={"form_token": token, "action": "waive", "until": "2026-10-25T10:00"})
+    assert answer.status_code == 422
+    assert workspace_log(open_workspace(folder)).events() == []
+
+
+def test_a_program_is_no_evidence(browser: TestClient, folder: Path) -> None:
+    token = as_sre(browser)
+    answer = browser.post(
+        ITEM, data={"form_token": token, "note": "x", "action": "sign"}, files={"file": ("../../run.sh", b"rm")}
+    )
+    assert answer.status_code == 422
+    assert "run.sh is not a kind of file that is kept" in answer.text
+    assert not (folder / "evidence").exists()
+
+
+def test_a_role_that_owns_nothing_there_is_refused(browser: TestClient) -> None:
+    browser.post("/me", data={"name": "guest", "role": "viewer", "form_token": form_token(browser, "/me")})
+    answer = browser.post(ITEM, data={"form_token": form_token(browser, ITEM), "note": "x", "action": "sign"})
+    assert answer.status_code == 403
+
+
+def test_the_checklist_shows_one_owners_items(browser: TestClient) -> None:
+    mine = browser.get("/campaigns/d11/checklist", params={"owner": "marketing"}).text
+    assert "/campaigns/d11/checklist/compliance-cleared" in mine
+    assert "/campaigns/d11/checklist/third-parties-told" not in mine
+
+
+def test_support_hears_that_there_is_no_plan_yet(browser: TestClient) -> None:
+    page = browser.get("/campaigns/d11/support")
+    assert page.status_code == 200
+    assert "There is no staffing plan yet" in page.text
+
+
+def test_replay_results_are_kept_where_the_gate_reads_them(browser: TestClient, folder: Path) -> None:
+    token = form_token(browser, "/campaigns/d11/support")
+    table = b"offer,question,passed\ncut,how,yes\ncut,when,no\n"
+    path = "/campaigns/d11/support/bot-replay"
+    answer = browser.post(path, data={"form_token": token}, files={"file": ("r.csv", table)})
+    assert "cut: 1 of 2 questions passed" in answer.text
+    assert (folder / "evidence" / "d11" / "bot_replay.csv").read_bytes() == table
+    wrong = browser.post(path, data={"form_token": token}, files={"file": ("r.csv", b"a,b\n1,2\n")})
+    assert wrong.status_code == 422
+    assert (folder / "evidence" / "d11" / "bot_replay.csv").read_bytes() == table
