@@ -182,12 +182,15 @@ def _values(
         outside = f"{value} NOT BETWEEN 0 AND 1"
         todo = say("write 0.25, not 25")
         yield from _first(connection, outside, "E_RANGE", column, say("shares outside 0 to 1"), todo)
+    summed: list[Fault] = []
     if definition.kind in ("ratio", "cohort_ratio") and manifest.by:
         what = say("ratios that are the sum of the other rows' ratios")
         todo = say("sum the parts, then divide once")
-        yield from _first(connection, _summed(column, manifest), "E_SUMMED", column, what, todo)
+        summed = [*_first(connection, _summed(column, manifest), "E_SUMMED", column, what, todo)]
+        yield from summed
     if definition.kind == "ratio":
-        yield from _ratio(connection, column, definition, manifest)
+        but = _summed(column, manifest) if summed else "false"
+        yield from _ratio(connection, column, definition, manifest, but)
     settles = definition.settles_after_hours
     if settles is not None and manifest.watermark is not None:
         settled = GRAIN_SECONDS[manifest.grain] + 3600 * settles
@@ -197,9 +200,9 @@ def _values(
 
 
 def _ratio(
-    connection: duckdb.DuckDBPyConnection, column: str, definition: Definition, manifest: Manifest
+    connection: duckdb.DuckDBPyConnection, column: str, definition: Definition, manifest: Manifest, but: str
 ) -> Iterator[Fault]:
-    """Every row must equal numerator / denominator, where the file carries both."""
+    """Every row must equal numerator / denominator, where the file carries both; rows that are `but` are told apart."""
     parts = {bound.metric.partition("@")[0]: name for name, bound in manifest.columns.items()}
     above, below = parts.get(definition.numerator or ""), parts.get(definition.denominator or "")
     if above is None or below is None:
@@ -210,7 +213,7 @@ def _ratio(
     value, top, bottom = (f"TRY_CAST({quoted(c)} AS DOUBLE)" for c in (column, above, below))
     expected = f"{definition.scale or 1} * {top} / nullif({bottom}, 0)"
     off = f"abs({value} - {expected}) > {RATIO_TOLERANCE} * greatest(abs({expected}), 1e-9)"
-    off = f"({off}) AND NOT {_summed(column, manifest)}"
+    off = f"({off}) AND NOT {but}"
     what = say("values that are not {above} / {below}", above=above, below=below)
     yield from _first(
         connection, off, "E_RATIO", column, what, say("recompute them row by row; never sum or average ratios")

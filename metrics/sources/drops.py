@@ -58,8 +58,10 @@ def fetch_drops(
     if files:
         return _parquet(source, files, since, until)
     intake = _read(source, folder, settings, progress)
-    notes = [say("{file}: nothing in it was recognised", file=place.file) for place in intake.unknown]
-    notes += _unused(intake) if source.measure == "traffic" else []
+    notes = [
+        say("{file}: nothing in it was recognised", file=f"{source.folder}/{place.file}") for place in intake.unknown
+    ]
+    notes += _unused(source, intake) if source.measure == "traffic" else []
     rows = contact_rows(intake) if source.measure == "contacts" else _rows(source, intake)
     return _batch(source, rows, notes, since, until)
 
@@ -111,10 +113,10 @@ def _rows(source: DropSource, intake: Intake) -> Iterator[Row]:
             yield name, at, (figure, *marker)
 
 
-def _unused(intake: Intake) -> list[Text]:
+def _unused(source: DropSource, intake: Intake) -> list[Text]:
     """Why each file that might have been traffic is none."""
     return [
-        say("{file}: {why}", file=found.place.file, why=found.notes[-1])
+        say("{file}: {why}", file=f"{source.folder}/{found.place.file}", why=found.notes[-1])
         for found in intake.recognised
         if found.kind in ("traffic", "business") and not found.buckets and found.notes
     ]

@@ -149,7 +149,7 @@ def _pull_one(
         return Pulled(source, "dead", changes, state, tuple(notes.values()), (problem,))
     state = _learned(state.model_copy(update={"looked_until_utc": asked.looked_until}), changes, before)
     write_ledger(workspace.folder, _with(ledger, source, state))
-    notes |= {str(note): note for note in change_notes(source, changes)}
+    notes |= {str(note): note for note in change_notes(source, changes, workspace.settings.zone)}
     status, late = _freshness(source, state, watermark, now)
     status = "partial" if holds and status == "ok" else status
     return Pulled(source, status, changes, state, (*notes.values(), *late))
@@ -222,6 +222,11 @@ def _with(ledger: Ledger, source: Source, state: SourceState) -> Ledger:
     return Ledger(sources=dict(sorted({**ledger.sources, source.name: state}.items())))
 
 
+def allowed_seconds(lateness_seconds: float) -> float:
+    """How old the newest row of a source may be before the source is late."""
+    return max(LATE_TIMES * lateness_seconds, LATE_LEAST_SECONDS)
+
+
 def _freshness(
     source: AnySource, state: SourceState, watermark: int | None, now: datetime
 ) -> tuple[Status, tuple[Text, ...]]:
@@ -230,9 +235,8 @@ def _freshness(
         return "ok", ()
     if watermark is None:
         return "late", (say("{source}: no rows came", source=source.name),)
-    allowed = max(LATE_TIMES * state.lateness_seconds, LATE_LEAST_SECONDS)
     behind = now.timestamp() - watermark
-    if behind <= allowed:
+    if behind <= allowed_seconds(state.lateness_seconds):
         return "ok", ()
     hours = f"{behind / 3600:.1f}"
     return "late", (say("{source}: its newest row is {hours} h old", source=source.name, hours=hours),)
