@@ -239,7 +239,10 @@ def _complaint(detail: ErrorDetails, path: KeyPath, record: type[BaseModel]) -> 
         return say("{given} is not one of {expected}", given=repr(given), expected=context["expected"]), None
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         sign, bound = next((s, context[k]) for k, s in _BOUNDS.items() if k in context)
-        return say("{given} must be {sign} {bound}", given=given, sign=sign, bound=bound), None
+        what = say("{given} must be {sign} {bound}", given=given, sign=sign, bound=_plain(bound))
+        return what, _as_share(given, bound)
+    if kind == "finite_number":
+        return say("{given} is not a finite number", given=given), say("write a number, or leave the key out")
     if kind == "value_error":
         complaint = context["error"]
         if isinstance(complaint, Complaint):
@@ -249,6 +252,19 @@ def _complaint(detail: ErrorDetails, path: KeyPath, record: type[BaseModel]) -> 
     if expected:
         return say("{given} is not {expected}", given=repr(given), expected=expected), None
     return say("{reason}", reason=detail["msg"]), None
+
+
+def _plain(bound: object) -> object:
+    return f"{bound:g}" if isinstance(bound, int | float) else bound
+
+
+def _as_share(given: object, bound: object) -> Text | None:
+    """A number that looks like percent where a share up to 1 belongs."""
+    if bound != 1 or not isinstance(given, int | float) or not 1 < given <= 100:
+        return None
+    return say(
+        "a share lies between 0 and 1: for {given} % write {share}", given=f"{given:g}", share=f"{given / 100:g}"
+    )
 
 
 class Complaint(ValueError):

@@ -10,6 +10,7 @@ from campaign.language import Text
 from campaign.workspace import Workspace, open_workspace
 from forecast.history import check_history
 from metrics.dictionary import Dictionary, check_plan_metrics, open_dictionary
+from playbooks.staffing.settings_check import desk_problems
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,10 @@ def check_workspace(folder: Path) -> Checked:
     """Read everything there is to read.
 
     Raises:
-        UserError: the problems of settings and plans; where those are sound, the problems of dictionary and history.
+        UserError: the problems of settings and plans; where those are sound, of desks, dictionary and history.
     """
     workspace = open_workspace(folder)
-    problems: list[Problem] = []
+    problems: list[Problem] = desk_problems(workspace)
     notes: tuple[Text, ...] = ()
     try:
         dictionary = open_dictionary(workspace)

@@ -24,7 +24,7 @@ from campaign.words import Words
 from campaign.workspace import SETTINGS, Workspace
 from playbooks.staffing.chart import draw_staffing
 from playbooks.staffing.counted import Counted, mix_of, read_counts
-from playbooks.staffing.desk import ReadyDesk, check_desk, ready_desk
+from playbooks.staffing.desk import ReadyDesk, ready_desk
 from playbooks.staffing.earlier import compared
 from playbooks.staffing.lessons import write_lessons
 from playbooks.staffing.level_table import LevelTable, level_table, save_tables
@@ -32,6 +32,7 @@ from playbooks.staffing.plan import StaffingPlan
 from playbooks.staffing.planning import DeskFigures, local_clock, plan_desk
 from playbooks.staffing.policy import StaffingPolicy, shipped_policy
 from playbooks.staffing.relief import Relief, relief_of
+from playbooks.staffing.settings_check import desk_problems
 from playbooks.staffing.spreadsheet import write_roster
 from playbooks.staffing.summary import assumptions, desk_plan, peak_together
 from playbooks.staffing.training import trained_desks, training_rows, write_training
@@ -135,9 +136,8 @@ def ready_desks(workspace: Workspace, demand: DemandPaths, policy: StaffingPolic
     Raises:
         UserError: every problem of every desk.
     """
-    problems: list[Problem] = []
+    problems = desk_problems(workspace)
     for index, desk in enumerate(workspace.settings.desks):
-        problems += check_desk(desk, index, policy)
         if desk.name not in demand.desks:
             what = say("the forecast has no contacts of {desk}", desk=desk.name)
             todo = say("run `surgeplan forecast` again, now that the desk is in surgeplan.yaml")
