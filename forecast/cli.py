@@ -185,12 +185,17 @@ def history_show(workspace: WorkspaceOption = Path(), as_json: JsonOption = Fals
     from forecast.history.picture import draw_history
     from forecast.history.reading import open_history
     from forecast.history.report import history_report, report_text
+    from metrics.sources.report import behind_notes
 
     history = open_history(opened)
-    report = history_report(opened, history)
+    report = history_report(opened, history, behind_notes(opened))
     picture = opened.folder / "out" / "history.png"
     draw_history(picture, history, opened.settings.zone)
-    text = report_text(report, history) + "\n" + _("written: {path}").format(path="out/history.png")
+    text = (
+        report_text(report, (*history.notes, *behind_notes(opened)))
+        + "\n"
+        + _("written: {path}").format(path="out/history.png")
+    )
     console.result(text, report.model_dump(mode="json"))
     upcoming = opened.plans[-1].id if opened.plans else "ID"
     console.next(f"surgeplan forecast {upcoming}")

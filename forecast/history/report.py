@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 
 from campaign.console import table
 from campaign.documents import FileRecord
-from campaign.language import _
+from campaign.language import Text, _
 from campaign.workspace import Workspace
 from forecast.epochs import moment_of
 from forecast.history.buckets import Series
@@ -63,8 +63,8 @@ class HistoryReport(FileRecord):
     notes: tuple[str, ...]
 
 
-def history_report(workspace: Workspace, history: TrafficHistory) -> HistoryReport:
-    """Everything there is to say about the workspace's history."""
+def history_report(workspace: Workspace, history: TrafficHistory, more: Sequence[Text] = ()) -> HistoryReport:
+    """Everything there is to say about the workspace's history, and `more` notes."""
     hourly = history.hourly()
     return HistoryReport(
         time_zone=workspace.settings.time_zone,
@@ -83,7 +83,7 @@ def history_report(workspace: Workspace, history: TrafficHistory) -> HistoryRepo
             )
             for f in history.findings
         ),
-        notes=tuple(note.speak("en") for note in history.notes),
+        notes=tuple(note.speak("en") for note in (*history.notes, *more)),
     )
 
 
@@ -121,7 +121,7 @@ def busiest_hours(hourly: pd.Series, zone: ZoneInfo) -> tuple[int, ...]:
     return tuple(int(hour) for hour in medians.sort_values(ascending=False, kind="stable").index[:BUSIEST_HOURS])
 
 
-def report_text(report: HistoryReport, history: TrafficHistory) -> str:
+def report_text(report: HistoryReport, notes: Sequence[Text]) -> str:
     """The report as people read it in a terminal, in the workspace's time zone."""
     zone = ZoneInfo(report.time_zone)
     headings = [
@@ -130,7 +130,7 @@ def report_text(report: HistoryReport, history: TrafficHistory) -> str:
     ]  # fmt: skip
     rows = [_row(service, report.findings, zone) for service in report.services]
     parts = [table(headings, rows, left=2), *_finding_lines(report.findings, zone)]
-    parts += [f"- {note}" for note in history.notes]
+    parts += [f"- {note}" for note in notes]
     return "\n".join(parts)
 
 

@@ -136,6 +136,23 @@ def test_a_dead_source_does_not_stop_the_others(
 
 
 @prometheus
+def test_history_show_says_which_source_has_stopped(
+    remote: Remote, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    folder = workspace(tmp_path, prom(remote), "{name: hook, kind: webhook, measure: orders, secret_env: HOOK_SECRET}")
+    main(["history", "pull", "--workspace", str(folder), "--now", NOW.isoformat()])
+    remote.failures = [(503, {})] * 100
+    later = (NOW + timedelta(days=2)).isoformat()
+    assert main(["history", "pull", "--workspace", str(folder), "--now", later]) == ExitCode.NO
+    capsys.readouterr()
+    assert main(["history", "show", "--workspace", str(folder), "--lang", "en"]) == 0
+    out = capsys.readouterr().out
+    assert "- prom: tells nothing after 2026-10-01 19:57 (traffic)\n" in out
+    assert "- hook: no rows ever came (orders)\n" in out
+
+
+@prometheus
 def test_two_at_once_do_not_meet(remote: Remote, tmp_path: Path) -> None:
     folder = workspace(tmp_path, prom(remote))
     with locked(folder / "state"), pytest.raises(UserError, match="another pull is writing here"):

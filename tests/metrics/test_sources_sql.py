@@ -152,11 +152,11 @@ def test_final_rows_are_not_rewritten_without_a_word(database: sqlalchemy.Connec
     assert (status, added, revised) == ("ok", 0, 0)
     assert notes == [
         "dw: 1 final rows are told otherwise now and kept as they were (--accept-changes): "
-        "2026-10-01T05:00Z pay 1200 → 1"
+        "2026-10-01T13:00+08:00 pay 1200 → 1"
     ]
     assert kept(folder)["traffic-dw-2026-10.csv"] == before["traffic-dw-2026-10.csv"]
     status, added, revised, notes = pulled(folder, START + timedelta(hours=10), wish=Wish(since=again, accept=True))
-    assert notes == ["dw: 1 final rows were changed: 2026-10-01T05:00Z pay 1200 → 1"]
+    assert notes == ["dw: 1 final rows were changed: 2026-10-01T13:00+08:00 pay 1200 → 1"]
     assert b"2026-10-01T05:00Z,pay,1\n" in kept(folder)["traffic-dw-2026-10.csv"]
 
 
@@ -175,7 +175,7 @@ def test_a_row_corrected_long_after_is_found_when_asked_for_and_in_time_by_itsel
     run(database, "UPDATE visits SET requests = 7 WHERE service = 'pay' AND starts_at = '2026-10-03T01:00Z'")
     told = [
         "dw: 1 final rows are told otherwise now and kept as they were (--accept-changes): "
-        "2026-10-03T01:00Z pay 1200 → 7"
+        "2026-10-03T09:00+08:00 pay 1200 → 7"
     ]
     assert notes_of(folder, 97, Wish(recheck=timedelta(days=1))) == []
     assert notes_of(folder, 97, Wish(recheck=EVERYTHING)) == told
@@ -192,11 +192,11 @@ def test_a_row_that_is_gone_is_said_and_taken_out_only_when_told_to(
     run(database, "DELETE FROM visits WHERE service = 'pay' AND starts_at = '2026-10-01T05:00Z'")
     assert notes_of(folder, 10, Wish(recheck=EVERYTHING)) == [
         "dw: 1 rows are not told any more and kept as they were (--accept-changes takes them out): "
-        "2026-10-01T05:00Z pay 1200 → -"
+        "2026-10-01T13:00+08:00 pay 1200 → -"
     ]
     assert b"T05:00Z,pay" in kept(folder)["traffic-dw-2026-10.csv"]
     assert notes_of(folder, 10, Wish(recheck=EVERYTHING, accept=True)) == [
-        "dw: 1 final rows were changed: 2026-10-01T05:00Z pay 1200 → -"
+        "dw: 1 final rows were changed: 2026-10-01T13:00+08:00 pay 1200 → -"
     ]
     assert b"T05:00Z,pay" not in kept(folder)["traffic-dw-2026-10.csv"]
 
