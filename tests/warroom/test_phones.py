@@ -1,0 +1,108 @@
+"""Two phones at once in a real browser, one Chinese, one English, on the real service."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.warroom.conftest import PLAN
+
+CHROMIUM = Path("/usr/bin/chromium")
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def address(folder: Path) -> Iterator[str]:
+    """The service as people start it, on a free port."""
+    command = [sys.executable, "-m", "surgeplan", "warroom", "--workspace", str(folder), "--port", "0"]
+    command += ["--now", "2026-10-20T12:00+08:00", "--lang", "en"]
+    service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert service.stderr is not None
+    try:
+        told = service.stderr.readline()
+        assert told.startswith("listening on http://127.0.0.1:"), told
+        yield told.split()[2].rstrip(";")
+    finally:
+        service.terminate()
+        service.wait(timeout=30)
+        service.stderr.close()
+
+
+@pytest.fixture
+def chromium() -> Iterator[Browser]:
+    assert CHROMIUM.is_file(), "apt-get install chromium"
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def phone(chromium: Browser, address: str, name: str, language: str, *, scripts: bool = True) -> Page:
+    page = chromium.new_context(**PHONE, java_script_enabled=scripts).new_page()  # type: ignore[arg-type]
+    page.goto(f"{address}/language/{language}?back=/me")
+    page.fill("#name", name)
+    page.select_option("#role", "marketing")
+    page.click("form button")
+    return page
+
+
+def test_two_marketers_edit_one_plan_on_phones_and_neither_loses_work(
+    address: str, chromium: Browser, folder: Path
+) -> None:
+    lin = phone(chromium, address, "林晓", "zh")
+    amy = phone(chromium, address, "Amy", "en", scripts=False)
+    for page in (lin, amy):
+        page.goto(f"{address}/campaigns/d11")
+    lin.fill("[name=sends-0-reach]", "200万")
+    lin.click("text=保存并提交")
+    lin.wait_for_selector("text=已保存并提交")
+    amy.fill("[name=name]", "First night")
+    amy.click("text=Save and submit")
+    assert "Nothing of yours is lost" in amy.inner_text("body")
+    amy.fill("[name=sends-0-reach]", "2000000")
+    amy.click("text=Save and submit")
+    assert "Saved and submitted" in amy.inner_text("body")
+    written = (folder / "campaigns" / "d11.yaml").read_text("utf-8")
+    assert written == PLAN.replace("1800000", "2000000") + "name: First night\n"
+    authors = subprocess.run(["git", "-C", folder, "log", "--format=%an"], capture_output=True, text=True, check=True)
+    assert authors.stdout.split() == ["Amy", "林晓"]
+
+
+def test_no_page_is_wider_than_a_phone_in_either_language(address: str, chromium: Browser) -> None:
+    paths = ("", "campaigns/new", "campaigns/d11", "campaigns/d11/push", "campaigns/d11/checklist")
+    for language in ("zh", "en"):
+        page = phone(chromium, address, "lin", language)
+        for path in (*paths, "campaigns/d11/checklist/third-parties-told", "campaigns/d11/support"):
+            page.goto(f"{address}/{path}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, (language, path)
+            small = page.evaluate(
+                "[...document.querySelectorAll('button, .button, input:not([type=hidden]):not([type=checkbox])')]"
+                ".filter(e => e.offsetHeight && e.offsetHeight < 40).length"
+            )
+            assert small == 0, (language, path, "taps need 40 px")
+
+
+def test_a_browser_complains_about_nothing(address: str, chromium: Browser) -> None:
+    page = phone(chromium, address, "lin", "en")
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    for path in ("", "campaigns/d11", "campaigns/d11/checklist"):
+        page.goto(f"{address}/{path}")
+    assert faults == []
+
+
+def test_what_is_typed_shows_its_timeline_before_it_is_saved(address: str, chromium: Browser) -> None:
+    page = phone(chromium, address, "lin", "en")
+    page.goto(f"{address}/campaigns/d11")
+    marks = page.locator("#preview circle").count()
+    page.locator("#moments summary").click()
+    page.fill("[name=moments-1-at]", "2026-11-11T00:00:00")
+    page.fill("[name=moments-1-kind]", "coupon-drop")
+    page.locator("#preview circle").nth(marks).wait_for(timeout=15_000)
