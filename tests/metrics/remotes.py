@@ -1,4 +1,4 @@
-"""Local servers that answer as Prometheus and Feishu do."""
+"""Local servers that answer as Prometheus and Feishu do, and workspaces that pull from them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from campaign.workspace import open_workspace
+from metrics.sources.pull import Pulled, pull
+
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
+HEAD = "time_zone: Asia/Shanghai\nservices: [{name: shop}, {name: pay}]\n"
 
 
 class Remote:
@@ -78,3 +83,13 @@ class FakeFeishu(Remote):
     def record(number: int) -> dict[str, Any]:
         at = NOW - timedelta(hours=number)
         return {"record_id": f"r{number}", "fields": {"时间": int(at.timestamp() * 1000), "订单": 100 + number % 24}}
+
+
+def workspace(folder: Path, *sources: str) -> Path:
+    (folder / "surgeplan.yaml").write_text(HEAD + "sources:\n" + "".join(f"  - {source}\n" for source in sources))
+    return folder
+
+
+def pulled(folder: Path, now: datetime = NOW, sleeps: list[float] | None = None) -> Pulled:
+    (one,) = pull(open_workspace(folder), now, (sleeps if sleeps is not None else []).append)
+    return one

@@ -13,11 +13,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from remotes import NOW, FakeFeishu, FakePrometheus, Remote
+from remotes import HEAD, NOW, FakeFeishu, FakePrometheus, Remote, pulled, workspace
 
 from campaign.errors import ExitCode, UserError
 from campaign.language import use_language
@@ -25,12 +24,10 @@ from campaign.settings import Settings
 from campaign.workspace import open_workspace
 from metrics.sources.inbox import SIGNATURE, inbox_server, signature_of
 from metrics.sources.kept import Rows, Terms, locked, merged
-from metrics.sources.pull import Pulled, pull
+from metrics.sources.pull import pull
 from metrics.sources.records import WebhookSource, sources_of
 from metrics.sources.retries import Passing, persistently
 from surgeplan.cli import main
-
-HEAD = "time_zone: Asia/Shanghai\nservices: [{name: shop}, {name: pay}]\n"
 
 
 @pytest.fixture(autouse=True)
@@ -53,19 +50,9 @@ prometheus = pytest.mark.parametrize("remote", [FakePrometheus], indirect=True)
 feishu = pytest.mark.parametrize("remote", [FakeFeishu], indirect=True)
 
 
-def workspace(folder: Path, *sources: str) -> Path:
-    (folder / "surgeplan.yaml").write_text(HEAD + "sources:\n" + "".join(f"  - {source}\n" for source in sources))
-    return folder
-
-
 def prom(remote: Remote, name: str = "prom") -> str:
     query = "sum by (service) (increase(x[2m])) / 2"
     return f"{{name: {name}, kind: prometheus, url: '{remote.url}', query: '{query}', since: 2026-09-15T00:00Z}}"
-
-
-def pulled(folder: Path, now: datetime = NOW, sleeps: list[float] | None = None) -> Pulled:
-    (one,) = pull(open_workspace(folder), now, (sleeps if sleeps is not None else []).append)
-    return one
 
 
 def rows_in(folder: Path) -> int:
@@ -218,36 +205,6 @@ def test_a_recheck_is_of_days_or_of_all(tmp_path: Path, given: str, capsys: pyte
     assert "--recheck: " + given + " is neither a number of days nor all" in capsys.readouterr().err
 
 
-def test_a_bad_file_in_a_folder_is_named_once_and_is_not_silence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    entries = [f"{{name: {m}, kind: drop, folder: drops, measure: {m}, values: rates}}" for m in ("traffic", "orders")]
-    folder = workspace(tmp_path, *entries)
-    (folder / "drops").mkdir()
-    (folder / "drops" / "panel.csv").write_text("Time,shop\n2026-10-01 08:00:00,5\n2026-10-01 08:01:00,many\n")
-    assert (
-        main(["history", "pull", "--workspace", str(folder), "--now", NOW.isoformat(), "--lang", "en"]) == ExitCode.NO
-    )
-    out = capsys.readouterr().out
-    assert out.count("drops/panel.csv:3: shop: row 3 holds no figure") == 1
-    assert out.count("has a problem") == 2
-    assert "does not answer" not in out
-
-
-def test_what_a_dropped_file_leaves_open_is_asked_where_it_can_be_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    entries = [f"{{name: {m}, kind: drop, folder: drops, measure: {m}}}" for m in ("traffic", "orders")]
-    folder = workspace(tmp_path, *entries)
-    (folder / "drops").mkdir()
-    (folder / "drops" / "panel.csv").write_text("Time,shop\n2026-10-01 08:00:00,5\n2026-10-01 08:01:00,6\n")
-    main(["history", "pull", "--workspace", str(folder), "--now", NOW.isoformat(), "--lang", "en"])
-    out = capsys.readouterr().out
-    assert "drops/panel.csv: shop (peak 6): rates per second or counts per bucket?" in out
-    assert "say values: rates in sources.traffic of surgeplan.yaml" in out
-    assert "sources.orders" not in out
-
-
 def test_posts_are_kept_once_when_signed_and_refused_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK_SECRET", "k")
     folder = workspace(tmp_path, "{name: hook, kind: webhook, secret_env: HOOK_SECRET}")
@@ -284,69 +241,6 @@ def test_posts_are_kept_once_when_signed_and_refused_otherwise(tmp_path: Path, m
     assert pulled(folder).changes.added == 30
     first = (folder / "history" / "traffic-hook-2026-10.csv").read_text().splitlines()[1]
     assert first == "2026-10-01T11:00Z,shop,90"
-
-
-def test_dropped_exports_and_parquet(tmp_path: Path) -> None:
-    folder = workspace(
-        tmp_path,
-        "{name: panel, kind: drop, folder: drops, values: rates, since: 2026-01-01T00:00Z}",
-        "{name: lake, kind: drop, folder: lake, measure: orders, since: 2026-01-01T00:00Z}",
-    )
-    (folder / "drops").mkdir()
-    (folder / "lake").mkdir()
-    lines = "".join(
-        f"2026-10-01 {h:02d}:{m:02d}:00,1.5K req/s,{int(m == 30)}\n" for h in range(8, 10) for m in range(60)
-    )
-    (folder / "drops" / "panel.csv").write_text("Time,shop,load_test\n" + lines)
-    duckdb.execute(
-        "COPY (SELECT TIMESTAMPTZ '2026-10-01 00:00:00+00' + INTERVAL (h) HOUR AS starts_at, 7 AS orders FROM"
-        f" range(5) t(h)) TO '{folder}/lake/orders.parquet' (FORMAT parquet)"
-    )
-    found = {one.source.name: one.changes.added for one in pull(open_workspace(folder), NOW, lambda _: None)}
-    assert found == {"panel": 120, "lake": 5}
-    rows = (folder / "history" / "traffic-panel-2026-10.csv").read_text().splitlines()
-    assert (rows[0], rows[1]) == ("starts_at,service,requests_per_second,load_test", "2026-10-01T00:00Z,shop,1500,0")
-    assert [row[11:16] for row in rows if row.endswith(",1")] == ["00:30", "01:30"]
-
-
-def test_dropped_contacts_keep_desk_intent_and_what_the_bot_took(tmp_path: Path) -> None:
-    folder = workspace(tmp_path, "{name: desk, kind: drop, folder: drops, measure: contacts, since: 2026-01-01T00:00Z}")
-    (folder / "drops").mkdir()
-    rows = "".join(
-        f"2026-10-01,{h},在线,{name},{n},3\n" for h in range(8, 10) for name, n in (("退款", 9), ("物流", 4))
-    )
-    (folder / "drops" / "会话.csv").write_text("日期,小时,技能组,问题分类,会话量,机器人解决量\n" + rows)
-    assert pulled(folder).changes.added == 4
-    assert (folder / "history" / "contacts-desk-2026-10.csv").read_text().splitlines()[:2] == [
-        "starts_at,desk,intent,contacts,bot_handled,bot_resolved",
-        "2026-10-01T00:00Z,chat,物流,4,,3",
-    ]
-
-
-def test_dropped_parquet_keeps_its_load_test_marker(tmp_path: Path) -> None:
-    folder = workspace(tmp_path, "{name: lake, kind: drop, folder: lake, since: 2026-01-01T00:00Z}")
-    (folder / "lake").mkdir()
-    duckdb.execute(
-        "COPY (SELECT TIMESTAMPTZ '2026-10-01 00:00:00+00' + INTERVAL (m) MINUTE AS starts_at, 'shop' AS service,"
-        f" 600 AS requests, m = 3 AS load_test FROM range(5) t(m)) TO '{folder}/lake/t.parquet' (FORMAT parquet)"
-    )
-    assert pulled(folder).changes.added == 5
-    rows = (folder / "history" / "traffic-lake-2026-10.csv").read_text().splitlines()
-    assert rows[0] == "starts_at,service,requests,load_test"
-    assert [row[11:16] for row in rows if row.endswith(",1")] == ["00:03"]
-
-
-def test_dropped_orders_by_minute_and_by_hour_are_not_counted_twice(tmp_path: Path) -> None:
-    source = "{name: shop, kind: drop, folder: drops, measure: orders, since: 2026-01-01T00:00Z}"
-    folder = workspace(tmp_path, source)
-    (folder / "drops").mkdir()
-    hours = "".join(f"2026-10-01T{h:02d}:00:00Z,30\n" for h in range(8, 11))
-    minutes = "".join(f"2026-10-01T08:{m:02d}:00Z,1\n" for m in range(60))
-    (folder / "drops" / "hours.csv").write_text("time,orders\n" + hours)
-    (folder / "drops" / "minutes.csv").write_text("time,orders\n" + minutes)
-    pull(open_workspace(folder), NOW, lambda _: None)
-    rows = (folder / "history" / "orders-shop-2026-10.csv").read_text().splitlines()[1:]
-    assert sum(float(row.partition(",")[2]) for row in rows) == 60 + 30 + 30
 
 
 @pytest.mark.parametrize(
