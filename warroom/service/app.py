@@ -31,7 +31,7 @@ LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 
 
 def make_app(
-    site: Site, routers: Sequence[APIRouter], registry: CollectorRegistry, *, reads_per_minute: float = 600
+    site: Site, routers: Sequence[APIRouter], registry: CollectorRegistry, *, reads_per_minute: float = 6000
 ) -> FastAPI:
     """The service for one workspace."""
     app = FastAPI(title="surgeplan", version=version("surgeplan"), docs_url=None, redoc_url=None)

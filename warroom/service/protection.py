@@ -102,13 +102,13 @@ class Bucket:
 
 
 class RateLimit:
-    """So many reads and writes a minute from one client; the newest clients are remembered."""
+    """So many reads and writes a minute from one address (an office or a gateway shares one); the newest are remembered."""
 
     def __init__(
         self,
         app: ASGIApp,
-        reads_per_minute: float = 600,
-        writes_per_minute: float = 60,
+        reads_per_minute: float = 6000,
+        writes_per_minute: float = 600,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.app, self.clock = app, clock
