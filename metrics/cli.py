@@ -152,7 +152,7 @@ def check(
     text = _("{count} metrics ({own} of the workspace's own), {plans} plans, {files} files: no problems").format(
         count=len(dictionary.ids), own=own, plans=len(opened.plans), files=len(files or [])
     )
-    warnings = [*_edited(dictionary), *(fault.problem(str(file)) for file, fault in faults)]
+    warnings = [*_edited(dictionary, workspace), *(fault.problem(str(file)) for file, fault in faults)]
     document = {"ids": dictionary.ids, "own": own, "problems": [], "warnings": [w.as_json() for w in warnings]}
     console.result("\n".join([*map(str, warnings), text]), document)
     console.next("surgeplan metrics show")
@@ -318,15 +318,20 @@ def _disagreements(files: list[Path], dictionary: Dictionary, workspace: Path) -
     return disagreements(bound, dictionary)
 
 
-def _edited(dictionary: Dictionary) -> list[Problem]:
+def _edited(dictionary: Dictionary, workspace: Path) -> list[Problem]:
+    from campaign.documents import read_yaml
     from metrics.approvals import edited_after_approval
+    from metrics.dictionary import DICTIONARY
 
+    names = edited_after_approval(dictionary)
+    lines = read_yaml(workspace / DICTIONARY, DICTIONARY).lines if names else {}
     return [
         Problem(
             say("{name}@{id} was edited after it was agreed on", name=name, id=dictionary.ids[name]),
             say("agree on it again: surgeplan metrics approve {name}", name=name),
-            file="metrics.yaml",
+            file=DICTIONARY,
+            line=lines.get(("metrics", name)),
             key=f"W_EDITED metrics.{name}",
         )
-        for name in edited_after_approval(dictionary)
+        for name in names
     ]

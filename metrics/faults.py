@@ -11,8 +11,8 @@ from metrics.definitions import Grain
 
 Code = Literal[
     "E_HASH", "E_COLUMN", "E_UNKNOWN", "E_DEF", "E_UNIT", "E_GRAIN", "E_ZONE", "E_TZ", "E_TIME", "E_NUMBER", "E_DUP",
-    "E_RATIO", "E_SUMMED", "E_RANGE", "E_NEGATIVE", "E_EMPTY", "E_TOTALS", "E_CURRENCY",
-    "W_UNVERIFIABLE", "W_PRELIMINARY", "W_EARLY", "W_SMALL", "W_EDITED",
+    "E_RATIO", "E_SUMMED", "E_RANGE", "E_NEGATIVE", "E_EMPTY", "E_CURRENCY",
+    "W_UNVERIFIABLE", "W_PRELIMINARY", "W_EARLY",
 ]  # fmt: skip
 GRAIN_SECONDS: dict[Grain, int] = {"minute": 60, "hour": 3600, "day": 86400, "campaign": 0}
 

@@ -10,6 +10,7 @@ from campaign.language import Text
 from campaign.workspace import Workspace, open_workspace
 from forecast.history import check_history
 from metrics.dictionary import Dictionary, check_plan_metrics, open_dictionary
+from playbooks.growth.policy import read_rules
 from playbooks.staffing.settings_check import desk_problems
 
 
@@ -34,6 +35,7 @@ def check_workspace(folder: Path) -> Checked:
     try:
         dictionary = open_dictionary(workspace)
         problems += check_plan_metrics(workspace, dictionary)
+        read_rules(folder, dictionary)
     except UserError as error:
         problems += error.problems
     try:

@@ -16,6 +16,10 @@ CHINESE = re.compile(
 )
 SLASHED = re.compile(r"^(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?:,?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?$")
 COMPACT = re.compile(r"^(20\d{2})(\d{2})(\d{2})(\d{2})?(?:(\d{2}))?$")
+HALF_OF_DAY = re.compile(r"^(.*?)(上午|下午)?\s*(\d{1,2}):(\d{2}(?::\d{2}(?:\.\d+)?)?)\s*([ap])?\.?(?:(?<=[ap]|\.)m\.?)?$", re.IGNORECASE)
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTH_FIRST = re.compile(r"^(?:[a-z]{3,9}\.?,?\s+)??([a-z]{3,9})\.?\s+(\d{1,2}),?\s+(\d{4})(?!\d)", re.IGNORECASE)
+DAY_FIRST = re.compile(r"^(?:[a-z]{3,9}\.?,?\s+)?(\d{1,2})[\s-]([a-z]{3,9})\.?,?[\s-](\d{4})(?!\d)", re.IGNORECASE)
 HOUR = re.compile(r"^(\d{1,2})(?::(\d{2}))?(?::\d{2})?\s*(?:[时点h])?(?:\s*[-~–—至到].*)?$")
 
 
@@ -34,7 +38,7 @@ def _read(cell: object, day_first: bool | None) -> datetime | None:
         return (cell + timedelta(microseconds=500_000)).replace(microsecond=0)
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return _of_number(float(cell))
-    text = unicodedata.normalize("NFKC", str(cell or "")).strip().strip("\"'")
+    text = plainly(str(cell or ""))
     if re.fullmatch(r"\d{10}|\d{13}|\d{10}\.\d+|\d{16}|\d{19}", text) and not _is_compact_hour(text):
         return _of_number(float(text))
     compact = COMPACT.match(text)
@@ -54,6 +58,24 @@ def _read(cell: object, day_first: bool | None) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         return None
+
+
+def plainly(text: str) -> str:
+    """A written time with its month as a number, its hour of 24, and UTC as an offset."""
+    text = unicodedata.normalize("NFKC", text).strip().strip("\"'")
+    text = re.sub(r"\s*(?:UTC|GMT)$", "+00:00", text)
+    for pattern, month, day in ((MONTH_FIRST, 1, 2), (DAY_FIRST, 2, 1)):
+        found = pattern.match(text)
+        if found and found[month][:3].lower() in MONTHS:
+            number = MONTHS.index(found[month][:3].lower()) + 1
+            rest = text[found.end() :].strip(" ,")
+            text = f"{found[3]}-{number:02d}-{int(found[day]):02d} {rest}".strip()
+    half = HALF_OF_DAY.match(text)
+    if half and (half[2] or half[5]):
+        afternoon = half[2] == "下午" or (half[5] or "").lower() == "p"
+        hour = int(half[3]) % 12 + (12 if afternoon else 0)
+        text = f"{half[1].strip()} {hour:02d}:{half[4]}"
+    return text
 
 
 def _is_compact_hour(text: str) -> bool:
@@ -95,7 +117,7 @@ def read_hour(cell: object) -> timedelta | None:
 def slashed_order(cells: Iterable[object]) -> bool | str | None:
     """For times such as `11/10/2026`: True day first, False month first, "unknown" where both are possible, None if
     there are none."""
-    parts = [found for cell in cells if isinstance(cell, str) and (found := SLASHED.match(cell.strip()))]
+    parts = [found for cell in cells if isinstance(cell, str) and (found := SLASHED.match(plainly(cell)))]
     if not parts:
         return None
     if any(int(part[1]) > 12 for part in parts):

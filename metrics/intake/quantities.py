@@ -24,7 +24,9 @@ RATES_PER_SECOND = {
     **dict.fromkeys(("req/min", "reqs/min", "rpm", "ops/min", "opm", "cpm", "c/m", "/min", "次/分", "次/分钟"), 1 / 60),
 }
 COUNTS = frozenset({"req", "reqs", "requests", "次", "个", "人", "单", "笔", "条", "件", "元", "¥", "￥"})
-NUMBER = re.compile(r"^([¥￥$]?)\s*([+-]?(?:\d[\d,\u00a0 _]*)?\.?\d+(?:[eE][+-]?\d+)?)\s*(.*)$")
+# Commas and blanks part groups of three (or two, as India writes); `12,5` is a decimal comma or a slip, never 125.
+GROUPS = r"\d{1,3}(?:[,\u00a0 _]\d{2,3})*[,\u00a0 _]\d{3}(?!\d)"
+NUMBER = re.compile(rf"^([¥￥$]?)\s*([+-]?(?:(?:{GROUPS}|\d+)(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(?!,)(.*)$")
 # Two-letter suffixes before one-letter ones, so that `Mil` is not `M` of `il`.
 LEADING_SUFFIX = re.compile(r"^(Mil|mil|Bil|bil|Tri|百万|千万|[kKwWMGB千万亿])(?![A-Za-z])\s*(.*)$")
 

@@ -23,7 +23,7 @@ from playbooks.growth.channels import (
 from playbooks.growth.evaluate import Alert, Watched, day_of, open_alerts, watch
 from playbooks.growth.lasting import Lasted, did_it_last
 from playbooks.growth.objectives import KeyResult, key_results
-from playbooks.growth.policy import Meeting, RulesFile
+from playbooks.growth.policy import Meeting, Rule, RulesFile
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 LASTING_SHOWN_DAYS = 21
@@ -55,7 +55,7 @@ class Agenda:
     experiments: tuple[ReadOut, ...]
     scores: tuple[Scored, ...]
     lasted: tuple[Lasted, ...]
-    missing: tuple[str, ...]
+    missing: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,29 @@ def make_agenda(meeting: Meeting, rules: RulesFile, known: Known, now: datetime)
         tuple(known.experiments),
         tuple(joint_scores(daily, known.definitions, rules.joint_score)),
         tuple(_lasted(known, daily, rules, today)),
-        daily.missing,
+        unjudged(rules, daily),
     )
 
 
 def watch_all(rules: RulesFile, daily: Daily, definitions: Definitions, families: dict[str, str]) -> list[Watched]:
-    """Every enabled rule on every split; rules whose metric has no values are left out."""
+    """Every enabled rule on every split; rules whose metric or guard has no values are left out (see `unjudged`)."""
     return [
         watched
         for rule in rules.rules
-        if rule.enabled and rule.metric not in daily.missing
+        if rule.enabled and not needs(rule) & set(daily.missing)
         for watched in watch(rule, daily, definitions, families)
     ]
+
+
+def unjudged(rules: RulesFile, daily: Daily) -> dict[str, tuple[str, ...]]:
+    """The enabled rules that cannot be judged, and the metrics that they lack."""
+    lacking = {rule.id: tuple(sorted(needs(rule) & set(daily.missing))) for rule in rules.rules if rule.enabled}
+    return {name: metrics for name, metrics in lacking.items() if metrics}
+
+
+def needs(rule: Rule) -> set[str]:
+    """The metrics that a rule looks at: its own and its guard's."""
+    return {rule.metric, *rule.guard.least, *filter(None, [rule.guard.sample])}
 
 
 def next_start(meeting: Meeting, now: datetime, zone: ZoneInfo) -> datetime:

@@ -114,7 +114,7 @@ def check(
         "told": [{"kind": event.kind, "subject": event.subject} for event in checked.told],
         "newest_day": checked.newest.isoformat(),
         "judged": checked.judged,
-        "missing": list(checked.missing),
+        "unjudged": {rule: list(names) for rule, names in checked.missing.items()},
         "inputs": opened.inputs,
     }
     console.result(_checked(checked, opened), document)
@@ -125,7 +125,7 @@ def check(
 
 def _checked(checked: Checked, opened: Opened) -> str:
     from campaign.numbers import spoken
-    from playbooks.growth.pages import alert_sentence, teams, unit_of
+    from playbooks.growth.pages import alert_sentence, lacking, teams, unit_of
 
     told = {event.subject: event.kind for event in checked.told}
     rows = [
@@ -150,7 +150,7 @@ def _checked(checked: Checked, opened: Opened) -> str:
         )
     )
     if checked.missing:
-        parts.append(_("no values of: {names}").format(names=", ".join(checked.missing)))
+        parts.append(_("not judged for want of values: {rules}").format(rules=lacking(checked.missing)))
     return "\n".join(parts)
 
 

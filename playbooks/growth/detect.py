@@ -38,7 +38,7 @@ def readings(values: Floats, sample: Floats | None, when: When) -> Readings:
         return _against_baseline(values, when)
     if isinstance(when, Previous):
         return _against_previous(values, when)
-    return _against_level(values, np.full(values.shape, np.nan) if sample is None else sample, when)
+    return _against_level(values, sample, when)
 
 
 def _against_baseline(values: Floats, when: Baseline) -> Readings:
@@ -65,10 +65,10 @@ def _of_change(change: Floats, deep: Flags, expected: Floats, fires_at: float, c
         return Readings(hit, change > clears_at, expected, hit)
 
 
-def _against_level(values: Floats, sample: Floats, when: Below) -> Readings:
+def _against_level(values: Floats, sample: Floats | None, when: Below) -> Readings:
     """Below a level; `certain` where the whole interval is (a share's or a score's, after its sample)."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        half = NORMAL_95 * np.sqrt(_variance(values, when.scale) / sample)
+        half = 0.0 if sample is None else NORMAL_95 * np.sqrt(_variance(values, when.scale) / sample)
         certain = np.nan_to_num(values + half, nan=np.inf) < when.below
         return Readings(values < when.below, values >= when.clear_at, np.full_like(values, when.below), certain)
 

@@ -80,6 +80,11 @@ def lasted_sentence(lasted: Lasted) -> Text:
     return kind if lasted.lasted else say("the peak did not last: {left} of the rise is left", left=left)
 
 
+def lacking(unjudged: dict[str, tuple[str, ...]]) -> str:
+    """`retention-low (retention_d1)`: the rules that cannot be judged, and what they lack."""
+    return _(", ").join(f"{rule} ({_(', ').join(names)})" for rule, names in unjudged.items())
+
+
 def teams(names: tuple[str, ...]) -> str:
     return _(", ").join(str(TEAMS[name]) for name in names)
 
@@ -100,6 +105,7 @@ def as_page(agenda: Agenda, dictionary: Dictionary, currency: str) -> str:
         ids=dictionary.ids,
         lasted_sentences={one.campaign: lasted_sentence(one) for one in agenda.lasted},
         teams=teams,
+        lacking=lacking,
         families=FAMILIES,
         spoken=spoken,
         percent=percent,
@@ -147,7 +153,7 @@ def agenda_json(agenda: Agenda, dictionary: Dictionary, inputs: dict[str, str]) 
             {"campaign": one.campaign, "kept_ratio": one.kept, "rise_kept_ratio": one.rise_kept, "lasted": one.lasted}
             for one in agenda.lasted
         ],
-        "missing": list(agenda.missing),
+        "unjudged": {rule: list(names) for rule, names in agenda.missing.items()},
         "inputs": inputs,
     }  # fmt: skip
 

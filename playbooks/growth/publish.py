@@ -19,7 +19,7 @@ from metrics.daily import Daily
 from metrics.daily_values import families_of, read_daily
 from metrics.dictionary import Dictionary, open_dictionary
 from metrics.experiments import ReadOut, read_experiment, read_out
-from playbooks.growth.agenda import Agenda, Known, make_agenda, watch_all
+from playbooks.growth.agenda import Agenda, Known, make_agenda, unjudged, watch_all
 from playbooks.growth.announce import transitions
 from playbooks.growth.evaluate import Alert, Watched, open_alerts, watch
 from playbooks.growth.pages import agenda_json, as_page, calendar_file
@@ -47,7 +47,7 @@ class Checked:
     alerts: tuple[Alert, ...]
     told: tuple[Event, ...]
     judged: int
-    missing: tuple[str, ...]
+    missing: dict[str, tuple[str, ...]]
     newest: date
 
 
@@ -100,7 +100,7 @@ def check_rules(opened: Opened, now: datetime) -> Checked:
     judged = [f"{w.rule.id}/{w.split}" for w in watched if w.closed.any()]
     log = workspace_log(opened.workspace)
     told = [log.record(act) for act in transitions(alerts, judged, log.events(), now)]
-    return Checked(tuple(alerts), tuple(told), len(judged), daily.missing, _newest(daily, watched))
+    return Checked(tuple(alerts), tuple(told), len(judged), unjudged(opened.rules, daily), _newest(daily, watched))
 
 
 def _newest(daily: Daily, watched: list[Watched]) -> date:

@@ -170,7 +170,7 @@ def test_the_commands_agree_show_and_compare(workspace: Path, capsys: pytest.Cap
     assert "an earlier definition; cac is now 22655824b732" in capsys.readouterr().out
     assert main(["metrics", "check", *base, "--json"]) == 0
     (warning,) = json.loads(capsys.readouterr().out)["warnings"]
-    assert warning["key"] == "W_EDITED metrics.cac"
+    assert (warning["key"], warning["file"], warning["line"]) == ("W_EDITED metrics.cac", "metrics.yaml", 3)
     assert main(["metrics", "approve", "cac", "--as", "wang", *base]) == 2
 
 

@@ -69,6 +69,10 @@ def test_red_is_where_even_the_interval_is_below() -> None:
     assert found.certain.tolist() == [False, True]
 
 
+def test_without_a_sample_there_is_no_interval_to_be_within() -> None:
+    assert readings(np.array([0.24, 0.3]), None, LOW).certain.tolist() == [True, False]
+
+
 def test_a_level_clears_at_its_own_level_above() -> None:
     made = ran(np.array([0.3, 0.24, 0.252, 0.258, 0.27]), LOW)
     assert days(made.fires) == [1]

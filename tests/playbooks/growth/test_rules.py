@@ -164,6 +164,34 @@ def test_values_are_looked_at_only_up_to_now(tmp_path: Path, capsys: pytest.Capt
     capsys.readouterr()
 
 
+def test_a_rule_without_its_guard_is_named_not_taken_for_quiet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shop(tmp_path, fall=0.3)
+    (folder / "rules.yaml").write_text("rules:\n  - {id: roi-drop, guard: {least: {contacts: 1}}}\n")
+    assert main(["rules", "check", "--workspace", str(folder), "--now", NOW, "--lang", "en"]) == 0
+    assert "not judged for want of values: roi-drop (contacts)" in capsys.readouterr().out
+
+
+def test_a_sources_files_are_one_and_share_their_newest_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shop(tmp_path, fall=0.3)
+    whole = (folder / "bi" / "daily.csv").read_text().splitlines(keepends=True)
+    (folder / "bi" / "daily.csv").write_text("".join(whole[: 1 + 4 * 70]))
+    (folder / "bi" / "daily-later.csv").write_text(whole[0] + "".join(whole[1 + 4 * 70 :]))
+    assert [alert.key for alert in alerts_of(folder)] == ["roi-drop/feed"]
+    (folder / "bi" / "daily-later.csv").write_text(whole[0] + "".join(whole[1 + 4 * 69 :]))
+    assert main(["rules", "check", "--workspace", str(folder), "--now", NOW, "--lang", "en"]) == 2
+    told = capsys.readouterr().err
+    assert "E_DUP: 4 × rows that stand in another file of the source too, the first of 2026-10-09" in told
+
+
+def test_check_reads_the_rules_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shop(tmp_path)
+    (folder / "rules.yaml").write_text("rules:\n  - {id: roi-drop, metric: rio}\n")
+    assert main(["check", "--workspace", str(folder), "--lang", "en"]) == 2
+    assert "rules.yaml:2 rules[0].metric: there is no metric rio" in capsys.readouterr().err
+
+
 def test_no_values_at_all_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = shop(tmp_path)
     for file in (folder / "bi").iterdir():
