@@ -6,6 +6,8 @@ Times are seconds; `start` and `end` of buckets are relative to the event. All f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +17,13 @@ PUSH_RISE_SECONDS = 90.0
 SPIKE_RISE_SECONDS = 12.0
 SURGE_RISE_SECONDS = 240.0
 RAMP_SECONDS = 420.0
+ABOUT_SECONDS = 150.0
+SOFT_SECONDS = 900.0
+SOFT_NODES = 12
 SLOT_EDGE_SECONDS = 600.0
 SENDING_SECONDS_MIN = 60.0
+ADSTOCK_SECONDS = 12 * 3600.0
+"""Half-life of what an online ad does: a quarter is left a day later, inside the range Robyn gives for digital."""
 
 
 def pulse(start: Floats, end: Floats, sending_seconds: float, decay_seconds: float) -> Floats:
@@ -48,6 +55,33 @@ def ramp(start: Floats, end: Floats, seconds: float = RAMP_SECONDS) -> Floats:
     return (gathered(end) - gathered(start)) / (end - start)
 
 
+def about(kernel: Callable[[Floats, Floats], Floats], start: Floats, end: Floats) -> Floats:
+    """A kernel whose instant is known to some minutes only, such as the end of a half: no tooth at the minute."""
+    early, late = (kernel(start + shift, end + shift) for shift in (ABOUT_SECONDS, -ABOUT_SECONDS))
+    return np.asarray(0.5 * kernel(start, end) + 0.25 * early + 0.25 * late)
+
+
+def soft(start: Floats, end: Floats, ahead_seconds: float = SOFT_SECONDS) -> Floats:
+    """Mounts from zero to one around zero, half of it before: an edge that nobody announces to the minute."""
+
+    def mounted(x: Floats) -> Floats:
+        return ahead_seconds * np.logaddexp(0.0, x / ahead_seconds)
+
+    return (mounted(end) - mounted(start)) / (end - start)
+
+
+def averaged(value: Callable[[Floats], Floats], start: Floats, end: Floats) -> Floats:
+    """Mean over each bucket of a shape that has no closed integral, from twelve even points."""
+    steps = (np.arange(SOFT_NODES) + 0.5) / SOFT_NODES
+    points = [value(start + step * (end - start)) for step in steps]
+    return np.asarray(np.mean(points, axis=0))
+
+
+def sigmoid(x: Floats, seconds: float = SOFT_SECONDS) -> Floats:
+    """One far after zero, zero far before it."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x / seconds)))
+
+
 def plateau(start: Floats, end: Floats, length_seconds: float, edge_seconds: float = SLOT_EDGE_SECONDS) -> Floats:
     """One while an event of that length runs, with shoulders; buckets are relative to its beginning."""
 
@@ -55,6 +89,22 @@ def plateau(start: Floats, end: Floats, length_seconds: float, edge_seconds: flo
         return _mounting(x, edge_seconds) - _mounting(x - length_seconds, edge_seconds)
 
     return np.maximum(present(end) - present(start), 0.0) / (end - start)
+
+
+def adstock(start: Floats, end: Floats, length_seconds: float, half_life_seconds: float = ADSTOCK_SECONDS) -> Floats:
+    """What money spent evenly over that length has in people's minds: mounts toward one, halves again and again after.
+
+    Geometric adstock in continuous time (Broadbent 1979).
+    """
+    rate = np.log(2.0) / half_life_seconds
+    reached = -np.expm1(-rate * length_seconds)
+
+    def stocked(x: Floats) -> Floats:
+        inside = np.clip(x, 0.0, length_seconds)
+        later = -np.expm1(-rate * np.maximum(x - length_seconds, 0.0)) * reached / rate
+        return np.asarray(inside + np.expm1(-rate * inside) / rate + later)
+
+    return (stocked(end) - stocked(start)) / (end - start)
 
 
 def _come(x: Floats, decay: float, rise: float) -> Floats:

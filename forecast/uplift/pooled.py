@@ -11,7 +11,7 @@ damping), and the campaigns' own spread by empirical Bayes. Milliseconds per ste
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from campaign.plan import Plan
 from forecast.baseline.ridge import Baseline
-from forecast.epochs import HOUR
+from forecast.epochs import DAY, HOUR
 from forecast.uplift import kernels
 from forecast.uplift.episodes import Block
 from forecast.uplift.layout import (
@@ -34,7 +34,7 @@ from forecast.uplift.layout import (
     Numbers,
     loadings,
 )
-from forecast.uplift.terms import Term
+from forecast.uplift.terms import SUDDEN, Term
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +44,7 @@ TAIL_FREEDOM = 5.0
 PRIOR_CAMPAIGNS = 4.0
 STEPS_FIRST, STEPS_AGAIN, ROUNDS = 25, 6, 3
 SHOULDER_SECONDS = 4.0 * HOUR
+SATURATION = 0.7
 
 
 @dataclass(frozen=True)
@@ -118,20 +119,35 @@ def kernel_of(term: Term, starts: Floats, ends: Floats, season: Floats, decay_se
     if term.kernel == "pulse":
         return kernels.pulse(a, b, term.sending_seconds, decay_seconds)
     if term.kernel == "spike":
-        return kernels.spike(a, b, decay_seconds)
+        return _at_instant(term, lambda x, y: kernels.spike(x, y, decay_seconds), a, b)
     if term.kernel == "surge":
         return kernels.spike(a, b, decay_seconds, kernels.SURGE_RISE_SECONDS)
     if term.kernel == "ramp":
-        return kernels.ramp(a, b)
+        return _at_instant(term, kernels.ramp, a, b)
     if term.kernel == "opening":
-        return kernels.spike(a, b, 2.0 * HOUR, 600.0) * (starts < term.ends)
+        return _opening(term, a, b) * (starts < term.ends)
     if term.kernel == "closing":
-        return kernels.ramp(starts - term.ends, ends - term.ends, 2.0 * HOUR) * (ends > term.starts)
+        closing = kernels.ramp(starts - term.ends, ends - term.ends, 2.0 * HOUR)
+        return closing * (kernels.soft(a, b) if term.soft else ends > term.starts)
     if term.kernel == "spend":
-        day: Floats = kernels.plateau(a, b, length, 3.0 * HOUR) / length * np.exp(season)
-        return day
+        stock: Floats = (kernels.adstock(a, b, length) * DAY / length) ** SATURATION / DAY
+        return stock * np.exp(season)
     shape = kernels.plateau(a, b, length)
+    if term.soft:
+        shape = np.clip(kernels.soft(a, b) - (kernels.plateau(a, b, 1e9) - shape), 0.0, 1.0)
     return shape / length if term.manner == "volume" else shape
+
+
+def _at_instant(term: Term, kernel: Callable[[Floats, Floats], Floats], a: Floats, b: Floats) -> Floats:
+    """Clocks open sales to the second; a half-time comes when it comes."""
+    return kernel(a, b) if term.driver in SUDDEN else kernels.about(kernel, a, b)
+
+
+def _opening(term: Term, a: Floats, b: Floats) -> Floats:
+    """Curiosity at the beginning of a window, gone after some hours."""
+    if not term.soft:
+        return kernels.spike(a, b, 2.0 * HOUR, 600.0)
+    return kernels.averaged(lambda x: kernels.sigmoid(x) * np.exp(-np.maximum(x, 0.0) / (2.0 * HOUR)), a, b)
 
 
 @dataclass(frozen=True)
@@ -163,7 +179,9 @@ def shoulders(terms: Sequence[Term], starts: Floats, ends: Floats) -> tuple[Floa
     for term in terms:
         if term.kernel == "plateau":
             middle = (starts + ends) / 2
-            waiting = np.exp(np.minimum(middle - term.starts, 0.0) / SHOULDER_SECONDS) * (middle < term.starts)
+            left = middle - term.starts
+            open_by = kernels.sigmoid(left) if term.soft else left >= 0
+            waiting = np.exp(np.minimum(left, 0.0) / SHOULDER_SECONDS) * (1.0 - open_by)
             echo = np.exp(-np.maximum(middle - term.ends, 0.0) / SHOULDER_SECONDS) * (middle >= term.ends)
             before, after = np.maximum(before, waiting), np.maximum(after, echo)
     return before, after

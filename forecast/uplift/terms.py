@@ -21,6 +21,7 @@ Kernel = Literal["plateau", "opening", "closing", "spike", "surge", "ramp", "pul
 
 SUDDEN = ("opening", "coupon-drop", "flash-sale", "presale-open", "balance")
 OPEN_RATIO_ASSUMED = 0.04
+SOFT_GAP_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Term:
     driver: what people call it, such as `app-push` or `opening`; amplitudes are learned per driver and kernel.
     starts, ends: seconds since 1970; an instant has both equal. sending_seconds: how long a send takes to go out.
     volume: people expected to come, viewers, money or pieces; None where the plan gives none.
-    lands_on: the service or stage of a visit that people come to.
+    lands_on: the service or stage of a visit that people come to. soft: the beginning is no instant that people know.
     """
 
     campaign: str
@@ -42,6 +43,7 @@ class Term:
     volume: float | None = None
     sending_seconds: float = 60.0
     lands_on: str | None = None
+    soft: bool = False
 
     @property
     def amplitude(self) -> str:
@@ -62,10 +64,13 @@ def terms_of(plan: Plan) -> tuple[Term, ...]:
 
 
 def _window(plan: Plan) -> Iterator[Term]:
+    """A plan whose moments and sends all lie away from its start does not begin on the minute."""
     starts, ends = epoch(plan.starts_at), epoch(plan.ends_at)
-    yield Term(plan.id, "campaign", "plateau", "share", starts, ends)
-    yield Term(plan.id, "campaign", "opening", "share", starts, ends)
-    yield Term(plan.id, "campaign", "closing", "share", starts, ends)
+    gaps = [abs((at - plan.starts_at).total_seconds()) for at in plan.instants]
+    soft = bool(gaps) and min(gaps) > SOFT_GAP_SECONDS
+    yield Term(plan.id, "campaign", "plateau", "share", starts, ends, soft=soft)
+    yield Term(plan.id, "campaign", "opening", "share", starts, ends, soft=soft)
+    yield Term(plan.id, "campaign", "closing", "share", starts, ends, soft=soft)
 
 
 def _moments(plan: Plan) -> Iterator[Term]:

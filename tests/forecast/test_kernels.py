@@ -36,6 +36,23 @@ def test_nothing_is_left_of_a_ramp_after_its_instant() -> None:
     assert np.all(found[3600:] == 0.0)
 
 
+def test_an_instant_known_to_minutes_keeps_its_mass_and_loses_its_tooth() -> None:
+    sharp, blunt = (
+        made(*seconds(-7200, 7200)) for made in (kernels.ramp, lambda a, b: kernels.about(kernels.ramp, a, b))
+    )
+    assert blunt.sum() == pytest.approx(sharp.sum(), rel=1e-3)
+    assert np.abs(np.diff(blunt)).max() < 0.6 * np.abs(np.diff(sharp)).max()
+    assert np.all(blunt[7200 + 151 :] == 0.0)
+
+
+def test_a_soft_edge_is_half_way_at_its_instant_and_has_no_step() -> None:
+    found = kernels.soft(*seconds(-7200, 7200))
+    assert found[7200] == pytest.approx(0.5, abs=1e-3)
+    assert found[0] == pytest.approx(0.0, abs=1e-3)
+    assert found[-1] == pytest.approx(1.0, abs=1e-3)
+    assert np.all(np.diff(found) >= 0)
+
+
 def test_a_plateau_is_one_in_its_middle() -> None:
     assert kernels.plateau(np.array([7200.0]), np.array([7260.0]), 14_400.0)[0] == pytest.approx(1.0, abs=1e-4)
 
@@ -48,6 +65,8 @@ def test_an_hour_is_the_mean_of_its_minutes(decay: float, shift: int) -> None:
         lambda a, b: kernels.pulse(a, b, 300.0, decay),
         lambda a, b: kernels.spike(a, b, decay),
         lambda a, b: kernels.ramp(a, b, decay),
+        lambda a, b: kernels.about(kernels.ramp, a, b),
+        lambda a, b: kernels.soft(a, b, decay),
         lambda a, b: kernels.plateau(a, b, 5400.0, decay),
     ):
         fine = kernel(minutes, minutes + 60.0)
