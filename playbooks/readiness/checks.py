@@ -25,6 +25,7 @@ from playbooks.readiness.running import (
     switches_drilled,
     war_room_roster,
 )
+from playbooks.readiness.scale_coverage import falls_short
 
 QUOTA_MARGIN = 1.2  # a limit met exactly at p90 is exceeded in one campaign of ten
 SPIKE_MARGIN = 1.5  # Shopify tests at 150 % of the year before
@@ -263,9 +264,14 @@ def _reworded_since_the_replay(evidence: Evidence) -> bool:
 def autoscaling_plan(evidence: Evidence) -> Finding:
     if evidence.autoscaling is None:
         return Finding("pending", say("there is no autoscaling.json yet"))
-    if evidence.autoscaling.model != evidence.traffic_hash:
+    if evidence.autoscaling.model == evidence.traffic_hash:
+        return PASS
+    if evidence.traffic is None or evidence.rates is None:
         return Finding("stale", say("the traffic model changed after autoscaling.json was made"))
-    return PASS
+    short = falls_short(evidence.autoscaling, evidence.traffic, evidence.rates, evidence.settings)
+    if short:
+        return Finding("stale", joined(short))
+    return Finding("pass", say("made for an earlier model; its floors carry this one"))
 
 
 def event_report(evidence: Evidence) -> Finding:

@@ -13,6 +13,7 @@ from campaign.traffic import TrafficModel
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.binding import Binding
 from playbooks.readiness.brought import Drill, Seat
+from playbooks.readiness.rates import Rates
 from playbooks.readiness.readings import Readings
 from playbooks.readiness.standing import Standing
 
@@ -77,6 +78,7 @@ class Evidence:
 
     image_digest: of what will run on the day. watermarks: by source.
     plan_hashes: SHA-256 of the plan's file as it is, and without what a retrospective wrote into it.
+    rates: p90 just after announced instants, read where the autoscaling plan is of another model.
     bot_replay_hash: SHA-256 of the replay's file. bundle_damage: files of the frozen bundle that are not as they were
     frozen. attachments: SHA-256 of the files that signed notes brought, as they are now, by path; those that are gone
     are left out. demands: as the checklist was written last (see `Checklist.demands`).
@@ -107,6 +109,7 @@ class Evidence:
     binding: Binding = field(default_factory=Binding)
     bundle: FrozenBundle | None = None
     bundle_damage: tuple[str, ...] = ()
+    rates: Rates | None = None
     attachments: dict[str, str] = field(default_factory=dict)
     demands: dict[str, str] = field(default_factory=dict)
 

@@ -31,6 +31,7 @@ from playbooks.readiness.brought import YES, Drill, read_drills, read_seats, row
 from playbooks.readiness.evidence import Evidence, Replay, StaffedSlot, Watermark
 from playbooks.readiness.load_tests import proven, read_load_test
 from playbooks.readiness.policy import CHECKLIST
+from playbooks.readiness.rates import Rates, rates_near_instants
 from playbooks.readiness.readings import READINGS, Readings
 from playbooks.readiness.standing import Standing, standing
 
@@ -63,6 +64,8 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
     dictionary = open_dictionary(workspace)
     stands = standing(events, campaign)
     bundle = _bundle(out, stands, workspace)
+    scaling = _record(out / "playbook" / "autoscaling.json", workspace, AutoscalingPlan)
+    traffic_hash = sha256(traffic) if traffic.is_file() else None
     load_test = read_load_test(out / "loadtest", workspace.folder)
     return Evidence(
         plan=plan,
@@ -74,8 +77,9 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
             if (capacity := known_capacity(service, _capacity_file(workspace, service.name)))
         },
         traffic=model,
-        traffic_hash=sha256(traffic) if traffic.is_file() else None,
-        autoscaling=_record(out / "playbook" / "autoscaling.json", workspace, AutoscalingPlan),
+        traffic_hash=traffic_hash,
+        autoscaling=scaling,
+        rates=_rates(out / "traffic.csv", plan) if scaling and scaling.model != traffic_hash else None,
         load_test=load_test,
         image_digest=_digest(workspace, campaign),
         readings=_record(workspace.folder / "evidence" / campaign / READINGS, workspace, Readings),
@@ -95,7 +99,9 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         retro=(out / "retro.json").is_file(),
         learned=_learned(workspace.folder / "history" / "retrospectives.jsonl", campaign),
         standing=stands,
-        binding=bind(plan, model, used_metric_ids(plan, dictionary), _hashes_by_part(out), proven(load_test)),
+        binding=bind(
+            plan, model, used_metric_ids(plan, dictionary), _hashes_by_part(out), proven(load_test), _floors(scaling)
+        ),
         bundle=bundle,
         bundle_damage=_damage(out / "frozen" / bundle.hash, bundle) if bundle else (),
         attachments=_attachments(stands, workspace),
@@ -206,6 +212,19 @@ def _drills(workspace: Workspace, plan: Plan) -> tuple[Drill, ...]:
     """`evidence/<id>/drills.csv`, and that of the promotion: a switch is drilled once for all its waves."""
     folders = (workspace.folder / "evidence" / name for name in (plan.part_of, plan.id) if name)
     return tuple(drill for folder in folders for drill in read_drills(folder / "drills.csv", workspace.folder))
+
+
+def _rates(file: Path, plan: Plan) -> Rates | None:
+    """None where there is no table that can be read: then another model is another model."""
+    try:
+        return rates_near_instants(file, plan)
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def _floors(scaling: AutoscalingPlan | None) -> dict[str, int]:
+    """The highest floor of every service that the plan scales."""
+    return {name: service.replicas.peak for name, service in scaling.services.items()} if scaling else {}
 
 
 def _demands(file: Path) -> dict[str, str]:

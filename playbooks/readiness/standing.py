@@ -60,5 +60,5 @@ def standing(events: Iterable[Event], campaign: str) -> Standing:
 
 def _signed(event: Event) -> Signed:
     bound = event.body.get("binding", {})
-    binding = Binding(bound.get("parts", {}), bound.get("peaks", {}))
+    binding = Binding(bound.get("parts", {}), bound.get("peaks", {}), floors=bound.get("floors", {}))
     return Signed(event.actor, event.role, event.at_utc, binding, event.body)

@@ -275,6 +275,47 @@ def test_an_autoscaling_plan_of_another_model_is_stale() -> None:
     assert one("autoscaling-plan", evidence(autoscaling=autoscaling(of_model="t0")))[0] == "stale"
 
 
+def scaled(*floors: tuple[timedelta, int], most: int = 100) -> scaling.AutoscalingPlan:
+    """100 requests/s a replica; the floors from their times before the start on; made for another model."""
+    made = autoscaling(peak=max(floor for _, floor in floors), of_model="older")
+    steps = tuple(scaling.Step(starts_at_utc=START - before, replicas=floor, why="x") for before, floor in floors)
+    low = CapacityRange(low=100, mid=120, high=140)
+    counts = made.services["shop"].replicas.model_copy(update={"most": most})
+    service = made.services["shop"].model_copy(
+        update={"steps": steps, "capacity_requests_per_second_per_replica": low, "replicas": counts}
+    )
+    return made.model_copy(update={"services": {"shop": service}})
+
+
+RATES = {"shop": [(START, 6000.0), (START + timedelta(minutes=9), 5000.0)]}
+
+
+@pytest.mark.parametrize(
+    ("floors", "state", "told"),
+    [
+        (((DAY, 60),), "pass", "made for an earlier model; its floors carry this one"),
+        (((DAY, 59),), "stale", "shop needs 60 replicas at 11-10 20:00, 59 are planned"),
+        (((DAY, 60), (-timedelta(minutes=5), 40)), "stale", "shop needs 50 replicas at 11-10 20:09, 40 are planned"),
+    ],
+)
+def test_scaling_is_reopened_only_where_its_floors_fall_short(
+    floors: tuple[tuple[timedelta, int], ...], state: str, told: str
+) -> None:
+    assert one("autoscaling-plan", evidence(autoscaling=scaled(*floors), rates=RATES)) == (state, told)
+
+
+def test_a_plan_that_cannot_reach_the_new_peak_is_stale() -> None:
+    of = evidence(autoscaling=scaled((DAY, 30), most=50), rates={})
+    assert one("autoscaling-plan", of) == ("stale", "shop needs 60 replicas, at most 50 are planned")
+
+
+def test_a_note_on_floors_holds_until_more_replicas_are_planned() -> None:
+    signed = Binding(floors={"shop": 60})
+    assert changed(signed, Binding(floors={"shop": 50}), ("floors",)) == []
+    (told,) = changed(signed, Binding(floors={"shop": 61, "pay": 0}), ("floors",))
+    assert str(told) == "more replicas are planned for shop"
+
+
 @pytest.mark.parametrize(
     ("check", "tested", "state"),
     [
