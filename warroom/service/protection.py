@@ -102,7 +102,7 @@ class Bucket:
 
 
 class RateLimit:
-    """So many reads and writes a minute from one address (an office or a gateway shares one); the newest are remembered."""
+    """So many reads and writes a minute from one address (an office or a gateway shares one)."""
 
     def __init__(
         self,
