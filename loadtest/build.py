@@ -56,6 +56,8 @@ class Wanted:
     even: bool = False
     drive: Drive | None = None
     writes_allowed: bool = False
+    abort_error_ratio: float = 0.5
+    abort_slow_ratio: float = 1.0
     seed: int = 0
 
     def problems(self) -> list[Problem]:
@@ -134,6 +136,8 @@ def build_scenario(
             if r.any() and wanted.admission is None
         },
         window_seconds=10 if rates.shape[-1] >= 300 else 2,
+        abort_error_ratio=wanted.abort_error_ratio,
+        abort_slow_ratio=wanted.abort_slow_ratio,
         marker=f"surgeplan-{plan.id}"[:100],
         allowed_hosts=settings.allowed_hosts,
         writes_allowed=wanted.writes_allowed,

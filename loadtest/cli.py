@@ -21,6 +21,8 @@ from campaign.console import (
 )
 from campaign.language import _
 from loadtest.options import (
+    AbortErrorsOption,
+    AbortSlowOption,
     AdmittedOption,
     AroundOption,
     Campaign,
@@ -111,6 +113,8 @@ def build(
     target_cidr: CidrOption = None,
     drive: DriveOption = None,
     allow_writes: WritesOption = False,
+    abort_errors: AbortErrorsOption = 0.5,
+    abort_slow: AbortSlowOption = 1.0,
     workspace: WorkspaceOption = Path(),
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -136,6 +140,8 @@ def build(
         even=even,
         drive=known_drive(drive),
         writes_allowed=allow_writes,
+        abort_error_ratio=abort_errors,
+        abort_slow_ratio=abort_slow,
         seed=seed,
     )
     opened = open_workspace(workspace)

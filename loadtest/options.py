@@ -155,3 +155,10 @@ RateCapOption = Annotated[
 MinutesCapOption = Annotated[
     float | None, typer.Option("--max-minutes", min=0.001, help=_("Refuse a run that lasts longer."))
 ]
+AbortErrorsOption = Annotated[
+    float, typer.Option("--abort-errors", min=0, max=1, help=_("Stop when more than this share of ten seconds fails."))
+]
+AbortSlowOption = Annotated[
+    float,
+    typer.Option("--abort-slow", min=0, max=1, help=_("Stop when more than this share is slower than its objective.")),
+]

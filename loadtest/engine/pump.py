@@ -180,7 +180,7 @@ class Run:
         """Stop where too many of the last seconds' requests failed or were slow."""
         counts = [sum(cell[field] for cell in self.tally.cells.values()) for field in (DONE, FAILED, SLOW)]
         span = self.scenario.abort_seconds
-        self._recent = [*self._recent[len(self._recent) + 1 - span :], counts] if span > 1 else [counts]
+        self._recent = [*self._recent, counts][-span:]
         ended, failed, slow = (sum(column) for column in zip(*self._recent, strict=True))
         if len(self._recent) < span or ended < 20:
             return

@@ -338,3 +338,12 @@ def test_four_workers_send_the_same_arrivals_and_their_clocks_agree(workspace):
     assert results["generator"]["arrived"] == results["generator"]["scheduled"]
     assert results["generator"]["clock_offset_max_ms"] < 50
     assert not {"clock", "worker-lost"} & _codes(workspace)
+
+
+@pytest.mark.slow
+def test_a_run_stops_itself_when_half_of_ten_seconds_requests_fail(workspace, capsys):
+    _build(workspace, seconds=30, scale=0.5)
+    with target(lambda _n, _path: (500, {})) as at:
+        assert _run(workspace, "--host", f"http://{at}") == 3
+    assert "requests failed within 10 s" in capsys.readouterr().out
+    assert _results(workspace)["generator"]["unsent"]["stopped"] > 0

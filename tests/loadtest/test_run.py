@@ -219,3 +219,13 @@ def test_two_workers_send_the_same_arrivals_as_one(workspace):
     assert together["generator"]["arrived"] == alone["generator"]["arrived"] == len(build_schedule(scenario))
     assert [e["sent"] for e in together["endpoints"]] == [e["sent"] for e in alone["endpoints"]]
     assert together["previous_run_id"] == alone["run_id"]
+
+
+@pytest.mark.slow
+def test_a_run_stops_itself_when_too_many_replies_are_slow(workspace, capsys):
+    _build(workspace, seconds=30, abort_slow_ratio=0.5)
+    code = _run(workspace, "--practice", "--practice-workers", "1", "--practice-service-ms", "100")
+
+    assert code == 3
+    assert "were slower than their objective within 10 s" in capsys.readouterr().out
+    assert _results(workspace)["generator"]["unsent"]["stopped"] > 0
