@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,9 @@ CHINESE = re.compile(
 )
 SLASHED = re.compile(r"^(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?:,?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?$")
 COMPACT = re.compile(r"^(20\d{2})(\d{2})(\d{2})(\d{2})?(?:(\d{2}))?$")
-HALF_OF_DAY = re.compile(r"^(.*?)(上午|下午)?\s*(\d{1,2}):(\d{2}(?::\d{2}(?:\.\d+)?)?)\s*([ap])?\.?(?:(?<=[ap]|\.)m\.?)?$", re.IGNORECASE)
+HALF_OF_DAY = re.compile(
+    r"^(.*?)(上午|下午)?\s*(\d{1,2}):(\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(?:([ap])\.?m\.?)?$", re.IGNORECASE
+)
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTH_FIRST = re.compile(r"^(?:[a-z]{3,9}\.?,?\s+)??([a-z]{3,9})\.?\s+(\d{1,2}),?\s+(\d{4})(?!\d)", re.IGNORECASE)
 DAY_FIRST = re.compile(r"^(?:[a-z]{3,9}\.?,?\s+)?(\d{1,2})[\s-]([a-z]{3,9})\.?,?[\s-](\d{4})(?!\d)", re.IGNORECASE)
@@ -38,7 +41,11 @@ def _read(cell: object, day_first: bool | None) -> datetime | None:
         return (cell + timedelta(microseconds=500_000)).replace(microsecond=0)
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return _of_number(float(cell))
-    text = plainly(str(cell or ""))
+    text = str(cell or "")
+    if text[4:5] == "-":
+        with suppress(ValueError):
+            return datetime.fromisoformat(text)
+    text = plainly(text)
     if re.fullmatch(r"\d{10}|\d{13}|\d{10}\.\d+|\d{16}|\d{19}", text) and not _is_compact_hour(text):
         return _of_number(float(text))
     compact = COMPACT.match(text)

@@ -13,6 +13,8 @@ import pytest
 from campaign.errors import UserError
 from campaign.language import use_language
 from metrics.intake.folder import read_folder
+from metrics.intake.moments import read_moment
+from metrics.intake.quantities import read_quantity
 from metrics.intake.records import Answers, Recognised, Unanswered
 
 FULL = Answers(exports.SHANGHAI, requests_per_session=2.0, service="shop")
@@ -168,10 +170,51 @@ def test_instances_of_one_service_are_added_up_and_said(tmp_path: Path) -> None:
     assert "2 series of api are added up" in map(str, found.notes)
 
 
+@pytest.mark.parametrize(
+    ("written", "day_first", "read"),
+    [
+        ("10/25/2026 1:00 PM", False, "2026-10-25T13:00:00"),
+        ("10/25/2026 12:05:07 AM", False, "2026-10-25T00:05:07"),
+        ("Oct 5, 2026, 1:00 PM", None, "2026-10-05T13:00:00"),
+        ("Mon, 5 Oct 2026 13:00", None, "2026-10-05T13:00:00"),
+        ("05-Oct-2026 13:00:30", None, "2026-10-05T13:00:30"),
+        ("2026-10-05 下午1:00", None, "2026-10-05T13:00:00"),
+        ("2026/10/5 上午 12:30", None, "2026-10-05T00:30:00"),
+        ("2026-10-05 13:00:00 UTC", None, "2026-10-05T13:00:00+00:00"),
+        ("5 Foo 2026 13:00", None, None),
+        ("2026-10-05 13:00 Uhr", None, None),
+    ],
+)
+def test_times_as_spreadsheets_write_them(written: str, day_first: bool | None, read: str | None) -> None:
+    moment = read_moment(written, day_first)
+    assert (moment.isoformat() if moment else None) == read
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("1,234", 1234.0),
+        ("1,234,567.8", 1_234_567.8),
+        ("12,34,567", 1_234_567.0),
+        ("12 345", 12_345.0),
+        ("12,5", None),
+        ("0,5", None),
+        ("12.345,6", None),
+        ("1,2345", None),
+        ("1,2万", None),
+    ],
+)
+def test_a_decimal_comma_is_refused_and_never_a_tenfold(written: str, read: float | None) -> None:
+    quantity = read_quantity(written)
+    assert (quantity.value if quantity else None) == read
+
+
 COUNTING = """
 import resource, sys
 from pathlib import Path
 from metrics.intake.access_logs import recognise
+from metrics.intake.moments import read_moment
+from metrics.intake.quantities import read_quantity
 from metrics.intake.records import Answers, Findings
 found = recognise(Path(sys.argv[1]), "access.log", Answers(service="web"), Findings())
 print(round(sum(found.buckets[0].values.values()) * 60), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
@@ -181,9 +224,7 @@ print(round(sum(found.buckets[0].values.values()) * 60), resource.getrusage(reso
 @pytest.mark.slow
 def test_a_log_ten_times_as_long_takes_no_more_memory(tmp_path: Path) -> None:
     minutes = 200
-    line = (
-        '1.2.3.4 - - [05/Oct/2026:{:02d}:{:02d}:00 +0800] "GET /p/1 HTTP/1.1" 200 12 "-" "Mozilla/5.0 (Android)"\n'
-    )
+    line = '1.2.3.4 - - [05/Oct/2026:{:02d}:{:02d}:00 +0800] "GET /p/1 HTTP/1.1" 200 12 "-" "Mozilla/5.0 (Android)"\n'
     block = "".join(line.format(m // 60, m % 60) * 50 for m in range(minutes)).encode()
     told = {}
     for blocks in (40, 400):
