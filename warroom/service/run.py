@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 import uvicorn
 from fastapi import FastAPI
@@ -70,6 +71,7 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
             {"proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"} if mode == "proxy" else {"proxy_headers": False}
         )
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=5, **trusted)
+        signal.signal(signal.SIGTERM, _end)
         for part in (sender, refresher, daily):
             part.start()
         try:
@@ -108,6 +110,11 @@ def tell_changes(sender: Sender) -> Callable[[Workspace, str, tuple[Text, ...]],
         sender.tell(lambda target: message(title, list(sentences), target, workspace))
 
     return tell
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    """The server raises the signal that ended it once more; unheard, it would end us before our threads are stopped."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _clock(begins: datetime | None) -> Callable[[], datetime]:
