@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from datetime import date
 
 import numpy as np
 
@@ -63,10 +65,10 @@ def _bought(figures: DeskFigures, plan: DeskPlan, relief: Relief) -> Iterable[Te
         return
     worst = local_minute(plan.shortage.worst_at_utc, figures.clock.zone)
     yield say(
-        "{paid} paid hours for {needed} needed ({ratio}x), and {missing} hours left short on purpose, in {count} "
-        "half-hours, at most {people} people at {worst}: to fill them would cost more",
+        "{paid} paid hours for {needed} needed ({ratio}x), and {missing} hours left short, in {count} half-hours, at "
+        "most {people} people at {worst}: {why}",
         paid=paid, needed=needed, ratio=ratio, missing=f"{plan.shortage.agent_hours:,.0f}",
-        count=plan.shortage.intervals, people=f"{plan.shortage.worst_agents:g}", worst=worst,
+        count=plan.shortage.intervals, people=f"{plan.shortage.worst_agents:g}", worst=worst, why=_why_short(figures),
     )  # fmt: skip
     if plan.worst_service_level_at_utc and (plan.worst_service_level_ratio or 0.0) < plan.target.ratio:
         yield say(
@@ -77,6 +79,15 @@ def _bought(figures: DeskFigures, plan: DeskPlan, relief: Relief) -> Iterable[Te
         )
     for number, step in enumerate(bridges(figures, relief), start=1):
         yield say("to bridge it, {number}: {step}", number=number, step=step)
+
+
+def _why_short(figures: DeskFigures) -> Text:
+    most, working = figures.ready.desk.agents_max, Counter[date]()
+    for option, count in figures.roster.counts:
+        working[option.day] += count
+    if most is not None and working and max(working.values()) >= most:
+        return say("on some day all {count} people are on shift", count=most)
+    return say("to fill them would cost more")
 
 
 def _coming_again(peak: DeskPeak, when: str) -> Iterable[Text]:

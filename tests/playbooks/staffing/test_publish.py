@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -186,3 +187,36 @@ def test_a_desk_the_forecast_does_not_know_is_refused(make_workspace: Make) -> N
         "surgeplan.yaml desks[2].name: the forecast has no contacts of mail\n"
         "  run `surgeplan forecast` again, now that the desk is in surgeplan.yaml"
     )
+
+
+def said_of(plan: StaffingPlan, desk: str) -> list[str]:
+    (one,) = (one for one in plan.desks if one.desk == desk)
+    return [text.en for text in one.sentences]
+
+
+def test_the_plan_says_which_shortage_it_buys_why_and_who_bridges_it(make_workspace: Make, settings_text: str) -> None:
+    few = settings_text.replace("handle_seconds: 300", "handle_seconds: 300\n    agents_max: 30")
+    short, _ = published(make_workspace(few))
+    said = said_of(short, "hotline")
+    bought = next(text for text in said if "paid hours for" in text)
+    assert bought.endswith("on some day all 30 people are on shift")
+    assert any(text.startswith("below the promise: ") and text.endswith("promised 80 %") for text in said)
+    *steps, last = [text.partition(", ")[2] for text in said if text.startswith("to bridge it")]
+    assert steps == [
+        "1: overtime before or after the neighbouring shifts",
+        "2: send to the bot of chat, by announcement and link: How does 满300减50 work, and is it already taken off "
+        "the price? / When will my order be shipped?",
+        "3: offer a callback or a message instead of waiting",
+    ]
+    assert re.fullmatch(r"4: borrow up to [0-9]+ trained people from chat", last)
+    ticket = short.desks[2]
+    assert [(one.measure, one.above) for one in ticket.triggers] == [("oldest_hours", 12.0), ("oldest_hours", 24.0)]
+
+
+def test_levels_of_the_day_go_from_breaks_to_the_bot_to_callback_to_the_desk_that_lends(plan: StaffingPlan) -> None:
+    levels = plan.desks[0].triggers
+    assert [one.measure for one in levels] == ["contacts_ratio", "waiting", "occupancy_ratio", "contacts_ratio"]
+    assert levels[1].above is not None
+    assert levels[1].when.en == f"chat: more than {levels[1].above:g} waiting"
+    assert levels[1].action.en.startswith("the bot alone, with a way out to a person, for: ")
+    assert levels[2].action.en == "offer a callback or a message instead of waiting"
