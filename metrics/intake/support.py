@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
 
 from campaign.language import say
 from metrics.intake.business import WHEN
-from metrics.intake.contacts import contact_key
+from metrics.intake.contacts import contact_key, desk_and_intent
 from metrics.intake.headings import Headed
 from metrics.intake.names import identifier
 from metrics.intake.records import Answers, Buckets, Column, Findings, Reading, Recognised
@@ -17,11 +19,14 @@ DESKS = {
     "phone": ("电话", "热线", "phone", "voice", "call", "呼叫", "语音"),
     "ticket": ("工单", "ticket", "邮件", "email", "mail", "留言"),
 }
+HALF_HOUR = HOUR_SECONDS // 2
 SIGNS = ("contacts", "desk", "bot_handled", "bot_resolved", "handle_seconds")
 
 
 def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised | None:
-    """A table of times beside contacts; None for other tables."""
+    """A table of times beside contacts, or of one contact a row; None for other tables."""
+    if table.has("contact_id") and (table.has("contact_starts") or table.has("time")):
+        return _listed(table, answers, findings)
     if not any(role in table.roles for role in WHEN):
         return None
     sessions_of_desks = "sessions" in table.roles and any(role in table.roles for role in SIGNS[1:])
@@ -52,6 +57,42 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
     return Recognised(table.place, "support", "contacts", _columns(table, counted), tuple(parts), notes=tuple(notes))
 
 
+def _listed(table: Headed, answers: Answers, findings: Findings) -> Recognised:
+    """One row per contact, counted by half-hour; between the first and the last, a half-hour without any is zero."""
+    starts = table.roles.get("contact_starts", table.roles.get("time", 0))
+    times = Times(replace(table, roles={**table.roles, "time": starts}), answers, findings)
+    seen: set[object] = set()
+    counts: Counter[tuple[str, int]] = Counter()
+    for row in table.rows:
+        number = table.cell(row, "contact_id")
+        at = times.of(row, str(number))
+        if at is not None and (number in (None, "") or number not in seen):
+            seen.add(number)
+            key = contact_key(desk_of(table, row), str(table.cell(row, "intent") or "").strip())
+            counts[key, int(at.timestamp()) // HALF_HOUR * HALF_HOUR] += 1
+    values = {at: float(count) for at, count in counts.items()} | _quiet(counts)
+    columns = (
+        Column(table.heading("contact_id"), say("one row per contact, counted by half-hour")),
+        Column(table.headings[starts], say("when it began")),
+        *(column for column in _columns(table, "contacts") if column.heading != table.headings[starts]),
+    )
+    buckets = (Buckets("contacts", HALF_HOUR, values),) if values else ()
+    return Recognised(table.place, "support", "contacts", columns, buckets, notes=(*table.notes, *times.close()))
+
+
+def _quiet(counts: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], float]:
+    """Zero for each half-hour in which a desk had nothing, between its first contact and its last."""
+    busy: dict[str, set[int]] = defaultdict(set)
+    for key, at in counts:
+        busy[desk_and_intent(key)[0]].add(at)
+    return {
+        (desk, at): 0.0
+        for desk, starts in busy.items()
+        for at in range(min(starts), max(starts), HALF_HOUR)
+        if at not in starts
+    }
+
+
 def desk_of(table: Headed, row: tuple[int, tuple[object, ...]]) -> str:
     """The desk that a row belongs to: chat, phone or ticket where its name tells, else its name."""
     name = str(table.cell(row, "desk") or table.cell(row, "channel") or "")
@@ -67,7 +108,7 @@ def desk_of(table: Headed, row: tuple[int, tuple[object, ...]]) -> str:
 def _seconds(table: Headed) -> int | None:
     if "date_hour" in table.roles or table.has("date", "hour"):
         cells = [str(table.cell(row, "hour") or "") for row in table.rows[:200]]
-        return HOUR_SECONDS // 2 if any(":30" in cell.split("-")[0].split("~")[0] for cell in cells) else HOUR_SECONDS
+        return HALF_HOUR if any(":30" in cell.split("-")[0].split("~")[0] for cell in cells) else HOUR_SECONDS
     return DAY_SECONDS if "date" in table.roles and "time" not in table.roles else None
 
 

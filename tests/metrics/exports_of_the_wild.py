@@ -269,6 +269,31 @@ REPORTS = (
 
 OTHERS = (
     Export(
+        "会话明细.csv",
+        text(
+            [
+                ["会话ID", "会话开始时间", "技能组", "问题分类", "客服"],
+                ["a1", "2026-10-05 00:01:09", "在线", "退款", "小王"],
+                ["a2", "2026-10-05 00:29:59", "在线", "退款", "小李"],
+                ["a2", "2026-10-05 00:29:59", "在线", "退款", "小李"],
+                ["a3", "2026-10-05 01:30:00", "在线", "物流", "小李"],
+            ]
+        ),
+        ZONE,
+        Gives("support", {"contacts": (1800, 4)}, {("contacts", "chat/退款"): 2}),
+    ),
+    Export(
+        "zendesk-tickets.csv",
+        text(
+            [
+                ["Ticket ID", "Created at", "Group"],
+                *([i, f"{t:%b %d, %Y, %I:%M %p}", "Email"] for i, t in enumerate(times(5, 10))),
+            ]
+        ),
+        ZONE,
+        Gives("support", {"contacts": (1800, 2)}, {("contacts", "ticket"): 3}),
+    ),
+    Export(
         "会话报表.csv",
         text(support(), encoding="gb18030"),
         ZONE,
