@@ -65,10 +65,18 @@ class Running:
         self._room.follow(replicas)
         return replicas
 
-    def fail(self, rows: Sequence[int], share_ratio: float) -> None:
-        """Take away a share of the ready replicas of some rows at once, as a lost zone would."""
-        for row in rows:
-            self.ready[row] -= np.ceil(self.ready[row] * share_ratio - hpa.ROUNDING).astype(np.int64)
+    def fail(self, tick: int, row: int, share_ratio: float) -> Rates:
+        """Take away a share of one row's ready replicas and their nodes; return what is carried now.
+
+        The ReplicaSet creates them anew at once, and they wait for nodes where nodes are waited for.
+        """
+        lost = np.zeros_like(self.ready)
+        lost[row] = np.ceil(self.ready[row] * share_ratio - hpa.ROUNDING).astype(np.int64)
+        self.ready -= lost
+        self._room.pods -= lost
+        pods.start(self._starting, tick, lost, self._node_ticks)
+        limit: Rates = self.ready * self.capacity
+        return limit
 
 
 @dataclass

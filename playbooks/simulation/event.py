@@ -1,0 +1,161 @@
+"""A whole event on every path: demand, rate limits, fleets that scale, and refused requests that come again.
+
+One service without limits and retries is the autoscaling replay exactly: both run the same fleets. Faults are what a
+drill injects: capacity that is lost at an instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playbooks.simulation.fleet import EVERY_SYNC, FULL_RATIO, Demand, Fleet, Ticks
+from playbooks.simulation.hpa import Counts, Rates
+from playbooks.simulation.limits import RateLimit, let_in
+from playbooks.simulation.retries import NO_RETRIES, RetryPolicy, Waiting
+from playbooks.simulation.running import Running
+
+
+@dataclass(frozen=True)
+class Outage:
+    """At this minute a row loses a share of its ready replicas and their nodes; they are created anew at once."""
+
+    minute: int
+    row: int
+    share_ratio: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """Everything planned. fleets: one row each. Rows that share a demand may stand for plans to compare."""
+
+    demand: Demand
+    fleets: Sequence[Fleet]
+    limits: Sequence[RateLimit] = ()
+    retries: RetryPolicy = NO_RETRIES
+    outages: Sequence[Outage] = ()
+    ticks: Ticks = field(default=EVERY_SYNC)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of it, totals [row, path] and minutes [row, path, minute].
+
+    offered_requests: fresh ones. tried_requests: with those that came again. above_capacity_requests: let in but beyond
+    the ready replicas. limited_requests: kept out by a limit. lost_requests: that gave up for good, and those still
+    waiting to come again at the end. utilization_ratio: the worst tick's tries over what could be carried.
+    """
+
+    overloaded_minutes: Counts
+    offered_requests: Rates
+    tried_requests: Rates
+    above_capacity_requests: Rates
+    limited_requests: Rates
+    lost_requests: Rates
+    replica_hours: Rates
+    most_replicas: Counts
+    utilization_ratio: NDArray[np.float32]
+    lost_by_minute: NDArray[np.float32]
+
+
+def play(event: Event) -> Played:
+    """Play every path through every fleet, limits first, then what the ready replicas carry."""
+    ticks, fleets = event.ticks, event.fleets
+    rows, paths, minutes = len(fleets), event.demand.paths, event.demand.minutes
+    which = np.array([fleet.service for fleet in fleets])
+    running = Running.warm(fleets, event.demand.at(0, ticks)[which], ticks)
+    waiting = Waiting.none(event.retries, ticks, rows, paths)
+    totals = _Totals.none(running.ready, minutes)
+    for tick in range(minutes * ticks.per_minute):
+        minute = tick // ticks.per_minute
+        limit = running.carried(tick)
+        for outage in event.outages if tick % ticks.per_minute == 0 else ():
+            if outage.minute == minute:
+                limit = running.fail(tick, outage.row, outage.share_ratio)
+        fresh, again = event.demand.at(tick, ticks)[which], waiting.arriving(tick)
+        load = fresh + again.sum(axis=0)
+        passed = let_in(load, event.limits, minute)
+        served = np.minimum(passed, limit)
+        refused_ratio = np.where(load > 0, 1 - served / np.maximum(load, 1e-12), 0.0)
+        lost = waiting.refuse(tick, fresh, again, refused_ratio)
+        totals.add(minute, fresh, load, passed, limit, lost)
+        totals.cost(running.scale(tick, passed, limit))
+        if tick % ticks.per_minute == ticks.per_minute - 1:
+            totals.end_minute()
+    return totals.played(ticks, waiting.pending)
+
+
+@dataclass
+class _Totals:
+    """Sums of requests per second over ticks; `played` turns them into requests."""
+
+    overloaded: Counts
+    minute_overloaded: NDArray[np.bool_]
+    offered: Rates
+    tried: Rates
+    above: Rates
+    limited: Rates
+    lost: Rates
+    hours: Rates
+    most: Counts
+    utilization: NDArray[np.float32]
+    lost_by_minute: NDArray[np.float32]
+
+    @classmethod
+    def none(cls, ready: Counts, minutes: int) -> _Totals:
+        def nothing() -> Rates:
+            return np.zeros(ready.shape)
+
+        def series() -> NDArray[np.float32]:
+            return np.zeros((*ready.shape, minutes), np.float32)
+
+        return cls(
+            overloaded=np.zeros(ready.shape, np.int64),
+            minute_overloaded=np.zeros(ready.shape, bool),
+            offered=nothing(),
+            tried=nothing(),
+            above=nothing(),
+            limited=nothing(),
+            lost=nothing(),
+            hours=nothing(),
+            most=ready.copy(),
+            utilization=series(),
+            lost_by_minute=series(),
+        )
+
+    def add(self, minute: int, fresh: Rates, load: Rates, passed: Rates, limit: Rates, lost: Rates) -> None:
+        self.minute_overloaded |= passed > limit * FULL_RATIO
+        self.offered += fresh
+        self.tried += load
+        self.above += np.maximum(passed - limit, 0)
+        self.limited += load - passed
+        self.lost += lost
+        self.lost_by_minute[:, :, minute] += lost
+        worst = self.utilization[:, :, minute]
+        np.maximum(worst, load / np.maximum(limit, 1e-12), out=worst, casting="same_kind")
+
+    def cost(self, replicas: Counts) -> None:
+        self.hours += replicas
+        np.maximum(self.most, replicas, out=self.most)
+
+    def end_minute(self) -> None:
+        self.overloaded += self.minute_overloaded
+        self.minute_overloaded[:] = False
+
+    def played(self, ticks: Ticks, pending: Rates) -> Played:
+        second = ticks.seconds
+        return Played(
+            overloaded_minutes=self.overloaded,
+            offered_requests=self.offered * second,
+            tried_requests=self.tried * second,
+            above_capacity_requests=self.above * second,
+            limited_requests=self.limited * second,
+            lost_requests=(self.lost + pending) * second,
+            replica_hours=self.hours * second / 3600,
+            most_replicas=self.most,
+            utilization_ratio=self.utilization,
+            lost_by_minute=self.lost_by_minute * np.float32(second),
+        )
