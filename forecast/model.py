@@ -15,6 +15,7 @@ from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import BackTest, LearnedFrom, Peak, Quantiles, Sentence, TrafficModel, TrafficPaths
+from forecast.backtest.again import highest_total
 from forecast.demand.bots import bot_effects, bot_paths, bots_said, learn_bots
 from forecast.epochs import DAY, epoch, moment_of, naive_utc
 from forecast.evidence import Evidence, mask_of
@@ -30,12 +31,15 @@ from forecast.learning import (
     learn,
     overlapping,
     predict,
+    requests_per_visit,
 )
 from forecast.paths.calibration import Calibration, calibrated
+from forecast.paths.ceiling import AUDIENCE, ceiling_requests_per_second, held_below
 from forecast.stack.bending import bend_of, bent_rates
 from forecast.stack.boosting import boosting_loads
 from forecast.uplift.terms import OPEN_RATIO_ASSUMED
 
+Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 PATHS = 2000
@@ -86,6 +90,7 @@ def build_traffic_model(
     calibration = calibration or Calibration()
     bend = bend_of(prediction, learned, evidence, plans, settings, calibration.weights, seed)
     rates = calibrated(bent_rates(prediction.rates, grid, bend), calibration)
+    rates, held_ratio = held_below(rates, *_bounds(prediction, learned, evidence, settings))
     bots = learn_bots(evidence, [plan for plan in learned.past if has_rows(plan, evidence)])
     scalped = bot_paths(bots, evidence, campaign, grid.starts, grid.seconds, count, seed)
     rates = rates if scalped is None else rates + scalped
@@ -93,6 +98,7 @@ def build_traffic_model(
     factor = minute_factor(evidence.finest_seconds, count, seed)
     services, total = peaks(sampled, campaign, factor)
     said = assumptions(learned, evidence, settings, as_of, calibration)
+    said += ceiling_said(campaign, held_ratio)
     said += doubts_said(learned, evidence, plans, as_of) + bots_said(bots, scalped, campaign)
     model = TrafficModel(
         campaign=campaign.id,
@@ -118,6 +124,19 @@ def build_traffic_model(
         other_plans=tuple(plan.id for plan in overlapping(campaign, plans)),
     )
     return Forecast(model, sampled, learned, prediction, said)
+
+
+def _bounds(
+    prediction: Prediction, learned: Learned, evidence: Evidence, settings: Settings
+) -> tuple[Floats, float | None]:
+    """Ordinary traffic over the grid, and the most that the audience can add; none while other plans run beside it."""
+    ordinary = np.exp(np.array([made.log_base for made in prediction.settings]))
+    target = learned.target
+    if AUDIENCE not in target.drivers or learned.others:
+        return ordinary, None
+    past = [plan for plan in learned.past if AUDIENCE in plan.drivers and has_rows(plan, evidence)]
+    seen = [(plan, highest_total(plan, evidence)) for plan in past]
+    return ordinary, ceiling_requests_per_second(target, requests_per_visit(settings), seen)
 
 
 def refuse(evidence: Evidence, campaign: Plan, plans: Sequence[Plan], settings: Settings, as_of: datetime) -> None:
@@ -276,6 +295,19 @@ def assumptions(
     silent = [name for name in evidence.services if not (evidence.hourly[name] > 0).any()]
     said += [say("service {name} has never had any traffic", name=name) for name in silent]
     return (*said, *calibration_said(calibration))
+
+
+def ceiling_said(campaign: Plan, held_ratio: float) -> tuple[Text, ...]:
+    """Where the audience bounds the range."""
+    if held_ratio < 0.01:
+        return ()
+    return (
+        say(
+            "no more can come than the audience of {audience}: {percent} % of the paths were held at that",
+            audience=f"{campaign.drivers[AUDIENCE]:,.0f}",
+            percent=f"{100 * held_ratio:.0f}",
+        ),
+    )
 
 
 def calibration_said(calibration: Calibration) -> list[Text]:

@@ -186,6 +186,13 @@ def hourly_of(grid: Grid, inside: NDArray[np.bool_], values: NDArray[np.floating
     return starts[at] // HOUR * HOUR, np.asarray(means, dtype=np.float64)
 
 
+def highest_total(plan: Plan, evidence: Evidence) -> float:
+    """The highest minute that a past campaign brought on all services together; zero where nothing is known."""
+    starts = np.arange(epoch(plan.starts_at), epoch(plan.ends_at), 60, dtype=np.int64)
+    total = actual_on(evidence, Grid(starts, np.full(len(starts), 60, dtype=np.int64))).sum(axis=0)
+    return float(np.nanmax(total, initial=0.0))
+
+
 def last_week(evidence: Evidence, hours: NDArray[np.int64], as_of: datetime) -> Floats:
     """The plainest forecast there is: the same hour of the last week that was known at `as_of`, on the total."""
     total = evidence.hourly.sum(axis=1, skipna=False).to_numpy(dtype=np.float64)

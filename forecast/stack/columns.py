@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -60,7 +60,7 @@ def event_columns(hours: NDArray[np.int64], target: Plan, plans: Sequence[Plan])
     numbers = numbers_of([p for p in plans if p.starts_at < target.starts_at and p.id != target.id], target)
     families: dict[str, list[tuple[Term, float]]] = {}
     for plan in plans:
-        for term in terms_of(plan):
+        for term in (replace(term, soft=False) for term in terms_of(plan)):
             if term.kernel in HOURLY_KERNELS:
                 volume = (term.volume or 1.0) / usual.get(term.amplitude, 1.0)
                 for name, weight in _entries(term, volume, plan, target, numbers):
