@@ -218,6 +218,16 @@ def test_a_plan_that_keeps_observed_on_one_line_stays_a_plan(folder: Path) -> No
     assert file.read_text() == PLAN + "observed: {peak_requests_per_second: 205, source: review}\nname: Drop\n"
 
 
+def test_a_plan_that_cannot_take_another_key_is_left_as_it_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "campaigns/drop.yaml"
+    text = "{id: drop, kind: sale, starts_at: 2026-03-10T20:00+08:00, ends_at: 2026-03-10T23:00+08:00}\n"
+    file.write_text(text)
+    assert retro(folder) == 2
+    assert "campaigns/drop.yaml: observed cannot be written into it" in capsys.readouterr().err
+    assert file.read_text() == text
+    assert [p.name for p in (folder / "campaigns").iterdir()] == ["drop.yaml"]
+
+
 @pytest.mark.slow
 def test_a_past_campaign_of_the_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shop = tmp_path / "shop"

@@ -108,16 +108,21 @@ def write_observed(file: Path, name: str, found: Mapping[str, Any]) -> bool:
 
 def _refuse_another_plan(file: Path, name: str, after: str) -> None:
     """The new text must read as the same plan but for `observed`."""
-    draft = file.with_name(f".{file.name}.observed")
-    draft.write_text(after, "utf-8")
-    try:
-        new = validate(read_yaml(draft, name), Plan)
-    finally:
-        draft.unlink()
-    old = validate(read_yaml(file, name), Plan)
-    if old.model_copy(update={KEY: None}) != new.model_copy(update={KEY: None}):
+    if _read_as_plan(file, after) != validate(read_yaml(file, name), Plan).model_copy(update={KEY: None}):
         todo = say("write observed: by hand, as a key of its own at the end of the file")
         raise UserError(Problem(say("observed cannot be written into it"), todo, file=name))
+
+
+def _read_as_plan(file: Path, text: str) -> Plan | None:
+    """What a text would be read as, `observed` left out; None where it is no plan."""
+    draft = file.with_name(f".{file.name}.observed")
+    draft.write_text(text, "utf-8")
+    try:
+        return validate(read_yaml(draft, file.name), Plan).model_copy(update={KEY: None})
+    except UserError:
+        return None
+    finally:
+        draft.unlink()
 
 
 def learned_line(retro: Retrospective) -> dict[str, Any]:
