@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,29 +25,55 @@ def fetch_feishu(source: FeishuSource, since: datetime, until: datetime) -> Batc
         Passing: Feishu is away, busy, or asks for patience.
         UserError: it refuses, or the table lacks a field.
     """
-    token = _answer(
-        source,
-        "/open-apis/auth/v3/tenant_access_token/internal",
-        {"app_id": secret(source.app_id_env), "app_secret": secret(source.app_secret_env)},
-    )["tenant_access_token"]
     columns = [column for column in source.columns if column != "starts_at"]
     if "starts_at" not in source.columns:
         todo = say("add starts_at: and the name of the field")
-        raise _refusal(source, todo, say("columns names no field for starts_at"))
+        raise _refusal(_bitable(source), todo, say("columns names no field for starts_at"))
     rows = []
-    for fields in _records(source, str(token)):
+    for fields in bitable_records(_bitable(source), tuple(source.columns.values())):
         at = fields.get(source.columns["starts_at"])
         if isinstance(at, int | float) and since.timestamp() <= at / 1000 < until.timestamp():
-            rows.append((int(at // 1000), [_plain(fields.get(source.columns[c])) for c in columns]))
+            rows.append((int(at // 1000), [plain_cell(fields.get(source.columns[c])) for c in columns]))
     return batch_of(source, columns, rows, "surgeplan.yaml")
 
 
-def _records(source: FeishuSource, token: str) -> Iterator[Mapping[str, Any]]:
+@dataclass(frozen=True)
+class Bitable:
+    """One table behind one app's key; `name`: what problems call it; the environment holds the key."""
+
+    name: str
+    url: str
+    app_token: str
+    table_id: str
+    app_id_env: str
+    app_secret_env: str
+
+
+def _bitable(source: FeishuSource) -> Bitable:
+    return Bitable(
+        f"sources.{source.name}",
+        source.url,
+        source.app_token,
+        source.table_id,
+        source.app_id_env,
+        source.app_secret_env,
+    )
+
+
+def bitable_records(source: Bitable, names: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
+    """The fields of every record, page by page; all fields where `names` are none.
+
+    Raises:
+        Passing: Feishu is away, busy, or asks for patience.
+        UserError: it refuses.
+    """
+    key = {"app_id": secret(source.app_id_env), "app_secret": secret(source.app_secret_env)}
+    token = str(_answer(source, "/open-apis/auth/v3/tenant_access_token/internal", key)["tenant_access_token"])
     path = f"/open-apis/bitable/v1/apps/{source.app_token}/tables/{source.table_id}/records/search"
+    body: dict[str, object] = {"automatic_fields": False} | ({"field_names": list(names)} if names else {})
     page = ""
     while True:
         more = f"&page_token={page}" if page else ""
-        body = {"field_names": list(source.columns.values()), "automatic_fields": False}
         data = _answer(source, f"{path}?page_size={PAGE_RECORDS}{more}", body, token)["data"]
         for item in data.get("items") or ():
             yield item["fields"]
@@ -55,22 +82,22 @@ def _records(source: FeishuSource, token: str) -> Iterator[Mapping[str, Any]]:
         page = str(data["page_token"])
 
 
-def _answer(source: FeishuSource, path: str, body: object, token: str | None = None) -> dict[str, Any]:
+def _answer(source: Bitable, path: str, body: object, token: str | None = None) -> dict[str, Any]:
     answer = ask_json(source.url.rstrip("/") + path, document=body, token=token)
     code = answer.get("code")
     if code in BUSY_CODES:
-        raise Passing(f"{source.name}: {answer.get('msg')}")
+        raise Passing(f"{source.name.removeprefix('sources.')}: {answer.get('msg')}")
     if code != 0:
         reason = say("Feishu refuses: {reason}", reason=f"{code} {answer.get('msg')}")
         raise _refusal(source, say("check the app's permissions and the table's id"), reason)
     return answer
 
 
-def _refusal(source: FeishuSource, todo: Text, what: Text) -> UserError:
-    return UserError(Problem(what, todo, file="surgeplan.yaml", key=f"sources.{source.name}"))
+def _refusal(source: Bitable, todo: Text, what: Text) -> UserError:
+    return UserError(Problem(what, todo, file="surgeplan.yaml", key=source.name))
 
 
-def _plain(cell: object) -> object:
+def plain_cell(cell: object) -> object:
     """Text cells come as lists of pieces, selections as lists of names."""
     if isinstance(cell, list):
         return "".join(str(piece.get("text", "")) if isinstance(piece, dict) else str(piece) for piece in cell)

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from tests.warroom.conftest import PLAN, fields_of
+from warroom.plans.revisions import catch_up
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -108,3 +109,13 @@ def test_after_d3_a_change_needs_its_reason(browser: TestClient, folder: Path) -
     assert "others have planned with this plan" in browser.post("/campaigns/d11", data=sent).text
     browser.post("/campaigns/d11", data=sent | {"reason": "the supplier has fewer coupons"})
     assert "the supplier has fewer coupons" in git(folder, "log", "--format=%b")
+
+
+def test_a_plan_saved_before_a_restart_is_committed_at_the_next_start(browser: TestClient, folder: Path) -> None:
+    sent = fields_of(browser.get("/campaigns/d11").text) | {"sends-0-reach": "5", "action": "save"}
+    browser.post("/campaigns/d11", data=sent)
+    plan = folder / "campaigns" / "d11.yaml"
+    plan.write_text(plan.read_text("utf-8").replace("reach: 5", "reach: 6"), "utf-8")
+    assert catch_up(folder) == ("d11.yaml",)
+    assert catch_up(folder) == ()
+    assert git(folder, "log", "-1", "--format=%an|%s").strip() == "surgeplan|d11: saved before a restart"

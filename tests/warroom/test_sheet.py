@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +16,7 @@ from openpyxl import Workbook
 from campaign.errors import UserError
 from campaign.language import use_language
 from campaign.workspace import open_workspace
+from tests.metrics.remotes import FakeFeishu
 from tests.warroom.conftest import PLAN, fields_of, form_token
 from warroom.sheet.reading import read_sheet
 from warroom.sheet.writing import write_plan_sheet
@@ -121,3 +125,36 @@ def test_an_import_shows_what_it_changes_and_saves_nothing_until_told(browser: T
     written = (folder / "campaigns" / "d11.yaml").read_text("utf-8")
     assert "reach: 2000000, open_ratio: 0.04" in written
     assert written.startswith("# the first night")
+
+
+class Table(FakeFeishu):
+    """Two records of a plan's table."""
+
+    def answer(self, path: str, given: dict[str, Any]) -> dict[str, Any]:
+        if path.endswith("tenant_access_token/internal"):
+            return super().answer(path, given)
+        at = int(datetime.fromisoformat("2026-11-10T19:55+08:00").timestamp() * 1000)
+        first = {"渠道": [{"text": "app-push", "type": "text"}], "推送时间": at, "触达人数": 2000000}
+        return {"code": 0, "data": {"items": [{"fields": first}], "has_more": False}}
+
+
+def test_a_bitable_link_is_a_sheet_too(browser: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = Table()
+    threading.Thread(target=remote.server.serve_forever, daemon=True).start()
+    try:
+        for name, value in (("API", remote.url), ("APP_ID", "cli_a"), ("APP_SECRET", "s3cret")):
+            monkeypatch.setenv(f"FEISHU_{name}", value)
+        token = form_token(browser, "/campaigns/d11")
+        link = "https://team.feishu.cn/base/bascnABC?table=tblXYZ&view=vew1"
+        page = browser.post("/campaigns/d11/sheet", data={"form_token": token, "link": link}).text
+    finally:
+        remote.server.shutdown()
+        remote.server.server_close()
+    assert "app-push 11-10 19:55, People reached: 1.8 M → 2 M" in page
+
+
+def test_another_link_is_refused_before_anybody_is_asked(browser: TestClient) -> None:
+    token = form_token(browser, "/campaigns/d11")
+    answer = browser.post("/campaigns/d11/sheet", data={"form_token": token, "link": "http://127.0.0.1:1/secret"})
+    assert answer.status_code == 422
+    assert "is no link to a Bitable table" in answer.text

@@ -44,6 +44,23 @@ def commit(folder: Path, path: Path, author: str, subject: str, reason: str) -> 
     _git(folder, "commit", "--quiet", "--message", message, "--only", "--", str(path), who=who)
 
 
+def catch_up(folder: Path) -> tuple[str, ...]:
+    """Commit plans that were saved when an earlier service ended before it could; returns their names."""
+    if not _inside_git(folder):
+        return ()
+    told = _git(folder, "status", "--porcelain", "-z", "--no-renames", "--", "campaigns").split("\0")
+    left = [line[3:].rpartition("/")[2] for line in told if line.endswith(".yaml") and "D" not in line[:2]]
+    for name in left:
+        commit(
+            folder,
+            folder / "campaigns" / name,
+            "surgeplan",
+            f"{name.removesuffix('.yaml')}: saved before a restart",
+            "",
+        )
+    return tuple(left)
+
+
 def push(folder: Path) -> None:
     """Push the branch where it has an upstream or the repository one remote; nothing happens where it has none.
 

@@ -25,12 +25,14 @@ from warroom.chat.sending import Sender
 from warroom.chat.targets import VARIABLE, targets_of
 from warroom.checklist.routes import checklist_routes
 from warroom.plans.api import plan_api
+from warroom.plans.revisions import catch_up
 from warroom.plans.routes import plan_routes
 from warroom.push.asking import Oracle
 from warroom.push.routes import push_routes
 from warroom.refresh.worker import Refresher
 from warroom.service.access import ROLES, Door, Mode, refuse_open_doors, secret_of
 from warroom.service.app import make_app
+from warroom.service.logs import log_to_stderr
 from warroom.service.routes import door_routes
 from warroom.service.site import Site
 from warroom.service.watched import Campaigns, metrics_routes
@@ -61,6 +63,9 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
     refuse_open_doors(listening.host, mode)
     door = Door(mode, secret_of(folder), settings.roles)
     site = Site(folder.resolve(), door, _clock(begins))
+    log_to_stderr()
+    for name in catch_up(site.folder):
+        LOG.info("committed %s, which was saved before a restart", name)
     sender = Sender(targets_of(os.environ.get(VARIABLE, "")))
     refresher, daily = Refresher(site, tell_changes(sender)), Daily(site, sender, listening.address)
     app = site_app(site, refresher.poke)
@@ -70,7 +75,9 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
         trusted = (
             {"proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"} if mode == "proxy" else {"proxy_headers": False}
         )
-        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=5, **trusted)
+        config = uvicorn.Config(
+            app, log_config=None, log_level="warning", server_header=False, timeout_graceful_shutdown=5, **trusted
+        )
         signal.signal(signal.SIGTERM, _end)
         for part in (sender, refresher, daily):
             part.start()

@@ -17,6 +17,7 @@ from warroom.plans.form import entries_of, submitted
 from warroom.plans.routes import Form
 from warroom.plans.submission import text_of
 from warroom.service.site import Sent, Site, sent_form
+from warroom.sheet.bitable import bitable_of, exported
 from warroom.sheet.joining import joined
 from warroom.sheet.reading import read_sheet
 from warroom.sheet.writing import write_plan_sheet
@@ -54,12 +55,21 @@ def _brought(site: Site, request: Request, campaign: str, sent: Sent) -> Respons
     workspace.plan(campaign)
     form = Form(site, request, workspace, campaign, version_of(text_of(site.folder, campaign)))
     before = entries_of(form.before, form.zone)
-    content = sent.content if sent.file_name else sent.fields.get("pasted", "").encode()
     try:
-        sheet = read_sheet(content, sent.file_name or _("pasted cells"), form.zone)
+        sheet = read_sheet(*_given(sent), form.zone)
     except UserError as error:
         return form.page(before, {}, error.problems, status=422)
     entries = joined(before, sheet)
     read = submitted(entries, form.before, form.zone)
     changes = differences(form.before, read.content, form.zone)
     return form.page(entries, *form.wrong(read), brought=(*changes, *sheet.notes), changed=bool(changes))
+
+
+def _given(sent: Sent) -> tuple[bytes, str]:
+    """The sheet and what problems call it: a file, a Bitable link, or cells pasted."""
+    link = sent.fields.get("link", "").strip()
+    if sent.file_name:
+        return sent.content, sent.file_name
+    if link:
+        return exported(bitable_of(link)), "Bitable"
+    return sent.fields.get("pasted", "").encode(), _("pasted cells")
