@@ -185,6 +185,8 @@ def compute(
     sample = sample_of(dictionary.definitions[metric])
     computed = compute_all([metric, *filter(None, [sample])], dictionary, data, asked)
     values = computed.values[metric]
+    if computed.credited:
+        console.note(say("channels are those of touches: {metrics}", metrics=", ".join(computed.credited)))
     small = too_small(dictionary.definitions[metric], computed.values[sample]) if sample else set()
     for file, fault in computed.warnings:
         console.note(say("{problem}", problem=fault.problem(file)))
@@ -211,7 +213,13 @@ def compute(
         for v in values
     ]
     warnings = [fault.problem(file).as_json() for file, fault in computed.warnings]
-    result = {"metric": reference, "values": document, "warnings": warnings, "inputs": hashes_of(data)}
+    result = {
+        "metric": reference,
+        "values": document,
+        "warnings": warnings,
+        "credited": list(computed.credited),
+        "inputs": hashes_of(data),
+    }
     console.result(table(headings, rows, left=1 + len(split)), result)
     console.next(f"surgeplan metrics show {metric}")
 

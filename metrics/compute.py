@@ -15,6 +15,7 @@ import duckdb
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
+from metrics.credited import CHANNEL, credited
 from metrics.definitions import Definition
 from metrics.dictionary import Dictionary
 from metrics.faults import GRAIN_SECONDS, Fault
@@ -44,10 +45,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Computed:
-    """Values by metric, and what is marked about the rows they were made of."""
+    """Values by metric, what is marked about the rows they were made of, and which have a touch's channel."""
 
     values: dict[str, list[Value]]
     warnings: tuple[tuple[str, Fault], ...] = ()
+    credited: tuple[str, ...] = ()
 
 
 def compute(name: str, dictionary: Dictionary, data: Path, by: Sequence[str] = ()) -> list[Value]:
@@ -61,6 +63,8 @@ def compute_all(names: Sequence[str], dictionary: Dictionary, data: Path, split:
     `data` holds `<table>*.csv|.csv.gz|.parquet`, each with `at` or `starts_at` (with offset) and the columns that the
     definitions name. A value is final once the youngest row of every table is past its settling time.
 
+    Where `data` holds touches, a split by channel has the channel of the touch that a definition's attribution names.
+
     Raises:
         UserError: a table or column is missing, times have no offset, a spend is negative, or a definition has no
             grain to compute by.
@@ -72,13 +76,16 @@ def compute_all(names: Sequence[str], dictionary: Dictionary, data: Path, split:
     with duckdb_session() as connection:
         opened = open_tables(connection, definitions, data, split.by, split.families)
         warnings = row_faults(opened, definitions, split.starts or {})
-        asked = asked_of(opened, dictionary.definitions, split.by)
+        changed: dict[str, Definition] = {}
+        if CHANNEL in split.by:
+            opened, changed = credited(opened, definitions, data)
+        asked = asked_of(opened, dict(dictionary.definitions) | changed, split.by)
         values = {}
         for name in ordered:
             asked = _with_values(name, asked, opened, data)
             if name in names:
                 values[name] = _fetched(name, asked, opened)
-    return Computed({name: values[name] for name in names}, tuple(warnings))
+    return Computed({name: values[name] for name in names}, tuple(warnings), tuple(sorted(changed)))
 
 
 def sample_of(definition: Definition) -> str | None:

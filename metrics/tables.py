@@ -140,6 +140,8 @@ def _used_columns(source: Source, definitions: Iterable[Definition], by: Sequenc
     words = {word for text in texts for word in re.findall(r"\w+", text)} | set(by) | {"campaign", "currency"}
     if FAMILY in by:
         words.add("channel")
+    if "channel" in by and any(d.attribution for d in definitions):
+        words.add("user_id")
     phrase = " ".join(texts)
     return [c for c in source.columns if c != source.time and (c in words or (not c.isidentifier() and c in phrase))]
 
@@ -164,7 +166,7 @@ def _load(
     connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {', '.join(['*', *local])} FROM ({inner})")
     _refuse_naive(connection, source)
     for column in by:
-        _as_codes(connection, source.table, column)
+        as_codes(connection, source.table, column)
 
 
 def _instant(source: Source) -> str:
@@ -184,8 +186,8 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _as_codes(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
-    """Split columns as codes of a sorted list: comparing them costs what comparing integers does."""
+def as_codes(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
+    """A split column as codes of a sorted list: comparing them costs what comparing integers does."""
     name, place = quoted(column), quoted(table)
     held = {str(row[0]) for row in connection.execute(f"DESCRIBE {place}").fetchall()}
     if column not in held:

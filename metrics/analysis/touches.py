@@ -18,8 +18,14 @@ from metrics.sql import quoted
 from metrics.tables import ENDINGS, OFFSET
 
 TOUCHES = "touches"
+PREFIXES = ("adjust", "appsflyer", "touches")
 CONTRIBUTORS = (1, 2, 3)
 ADJUST_ACTS = "'click', 'impression', 'install', 'reattribution'"
+
+
+def has_touches(data: Path) -> bool:
+    """Whether a folder holds any export of touches."""
+    return any(p.name.endswith(ENDINGS) for prefix in PREFIXES for p in data.glob(f"{prefix}*"))
 
 
 def load_touches(connection: duckdb.DuckDBPyConnection, data: Path) -> int:
@@ -28,7 +34,7 @@ def load_touches(connection: duckdb.DuckDBPyConnection, data: Path) -> int:
     Raises:
         UserError: there is none, or one lacks the columns of its shape.
     """
-    shapes = (("adjust", _adjust), ("appsflyer", _appsflyer), ("touches", _plain))
+    shapes = zip(PREFIXES, (_adjust, _appsflyer, _plain), strict=True)
     selects: list[str] = []
     problems: list[Problem] = []
     for prefix, shape in shapes:

@@ -16,6 +16,7 @@ from campaign.settings import Service, Settings
 from metrics.analysis.attribution import MODELS, attribute
 from metrics.analysis.segments import SEGMENTS, segment
 from metrics.analysis.touches import load_touches
+from metrics.compute import Split, compute_all
 from metrics.dictionary import read_dictionary
 from metrics.experiments import Arm, Experiment, newcombe, read_out, wilson
 from surgeplan.cli import main
@@ -77,6 +78,18 @@ def test_money_is_credited_too_and_adds_up(data: Path) -> None:
 
 def test_a_wider_window_sees_earlier_touches(data: Path) -> None:
     assert credits("new_users", data, 24 * 30)["organic"]["last"] == 1
+
+
+def test_a_definition_split_by_channel_has_the_channel_of_its_touch(data: Path, tmp_path: Path) -> None:
+    """a's last touch in the week was search, b's push; c and d had none: `organic`, not the order's own column."""
+    found = compute_all(["new_users", "orders"], SHIPPED, data, Split(("channel",)))
+    assert {v.by[0]: v.value for v in found.values["new_users"]} == {"organic": 2, "push": 1, "search": 1}
+    assert {v.by[0]: v.value for v in found.values["orders"]} == {"x": 4}  # its definition names no attribution
+    assert found.credited == ("new_users",)
+    (tmp_path / "metrics.yaml").write_text("metrics: {new_users: {attribution: {model: first, window_hours: 168}}}\n")
+    first = compute_all(["new_users"], read_dictionary(tmp_path, SETTINGS), data, Split(("channel",)))
+    assert {v.by[0]: v.value for v in first.values["new_users"]} == {"organic": 2, "feed": 2}
+    assert compute_all(["new_users"], SHIPPED, data).credited == ()
 
 
 def test_adjust_and_appsflyer_exports_are_understood(data: Path) -> None:
@@ -279,6 +292,7 @@ def test_the_exit_code_says_whether_it_may_be_read(tmp_path: Path, users: int, c
 def test_the_minimum_dictionary_is_one_funnel_per_channel(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (data / "touches.csv").unlink()
     (data / "ads.csv").write_text(
         "starts_at,channel,exposures,clicks,cost\n2026-10-08T00:00+08:00,x,1000,100,80\n2026-10-08T00:00+08:00,y,500,10,5\n"
     )
