@@ -23,12 +23,13 @@ OK_PATH = "/.well-known/load-test-ok"
 
 @dataclass(frozen=True)
 class Target:
-    """A host that traffic may go to."""
+    """A host that traffic may go to. `addresses` are those that were checked."""
 
     url: str
     host: str
     port: int
     loopback: bool
+    addresses: tuple[str, ...] = ()
 
 
 def checked_target(url: str, allowed_hosts: Sequence[str], confirmed: str | None) -> Target:
@@ -49,7 +50,7 @@ def checked_target(url: str, allowed_hosts: Sequence[str], confirmed: str | None
             raise _refusal(
                 say("{host} is not this machine", host=host), say("repeat it to confirm: --confirm {host}", host=host)
             )
-    return Target(url.rstrip("/"), host, port, loopback)
+    return Target(url.rstrip("/"), host, port, loopback, tuple(str(address) for address in addresses))
 
 
 def target_of(url: str) -> Target:

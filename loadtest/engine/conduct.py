@@ -18,7 +18,7 @@ from campaign.documents import read_json
 from campaign.errors import UserError
 from campaign.files import sha256
 from loadtest.engine.pump import Emit, Run, write_lines
-from loadtest.hosts import checked_target
+from loadtest.hosts import Target, checked_target, require_marked
 from loadtest.scenario import SCENARIO, Scenario
 
 START, READY, SEEN, FINISHED = "surge-start", "surge-ready", "surge-seen", "surge-finished"
@@ -33,10 +33,11 @@ class Conductor:
 
     def __init__(self, environment: Any, runner: Any, folder: Path) -> None:
         self.environment, self.runner, self.folder = environment, runner, folder
+        self.begins_at_epoch, self.worker, self.workers = 0.0, 0, 1
         self.scenario_file = Path(os.environ.get("SURGEPLAN_SCENARIO", folder / SCENARIO))
         self.scenario = self._checked_scenario()
+        self.target = self._checked_target(environment.host) if environment.host else None
         self.started = Event()
-        self.begins_at_epoch, self.worker, self.workers = 0.0, 0, 1
         self.run: Run | None = None
         self.finished: set[int] = set()
         self.orders: dict[str, dict[str, Any]] = {}
@@ -62,8 +63,11 @@ class Conductor:
         if missing:
             self._refuse(f"locustfile.py has no method marked @stage for: {', '.join(missing)}")
         steps = [user.steps()[s.stage] for s in self.scenario.stages]
+        # Locust's web page and the locustfile may name another host than the command line did.
+        known = self.target is not None and user.host == self.environment.host
+        target = self.target if known and self.target else self._checked_target(user.host)
         self.run = Run(
-            self.environment, self.scenario, self.folder, user.host, self.worker, self.workers, self.emit
+            self.environment, self.scenario, self.folder, target, self.worker, self.workers, self.emit
         )  # fmt: skip
         self.run.pump(user, steps, self.begins_at_epoch)
         if isinstance(self.runner, LocalRunner):
@@ -75,12 +79,21 @@ class Conductor:
 
     def _checked_scenario(self) -> Scenario:
         try:
-            scenario = read_json(self.scenario_file, str(self.scenario_file), Scenario)
-            if self.environment.host:
-                checked_target(self.environment.host, scenario.allowed_hosts, os.environ.get("SURGEPLAN_CONFIRMED"))
+            return read_json(self.scenario_file, str(self.scenario_file), Scenario)
         except UserError as error:
             self._refuse(str(error))
-        return scenario
+        raise AssertionError("a refusal ends the process")
+
+    def _checked_target(self, url: str | None) -> Target:
+        """The host of the command line, or of the locustfile: both may be wrong."""
+        try:
+            target = checked_target(url or "", self.scenario.allowed_hosts, os.environ.get("SURGEPLAN_CONFIRMED"))
+            if self.worker == 0:
+                require_marked(target, self.scenario.marker)
+            return target
+        except UserError as error:
+            self._refuse(str(error))
+        raise AssertionError("a refusal ends the process")
 
     def _refuse(self, reason: str) -> None:
         log.error(reason)

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from gevent.pool import Group
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 
 from loadtest.engine.visit import GuardedPool, Refused, Visit, marker_headers
 from loadtest.engine.watch import Watch
 from loadtest.execution import RECORD_LOST
 from loadtest.feeders import FeederEmpty, Feeders
+from loadtest.hosts import Target
 from loadtest.observations import DONE, FAILED, SLOW
 from loadtest.scenario import Scenario
 from loadtest.schedule import build_schedule
@@ -34,18 +34,18 @@ class Run:
     """One worker's share of a run: its schedule, its visitors, what it saw."""
 
     def __init__(
-        self, environment: Any, scenario: Scenario, folder: Path, host: str, worker: int, workers: int, emit: Emit
+        self, environment: Any, scenario: Scenario, folder: Path, target: Target, worker: int, workers: int, emit: Emit
     ) -> None:
-        self.environment, self.scenario, self.host, self.worker = environment, scenario, host, worker
+        self.environment, self.scenario, self.host, self.worker = environment, scenario, target.url, worker
         self.folder = folder
         self.schedule = build_schedule(scenario).shard(worker, workers)
         self.tally = Tally(scenario.window_seconds)
-        self.pool = GuardedPool(host, scenario.in_flight_max, scenario.timeout_seconds)
+        self.pool = GuardedPool(target, scenario.in_flight_max, scenario.timeout_seconds)
         self.feeders = Feeders(folder / "data", worker, workers)
         run_id = os.environ.get("SURGEPLAN_RUN_ID", scenario.marker)
         self.marker_headers = marker_headers(scenario.marker, run_id)
         self.writes_allowed = scenario.writes_allowed or os.environ.get("SURGEPLAN_WRITES") == "allowed"
-        self.visits: Group = Group()
+        self.visits: dict[Visit, gevent.Greenlet] = {}
         self.watch = Watch()
         self.emit: Emit = lambda record: emit({"worker": worker, **record})
         self.zero = 0.0
@@ -81,17 +81,16 @@ class Run:
 
     def finish(self) -> None:
         """Hand over the rest: requests without a reply count as failed, arrivals that never left as unsent."""
-        visits = [greenlet.args[0] for greenlet in self.visits]
-        for visit in visits:
+        left, self.visits = self.visits, {}
+        for visit in left:
             if visit.open:
                 self.tally.ended(visit.stage, visit.intended, self.now(), "no reply")
-        self.visits.kill(block=False)
-        if visits:
-            self.tally.unsent["unfinished visits"] += len(visits)
+        gevent.killall(list(left.values()), block=False)
+        if left:
+            self.tally.unsent["unfinished visits"] += len(left)
         self._hand_over()
         end = "done" if self.complete else "stopped"
         self.emit({"end": self.stopped or end, "at": self.now()})
-        self.visits = Group()
 
     def _start_visits(self) -> None:
         schedule, streams = self.schedule, self.scenario.streams
@@ -108,9 +107,16 @@ class Run:
                 self.tally.unsent["in-flight"] += 1
                 continue
             goes_on = streams[stream[i]].goes_on
-            self.visits.spawn(self._visit, Visit(self, number[i], at), firsts[stream[i]], goes_on)
+            visit = Visit(self, number[i], at)
+            self.visits[visit] = gevent.spawn(self._visit, visit, firsts[stream[i]], goes_on)
 
     def _visit(self, visit: Visit, stage: int, goes_on: bool) -> None:
+        try:
+            self._walk(visit, stage, goes_on)
+        finally:
+            self.visits.pop(visit, None)
+
+    def _walk(self, visit: Visit, stage: int, goes_on: bool) -> None:
         intended = visit.intended
         stages = self.scenario.stages
         self.tally.arrived(intended, self.now())
@@ -153,7 +159,7 @@ class Run:
         while len(self.visits) and not self.stopped:
             if self.now() > waiting_until or (self.now() > thinking_until and not self.open_requests):
                 return
-            self.visits.join(timeout=0.25)
+            gevent.wait(list(self.visits.values()), timeout=0.25)
 
     def _watch(self) -> None:
         parent = os.getppid()

@@ -6,10 +6,11 @@ import random
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from geventhttpclient.client import HTTPClientPool
 from locust.contrib.fasthttp import FastHttpSession
+
+from loadtest.hosts import Target
 
 if TYPE_CHECKING:
     from loadtest.engine.pump import Run
@@ -22,20 +23,27 @@ class Refused(Exception):
 
 
 class GuardedPool(HTTPClientPool):  # type: ignore[misc]
-    """Connections to the run's target and nowhere else; redirects and absolute addresses come through here too."""
+    """Connections to the run's target and nowhere else; redirects and absolute addresses come through here too.
 
-    def __init__(self, target: str, size: int, timeout_seconds: float) -> None:
+    Its name is resolved once: every address that a run uses was checked, and a burst of new connections asks no DNS.
+    """
+
+    def __init__(self, target: Target, size: int, timeout_seconds: float) -> None:
         super().__init__(concurrency=size, network_timeout=timeout_seconds, connection_timeout=timeout_seconds)
-        parts = urlsplit(target)
-        self.allowed = (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+        self.target = target
 
     def get_client(self, url: Any) -> Any:
-        if (url.host, url.port) != self.allowed:
+        if (url.host, url.port) != (self.target.host, self.target.port):
             raise Refused(f"refused: {url.host}:{url.port} is not the host under test")
+        if (url.host, url.port) in self.clients:
+            return super().get_client(url)
         client = super().get_client(url)
+        connections = client._connection_pool
         # geventhttpclient sends a GET whose connection broke up to `size + 1` times again; `size` is thousands here:
         # against a target that restarts that is a storm nobody planned. Once, as browsers do.
-        client._connection_pool.size = 0
+        connections.size = 0
+        checked = [found for found in connections._resolve() if found[-1][0] in self.target.addresses]
+        connections._resolve = lambda: checked
         return client
 
 
