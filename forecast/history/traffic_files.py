@@ -31,7 +31,7 @@ from forecast.history.grid_rows import rows_on_a_grid
 from forecast.history.readings import LEAST_BYTES, FileReading, Stretch, forget_others, reading_key, recall, remember
 from forecast.history.shapes import TRAFFIC, Table, fetch
 from forecast.history.tables import read_table
-from forecast.history.told import Told, services_told, unfilled, unknown_services
+from forecast.history.told import Told, known_names, services_told, unfilled, unknown_services
 
 MEMORY = "1GB"
 
@@ -114,16 +114,19 @@ def _read_file(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, settings: Settings, scratch: Path
 ) -> tuple[FileReading | None, list[Problem]]:
     table, problems = _table(connection, path, name, settings, scratch)
-    if table is None:
+    if table is None or problems:
+        if table is not None:
+            problems += unknown_services(connection, table, services_told(connection, table), settings)
         return None, problems
     told = services_told(connection, table)
-    problems += unknown_services(connection, table, told, settings)
-    if problems:
-        return None, problems
-    parts, problems = _parts(connection, table, [one for one in told if one.service])
+    strangers = list(unknown_services(connection, table, told, settings))
+    known = [one for one in told if one.service in known_names(settings)]
+    parts, problems = _parts(connection, table, known, at_once=not strangers)
+    problems = strangers + problems
     notes = (*table.notes, *unfilled(table, told))
     tests = tuple(_marked_tests(connection, table, parts))
-    return FileReading(name, {part.service: part.series for part in parts}, tests, notes), problems
+    reading = FileReading(name, {part.service: part.series for part in parts}, tests, notes)
+    return (None if problems else reading), problems
 
 
 def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
@@ -152,16 +155,17 @@ def unreadable(name: str, error: duckdb.Error) -> Problem:
 
 
 def _parts(
-    connection: duckdb.DuckDBPyConnection, table: Table, told: Sequence[Told]
+    connection: duckdb.DuckDBPyConnection, table: Table, told: Sequence[Told], at_once: bool
 ) -> tuple[list[Part], list[Problem]]:
+    """Every service's buckets. at_once: whether the table has no other services than those."""
     problems: list[Problem] = []
     parts: list[Part] = []
     if "endpoint" in table.columns:
         problems += _repeated_endpoints(connection, table)
-    at_once = rows_on_a_grid(connection, table, told)
+    grid = rows_on_a_grid(connection, table, told) if at_once else {}
     for service in (one.service for one in told):
-        starts, values = at_once[service] if at_once else _rows(connection, table, service)
-        again = np.flatnonzero(starts[1:] == starts[:-1]) + 1 if not at_once else starts[:0]
+        starts, values = grid[service] if grid else _rows(connection, table, service)
+        again = np.flatnonzero(starts[1:] == starts[:-1]) + 1 if not grid else starts[:0]
         if len(again):
             problems += _repeated(connection, table, service, starts, again)
             continue
