@@ -227,7 +227,6 @@ def decide(
 ) -> None:
     from playbooks.readiness.acts import decide as decide_on
     from playbooks.readiness.acts import known_verdict
-    from playbooks.readiness.limits import publish_limits
     from playbooks.readiness.record import record
 
     console = Console.open(workspace, lang, as_json)
@@ -235,9 +234,7 @@ def decide(
     acting, chosen = _acting(by, opened), known_verdict(verdict)
     caps = {"spend": max_spend, "push_per_second": max_push_per_second}
     limits = {name: cap for name, cap in caps.items() if cap is not None}
-    event = record(opened, campaign, at, lambda made: decide_on(made, chosen, acting, at, limits))
-    publish_limits(opened, event)
-    _done(console, opened, event)
+    _done(console, opened, record(opened, campaign, at, lambda made: decide_on(made, chosen, acting, at, limits)))
     console.next(f"surgeplan gate {campaign} G4")
 
 

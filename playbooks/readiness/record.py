@@ -14,6 +14,7 @@ from campaign.store.events import Act, Event, chain_problems
 from campaign.store.log import EventLog, open_log
 from campaign.workspace import Workspace
 from playbooks.readiness.gather import STATE_URL
+from playbooks.readiness.limits import publish_limits
 from playbooks.readiness.publish import Review, review
 
 
@@ -23,12 +24,15 @@ def workspace_log(workspace: Workspace) -> EventLog:
 
 
 def record(workspace: Workspace, campaign: str, now: datetime, act: Callable[[Review], Act]) -> Event:
-    """Do an act on the campaign's review.
+    """Do an act on the campaign's review; a decision's caps become rules whoever it is taken through.
 
     Raises:
         UserError: the act is refused, or the log was edited or cannot be written.
     """
-    return record_on_log(workspace, lambda log: act(review(workspace, campaign, now, log)))
+    event = record_on_log(workspace, lambda log: act(review(workspace, campaign, now, log)))
+    if event.kind == "decide":
+        publish_limits(workspace, event)
+    return event
 
 
 def record_on_log(workspace: Workspace, act: Callable[[Sequence[Event]], Act]) -> Event:
