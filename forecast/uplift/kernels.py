@@ -17,7 +17,7 @@ PUSH_RISE_SECONDS = 90.0
 SPIKE_RISE_SECONDS = 12.0
 SURGE_RISE_SECONDS = 240.0
 RAMP_SECONDS = 420.0
-ABOUT_SECONDS = 150.0
+ABOUT = ((-240.0, 1 / 9), (-120.0, 2 / 9), (0.0, 3 / 9), (120.0, 2 / 9), (240.0, 1 / 9))
 SOFT_SECONDS = 900.0
 SOFT_NODES = 12
 SLOT_EDGE_SECONDS = 600.0
@@ -57,8 +57,10 @@ def ramp(start: Floats, end: Floats, seconds: float = RAMP_SECONDS) -> Floats:
 
 def about(kernel: Callable[[Floats, Floats], Floats], start: Floats, end: Floats) -> Floats:
     """A kernel whose instant is known to some minutes only, such as the end of a half: no tooth at the minute."""
-    early, late = (kernel(start + shift, end + shift) for shift in (ABOUT_SECONDS, -ABOUT_SECONDS))
-    return np.asarray(0.5 * kernel(start, end) + 0.25 * early + 0.25 * late)
+    found = np.zeros(len(start))
+    for shift, weight in ABOUT:
+        found += weight * kernel(start - shift, end - shift)
+    return found
 
 
 def soft(start: Floats, end: Floats, ahead_seconds: float = SOFT_SECONDS) -> Floats:
