@@ -46,6 +46,18 @@ def read_traffic(workspace: Workspace, campaign: str) -> ReadTraffic:
     return ReadTraffic(model, minutes, {name: sha256(file) for file, name in zip(files, names, strict=True)})
 
 
+def read_together(workspace: Workspace, campaign: str, together: tuple[Plan, ...]) -> dict[str, ReadTraffic]:
+    """The traffic of a campaign and of those that share its steps and have a forecast, by name.
+
+    Raises:
+        UserError: this campaign is not forecast yet, or files do not belong together.
+    """
+    own = {campaign: read_traffic(workspace, campaign)}
+    others = [plan.id for plan in together if plan.id != campaign]
+    forecast = [name for name in others if (workspace.out(name) / "traffic_paths.npz").is_file()]
+    return dict(sorted((own | {name: read_traffic(workspace, name) for name in forecast}).items()))
+
+
 def read_paths(file: Path, name: str) -> TrafficPaths:
     """The stored sample paths.
 

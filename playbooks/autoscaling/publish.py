@@ -8,23 +8,22 @@ from pathlib import Path
 
 from campaign.console import Progress, no_progress
 from campaign.files import write_json, write_text
-from campaign.language import Text, say
+from campaign.language import say
 from campaign.plan import Plan
 from campaign.settings import Service
 from campaign.spreadsheets import write_workbook
 from campaign.workspace import SETTINGS, Workspace
+from playbooks.autoscaling.assumed import assumptions
 from playbooks.autoscaling.chart import draw_replay, draw_risk
 from playbooks.autoscaling.inputs import (
     ReadTraffic,
     merged_traffic,
     read_facts,
-    read_traffic,
+    read_together,
     settings_inputs,
     sharing,
     zone_of,
 )
-from playbooks.autoscaling.known import notice_problem
-from playbooks.autoscaling.limits import beyond_at_once, room
 from playbooks.autoscaling.manifests.bundle import bundle
 from playbooks.autoscaling.manifests.document import Setting, require_distinct_names
 from playbooks.autoscaling.order_book import order_sheets
@@ -53,19 +52,14 @@ def publish_autoscaling(
     policy = read_policy(workspace.folder)
     policy = with_targets(policy, targets) if targets else policy
     zone = zone_of(workspace, campaign)
-    own = read_traffic(workspace, campaign_id)
     together = sharing(workspace, campaign, policy)
-    others = [
-        read_traffic(workspace, plan.id)
-        for plan in together
-        if plan.id != campaign_id and (workspace.out(plan.id) / "traffic_paths.npz").is_file()
-    ]
-    reads = sorted([own, *others], key=lambda read: read.model.campaign)
-    traffic = merged_traffic(reads)
+    reads = read_together(workspace, campaign_id, together)
+    traffic = merged_traffic(list(reads.values()))
     facts, unknown, capacity_inputs = read_facts(workspace, campaign, traffic, policy)
     require_distinct_names(list(facts), SETTINGS)
     question = Question(together, workspace.settings, policy, traffic, facts, zone)
     answer = plan_services(question, progress)
+    own = reads[campaign_id]
     plan = AutoscalingPlan(
         campaign=campaign_id,
         shared_with=shared_names(together, campaign_id),
@@ -76,21 +70,25 @@ def publish_autoscaling(
         currency=workspace.settings.currency,
         starts_at_utc=traffic.time_of(answer.window.first),
         ends_at_utc=traffic.time_of(answer.window.last),
-        inputs=_inputs(workspace, together, reads, capacity_inputs),
+        inputs=_inputs(workspace, together, list(reads.values()), capacity_inputs),
         services=answer.services,
         not_planned={name: str(why) for name, why in unknown.items()},
-        assumptions=tuple(str(text) for text in _assumptions(question, answer, reads, now)),
+        assumptions=tuple(str(text) for text in assumptions(question, answer.services, reads, now)),
     )
-    services = {name: fact.service for name, fact in facts.items()}
-    folder = workspace.out(campaign_id) / "playbook"
-    setting = Setting(plan, policy, zone)
     progress(say("pictures and manifests"), 0, 1)
+    _draw(workspace.out(campaign_id) / "playbook", question, answer, plan)
+    services = {name: fact.service for name, fact in facts.items()}
+    write_plan(workspace.out(campaign_id) / "playbook", Setting(plan, policy, zone), services, campaign.title)
+    progress(say("pictures and manifests"), 1, 1)
+    return plan
+
+
+def _draw(folder: Path, question: Question, answer: Answer, plan: AutoscalingPlan) -> None:
+    """Both pictures and the workbook."""
+    setting = Setting(plan, question.policy, question.zone)
     draw_replay(folder / "autoscaling.svg", setting, answer.pictures)
     draw_risk(folder / "risk_against_cost.svg", setting)
     write_workbook(folder / "resources.xlsx", order_sheets(resources(question, answer.window, plan), question, plan))
-    write_plan(folder, setting, services, campaign.title)
-    progress(say("pictures and manifests"), 1, 1)
-    return plan
 
 
 def write_plan(folder: Path, setting: Setting, services: dict[str, Service], title: str) -> None:
@@ -119,62 +117,3 @@ def _inputs(
     for read in reads:
         found |= read.inputs
     return dict(sorted(found.items()))
-
-
-def _assumptions(question: Question, answer: Answer, reads: list[ReadTraffic], now: datetime) -> list[Text]:
-    """What holds for the whole plan."""
-    policy, texts = question.policy, []
-    texts.append(
-        say(
-            "today's HPA is taken to aim at {target:.0%} of {metric}; new nodes are taken to need {fast:g} to "
-            "{slow:g} s",
-            target=policy.hpa_target_ratio, metric=policy.hpa_metric,
-            fast=policy.node_wait_seconds[0], slow=policy.node_wait_seconds[1],
-        )
-    )  # fmt: skip
-    if not question.traffic.known_bursts.all():
-        texts.append(
-            say(
-                "a minute's busiest 15 seconds are taken to be {burst:g} times its mean where seconds are unknown",
-                burst=policy.burst_ratio,
-            )
-        )
-    resolved = 1 - 1 / question.traffic.paths
-    for name, service in answer.services.items():
-        if service.quantile_ratio > resolved:
-            texts.append(
-                say(
-                    "{service}: {paths} sample paths cannot tell a quantile of {quantile:.4g}; the largest path "
-                    "is taken",
-                    service=name, paths=question.traffic.paths, quantile=service.quantile_ratio,
-                )
-            )  # fmt: skip
-        if not service.back_test.never_worse:
-            texts.append(
-                say(
-                    "{service}: in the replay the plan is no better than the HPA alone; do not apply it unread",
-                    service=name,
-                )
-            )
-        if service.steps and service.steps[0].starts_at_utc > now:
-            late = notice_problem(question.facts[name], service.steps[0].starts_at_utc, now)
-            texts += [late] if late else []
-    most = {name: service.replicas.most for name, service in answer.services.items()}
-    for limit, needed in beyond_at_once(most, question.settings.limits):
-        texts.append(
-            say(
-                "{limit}: the plan keeps it, but were every HPA at its maxReplicas at once they would take {needed:g} "
-                "where {room:g} are left: their peaks lie apart, so watch it",
-                limit=limit.name, needed=needed, room=room(limit),
-            )
-        )  # fmt: skip
-    missing = [plan.id for plan in question.plans if plan.id not in {read.model.campaign for read in reads}]
-    if missing:
-        texts.append(
-            say(
-                "{campaigns} share a service and an hour but have no forecast of their own: these steps reach "
-                "only as far as this campaign's traffic",
-                campaigns=", ".join(missing),
-            )
-        )
-    return texts

@@ -203,6 +203,13 @@ def test_too_little_notice_is_said(workspace_folder: Make, as_of: datetime) -> N
     assert "storefront: replicas take 6 min to be ready and only 3 min are left: raise the floor by hand now" in texts
 
 
+def test_a_step_that_is_due_already_is_to_be_set_by_hand(workspace_folder: Make, as_of: datetime) -> None:
+    eight_minutes_before = as_of + timedelta(days=3, minutes=-8)
+    texts = publish(workspace_folder(), eight_minutes_before).assumptions
+    assert "storefront: the step of 11-10 19:49 is due already: set the floor to 51 by hand now" in texts
+    assert not any("due already" in text for text in publish(workspace_folder(), as_of).assumptions)
+
+
 def test_a_declared_capacity_is_an_assumption(workspace_folder: Make, as_of: datetime) -> None:
     texts = publish(workspace_folder(), as_of).services["storefront"].assumptions
     assert "storefront: its capacity is declared, not measured; measure it before the event" in texts
