@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from playbooks.staffing.recheck import Recheck, read_plan, recheck_roster, what_
 from warroom.drawing import Line, drawing
 from warroom.service.site import NotThere, Sent, Site, sent_form
 from warroom.support.intervals import Interval, read_intervals, worst_gaps
+from warroom.support.supposing import with_bot_resolving
 
 FILES = {
     "roster.xlsx": say("Roster to edit (Excel)"),
@@ -42,9 +44,11 @@ def support_routes(site: Site) -> APIRouter:
     router = APIRouter()
 
     @router.get("/campaigns/{campaign}/support", include_in_schema=False)
-    def page(request: Request, campaign: str, desk: str = "", agents: str = "") -> Response:
+    def page(
+        request: Request, campaign: str, desk: str = "", agents: str = "", absent: str = "", resolved: str = ""
+    ) -> Response:
         site.person(request)
-        return _answered(site, request, campaign, lambda ws: _asked(ws, campaign, desk, agents))
+        return _answered(site, request, campaign, lambda ws: _asked(ws, campaign, desk, agents, absent, resolved))
 
     @router.get("/campaigns/{campaign}/support/files/{name}", include_in_schema=False)
     def download(request: Request, campaign: str, name: str) -> Response:
@@ -102,13 +106,26 @@ def _answered(site: Site, request: Request, campaign: str, ask: Callable[[Worksp
     return site.page(request, "support.html", 422 if problems else 200, answer=answer, problems=problems, **values)
 
 
-def _asked(workspace: Workspace, campaign: str, desk: str, agents: str) -> tuple[str, ...]:
+def _asked(workspace: Workspace, campaign: str, desk: str, agents: str, absent: str, resolved: str) -> tuple[str, ...]:
+    """So many people of whom some stay away, with a bot that resolves another share."""
     if not desk or not agents:
         return ()
     if not agents.isdigit():
         raise UserError(Problem(say("{given} is not a number of people", given=agents)))
-    count = _bounded(int(agents))
-    return judged_words(what_if(workspace, campaign, desk, count), count, workspace.settings.zone)
+    there = math.floor(_bounded(int(agents)) * (1 - _percent(absent)))
+    supposed = with_bot_resolving(workspace, desk, _percent(resolved)) if resolved else workspace
+    return judged_words(what_if(supposed, campaign, desk, there), there, workspace.settings.zone)
+
+
+def _percent(text: str) -> float:
+    """A share (0-1) of percent as people write them; empty is none."""
+    try:
+        value = float(text.strip().rstrip("%％") or 0) / 100
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UserError(Problem(say("{given} is no share in percent", given=text)))
+    return value
 
 
 def _bounded(agents: int) -> int:
