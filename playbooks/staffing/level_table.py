@@ -19,7 +19,8 @@ LOADS = 25
 class LevelTable:
     """One desk. loads: contacts in hand, rising from 0; seats_per_load: seats as a multiple of load ÷ contacts at once.
 
-    level_ratio, abandoned_ratio: [load, seats_per_load], by the desk's own definition.
+    level_ratio, abandoned_ratio: [load, seats_per_load], by the desk's own definition. Loads are of first contacts; the
+    ratios, which are of all attempts, have the redials of such a load in them.
     """
 
     at_once: int

@@ -64,6 +64,16 @@ class ShiftCount(FileRecord):
     overtime_hours: float = 0.0
 
 
+class ShortShifts(FileRecord):
+    """The same plan if short shifts were allowed beside the desk's own; starts: the local time most of them begin."""
+
+    hours: float
+    starts: str
+    agents: int
+    paid_hours: float
+    missing_hours: float
+
+
 class Deflection(FileRecord):
     """The bot's assumed shares and what five points less resolved cost at the peak."""
 
@@ -127,6 +137,7 @@ class DeskPlan(FileRecord):
     worst_service_level_at_utc: AwareDatetime | None
     contacts_while_closed_p50: float
     bot: Deflection | None = None
+    short_shifts: ShortShifts | None = None
     shifts: tuple[ShiftCount, ...]
     triggers: tuple[Trigger, ...] = ()
     self_check: SelfCheck | None = None

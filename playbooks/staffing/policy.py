@@ -88,6 +88,7 @@ class StaffingPolicy(FileRecord):
     order_lead_days: Positive
     plausible_handle_seconds: dict[Literal["phone", "chat", "ticket"], tuple[float, float]]
     shift: DefaultShift
+    short_shift_hours: Annotated[float, Field(gt=0, le=12)]
     break_moves_minutes: Annotated[int, Field(ge=0)]
     shortage_steps: tuple[ShortageStep, ...]
     solver: Solver

@@ -29,6 +29,17 @@ def sentences(figures: DeskFigures, plan: DeskPlan, relief: Relief, policy: Staf
         definition=definition_in_words(figures.ready.desk.service_level.definition),
     )
     yield from _bought(figures, plan, relief)
+    if short := plan.short_shifts:
+        yield say(
+            "with {hours}-hour shifts as well, most of them from {start}: {paid} paid hours instead of {before}, and "
+            "{missing} hours short instead of {missing_before}",
+            hours=f"{short.hours:g}",
+            start=short.starts,
+            paid=f"{short.paid_hours:,.0f}",
+            before=f"{plan.paid_hours:,.0f}",
+            missing=f"{short.missing_hours:,.0f}",
+            missing_before=f"{plan.shortage.agent_hours:,.0f}",
+        )
     if plan.bot:
         yield say(
             "each 5 points less resolved by the bot need {count} more agents at {when}; without the bot {all} in all",

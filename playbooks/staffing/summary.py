@@ -22,6 +22,7 @@ from playbooks.staffing.relief import Relief
 from playbooks.staffing.replay import self_check
 from playbooks.staffing.sentences import sentences
 from playbooks.staffing.shifts import Rostered, shortage_price_hours
+from playbooks.staffing.short_shifts import with_short_shifts
 from playbooks.staffing.triggers import bridges, triggers
 
 LESS_POINTS = 5.0
@@ -51,6 +52,7 @@ def desk_plan(figures: DeskFigures, contacts: NDArray[np.floating], policy: Staf
         worst_service_level_at_utc=None if worst is None else span(figures.clock, worst)[0],
         contacts_while_closed_p50=float(figures.contacts_p50[~figures.open].sum()),
         bot=_deflection(figures, contacts, policy),
+        short_shifts=with_short_shifts(figures, policy),
         shifts=shift_counts(roster),
         triggers=triggers(figures, policy, relief),
         self_check=self_check(figures, contacts, policy, SELF_CHECK_SEED),

@@ -220,3 +220,12 @@ def test_levels_of_the_day_go_from_breaks_to_the_bot_to_callback_to_the_desk_tha
     assert levels[1].when.en == f"chat: more than {levels[1].above:g} waiting"
     assert levels[1].action.en.startswith("the bot alone, with a way out to a person, for: ")
     assert levels[2].action.en == "offer a callback or a message instead of waiting"
+
+
+def test_short_shifts_are_tried_and_what_they_save_is_said(plan: StaffingPlan) -> None:
+    chat, ticket = plan.desks[0], plan.desks[2]
+    assert chat.short_shifts is not None
+    assert chat.short_shifts.paid_hours < 0.9 * chat.paid_hours
+    assert chat.short_shifts.missing_hours <= chat.shortage.agent_hours
+    assert any(text.startswith("with 4-hour shifts as well, most of them from ") for text in said_of(plan, "chat"))
+    assert ticket.short_shifts is None
