@@ -149,8 +149,23 @@ def switch_table(evidence: Evidence) -> Finding:
         return Finding("pending", say("surgeplan.yaml names no switches yet"))
     bare = [s.id for s in switches if not (s.action and s.executor and s.undo and s.effect)]
     if bare:
-        return Finding("pending", say("without action, executor, effect or undo: {names}", names=", ".join(bare)))
+        return Finding("fail", say("without action, executor, effect or undo: {names}", names=", ".join(bare)))
+    open_stages = stages_without_switch(evidence)
+    if open_stages:
+        note = say("no switch sheds {stages}: add one, or sign the reason", stages=", ".join(open_stages))
+        return Finding("pending", note)
     return PASS
+
+
+def stages_without_switch(evidence: Evidence) -> list[str]:
+    """Stages of the funnel, but for the most valuable one, whose services no switch relieves."""
+    ranks = [stage.value_rank for stage in evidence.settings.funnel if stage.value_rank is not None]
+    relieved = {name for switch in evidence.settings.switches for name in switch.effect}
+    return [
+        stage.stage
+        for stage in evidence.settings.funnel
+        if stage.value_rank is not None and stage.value_rank > min(ranks) and not relieved & stage.requests.keys()
+    ]
 
 
 def declared_services(evidence: Evidence) -> list[str]:

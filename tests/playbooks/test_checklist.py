@@ -17,7 +17,7 @@ from campaign.errors import UserError
 from campaign.language import Language
 from campaign.plan import Channel, Moment, Offer, Owner, Plan, Send
 from campaign.readiness import GATES, Item
-from campaign.settings import Bot, Desk, Limit, RatioRange, Replicas, Service, ServiceLevel, Settings, Switch
+from campaign.settings import Bot, Desk, Limit, RatioRange, Replicas, Service, ServiceLevel, Settings, Stage, Switch
 from campaign.traffic import BackTest, Peak, Quantiles, SecondProfile, TrafficModel
 from playbooks.autoscaling import plan as scaling
 from playbooks.readiness.binding import Binding, changed
@@ -492,9 +492,26 @@ def test_a_gate_signed_on_a_draft_holds_up_to_what_was_tested() -> None:
 
 def test_switches_need_who_how_and_back() -> None:
     bare = evidence(settings=SETTINGS.model_copy(update={"switches": (Switch(id="off"),)}))
-    assert one("switch-table", bare) == ("pending", "without action, executor, effect or undo: off")
+    assert one("switch-table", bare) == ("fail", "without action, executor, effect or undo: off")
     assert one("switches-drilled", bare) == ("pending", "not drilled yet: off")
     assert one("switch-table", EVERYTHING)[0] == "pass"
+
+
+def test_every_stage_but_the_most_valuable_has_a_switch_or_a_signed_reason() -> None:
+    switch = Switch(id="off", effect={"shop": 0.2}, action="a", undo="u", executor="sre")
+    funnel = (
+        Stage(stage="home", value_rank=2, requests={"shop": 3}),
+        Stage(stage="search", value_rank=1, requests={"index": 2}),
+        Stage(stage="pay", value_rank=0, requests={"pay": 1}),
+    )
+    of = evidence(settings=SETTINGS.model_copy(update={"switches": (switch,), "funnel": funnel}))
+    note = "no switch sheds search: add one, or sign the reason"
+    assert one("switch-table", of) == ("pending", note)
+    (item,) = (i for i in items(of) if i.id == "switch-table")
+    signed = Signed("wang", "sre", START - 20 * DAY, Binding(), {"verdict": "pass", "note": "search is cached"})
+    told = replace(of, standing=Standing(notes={(item.scope, item.id): signed}))
+    assert evaluate((item,), told, START - 15 * DAY)[0].state == "pass"
+    assert evaluate((item,), of, START - 15 * DAY)[0].state == "pending"
 
 
 def test_an_undone_item_past_its_time_is_overdue() -> None:
