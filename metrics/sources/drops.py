@@ -63,7 +63,7 @@ def fetch_drops(
     ]
     notes += _unused(source, intake) if source.measure == "traffic" else []
     rows = contact_rows(intake) if source.measure == "contacts" else _rows(source, intake)
-    return _batch(source, rows, notes, since, until)
+    return _batch(source, rows, notes, since.astimezone(settings.zone), until)
 
 
 def _read(source: DropSource, folder: Path, settings: Settings, progress: Progress) -> Intake:
@@ -142,10 +142,16 @@ def _batch(source: DropSource, rows: Iterable[Row], notes: list[Text], since: da
     keys, values = COLUMNS[source.measure]
     first, end = since.timestamp(), until.timestamp()
     found: dict[Key, tuple[float, ...]] = {}
+    earlier = 0
     for name, at, figures in rows:
+        earlier += at < first
         if first <= at < end:
             names = desk_and_intent(name) if source.measure == "contacts" else (name,)[: len(keys)]
             found[at, *(source.rename.get(n, n) for n in names)] = figures
+    if earlier:
+        what = say("{source}: {count} rows before {since} are not taken (--since takes them)", source=source.name,
+                   count=earlier, since=since.isoformat(timespec="minutes"))  # fmt: skip
+        notes = [*notes, what]
     return Batch(keys, values, found, max((int(key[0]) for key in found), default=None), notes=tuple(notes))
 
 

@@ -111,3 +111,15 @@ def test_dropped_orders_by_minute_and_by_hour_are_not_counted_twice(tmp_path: Pa
     pull(open_workspace(folder), NOW, lambda _: None)
     rows = (folder / "history" / "orders-shop-2026-10.csv").read_text().splitlines()[1:]
     assert sum(float(row.partition(",")[2]) for row in rows) == 60 + 30 + 30
+
+
+def test_rows_before_what_a_source_was_asked_for_are_said(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, "{name: panel, kind: drop, folder: drops, values: rates, since: 2026-10-01T00:30Z}")
+    (folder / "drops").mkdir()
+    lines = "".join(f"2026-10-01 08:{m:02d}:00,5\n" for m in range(60))
+    (folder / "drops" / "panel.csv").write_text("Time,shop\n" + lines)
+    one = pulled(folder)
+    assert one.changes.added == 30
+    assert [str(note) for note in one.notes] == [
+        "panel: 30 rows before 2026-10-01T08:30+08:00 are not taken (--since takes them)"
+    ]
