@@ -6,6 +6,7 @@ days count neither for nor against a run of days.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +82,7 @@ def _variance(values: Floats, scale: float | None) -> Floats:
 
 
 def _median_before(values: Floats, days: int, gap: int) -> Floats:
-    return _before(values, days, gap, lambda windows: np.nanmedian(windows, axis=-1))
+    return _before(values, days, gap, _middle)
 
 
 def _mad_before(values: Floats, days: int, gap: int) -> Floats:
@@ -92,13 +93,17 @@ def _mad_before(values: Floats, days: int, gap: int) -> Floats:
 
 
 def _mad(windows: Floats) -> Floats:
-    middle = np.nanmedian(windows, axis=-1, keepdims=True)
-    return np.asarray(np.nanmedian(np.abs(windows - middle), axis=-1))
+    return _middle(np.abs(windows - _middle(windows)[..., None]))
 
 
-def _before(values: Floats, days: int, gap: int, statistic: object) -> Floats:
+def _middle(windows: Floats) -> Floats:
+    """The median of each window's known values; the plain median, many times faster, where all are known."""
+    median = np.median if np.isfinite(windows).all() else np.nanmedian
+    return np.asarray(median(windows, axis=-1))
+
+
+def _before(values: Floats, days: int, gap: int, statistic: Callable[[Floats], Floats]) -> Floats:
     """A statistic of the `days` days that end `gap` days before each day; NaN where half of them are missing."""
-    assert callable(statistic)
     found = np.full_like(values, np.nan)
     lead = days + gap
     if values.shape[-1] <= lead:

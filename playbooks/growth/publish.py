@@ -83,7 +83,7 @@ def replay_rules(opened: Opened, only: str | None, now: datetime, seed: int, pro
     if not rules:
         known = [rule.id for rule in opened.rules.rules]
         raise UserError(Problem(say("there is no rule {id}", id=only), nearest(str(only), known), file=RULES))
-    daily = opened.daily.until(now.astimezone(opened.workspace.settings.zone).date())
+    daily = known_before(opened, now)
     tested = []
     for place, rule in enumerate(rules):
         progress(say("replaying rules"), place, len(rules))
@@ -92,9 +92,24 @@ def replay_rules(opened: Opened, only: str | None, now: datetime, seed: int, pro
     return tested
 
 
+def known_before(opened: Opened, now: datetime) -> Daily:
+    """The values of days up to that of `now`.
+
+    Raises:
+        UserError: there are none.
+    """
+    today = now.astimezone(opened.workspace.settings.zone).date()
+    daily = opened.daily.until(today)
+    if not len(daily.days):
+        first: date = opened.daily.days[0].astype(object)
+        todo = say("the first day with values is {day}", day=first)
+        raise UserError(Problem(say("there are no daily values before {day}", day=today), todo, key="--now"))
+    return daily
+
+
 def check_rules(opened: Opened, now: datetime) -> Checked:
     """Evaluate every rule and write what changed since last told to the log; each firing and clearing once."""
-    daily = opened.daily.until(now.astimezone(opened.workspace.settings.zone).date())
+    daily = known_before(opened, now)
     watched = watch_all(opened.rules, daily, opened.dictionary.definitions, opened.families)
     alerts = open_alerts(watched, opened.rules.response)
     judged = [f"{w.rule.id}/{w.split}" for w in watched if w.closed.any()]
@@ -120,7 +135,7 @@ def publish_agenda(opened: Opened, name: str | None, now: datetime) -> tuple[Age
     zone = opened.workspace.settings.zone
     experiments, hashes = read_experiments(opened.workspace.folder)
     definitions, plans = opened.dictionary.definitions, opened.workspace.plans
-    known = Known(opened.daily, definitions, opened.families, plans, experiments, zone)
+    known = Known(known_before(opened, now), definitions, opened.families, plans, experiments, zone)
     agenda = make_agenda(meeting, opened.rules, known, now)
     folder = opened.workspace.folder / "out" / "meetings" / f"{meeting.id}-{agenda.starts_at:%Y-%m-%d}"
     write_text(folder / "agenda.html", as_page(agenda, opened.dictionary, opened.workspace.settings.currency))

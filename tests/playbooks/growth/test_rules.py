@@ -185,6 +185,16 @@ def test_a_sources_files_are_one_and_share_their_newest_day(tmp_path: Path, caps
     assert "E_DUP: 4 × rows that stand in another file of the source too, the first of 2026-10-09" in told
 
 
+@pytest.mark.parametrize("command", ["check", "test", "meeting"])
+def test_a_clock_before_the_first_day_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    line = ["rules", command, "--workspace", str(shop(tmp_path)), "--now", "2020-01-01T00:00Z", "--lang", "en"]
+    assert main(line) == 2
+    told = "--now: there are no daily values before 2020-01-01\n  the first day with values is 2026-08-01"
+    assert told in capsys.readouterr().err
+
+
 def test_check_reads_the_rules_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = shop(tmp_path)
     (folder / "rules.yaml").write_text("rules:\n  - {id: roi-drop, metric: rio}\n")
