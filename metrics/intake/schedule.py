@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from campaign.documents import Complaint
 from campaign.language import Text, say
 from campaign.plan import Channel, Observed, Owner, Plan, Send
 from metrics.intake.headings import Headed
-from metrics.intake.moments import LocalClock, read_moment
+from metrics.intake.moments import LocalClock, read_moment, slashed_order
 from metrics.intake.names import identifier
 from metrics.intake.quantities import read_quantity
 from metrics.intake.raw_tables import Row
@@ -39,6 +40,7 @@ LATIN_NAMES = {
     "黑五": "black-friday",
     "会员日": "member-day",
 }
+TIMES = ("campaign_starts", "campaign_ends", "send_at", "observed_peak_at")
 DRIVERS = {"audience": "audience", "discount": "discount_ratio", "coupons": "coupon_quantity"}
 OBSERVED = {
     "observed_peak": "peak_requests_per_second",
@@ -56,6 +58,7 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
     if answers.time_zone is None:
         what = say("its times have no offset (first: {time})", time=str(table.cell(table.rows[0], "campaign_starts")))
         findings.ask("--time-zone", what, table.place)
+    answers = _with_order(table, answers, findings)
     clock = LocalClock(answers.time_zone) if answers.time_zone else None
     plans: dict[str, Plan] = {}
     notes: list[Text] = list(table.notes)
@@ -67,6 +70,18 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
     return Recognised(
         table.place, "schedule", "plans", tuple(_columns(table)), plans=tuple(plans.values()), notes=tuple(notes)
     )
+
+
+def _with_order(table: Headed, answers: Answers, findings: Findings) -> Answers:
+    """Whether the day or the month comes first in `11/10/2026`: as the sheet's other dates show, else as answered."""
+    order = slashed_order(table.cell(row, role) for row in table.rows for role in TIMES)
+    if order == "unknown" and answers.day_first is None:
+        first = str(table.cell(table.rows[0], "campaign_starts"))
+        findings.ask(
+            "--day-first|--month-first", say("{heading}: is the day first or the month?", heading=first), table.place
+        )
+        return replace(answers, day_first=True)
+    return replace(answers, day_first=order) if isinstance(order, bool) else answers
 
 
 def _filled(table: Headed) -> Iterator[Row]:

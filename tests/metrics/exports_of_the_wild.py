@@ -269,6 +269,18 @@ REPORTS = (
 
 OTHERS = (
     Export(
+        "us-schedule.csv",
+        text([["Campaign", "Start", "End"], ["Black Friday", "11/27/2026 8:00 PM", "11/28/2026"]]),
+        ZONE,
+        Gives("schedule", plans=("black-friday-2026-11-27",)),
+    ),
+    Export(
+        "either-schedule.csv",
+        text([["Campaign", "Start", "End"], ["Launch", "11/10/2026 8:00 PM", "11/12/2026"]]),
+        ZONE,
+        Asks("--day-first|--month-first", "11/10/2026 8:00 PM: is the day first or the month?"),
+    ),
+    Export(
         "会话明细.csv",
         text(
             [
