@@ -137,7 +137,9 @@ def build_scenario(
         },
         window_seconds=10 if rates.shape[-1] >= 300 else 2,
         abort_error_ratio=wanted.abort_error_ratio,
-        abort_slow_ratio=wanted.abort_slow_ratio,
+        abort_slow_ratio=min(wanted.abort_slow_ratio, 0.5)
+        if wanted.profile == "breakpoint"
+        else wanted.abort_slow_ratio,
         marker=f"surgeplan-{plan.id}"[:100],
         allowed_hosts=settings.allowed_hosts,
         writes_allowed=wanted.writes_allowed,

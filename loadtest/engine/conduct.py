@@ -12,7 +12,7 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust.runners import LocalRunner, MasterRunner
+from locust.runners import STATE_MISSING, LocalRunner, MasterRunner
 
 from campaign.documents import read_json
 from campaign.errors import UserError
@@ -59,6 +59,9 @@ class Conductor:
         """Called in the one user of a worker: wait for the start, run this worker's share, report its end."""
         while not self.started.wait(timeout=ASK_AGAIN_SECONDS):
             self.runner.send_message(READY, {})
+        while self.run is not None:
+            # Locust moved the user of a lost worker here; its share of the schedule is not this worker's to play.
+            gevent.sleep(1)
         missing = [s.stage for s in self.scenario.stages if s.stage not in user.steps()]
         if missing:
             self._refuse(f"locustfile.py has no method marked @stage for: {', '.join(missing)}")
@@ -116,8 +119,22 @@ class Conductor:
                 }
                 self.orders[client.id] = order
                 self.runner.send_message(START, order, client.id)
+            gevent.spawn(self._watch_workers)
         self.emit({"begins_at_epoch": self.begins_at_epoch, "workers": self.workers})
         self.started.set()
+
+    def _watch_workers(self) -> None:
+        """A lost worker takes its share of the schedule with it: the run proves nothing more and ends."""
+        while True:
+            gevent.sleep(0.5)
+            for client_id, order in self.orders.items():
+                client = self.runner.clients.get(client_id)
+                gone = client is None or client.state == STATE_MISSING
+                if gone and order["worker"] not in self.finished:
+                    at = time.time() - self.begins_at_epoch
+                    self.emit({"worker": order["worker"], "end": f"worker {order['worker']} was lost", "at": at})
+                    self._quit()
+                    return
 
     def _on_ready(self, msg: Any, **_kwargs: Any) -> None:
         """A worker whose order got lost asks again; the order itself never changes."""
