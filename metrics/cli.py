@@ -19,18 +19,24 @@ from campaign.console import (
     table,
 )
 from campaign.errors import ExitCode, Problem
-from campaign.language import _, say
+from campaign.language import Text, _, say
 from metrics.analysis import cli as analysis
 
 if TYPE_CHECKING:
     from metrics.archive import Archived
+    from metrics.compute import Computed, Value
     from metrics.dictionary import Dictionary
     from metrics.differences import Change
     from metrics.faults import Fault
 
 MetricArgument = Annotated[str, typer.Argument(help=_("A metric's name."), metavar="METRIC")]
 DataOption = Annotated[
-    Path, typer.Option("--data", help=_("Folder of event tables: ads, events, orders … as CSV or Parquet."))
+    Path | None,
+    typer.Option(
+        "--data",
+        help=_("Folder of event tables: ads, events, orders … as CSV or Parquet."),
+        show_default=_("data in the workspace"),
+    ),
 ]
 ByOption = Annotated[list[str] | None, typer.Option("--by", help=_("Split by this column; may be repeated."))]
 SqlOption = Annotated[bool, typer.Option("--sql", help=_("Print the query instead of running it."))]
@@ -160,7 +166,7 @@ def check(
 
 def compute(
     name: MetricArgument,
-    data: DataOption = Path("data"),
+    data: DataOption = None,
     by: ByOption = None,
     sql: SqlOption = False,
     engine: EngineOption = None,
@@ -182,46 +188,36 @@ def compute(
         console.result(text, {"metric": reference, "engine": engine or "duckdb", "sql": text})
         return
     asked = Split(split, families_of(opened, dictionary), campaign_starts(opened))
-    sample = sample_of(dictionary.definitions[metric])
-    computed = compute_all([metric, *filter(None, [sample])], dictionary, data, asked)
+    folder = data or workspace / "data"
+    computed = compute_all([metric, *sample_of(dictionary.definitions[metric])], dictionary, folder, asked)
+    for told in _notes(computed):
+        console.note(told)
+    small = too_small(metric, computed, dictionary)
     values = computed.values[metric]
-    if computed.credited:
-        console.note(say("channels are those of touches: {metrics}", metrics=", ".join(computed.credited)))
-    small = too_small(dictionary.definitions[metric], computed.values[sample]) if sample else set()
-    for file, fault in computed.warnings:
-        console.note(say("{problem}", problem=fault.problem(file)))
-    rows = [
-        [
-            f"{v.starts_at:%Y-%m-%d %H:%M}".removesuffix(" 00:00"),
-            *v.by,
-            _spoken(v.value),
-            ", ".join(
-                filter(None, ["" if v.final else _("preliminary"), _("small sample") if key(v) in small else ""])
-            ),
-        ]
-        for v in values
-    ]
+    rows = [_row(value, key(value) in small) for value in values]
     headings = [_("from"), *split, f"{reference} ({dictionary.definitions[metric].unit})", ""]
-    document = [
-        {
-            "starts_at": v.starts_at.isoformat(),
-            "by": list(v.by),
-            "value": v.value,
-            "final": v.final,
-            "small": key(v) in small,
-        }
-        for v in values
-    ]
-    warnings = [fault.problem(file).as_json() for file, fault in computed.warnings]
-    result = {
+    document = {
         "metric": reference,
-        "values": document,
-        "warnings": warnings,
+        "values": [value.as_json() | {"small": key(value) in small} for value in values],
+        "warnings": [fault.problem(file).as_json() for file, fault in computed.warnings],
         "credited": list(computed.credited),
-        "inputs": hashes_of(data),
+        "inputs": hashes_of(folder),
     }
-    console.result(table(headings, rows, left=1 + len(split)), result)
+    console.result(table(headings, rows, left=1 + len(split)), document)
     console.next(f"surgeplan metrics show {metric}")
+
+
+def _notes(computed: Computed) -> list[Text]:
+    notes = [say("{problem}", problem=fault.problem(file)) for file, fault in computed.warnings]
+    if computed.credited:
+        notes.insert(0, say("channels are those of touches: {metrics}", metrics=", ".join(computed.credited)))
+    return notes
+
+
+def _row(value: Value, small: bool) -> list[str]:
+    marks = ["" if value.final else _("preliminary"), _("small sample") if small else ""]
+    start = f"{value.starts_at:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+    return [start, *value.by, _spoken(value.value), ", ".join(filter(None, marks))]
 
 
 def _query(metric: str, dictionary: Dictionary, by: tuple[str, ...], engine: str | None) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -32,6 +33,11 @@ class Value:
     by: tuple[str, ...]
     value: float | None
     final: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """As commands print it."""
+        at = self.starts_at.isoformat()
+        return {"starts_at": at, "by": list(self.by), "value": self.value, "final": self.final}
 
 
 @dataclass(frozen=True)
@@ -88,15 +94,16 @@ def compute_all(names: Sequence[str], dictionary: Dictionary, data: Path, split:
     return Computed({name: values[name] for name in names}, tuple(warnings), tuple(sorted(changed)))
 
 
-def sample_of(definition: Definition) -> str | None:
+def sample_of(definition: Definition) -> tuple[str, ...]:
     """The metric that counts what is behind each value, where the definition sets a least sample."""
-    return (definition.cohort or definition.denominator) if definition.sample_min else None
+    return tuple(filter(None, [definition.cohort or definition.denominator])) if definition.sample_min else ()
 
 
-def too_small(definition: Definition, samples: Sequence[Value]) -> set[tuple[object, ...]]:
+def too_small(name: str, computed: Computed, dictionary: Dictionary) -> set[tuple[object, ...]]:
     """The values (by `key`) with fewer behind them than the definition's least sample."""
-    least = definition.sample_min or 0
-    return {key(sample) for sample in samples if (sample.value or 0) < least}
+    definition = dictionary.definitions[name]
+    samples = [value for sample in sample_of(definition) for value in computed.values[sample]]
+    return {key(sample) for sample in samples if (sample.value or 0) < (definition.sample_min or 0)}
 
 
 def key(value: Value) -> tuple[object, ...]:
