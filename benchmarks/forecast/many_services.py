@@ -64,9 +64,11 @@ def make_workspace(folder: Path, services: int, days: int) -> str:
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
     import duckdb
 
-    table = frame.assign(service=frame["service"].astype(str), starts_at=frame["starts_at"].dt.tz_localize(None))
-    duckdb.sql(f"COPY (SELECT starts_at::TIMESTAMP AT TIME ZONE 'UTC' AS starts_at, service, requests FROM \"table\") "
-               f"TO '{path}' (FORMAT parquet)")  # fmt: skip
+    made = frame.assign(service=frame["service"].astype(str), starts_at=frame["starts_at"].dt.tz_localize(None))
+    connection = duckdb.connect()
+    connection.register("made", made)
+    columns = "starts_at::TIMESTAMP AT TIME ZONE 'UTC' AS starts_at, service, requests"
+    connection.execute(f"COPY (SELECT {columns} FROM made) TO '{path}' (FORMAT parquet)")
 
 
 def main(services: int, days: int, workers: str) -> None:

@@ -15,7 +15,7 @@ from forecast.backtest.again import Tested
 from forecast.baseline.prophet_baseline import prophet_samples
 from forecast.epochs import HOUR, epoch, epochs, naive_utc
 from forecast.evidence import Evidence, known_before
-from forecast.uplift.pooled import kernel_of
+from forecast.uplift.shapes import kernel_of
 from forecast.uplift.terms import Term, terms_of
 
 Floats = NDArray[np.float64]

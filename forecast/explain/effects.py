@@ -13,7 +13,8 @@ from forecast.learning import Learned, Prediction, target_settings
 from forecast.paths.grid import Grid
 from forecast.paths.joint import Setting, amplitudes, median_decay
 from forecast.uplift.layout import FOLLOWING, SURVIVAL
-from forecast.uplift.pooled import Uplift, kernel_of
+from forecast.uplift.pooled import Uplift
+from forecast.uplift.shapes import kernel_of
 
 Floats = NDArray[np.float64]
 

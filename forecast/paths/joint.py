@@ -18,17 +18,8 @@ from forecast.baseline.ridge import Baseline
 from forecast.paths.grid import Grid
 from forecast.uplift.episodes import typical
 from forecast.uplift.layout import AFTER, BEFORE, FOLLOWING, SURVIVAL, Numbers
-from forecast.uplift.pooled import (
-    PRIOR_CAMPAIGNS,
-    Features,
-    Uplift,
-    decay_of,
-    features,
-    inside_window,
-    kernel_of,
-    shoulders,
-    typical_volumes,
-)
+from forecast.uplift.pooled import PRIOR_CAMPAIGNS, Features, Uplift, decay_of, features, typical_volumes
+from forecast.uplift.shapes import inside_window, kernel_of, shoulders
 from forecast.uplift.terms import Term
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from campaign.plan import Plan
 from forecast.epochs import HOUR, naive_utc
 from forecast.uplift.layout import Numbers, numbers_of
-from forecast.uplift.pooled import kernel_of, typical_volumes
+from forecast.uplift.pooled import typical_volumes
+from forecast.uplift.shapes import kernel_of
 from forecast.uplift.terms import Term, terms_of
 
 Floats = NDArray[np.float64]

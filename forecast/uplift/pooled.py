@@ -11,7 +11,7 @@ damping), and the campaigns' own spread by empirical Bayes. Milliseconds per ste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,6 @@ from scipy.linalg import cho_factor, cho_solve
 
 from campaign.plan import Plan
 from forecast.baseline.ridge import Baseline
-from forecast.epochs import DAY, HOUR
-from forecast.uplift import kernels
 from forecast.uplift.episodes import Block
 from forecast.uplift.layout import (
     AFTER,
@@ -34,17 +32,16 @@ from forecast.uplift.layout import (
     Numbers,
     loadings,
 )
-from forecast.uplift.terms import SUDDEN, Term
+from forecast.uplift.shapes import inside_window, kernel_of, shoulders
+from forecast.uplift.terms import Term
 
 Floats = NDArray[np.float64]
 
-INDEPENDENT_SECONDS = 1200.0
+INDEPENDENT_SECONDS, PERSISTENT_SECONDS = 1200.0, 3600.0
 NOISE_SD = 0.12
 TAIL_FREEDOM = 5.0
 PRIOR_CAMPAIGNS = 4.0
 STEPS_FIRST, STEPS_AGAIN, ROUNDS = 25, 6, 3
-SHOULDER_SECONDS = 4.0 * HOUR
-SATURATION = 0.7
 
 
 @dataclass(frozen=True)
@@ -112,44 +109,6 @@ def typical_volumes(terms: Sequence[Term]) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in given.items()}
 
 
-def kernel_of(term: Term, starts: Floats, ends: Floats, season: Floats, decay_seconds: float) -> Floats:
-    """The term's kernel over buckets (seconds since 1970)."""
-    a, b = starts - term.starts, ends - term.starts
-    length = float(max(term.ends - term.starts, 60))
-    if term.kernel == "pulse":
-        return kernels.pulse(a, b, term.sending_seconds, decay_seconds)
-    if term.kernel == "spike":
-        return _at_instant(term, lambda x, y: kernels.spike(x, y, decay_seconds), a, b)
-    if term.kernel == "surge":
-        return kernels.spike(a, b, decay_seconds, kernels.SURGE_RISE_SECONDS)
-    if term.kernel == "ramp":
-        return _at_instant(term, kernels.ramp, a, b)
-    if term.kernel == "opening":
-        return _opening(term, a, b) * (starts < term.ends)
-    if term.kernel == "closing":
-        closing = kernels.ramp(starts - term.ends, ends - term.ends, 2.0 * HOUR)
-        return closing * (kernels.soft(a, b) if term.soft else ends > term.starts)
-    if term.kernel == "spend":
-        stock: Floats = (kernels.adstock(a, b, length) * DAY / length) ** SATURATION / DAY
-        return stock * np.exp(season)
-    shape = kernels.plateau(a, b, length)
-    if term.soft:
-        shape = np.clip(kernels.soft(a, b) - (kernels.plateau(a, b, 1e9) - shape), 0.0, 1.0)
-    return shape / length if term.manner == "volume" else shape
-
-
-def _at_instant(term: Term, kernel: Callable[[Floats, Floats], Floats], a: Floats, b: Floats) -> Floats:
-    """Clocks open sales to the second; a half-time comes when it comes."""
-    return kernel(a, b) if term.driver in SUDDEN else kernels.about(kernel, a, b)
-
-
-def _opening(term: Term, a: Floats, b: Floats) -> Floats:
-    """Curiosity at the beginning of a window, gone after some hours."""
-    if not term.soft:
-        return kernels.spike(a, b, 2.0 * HOUR, 600.0)
-    return kernels.averaged(lambda x: kernels.sigmoid(x) * np.exp(-np.maximum(x, 0.0) / (2.0 * HOUR)), a, b)
-
-
 @dataclass(frozen=True)
 class Parts:
     """A block's prediction at some parameters, with what its derivatives need.
@@ -165,26 +124,6 @@ class Parts:
 
 def decay_of(term: Term, layout: Layout, theta: Floats) -> float:
     return float(np.exp(theta[layout.index[f"decay:{term.decay}"]])) if term.decay is not None else 0.0
-
-
-def inside_window(terms: Sequence[Term], starts: Floats, ends: Floats) -> Floats:
-    """How far each bucket lies inside any campaign's window, 0 to 1."""
-    windows = [kernel_of(t, starts, ends, starts, 0.0) for t in terms if t.kernel == "plateau"]
-    return np.clip(np.max(windows, axis=0), 0.0, 1.0) if windows else np.zeros(len(starts))
-
-
-def shoulders(terms: Sequence[Term], starts: Floats, ends: Floats) -> tuple[Floats, Floats]:
-    """Kernels of the hours before the next window (waiting) and after the last one (echo or exhaustion)."""
-    before, after = np.zeros(len(starts)), np.zeros(len(starts))
-    for term in terms:
-        if term.kernel == "plateau":
-            middle = (starts + ends) / 2
-            left = middle - term.starts
-            open_by = kernels.sigmoid(left) if term.soft else left >= 0
-            waiting = np.exp(np.minimum(left, 0.0) / SHOULDER_SECONDS) * (1.0 - open_by)
-            echo = np.exp(-np.maximum(middle - term.ends, 0.0) / SHOULDER_SECONDS) * (middle >= term.ends)
-            before, after = np.maximum(before, waiting), np.maximum(after, echo)
-    return before, after
 
 
 @dataclass(frozen=True)
@@ -280,8 +219,20 @@ def _climb(
             damping *= 8.0
             if damping > 1e4:
                 break
-    covariance: Floats = cho_solve(cho_factor(curvature), np.eye(len(theta)))
-    return theta, covariance
+    return theta, _covariance(curvature, precision)
+
+
+def _covariance(curvature: Floats, precision: Floats) -> Floats:
+    """Posterior covariance with rows counted as they depend on each other.
+
+    Rows are weighed as independent after twenty minutes, which finds the middle well; deviations really last as long as
+    the paths' own noise does, so for the spread the same information counts less (composite likelihood with magnitude
+    adjustment, Ribatet et al. 2012).
+    """
+    prior = np.diag(precision)
+    adjusted = prior + (curvature - prior) * (INDEPENDENT_SECONDS / PERSISTENT_SECONDS)
+    covariance: Floats = cho_solve(cho_factor(adjusted), np.eye(len(precision)))
+    return covariance
 
 
 def _held(layout: Layout, theta: Floats) -> Floats:

@@ -13,7 +13,7 @@ from campaign.settings import Service, Settings, Stage
 from forecast.epochs import epoch, epochs, naive_utc
 from forecast.evidence import Evidence, learning_spans
 from forecast.uplift.episodes import Stretch
-from forecast.uplift.pooled import kernel_of
+from forecast.uplift.shapes import kernel_of
 from forecast.uplift.terms import terms_of
 
 BEGINS = datetime(2026, 1, 5, tzinfo=UTC)

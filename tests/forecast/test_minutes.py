@@ -10,7 +10,7 @@ from small_shop import sale
 
 from campaign.plan import Moment, Plan
 from forecast.epochs import HOUR, epoch
-from forecast.uplift.pooled import kernel_of, shoulders
+from forecast.uplift.shapes import kernel_of, shoulders
 from forecast.uplift.terms import Term, terms_of
 
 
