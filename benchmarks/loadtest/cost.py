@@ -1,6 +1,6 @@
 """Requests per generator-CPU-second: the open pump beside plain FastHttpUser, same machine, same target, in turn.
 
-    python benchmarks/loadtest/cost.py [--rate 800] [--seconds 8]
+    python benchmarks/loadtest/cost.py [--rate 800] [--seconds 8] [--rounds 3] [--only-ratio]
 
 CPU time is the process's own, between the first and the last request; the practice target runs in another process.
 Then the lag of the pump at half this machine's clean maximum (`loadtest calibrate`), and flat-out peers (wrk, hey, k6)
@@ -99,17 +99,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rate", type=float, default=800)
     parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only-ratio", action="store_true", help="neither lag nor peers")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, practice_target(TARGET) as url:
         folder = Path(name)
         ratios = []
-        for _round in range(3):
+        for _round in range(given.rounds):
             ours_now = pump(url, given.rate, given.seconds, folder)
             theirs, closed = (plain(url, rate, given.seconds, folder) for rate in (given.rate, 0))
             ratios.append(ours_now / theirs)
             print(f"pump {ours_now:6.0f}   FastHttpUser at the same rate {theirs:6.0f}   flat out {closed:6.0f}"
                   f"   ratio {ratios[-1]:.2f}, {ours_now / closed:.2f}", flush=True)  # fmt: skip
         print(f"median ratio at {given.rate:g} per second: {np.median(ratios):.2f}")
+        if given.only_ratio:
+            return
         print(half_of_clean(url, folder), flush=True)
         seconds = given.seconds
         (folder / "flat.js").write_text(FLAT.format(seconds=seconds, url=url))
