@@ -61,7 +61,8 @@ ActorOption = Annotated[
 ]
 RoleOption = Annotated[str | None, typer.Option("--role", help=_("marketing, ops or data."))]
 FilesArgument = Annotated[
-    list[Path] | None, typer.Argument(help=_("Files to check too, each with its .manifest.json beside it."))
+    list[Path] | None,
+    typer.Argument(help=_("Files to check, with a manifest beside each; all bound files where left out.")),
 ]
 NameArgument = Annotated[str | None, typer.Argument(help=_("A metric's name; all of them where left out."))]
 
@@ -143,20 +144,22 @@ def check(
     lang: LangOption = None,
 ) -> None:
     from campaign.errors import UserError
+    from metrics.bound_values import bound_files
     from metrics.dictionary import check_plan_metrics, open_dictionary
 
     console = Console.open(workspace, lang, as_json)
     opened = open_workspace(workspace)
     dictionary = open_dictionary(opened)
     problems = check_plan_metrics(opened, dictionary)
-    faults = [(file, fault) for file in files or [] for fault in _faults_of(file, dictionary, workspace)]
+    checked = files or [file for _, file in bound_files(workspace, dictionary)]
+    faults = [(file, fault) for file in checked for fault in _faults_of(file, dictionary, workspace)]
     problems += [fault.problem(str(file)) for file, fault in faults if fault.refused]
-    problems += [] if problems else _disagreements(files or [], dictionary, workspace)
+    problems += [] if problems else _disagreements(checked, dictionary, workspace)
     if problems:
         raise UserError(problems)
     own = len(dictionary.ids) - len(dictionary.inherited)
     text = _("{count} metrics ({own} of the workspace's own), {plans} plans, {files} files: no problems").format(
-        count=len(dictionary.ids), own=own, plans=len(opened.plans), files=len(files or [])
+        count=len(dictionary.ids), own=own, plans=len(opened.plans), files=len(checked)
     )
     warnings = [*_edited(dictionary, workspace), *(fault.problem(str(file)) for file, fault in faults)]
     document = {"ids": dictionary.ids, "own": own, "problems": [], "warnings": [w.as_json() for w in warnings]}

@@ -263,6 +263,14 @@ def test_a_day_on_which_sources_disagree_is_refused(tmp_path: Path, capsys: pyte
     ]
 
 
+def test_without_names_every_bound_file_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = sources(tmp_path, lost=0.4)
+    assert main(["metrics", "check", "--workspace", str(folder), "--lang", "en"]) == 2
+    assert "sessions / clicks is 0.32" in capsys.readouterr().err
+    assert main(["metrics", "check", "--workspace", str(sources(tmp_path)), "--lang", "en"]) == 0
+    assert "3 files: no problems" in capsys.readouterr().out
+
+
 def test_a_pair_may_have_bounds_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = "reconcile: [{of: sessions, to: clicks, low: 0.82}]\n"
     assert check_all(sources(tmp_path, extra=own), "--lang", "en") == 2
