@@ -533,8 +533,12 @@ def test_the_review_waits_for_everything_before_it() -> None:
 
 
 def test_a_gate_opens_when_nothing_is_missing() -> None:
+    signed = {("G0", role): Signed("x", role, START, Binding(), {}) for role in ("marketing", "sre")}
     found = evaluate(items(EVERYTHING), EVERYTHING, START)
-    gates = {g.gate: g for g in gate_states(POLICY, found, "L", EVERYTHING)}
+    unsigned = gate_states(POLICY, found, "L", EVERYTHING)[0]
+    assert (unsigned.gate, unsigned.open, unsigned.missing) == ("G0", False, ())
+    of = replace(EVERYTHING, standing=replace(EVERYTHING.standing, signatures=signed))
+    gates = {g.gate: g for g in gate_states(POLICY, found, "L", of)}
     assert (gates["G0"].open, gates["G1"].open) == (True, False)
     assert "third-parties-told" in gates["G1"].missing
     passed = tuple(i.model_copy(update={"state": "pass"}) for i in found)

@@ -53,6 +53,14 @@ UP_TO_G4 = {
     "G4": ("load-test-covers", "alerts-thresholded", "change-freeze", "scaled-up", "caches-warm", "war-room-roster"),
 }
 
+SIGNERS = {
+    "G0": ("lin", "wang"),
+    "G1": ("wang", "zhao"),
+    "G2": ("wang", "zhao"),
+    "G3": ("lin", "wang"),
+    "G4": ("lin", "wang", "zhao", "li"),
+}
+
 
 class Shop:
     """A workspace of tier M and its commands."""
@@ -108,9 +116,13 @@ class Shop:
         self.waive(*(name for names in UP_TO_G4.values() for name in names))
 
     def sign_all(self) -> None:
-        for name, gate in (("lin", "G3"), ("wang", "G3"), ("lin", "G4"), ("wang", "G4"), ("zhao", "G4"), ("li", "G4")):
-            code, told = self(f"sign d11 {gate} --as {name}")
-            assert code == 0, told
+        for gate, names in SIGNERS.items():
+            for name in names:
+                self.sign(gate, name)
+
+    def sign(self, gate: str, name: str) -> None:
+        code, told = self(f"sign d11 {gate} --as {name}")
+        assert code == 0, told
 
 
 @pytest.fixture
@@ -137,7 +149,10 @@ def test_gate_says_yes_or_no_with_its_exit_code(shop: Shop) -> None:
     assert code == 1
     assert "G1 Resources and first load test · 10-27 20:00 · 3 of 4 items missing" in told
     shop.waive("quotas-obtained", "capacity-measured")
-    assert shop("sign d11 third-parties-told --as zhao --note ok")[0] == 0
+    assert shop("sign d11 third-parties-told --as chen --note ok")[0] == 0
+    assert "signatures missing" in shop("gate d11 G1")[1]
+    shop.sign("G1", "wang")
+    shop.sign("G1", "zhao")
     code, told = shop("gate d11 G1")
     assert (code, "gate open" in told) == (0, True)
     assert "chen, until 2026-11-30 00:00 UTC: known and small" in told
@@ -152,7 +167,7 @@ def test_gate_says_yes_or_no_with_its_exit_code(shop: Shop) -> None:
         ("sign d11 smoke-journey --as wnag", "wnag has no role in this workspace\n  did you mean wang?"),
         ("sign d11 smoke-journey --as lin", "smoke-journey is sre's, and lin is not\n  let sre or the commander do it"),
         ("sign d11 load-test-full --as wang", "load-test-full is decided by its evidence, not by a signature"),
-        ("sign d11 G0 --as lin", "G0 does not ask lin for a signature\n  it asks for: -"),
+        ("sign d11 G5 --as lin", "G5 does not ask lin for a signature\n  it asks for: -"),
         ("sign d11 G3 --as li", "G3 does not ask li for a signature\n  it asks for: marketing, sre"),
         ("sign d11 G4 --as hong", "hong could sign as sre, data\n  add --role"),
         ("sign d11 G4 --as hong --role boss", "there is no role boss"),
@@ -410,6 +425,26 @@ def test_a_draft_signature_holds_until_the_peak_grows_beyond_it(shop: Shop) -> N
     shop.forecast(6001)
     assert shop.states()["third-parties-told"] == "stale"
     assert "the p90 peak of shop grew since zhao signed" in shop("gate d11 G1")[1]
+
+
+def test_signatures_on_a_draft_hold_up_to_what_was_signed_or_tested(shop: Shop) -> None:
+    shop.waive(*UP_TO_G4["G0"], "traffic-draft", *UP_TO_G4["G1"], *UP_TO_G4["G2"])
+    shop.sign("G2", "wang")
+    shop.plan(PLAN.replace("T20:00:00", "T21:00:00"))
+    shop.forecast(6000)
+    assert shop.states()["G2 sre"] == "pass"
+    shop.forecast(6500)
+    assert shop.states()["G2 sre"] == "stale"
+    tested = {
+        "outcome": "GO",
+        "counts_for_campaign": True,
+        "services": {"shop": {"requests_per_second": 7000}},
+        "steepest_ten_seconds": 0,
+    }
+    write_json(shop.folder / "out" / "d11" / "loadtest" / "results.json", tested)
+    assert shop.states()["G2 sre"] == "pass"
+    shop.forecast(7001)
+    assert shop.states()["G2 sre"] == "stale"
 
 
 def test_a_clock_set_back_is_refused(shop: Shop) -> None:
