@@ -95,11 +95,9 @@ def test_however_many_plans_there_were_the_last_is_shown_against_the_one_seats_w
     make_workspace: Make, make_demand: MakeDemand
 ) -> None:
     folder = make_workspace(ONE_DESK, {"hotline": 20.0})
-    early = forecast_of(folder, datetime(2026, 9, 1, tzinfo=UTC), make_demand, 12.0)
     draft = forecast_of(folder, datetime(2026, 10, 20, 4, tzinfo=UTC), make_demand, 20.0)
     between = forecast_of(folder, datetime(2026, 11, 1, tzinfo=UTC), make_demand, 26.0)
     last = forecast_of(folder, datetime(2026, 11, 7, 12, tzinfo=UTC), make_demand, 34.0)
-    assert early.since_order is None
     assert draft.since_order is None
     assert between.since_order is not None
     assert last.changes is not None

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from campaign.console import no_progress
 from campaign.workspace import open_workspace
-from playbooks.staffing.counted import Counted, counted_shares, mix_of
+from playbooks.staffing.counted import Counted, counted_shares, mix_of, read_counts
 from playbooks.staffing.policy import shipped_policy
 from playbooks.staffing.publish import publish_staffing
+from playbooks.staffing.recheck import read_plan
 
 NOW = datetime(2026, 11, 7, 12, tzinfo=UTC)
 INTENTS = shipped_policy().intents
@@ -45,15 +47,23 @@ def test_every_desk_has_its_own_questions_and_the_bot_its_own_success_with_each(
     assert mix_of("hotline", counted, INTENTS).intents == INTENTS
 
 
+LINES = ["starts_at,desk,contacts,intent", "2026-10-01T10:00+08:00,chat,100,change-address",
+         "2026-10-01T10:30+08:00,chat,5,\u5929\u6c14", "2026-11-11T10:00+08:00,chat,9000,refund"]  # fmt: skip
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-def test_counts_rank_the_training_and_later_contacts_do_not_count(
-    make_workspace: Callable[..., Path], encoding: str
-) -> None:
-    folder = make_workspace()
+def test_counts_are_read_in_any_encoding_and_later_contacts_do_not_count(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "contacts.csv").write_bytes("\n".join(LINES).encode(encoding))
+    found = read_counts([tmp_path / "contacts.csv"], ZoneInfo("Asia/Shanghai"), NOW, [])
+    assert found is not None
+    assert found.contacts == {"chat": {"change-address": 100.0, "\u5929\u6c14": 5.0}}
+    assert not found.in_campaigns
+
+
+def test_counts_rank_the_training(make_workspace: Callable[..., Path], settings_text: str) -> None:
+    folder = make_workspace(settings_text.partition("  - name: hotline")[0], {"chat": 120.0})
     (folder / "history").mkdir()
-    lines = ["starts_at,desk,contacts,intent", "2026-10-01T10:00+08:00,chat,100,change-address",
-             "2026-10-01T10:30+08:00,chat,5,\u5929\u6c14", "2026-11-11T10:00+08:00,chat,9000,refund"]  # fmt: skip
-    (folder / "history" / "contacts.csv").write_bytes("\n".join(lines).encode(encoding))
+    (folder / "history" / "contacts.csv").write_text("\n".join(LINES), "utf-8")
     plan = publish_staffing(open_workspace(folder), "d11", NOW, no_progress)
     assert plan.assumptions[-1].en == (
         "chat: shares of questions for the bot's training are those of all its 105 contacts in history"
@@ -63,6 +73,6 @@ def test_counts_rank_the_training_and_later_contacts_do_not_count(
     assert first.startswith("1,change-address,")
 
 
-def test_without_intents_the_shares_are_said_to_be_assumed(make_workspace: Callable[..., Path]) -> None:
-    plan = publish_staffing(open_workspace(make_workspace()), "d11", NOW, no_progress)
+def test_without_intents_the_shares_are_said_to_be_assumed(planned: Path) -> None:
+    plan = read_plan(open_workspace(planned), "d11")
     assert plan.assumptions[-1].en.endswith("published mixes: history counts no intents")
