@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +35,15 @@ from playbooks.autoscaling.resources import resources
 from playbooks.autoscaling.step_table import step_table
 
 
+@dataclass(frozen=True)
+class Made:
+    """A plan that is not written yet, with what its pictures and tables are drawn from."""
+
+    plan: AutoscalingPlan
+    question: Question
+    answer: Answer
+
+
 def publish_autoscaling(
     workspace: Workspace,
     campaign_id: str,
@@ -48,6 +58,25 @@ def publish_autoscaling(
     Raises:
         UserError: no such campaign, no traffic model, no capacity, or a limit below what runs today.
     """
+    made = make_plan(workspace, campaign_id, now, progress, targets)
+    folder, question = workspace.out(campaign_id) / "playbook", made.question
+    setting = Setting(made.plan, question.policy, question.zone)
+    progress(say("pictures and manifests"), 0, 1)
+    _draw(folder, setting, made)
+    services = {name: fact.service for name, fact in question.facts.items()}
+    write_plan(folder, setting, services, workspace.plan(campaign_id).title)
+    progress(say("pictures and manifests"), 1, 1)
+    return made.plan
+
+
+def make_plan(
+    workspace: Workspace,
+    campaign_id: str,
+    now: datetime,
+    progress: Progress = no_progress,
+    targets: Sequence[str] = (),
+) -> Made:
+    """The plan as `publish_autoscaling` would write it, with nothing written."""
     campaign = workspace.plan(campaign_id)
     policy = read_policy(workspace.folder)
     policy = with_targets(policy, targets) if targets else policy
@@ -75,20 +104,15 @@ def publish_autoscaling(
         not_planned={name: str(why) for name, why in unknown.items()},
         assumptions=tuple(str(text) for text in assumptions(question, answer.services, reads, now)),
     )
-    progress(say("pictures and manifests"), 0, 1)
-    _draw(workspace.out(campaign_id) / "playbook", question, answer, plan)
-    services = {name: fact.service for name, fact in facts.items()}
-    write_plan(workspace.out(campaign_id) / "playbook", Setting(plan, policy, zone), services, campaign.title)
-    progress(say("pictures and manifests"), 1, 1)
-    return plan
+    return Made(plan, question, answer)
 
 
-def _draw(folder: Path, question: Question, answer: Answer, plan: AutoscalingPlan) -> None:
+def _draw(folder: Path, setting: Setting, made: Made) -> None:
     """Both pictures and the workbook."""
-    setting = Setting(plan, question.policy, question.zone)
-    draw_replay(folder / "autoscaling.svg", setting, answer.pictures)
+    draw_replay(folder / "autoscaling.svg", setting, made.answer.pictures)
     draw_risk(folder / "risk_against_cost.svg", setting)
-    write_workbook(folder / "resources.xlsx", order_sheets(resources(question, answer.window, plan), question, plan))
+    lines = resources(made.question, made.answer.window, made.plan)
+    write_workbook(folder / "resources.xlsx", order_sheets(lines, made.question, made.plan))
 
 
 def write_plan(folder: Path, setting: Setting, services: dict[str, Service], title: str) -> None:

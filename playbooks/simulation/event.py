@@ -76,12 +76,13 @@ def play(event: Event) -> Played:
             if outage.minute == minute:
                 limit = running.fail(tick, outage.row, outage.share_ratio)
         fresh, again = event.demand.at(tick, ticks)[which], waiting.arriving(tick)
-        load = fresh + again.sum(axis=0)
+        load = fresh + again.sum(axis=0) if len(again) else fresh
         passed = let_in(load, event.limits, minute)
         served = np.minimum(passed, limit)
-        refused_ratio = np.where(load > 0, 1 - served / np.maximum(load, 1e-12), 0.0)
-        lost = waiting.refuse(tick, fresh, again, refused_ratio)
-        totals.add(minute, fresh, load, passed, limit, lost)
+        totals.add(minute, fresh, load, passed, served, limit)
+        if np.any(served < load):
+            refused_ratio = np.where(load > 0, 1 - served / np.maximum(load, 1e-12), 0.0)
+            totals.lose(minute, waiting.refuse(tick, fresh, again, refused_ratio))
         totals.cost(running.scale(tick, passed, limit))
         if tick % ticks.per_minute == ticks.per_minute - 1:
             totals.end_minute()
@@ -126,16 +127,19 @@ class _Totals:
             lost_by_minute=series(),
         )
 
-    def add(self, minute: int, fresh: Rates, load: Rates, passed: Rates, limit: Rates, lost: Rates) -> None:
+    def add(self, minute: int, fresh: Rates, load: Rates, passed: Rates, served: Rates, limit: Rates) -> None:
         self.minute_overloaded |= passed > limit * FULL_RATIO
         self.offered += fresh
         self.tried += load
-        self.above += np.maximum(passed - limit, 0)
-        self.limited += load - passed
-        self.lost += lost
-        self.lost_by_minute[:, :, minute] += lost
+        self.above += passed - served
+        if passed is not load:
+            self.limited += load - passed
         worst = self.utilization[:, :, minute]
         np.maximum(worst, load / np.maximum(limit, 1e-12), out=worst, casting="same_kind")
+
+    def lose(self, minute: int, lost: Rates) -> None:
+        self.lost += lost
+        self.lost_by_minute[:, :, minute] += lost
 
     def cost(self, replicas: Counts) -> None:
         self.hours += replicas

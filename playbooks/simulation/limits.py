@@ -35,7 +35,8 @@ def let_in(load: Rates, limits: Sequence[RateLimit], minute: int) -> Rates:
         rows = list(limit.used_by)
         weights = np.array([limit.used_by[row] for row in rows])[:, None]
         wanted = (weights * passed[rows]).sum(axis=0)
-        share = np.minimum(1.0, limit.at(minute) / np.maximum(wanted, 1e-12))
-        passed = passed.copy()
-        passed[rows] *= share
+        allowed = limit.at(minute)
+        if wanted.max() > allowed:
+            passed = passed.copy()
+            passed[rows] *= np.minimum(1.0, allowed / np.maximum(wanted, 1e-12))
     return passed

@@ -47,6 +47,7 @@ class Waiting:
     due: Rates
     delays: list[tuple[int, int]]
     again_ratio: float
+    last_due: int = -1
 
     @classmethod
     def none(cls, policy: RetryPolicy, ticks: Ticks, rows: int, paths: int) -> Waiting:
@@ -55,26 +56,30 @@ class Waiting:
         return cls(np.zeros((len(delays), slots, rows, paths)), delays, policy.again_ratio)
 
     def arriving(self, tick: int) -> Rates:
-        """[try, row, path] requests per second that come again in this tick; they are taken out."""
-        if not self.delays:
-            return self.due[:, 0]
+        """[try, row, path] requests per second that come again in this tick; they are taken out. None: no tries."""
         slot = tick % self.due.shape[1]
+        if tick > self.last_due:
+            return self.due[:0, slot]
         again: Rates = self.due[:, slot].copy()
         self.due[:, slot] = 0.0
         return again
 
     def refuse(self, tick: int, fresh: Rates, again: Rates, refused_ratio: Rates) -> Rates:
         """Send the refused part of every try to its next one; [row, path] requests per second that gave up for good."""
-        tried = [fresh, *again]
         lost = np.zeros_like(fresh)
-        for k, load in enumerate(tried):
+        if not refused_ratio.any():
+            return lost
+        for k, load in enumerate([fresh, *again]):
             refused = load * refused_ratio
-            returning = refused * self.again_ratio if k < len(self.delays) else np.zeros_like(refused)
-            lost += refused - returning
+            lost += refused
             if k < len(self.delays):
+                returning = refused * self.again_ratio
+                lost -= returning
                 first, last = self.delays[k]
-                slots = np.arange(tick + first, tick + last + 1) % self.due.shape[1]
-                self.due[k, slots] += returning / len(slots)
+                returning /= last - first + 1
+                for due in range(tick + first, tick + last + 1):
+                    self.due[k, due % self.due.shape[1]] += returning
+                self.last_due = max(self.last_due, tick + last)
         return lost
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ class Scaler:
     ticks: Ticks
     utilizations: deque[Rates]
     loads: deque[Rates]
-    recommended: deque[Counts]
+    recommended: Window
 
     @classmethod
     def of(cls, fleets: Sequence[Fleet], capacity: Rates, ticks: Ticks) -> Scaler:
@@ -109,7 +110,7 @@ class Scaler:
             ticks=ticks,
             utilizations=deque(maxlen=ticks.of_seconds(CPU_SECONDS + LAG_SECONDS)),
             loads=deque(maxlen=ticks.of_seconds(RATE_SECONDS + LAG_SECONDS)),
-            recommended=deque(maxlen=hpa.DOWN_WINDOW_SECONDS // hpa.SYNC_SECONDS),
+            recommended=Window(hpa.DOWN_WINDOW_SECONDS // hpa.SYNC_SECONDS),
         )
 
     def settled(self, load: Rates) -> Counts:
@@ -128,8 +129,7 @@ class Scaler:
         floor = np.minimum(self._floor_at(tick), self.ceiling)
         wanted = self._wanted(ready, unready)
         wanted = np.minimum(np.maximum(wanted, floor), self.ceiling)
-        self.recommended.append(wanted)
-        recent_most: Counts = np.maximum.reduce(list(self.recommended))
+        recent_most = self.recommended.most_with(wanted)
         following = hpa.next_replicas(wanted, recent_most, replicas, floor, self.ceiling)
         return np.where(self.still, floor, following)
 
@@ -146,6 +146,29 @@ class Scaler:
             return by_cpu
         by_rate = hpa.wanted_by_rate(_lagged_mean(self.loads, lag), self.target_rate, ready + unready)
         return np.where(self.by_rate, by_rate, by_cpu)
+
+
+class Window:
+    """The largest of the latest `length` arrays, in a few operations each (van Herk 1992): blocks of that length, the
+    running maximum of the present one, and the maxima from each place to the end of the one before."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.block: list[Counts] = []
+        self.before: list[Counts] = []
+        self.running: Counts | None = None
+
+    def most_with(self, latest: Counts) -> Counts:
+        """Take in the latest array; the largest of it and the `length` - 1 before it."""
+        if len(self.block) == self.length:
+            self.before = list(accumulate(reversed(self.block), np.maximum))[::-1]
+            self.block, self.running = [], None
+        self.block.append(latest)
+        self.running = latest if self.running is None else np.maximum(self.running, latest)
+        if len(self.block) < len(self.before):
+            most: Counts = np.maximum(self.running, self.before[len(self.block)])
+            return most
+        return self.running
 
 
 @dataclass

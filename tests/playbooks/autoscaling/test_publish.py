@@ -17,7 +17,7 @@ from campaign.language import use_language
 from campaign.settings import Follows, Service, Settings
 from campaign.workspace import open_workspace
 from playbooks.autoscaling.plan import AutoscalingPlan
-from playbooks.autoscaling.publish import publish_autoscaling
+from playbooks.autoscaling.publish import make_plan, publish_autoscaling
 from playbooks.autoscaling.relief import relief_said
 from playbooks.autoscaling.steps import held
 from playbooks.autoscaling.way_back import return_order, return_times
@@ -34,9 +34,14 @@ def publish(folder: Path, now: datetime, campaign: str = "coupon-drop") -> Autos
     return publish_autoscaling(open_workspace(folder), campaign, now)
 
 
+def planned(folder: Path, now: datetime, campaign: str = "coupon-drop") -> AutoscalingPlan:
+    """The same with nothing written."""
+    return make_plan(open_workspace(folder), campaign, now).plan
+
+
 def refusal(folder: Path, now: datetime, campaign: str = "coupon-drop") -> list[str]:
     with pytest.raises(UserError) as refused:
-        publish(folder, now, campaign)
+        planned(folder, now, campaign)
     return [str(problem) for problem in refused.value.problems]
 
 
@@ -48,7 +53,7 @@ def minute_floor(plan: AutoscalingPlan, service: str) -> np.ndarray:
 
 
 def test_a_drop_is_scheduled_in_few_steps_and_loses_nothing(workspace_folder: Make, as_of: datetime) -> None:
-    plan = publish(workspace_folder(), as_of)
+    plan = planned(workspace_folder(), as_of)
     storefront = plan.services["storefront"]
     assert storefront.verdict == "scheduled"
     assert len(storefront.steps) <= 8
@@ -61,7 +66,7 @@ def test_a_drop_is_scheduled_in_few_steps_and_loses_nothing(workspace_folder: Ma
 
 
 def test_the_floor_is_ready_before_the_earliest_drop(workspace_folder: Make, as_of: datetime) -> None:
-    plan = publish(workspace_folder(), as_of)
+    plan = planned(workspace_folder(), as_of)
     storefront = plan.services["storefront"]
     highest = max(storefront.steps, key=lambda step: step.replicas)
     ready = highest.starts_at_utc + timedelta(minutes=storefront.lead_minutes)
@@ -124,7 +129,7 @@ def test_a_quota_below_the_need_is_said_with_what_may_be_admitted(
     workspace_folder: Make, settings_text: str, as_of: datetime
 ) -> None:
     tight = settings_text.replace("{today: 8, min: 4, max: 400}", "{today: 8, min: 4, max: 30}")
-    service = publish(workspace_folder(tight), as_of).services["storefront"]
+    service = planned(workspace_folder(tight), as_of).services["storefront"]
     assert service.verdict == "limited"
     (hit,) = service.limits_hit
     assert (hit.limit, hit.allowed) == ("replicas.max", 30)
@@ -142,7 +147,7 @@ limits:
 def test_services_that_share_a_database_stay_within_it_at_every_minute(
     workspace_folder: Make, settings_text: str, as_of: datetime
 ) -> None:
-    plan = publish(workspace_folder(settings_text + LIMITS), as_of)
+    plan = planned(workspace_folder(settings_text + LIMITS), as_of)
     connections = 2 * minute_floor(plan, "storefront") + 4 * minute_floor(plan, "checkout")
     assert connections.max() <= 180
     for service in plan.services.values():
@@ -152,14 +157,14 @@ def test_services_that_share_a_database_stay_within_it_at_every_minute(
 
 def test_a_rate_limit_admits_its_share(workspace_folder: Make, settings_text: str, as_of: datetime) -> None:
     limits = "limits:\n  - {name: sms, kind: rate, total: 30, used_by: {checkout: 0.05}, owner: vendor}\n"
-    service = publish(workspace_folder(settings_text + limits), as_of).services["checkout"]
+    service = planned(workspace_folder(settings_text + limits), as_of).services["checkout"]
     assert service.verdict == "limited"
     assert service.limits_hit[0].admitted_requests_per_second == pytest.approx(600, rel=0.06)
 
 
 def test_replicas_come_in_multiples_where_asked(workspace_folder: Make, settings_text: str, as_of: datetime) -> None:
     zonal = settings_text.replace("min: 4, max: 400}", "min: 4, max: 400, multiple_of: 3}", 1)
-    service = publish(workspace_folder(zonal), as_of).services["storefront"]
+    service = planned(workspace_folder(zonal), as_of).services["storefront"]
     assert all(step.replicas % 3 == 0 for step in service.steps)
     assert service.replicas.floor == 6
 
@@ -190,28 +195,28 @@ def test_an_unforecast_neighbour_is_said(workspace_folder: Make, plan_text: str,
     folder = workspace_folder()
     second = plan_text.replace("coupon-drop", "late-push", 1)
     (folder / "campaigns" / "late-push.yaml").write_text(second, "utf-8")
-    assert any("late-push share a service" in text for text in publish(folder, as_of).assumptions)
+    assert any("late-push share a service" in text for text in planned(folder, as_of).assumptions)
 
 
 def test_a_start_in_the_past_is_marked(workspace_folder: Make, as_of: datetime) -> None:
-    assert publish(workspace_folder(), as_of + timedelta(days=4)).historical
+    assert planned(workspace_folder(), as_of + timedelta(days=4)).historical
 
 
 def test_too_little_notice_is_said(workspace_folder: Make, as_of: datetime) -> None:
     just_before = as_of + timedelta(days=3, hours=-1, minutes=-3)
-    texts = publish(workspace_folder(), just_before).assumptions
+    texts = planned(workspace_folder(), just_before).assumptions
     assert "storefront: replicas take 6 min to be ready and only 3 min are left: raise the floor by hand now" in texts
 
 
 def test_a_step_that_is_due_already_is_to_be_set_by_hand(workspace_folder: Make, as_of: datetime) -> None:
     eight_minutes_before = as_of + timedelta(days=3, minutes=-8)
-    texts = publish(workspace_folder(), eight_minutes_before).assumptions
+    texts = planned(workspace_folder(), eight_minutes_before).assumptions
     assert "storefront: the step of 11-10 19:49 is due already: set the floor to 51 by hand now" in texts
-    assert not any("due already" in text for text in publish(workspace_folder(), as_of).assumptions)
+    assert not any("due already" in text for text in planned(workspace_folder(), as_of).assumptions)
 
 
 def test_a_declared_capacity_is_an_assumption(workspace_folder: Make, as_of: datetime) -> None:
-    texts = publish(workspace_folder(), as_of).services["storefront"].assumptions
+    texts = planned(workspace_folder(), as_of).services["storefront"].assumptions
     assert "storefront: its capacity is declared, not measured; measure it before the event" in texts
 
 
@@ -229,14 +234,14 @@ def test_a_capacity_measured_elsewhere_is_said(workspace_folder: Make, as_of: da
     file = folder / "out" / "capacity" / "storefront.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(measured), "utf-8")
-    service = publish(folder, as_of).services["storefront"]
+    service = planned(folder, as_of).services["storefront"]
     assert service.capacity_requests_per_second_per_replica.low == 80
     assert service.capacity_source == "measured"
     said = " ".join(service.assumptions)
     for part in ("mix of last-year", "127.0.0.1:9000, which is not production", "shop:1.4", "162 days"):
         assert part in said
     file.write_text(json.dumps(measured | {"host": "https://stage.shop.test"}), "utf-8")
-    said = " ".join(publish(folder, as_of).services["storefront"].assumptions)
+    said = " ".join(planned(folder, as_of).services["storefront"].assumptions)
     assert "https://stage.shop.test; it holds where the same machines run" in said
 
 
@@ -244,7 +249,7 @@ def test_a_service_without_capacity_is_left_out_and_said(
     workspace_folder: Make, settings_text: str, as_of: datetime
 ) -> None:
     unknown = settings_text.replace("    capacity_requests_per_second_per_replica: 50\n", "")
-    plan = publish(workspace_folder(unknown), as_of)
+    plan = planned(workspace_folder(unknown), as_of)
     assert list(plan.services) == ["storefront"]
     assert "loadtest capacity checkout" in plan.not_planned["checkout"]
 
@@ -309,7 +314,7 @@ def test_caches_are_warm_before_the_drops_step_and_connections_as_it_starts(
     workspace_folder: Make, settings_text: str, as_of: datetime
 ) -> None:
     limits = "limits:\n  - {name: orders-db, kind: per_replica, total: 9000, used_by: {storefront: 20}, owner: dba}\n"
-    service = publish(workspace_folder(settings_text + limits + FUNNEL_TEXT), as_of).services["storefront"]
+    service = planned(workspace_folder(settings_text + limits + FUNNEL_TEXT), as_of).services["storefront"]
     highest = max(service.steps, key=lambda step: step.replicas)
     caches, connections = service.warming
     lead = timedelta(minutes=service.lead_minutes)
@@ -378,5 +383,5 @@ def test_switches_say_what_demand_they_leave(
 
 def test_a_limit_without_switches_says_so(workspace_folder: Make, settings_text: str, as_of: datetime) -> None:
     tight = settings_text.replace("{today: 8, min: 4, max: 400}", "{today: 8, min: 4, max: 30}")
-    service = publish(workspace_folder(tight), as_of).services["storefront"]
+    service = planned(workspace_folder(tight), as_of).services["storefront"]
     assert str(relief_said(service.limits_hit)) == "no switch in surgeplan.yaml sheds requests of this service"

@@ -17,7 +17,7 @@ from campaign.workspace import open_workspace
 from playbooks.autoscaling.known import ServiceFacts, risk_level
 from playbooks.autoscaling.plan import Step
 from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
-from playbooks.autoscaling.publish import publish_autoscaling
+from playbooks.autoscaling.publish import make_plan, publish_autoscaling
 from playbooks.autoscaling.risk import Gamble, next_replicas, risk_against_cost
 
 Make = Callable[..., Path]
@@ -118,9 +118,9 @@ def test_every_level_has_its_price_and_what_it_leaves_short() -> None:
 
 def test_prices_in_a_workspace_move_its_floors(workspace_folder: Make, settings_text: str, as_of: datetime) -> None:
     folder = workspace_folder()
-    usual = publish_autoscaling(open_workspace(folder), "coupon-drop", as_of).services["storefront"]
+    usual = make_plan(open_workspace(folder), "coupon-drop", as_of).plan.services["storefront"]
     (folder / "autoscaling.yaml").write_text("cost_per_overloaded_minute: 0.1\n", "utf-8")
-    cheap = publish_autoscaling(open_workspace(folder), "coupon-drop", as_of).services["storefront"]
+    cheap = make_plan(open_workspace(folder), "coupon-drop", as_of).plan.services["storefront"]
     (folder / "autoscaling.yaml").write_text("cost_per_overloaded_minute: 5000\n", "utf-8")
     dear = publish_autoscaling(open_workspace(folder), "coupon-drop", as_of).services["storefront"]
     assert (usual.risk_chosen_by, cheap.risk_chosen_by, dear.risk_chosen_by) == ("policy", "money", "money")
