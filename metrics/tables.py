@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from campaign.errors import Problem, UserError
+from campaign.errors import Problem, UserError, nearest
 from campaign.language import say
 from metrics.definitions import Definition
 from metrics.sql import Asked, local_time, quoted
@@ -120,6 +120,7 @@ def open_tables(
             sources[table] = find_table(connection, table, data)
         except UserError as error:
             problems += error.problems
+    problems += [problem for source in sources.values() for problem in _without_split(source, by)]
     if problems:
         raise UserError(problems)
     days = {
@@ -132,6 +133,21 @@ def open_tables(
         _load(connection, source, _used_columns(source, used, by), by, days, families or {})
         newest[table] = _newest(connection, table)
     return Opened(connection, sources, newest, days)
+
+
+def _without_split(source: Source, by: Sequence[str]) -> list[Problem]:
+    """Columns to split by that a table does not have."""
+    known = {*source.columns, *([FAMILY] if "channel" in source.columns else [])}
+    return [
+        Problem(
+            say("table {table} has no column {columns}", table=source.table, columns=column),
+            nearest(column, known),
+            file=source.files[0],
+            key="--by",
+        )
+        for column in by
+        if column not in known
+    ]
 
 
 def _used_columns(source: Source, definitions: Iterable[Definition], by: Sequence[str]) -> list[str]:

@@ -228,6 +228,14 @@ def test_an_act_before_its_campaign_and_a_small_cohort_are_marked(
     assert "small sample" in capsys.readouterr().out
 
 
+def test_a_split_that_a_table_does_not_have_is_refused(data: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        compute("cac", SHIPPED, data, ["chanel"])
+    told = str(caught.value)
+    assert f"{data}/ads.csv --by: table ads has no column chanel\n  did you mean channel?" in told
+    assert f"{data}/orders.csv --by: table orders has no column chanel" in told
+
+
 def test_values_group_by_channel_family(data: Path) -> None:
     split = Split(("family",), {"push": "private-domain", "feed": "paid"})
     found = compute_all(["cac"], SHIPPED, data, split).values["cac"]
