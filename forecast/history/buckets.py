@@ -113,9 +113,6 @@ def joined(parts: list[Series]) -> tuple[Series, Seconds]:
     """Several series as one, in time order (longer buckets first at one start), and which part each bucket is of."""
     if len(parts) == 1:
         return parts[0], np.broadcast_to(np.int64(0), len(parts[0]))
-    turns = _turns(parts)
-    if turns is not None:
-        return _one_after_the_other([parts[i] for i in turns]), np.repeat(turns, [len(parts[i]) for i in turns])
     starts = np.concatenate([p.starts for p in parts])
     lengths = np.concatenate([p.lengths for p in parts])
     owners = np.concatenate([np.full(len(p), i, dtype=np.int64) for i, p in enumerate(parts)])
@@ -124,25 +121,25 @@ def joined(parts: list[Series]) -> tuple[Series, Seconds]:
     return Series(starts[order], lengths[order], rates), owners[order]
 
 
-def _turns(parts: list[Series]) -> list[int] | None:
-    """The order in which each part begins when the one before has ended, as months of one source do; None if none."""
+def end_to_end(parts: list[Series], shared: dict[tuple[int, ...], Seconds]) -> Series | None:
+    """Parts of which each begins when the one before has ended, as months of one source do; None for others.
+
+    shared: starts by the identity of the arrays they are put together from; services of one system share them.
+    """
     if not all(len(part) for part in parts):
         return None
-    order = sorted(range(len(parts)), key=lambda i: int(parts[i].starts[0]))
-    for i, j in pairwise(order):
-        if parts[i].starts[-1] + parts[i].lengths[-1] > parts[j].starts[0]:
-            return None
-    return order
-
-
-def _one_after_the_other(parts: list[Series]) -> Series:
-    lengths = [part.lengths for part in parts]
+    turns = sorted(parts, key=lambda part: int(part.starts[0]))
+    if any(one.starts[-1] + one.lengths[-1] > other.starts[0] for one, other in pairwise(turns)):
+        return None
+    which = tuple(id(part.starts) for part in turns)
+    if which not in shared:
+        shared[which] = np.concatenate([part.starts for part in turns])
+    lengths = [part.lengths for part in turns]
     even = all(is_even(each) for each in lengths) and len({int(each[0]) for each in lengths}) == 1
-    total = sum(map(len, parts))
     return Series(
-        np.concatenate([part.starts for part in parts]),
-        np.broadcast_to(np.int64(lengths[0][0]), total) if even else np.concatenate(lengths),
-        np.concatenate([part.rates for part in parts]),
+        shared[which],
+        np.broadcast_to(np.int64(lengths[0][0]), len(shared[which])) if even else np.concatenate(lengths),
+        np.concatenate([part.rates for part in turns]),
     )
 
 

@@ -22,6 +22,7 @@ from forecast.history.buckets import (
     Seconds,
     Series,
     bucket_lengths,
+    end_to_end,
     is_even,
     joined,
     overlaps,
@@ -300,12 +301,16 @@ def stretches(service: str, series: Series, marked: NDArray[np.bool_]) -> Iterat
 
 def _join(readings: list[FileReading], traffic: Traffic, settings: Settings) -> Iterator[Problem]:
     """Put the files of each service together; two rows or two lengths over one instant are refused."""
+    shared: dict[tuple[int, ...], Seconds] = {}
     for service in sorted({service for reading in readings for service in reading.series}):
         own = [reading for reading in readings if service in reading.series]
-        series, owners = joined([reading.series[service] for reading in own])
-        over = np.flatnonzero(overlaps(series)) if len(own) > 1 else np.zeros(0, np.int64)
-        if len(over):
-            yield _over_each_other(service, own, series, owners, over, settings)
+        parts = [reading.series[service] for reading in own]
+        series = parts[0] if len(parts) == 1 else end_to_end(parts, shared)
+        if series is None:
+            series, owners = joined(parts)
+            over = np.flatnonzero(overlaps(series))
+            if len(over):
+                yield _over_each_other(service, own, series, owners, over, settings)
         traffic.series[service] = series
 
 
