@@ -51,8 +51,7 @@ def read_har(path: Path, stages: Sequence[ScenarioStage]) -> Draft:
     Raises:
         UserError: no HAR file, or no request of it fits any stage.
     """
-    entries = _entries(path)
-    recorded = [(urlsplit(entry["request"]["url"]), entry["request"]) for entry in entries]
+    recorded = [(urlsplit(request["url"]), request) for request in _requests(path)]
     host = _main_host(recorded, stages)
     own = [(url, request) for url, request in recorded if url.netloc == host]
     shown = [(url, request) for url, request in own if not DISPLAY.search(url.path)]
@@ -91,19 +90,19 @@ def grouped(path: str) -> str:
     return "/".join("{n}" if re.fullmatch(r"\d+|[0-9a-f]{8,}(-[0-9a-f]+)*", part) else part for part in parts)
 
 
-def _entries(path: Path) -> list[Mapping[str, Any]]:
+def _requests(path: Path) -> list[Mapping[str, Any]]:
     try:
-        content = json.loads(read_utf8(path, path.name))
-        entries = content["log"]["entries"]
-        for entry in entries:
-            entry["request"]["method"], entry["request"]["url"]
-    except (ValueError, KeyError, TypeError) as error:
+        requests = [entry["request"] for entry in json.loads(read_utf8(path, path.name))["log"]["entries"]]
+        incomplete = next((r for r in requests if not {"method", "url"} <= r.keys()), None)
+        if incomplete is not None:
+            raise KeyError("method, url")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = say("is no HAR file: {reason}", reason=str(error))
         todo = say("in the browser's network panel choose: save all as HAR")
         raise UserError(Problem(what, todo, file=path.name, key="--har")) from error
-    if not entries:
+    if not requests:
         raise UserError(Problem(say("holds no request"), say("record the visit first"), file=path.name, key="--har"))
-    return list(entries)
+    return requests
 
 
 def _main_host(recorded: Sequence[tuple[Any, Mapping[str, Any]]], stages: Sequence[ScenarioStage]) -> str:
