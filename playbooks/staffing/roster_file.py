@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -154,12 +155,17 @@ def _table(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[int, dict[str, Any]]
 
 
 def _field(heading: object) -> str:
-    text = str(heading or "").strip()
+    text = _plain(str(heading or ""))
     for field, words in HEADINGS.items():
-        if text in {words.speak(language) for language in LANGUAGES}:
+        if text in {_plain(words.speak(language)) for language in LANGUAGES}:
             return field
     plain = re.sub(r"[^a-z]+", "_", text.lower()).strip("_")
     return plain if plain in HEADINGS else ""
+
+
+def _plain(heading: str) -> str:
+    """A heading whatever the width of its brackets and commas, which people and their spreadsheets change."""
+    return unicodedata.normalize("NFKC", heading).replace(" ", "").lower()
 
 
 def _row(cells: Mapping[str, Any], sheet: str, desks: Sequence[str], zone: ZoneInfo, place: _Place) -> RosterRow | None:
