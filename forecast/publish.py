@@ -303,8 +303,8 @@ def write_forecast(
     write_text(folder / "demand.csv", demand_csv(demand))
     fitted: EffectsFile = effects_file(forecast)
     write_json(folder / "effects.json", fitted.model_dump(mode="json"))
-    for ending in ("png", "svg"):
-        draw_forecast(folder / f"traffic.{ending}", forecast, evidence, workspace.settings)
+    pictures = [folder / f"traffic.{ending}" for ending in ("png", "svg")]
+    draw_forecast(pictures, forecast, evidence, workspace.settings)
     picture = (folder / "traffic.svg").read_text("utf-8")
     write_text(folder / "traffic.html", why_page(forecast.model, plan, demand, picture, workspace.settings))
     write_json(folder / "traffic.json", forecast.model.model_dump(mode="json"))

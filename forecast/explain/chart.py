@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -33,8 +34,10 @@ ANALOGUES = 3
 MARKS = 4
 
 
-def draw_forecast(path: Path, forecast: Forecast, evidence: Evidence, settings: Settings) -> None:
-    """Draw the total of all services: band, middle, moments, the peak in words, and past campaigns of the kind."""
+def draw_forecast(paths: Sequence[Path], forecast: Forecast, evidence: Evidence, settings: Settings) -> None:
+    """Draw the total of all services: band, middle, moments, the peak in words, and past campaigns of the kind.
+
+    paths: one picture in several formats, as their endings say."""
     plan = forecast.learned.target
     zone = ZoneInfo(plan.time_zone or settings.time_zone)
     with chart(WIDTH_INCHES, HEIGHT_INCHES) as figure:
@@ -43,7 +46,8 @@ def draw_forecast(path: Path, forecast: Forecast, evidence: Evidence, settings: 
         _history(axes[1], forecast, evidence, zone)
         size = TITLE if width(plan.title) <= TITLE_COLUMNS else TITLE_LONG
         figure.suptitle(plan.title, x=0.01, ha="left", fontweight="bold", fontsize=size)
-        save_chart(figure, path)
+        for path in paths:
+            save_chart(figure, path)
 
 
 def _campaign(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo) -> None:
