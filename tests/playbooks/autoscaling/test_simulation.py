@@ -13,6 +13,7 @@ from playbooks.simulation import hpa, pods
 from playbooks.simulation.fixed import clairvoyant_replica_hours, forward_most, in_ticks, under_fixed_replicas
 from playbooks.simulation.fleet import TICKS_PER_MINUTE, Demand, Fleet, Nodes
 from playbooks.simulation.replay import replay
+from playbooks.simulation.running import Window
 
 
 def one(value: float) -> np.ndarray:
@@ -74,6 +75,13 @@ def test_pods_become_ready_in_quarters_and_the_last_go_first() -> None:
     ready = [pods.become_ready(starting, tick).item() for tick in range(1, 9)]
     assert ready == [0, 0, 0, 0, 2, 2, 1, 0]
     assert starting.pending.item() == 0
+
+
+@given(st.lists(st.integers(0, 99), min_size=1, max_size=40), st.integers(1, 7))
+def test_a_window_knows_the_largest_of_the_latest(values: list[int], length: int) -> None:
+    window = Window(length)
+    found = [window.most_with(count(value)).item() for value in values]
+    assert found == [max(values[max(0, i - length + 1) : i + 1]) for i in range(len(values))]
 
 
 def steady(rate: float, minutes: int = 60, paths: int = 1) -> np.ndarray:
