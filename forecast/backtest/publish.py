@@ -18,6 +18,8 @@ from forecast.backtest.peers import LAST_WEEK, OURS, PROPHET, PROPHET_EVENTS, Pe
 from forecast.backtest.scores_file import BackTestFile, backtest_file
 from forecast.history.reading import open_history
 from forecast.publish import CACHE, evidence_of, one_thread
+from forecast.retrospectives import read_reach, retrospective_hashes
+from forecast.uplift.promised import as_first_planned, as_promised, known_by
 
 STEP = say("Asking the peers")
 COLOURS = {OURS: BLUE, LAST_WEEK: MUTED, PROPHET: AMBER, PROPHET_EVENTS: GREEN}
@@ -44,15 +46,19 @@ def publish_backtest(
     moment = now.astimezone(UTC).replace(microsecond=0)
     history = open_history(workspace, before=moment)
     evidence = evidence_of(history, workspace, moment)
-    chosen = [plan for plan in testable(evidence, workspace.plans, lead_days, moment) if kind in (None, plan.kind)]
+    reached = known_by(read_reach(workspace), workspace.plans, moment)
+    plans = as_promised(workspace.plans, reached, moment)
+    chosen = [
+        as_first_planned(plan, workspace.plans, reached, lead_days)
+        for plan in testable(evidence, plans, lead_days, moment)
+        if kind in (None, plan.kind)
+    ]
     if not chosen:
         what = say("no past campaign has two weeks of history before its own lead")
         raise UserError(Problem(what, say("add older traffic, or plans of past campaigns"), file="campaigns/"))
     with one_thread():
         tested = judged_in_order(
-            campaigns_again(
-                evidence, chosen, workspace.plans, workspace.settings, lead_days, workspace.folder / CACHE, progress
-            )
+            campaigns_again(evidence, chosen, plans, workspace.settings, lead_days, workspace.folder / CACHE, progress)
         )
         by_id = {plan.id: plan for plan in chosen}
         peers: dict[str, tuple[PeerForecast, ...]] = {}
@@ -60,12 +66,13 @@ def publish_backtest(
             progress(STEP, i, len(tested))
             plan = by_id[one.score.campaign]
             peers[plan.id] = (
-                peers_of(evidence, one, plan, workspace.plans, workspace.settings)
+                peers_of(evidence, one, plan, plans, workspace.settings)
                 if with_prophet
                 else (PeerForecast(LAST_WEEK, one.last_week, None),)
             )
         progress(STEP, len(tested), len(tested))
-    made = backtest_file(tested, peers, lead_days, workspace.input_hashes())
+    hashes = workspace.input_hashes() | retrospective_hashes(workspace)
+    made = backtest_file(tested, peers, lead_days, hashes)
     out = workspace.folder / "out"
     draw_backtest(out / "backtest.png", made)
     write_json(out / "backtest.json", made.model_dump(mode="json"))
