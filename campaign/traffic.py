@@ -77,8 +77,8 @@ class LearnedFrom(FileRecord):
 class BackTest(FileRecord):
     """How the method did on past campaigns, each forecast as of the same lead.
 
-    last_week_wape_ratio: the error of the same hours a week earlier, the floor that a forecast must beat; member_weights:
-    how much each way of forecasting counts in the stack.
+    last_week_wape_ratio: the error of the same hours a week earlier, the floor that a forecast must beat.
+    member_weights: how much each way of forecasting counts in the stack.
     """
 
     campaigns: int
