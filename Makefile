@@ -35,6 +35,7 @@ test: lint
 	$(BIN)/pytest
 
 slow: messages
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps chdb==4.4.0 chdb-core==26.9.0  # ClickHouse, 180 MB
 	$(BIN)/pytest -m slow
 
 # What the slow tests talk to: a browser, Prometheus, PostgreSQL, Chinese fonts (Debian packages; needs root).

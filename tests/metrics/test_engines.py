@@ -122,9 +122,10 @@ def test_an_unknown_engine_is_refused() -> None:
         known_engine("oracle")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_CHANNEL)
 def test_clickhouse_agrees(data: Path, expected: dict[str, Rows], name: str) -> None:
-    session = pytest.importorskip("chdb.session", exc_type=ImportError).Session()
+    session = pytest.importorskip("chdb.session", reason="`make slow` installs it", exc_type=ImportError).Session()
     session.query("CREATE DATABASE shop")
     session.query("USE shop")
     kinds = {"at_utc": "DateTime('UTC')", "amount": "Float64", "refunded": "Float64", "paid": "Bool"}
