@@ -46,14 +46,14 @@ def checklist_routes(site: Site) -> APIRouter:
     def checklist(request: Request, campaign: str, owner: str = "") -> Response:
         site.person(request)
         workspace = site.workspace()
-        made = review(workspace, campaign, site.clock()).checklist
+        made = site.review(campaign).checklist
         return site.page(request, "checklist.html", **_shown(workspace, made, owner))
 
     @router.get("/api/campaigns/{campaign}/checklist")
     def as_json(request: Request, campaign: str) -> Checklist:
         """Every item and gate with its state."""
         site.person(request)
-        return review(site.workspace(), campaign, site.clock()).checklist
+        return site.review(campaign).checklist
 
     @router.post("/api/campaigns/{campaign}/checklist/{item}")
     def act_as_json(request: Request, campaign: str, item: str, given: Given) -> Checklist:
@@ -142,7 +142,7 @@ def _page(
 ) -> Response:
     workspace = site.workspace()
     now = site.clock()
-    made = review(workspace, campaign, now).checklist
+    made = site.review(campaign).checklist
     item = next((item for item in made.items if item.id == name), None)
     if item is None:
         raise NotThere

@@ -20,7 +20,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from campaign.errors import UserError
 from campaign.language import say, use_language
-from campaign.workspace import language_of
 from warroom.plans.file import ChangedMeanwhile
 from warroom.service.protection import BODY_BYTES_MAX, BoundedBodies, RateLimit, SafeHeaders
 from warroom.service.site import LANGUAGE_COOKIE, NotAllowed, NotThere, Site, Unknown, chosen_language
@@ -59,7 +58,7 @@ class Languages:
         if scope["type"] == "http":
             asked = parse_qs(scope["query_string"].decode("latin-1")).get("lang", [""])[0]
             cookie = cookie_parser(Headers(scope=scope).get("cookie", "")).get(LANGUAGE_COOKIE, "")
-            use_language(chosen_language(asked, cookie, language_of(self.site.folder)))
+            use_language(chosen_language(asked, cookie, self.site.memory.language(self.site.folder)))
         await self.app(scope, receive, send)
 
 

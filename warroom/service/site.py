@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from campaign.language import LANGUAGES, Language, say
 from campaign.pages import render
-from campaign.workspace import Workspace, open_workspace
+from campaign.workspace import Workspace
+from playbooks.readiness.publish import Review
 from warroom.service.access import Door, Person
+from warroom.service.memory import Memory
 
 BROWSER_COOKIE, SESSION_COOKIE, LANGUAGE_COOKIE = "surgeplan_browser", "surgeplan_session", "surgeplan_lang"
 FORM_TOKEN = "form_token"
@@ -41,10 +43,15 @@ class Site:
     folder: Path
     door: Door
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    memory: Memory = field(default_factory=Memory)
 
     def workspace(self) -> Workspace:
         """The workspace as it is on disk now; its plans may have been edited elsewhere."""
-        return open_workspace(self.folder)
+        return self.memory.workspace(self.folder)
+
+    def review(self, campaign: str) -> Review:
+        """A campaign's checklist as it stands."""
+        return self.memory.review(self.workspace(), campaign, self.clock())
 
     def person(self, request: Request) -> Person:
         """Whoever sends this request.
