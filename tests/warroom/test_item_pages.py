@@ -76,3 +76,31 @@ def test_replay_results_are_kept_where_the_gate_reads_them(browser: TestClient, 
     wrong = browser.post(path, data={"form_token": token}, files={"file": ("r.csv", b"a,b\n1,2\n")})
     assert wrong.status_code == 422
     assert (folder / "evidence" / "d11" / "bot_replay.csv").read_bytes() == table
+
+
+CONTACTS = "日期,小时,技能组,会话量\n2026-10-18,20,chat,120\n2026-10-18,21,chat,1300\n"
+
+
+def test_a_contact_export_is_added_to_history_once(browser: TestClient, folder: Path) -> None:
+    token = form_token(browser, "/campaigns/d11/support")
+
+    def bring(text: str) -> str:
+        file = {"file": ("会话报表.csv", text.encode("gb18030"))}
+        return browser.post("/campaigns/d11/support/contacts", data={"form_token": token}, files=file).text
+
+    assert "2 intervals are new and kept, 0 were known." in bring(CONTACTS)
+    kept = (folder / "history" / "contacts-brought.csv").read_text("utf-8")
+    assert "2026-10-18T12:00Z,chat,,120" in kept
+    told = bring(CONTACTS.replace("1300", "1400"))
+    assert "0 intervals are new and kept, 2 were known." in told
+    assert "1 differ from what history has" in told
+    assert (folder / "history" / "contacts-brought.csv").read_text("utf-8") == kept
+
+
+def test_a_table_without_contacts_is_refused(browser: TestClient, folder: Path) -> None:
+    token = form_token(browser, "/campaigns/d11/support")
+    file = {"file": ("x.csv", b"a,b\n1,2\n")}
+    answer = browser.post("/campaigns/d11/support/contacts", data={"form_token": token}, files=file)
+    assert answer.status_code == 422
+    assert "x.csv: holds no contacts" in answer.text
+    assert not (folder / "history").exists()

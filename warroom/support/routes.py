@@ -27,6 +27,7 @@ from playbooks.staffing.plan import DeskPlan, Judged, StaffingPlan
 from playbooks.staffing.recheck import Recheck, read_plan, recheck_roster, what_if
 from warroom.drawing import Line, drawing
 from warroom.service.site import NotThere, Sent, Site, sent_form
+from warroom.support.exports import bring_contacts
 from warroom.support.intervals import Interval, read_intervals, worst_gaps
 from warroom.support.supposing import with_bot_resolving
 
@@ -82,6 +83,7 @@ def _brought(site: Site, request: Request, campaign: str, what: str, sent: Sent)
     takers: dict[str, Callable[[Workspace, str, str, bytes], tuple[str, ...]]] = {
         "roster": _roster,
         "bot-replay": _bot_replay,
+        "contacts": _contacts,
     }
     taker = takers.get(what)
     if taker is None:
@@ -209,6 +211,11 @@ def _bot_replay(workspace: Workspace, campaign: str, _name: str, content: bytes)
         str(say("{offer}: {passed} of {n} questions passed", offer=offer, passed=passed[offer], n=n))
         for offer, n in sorted(asked.items())
     )
+
+
+def _contacts(workspace: Workspace, _campaign: str, name: str, content: bytes) -> tuple[str, ...]:
+    """A contact export into history, where the next forecast learns from it."""
+    return tuple(map(str, bring_contacts(workspace, name, content).sentences()))
 
 
 def _shown(workspace: Workspace, plan: Plan) -> dict[str, Any]:
