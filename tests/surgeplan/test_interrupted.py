@@ -34,7 +34,9 @@ def test_ctrl_c_leaves_earlier_outputs_intact(tmp_path: Path, seconds: float) ->
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
+    # Interrupted while an extension module runs Python of its own at import, CPython ends by the signal after all; a
+    # shell shows 130 for both.
+    assert process.returncode in (130, -signal.SIGINT), said
     assert said.rstrip().endswith("interrupted; earlier results are untouched")
     assert "Traceback" not in said
     assert (out / "traffic.json").read_text("utf-8") == "earlier"
