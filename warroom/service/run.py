@@ -40,6 +40,7 @@ from warroom.sheet.routes import sheet_routes
 from warroom.support.routes import support_routes
 
 LOG = logging.getLogger("surgeplan")
+BACKLOG = 1024
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _bound(listening: Listening) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((listening.host, listening.port))
+        listener.listen(BACKLOG)  # from here on who comes waits, while the server is still starting
     except OSError as error:
         listener.close()
         what = say(
