@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, mo
 
 from campaign.documents import Complaint, FileRecord
 from campaign.language import Language, say
-from campaign.plan import Identifier, NonNegative, Positive, Ratio, require_forward
+from campaign.plan import Identifier, NonNegative, Plan, Positive, Ratio, require_forward
 
 Count = Annotated[int, Field(ge=0)]
 Hours = Annotated[float, Field(gt=0, le=24)]
@@ -297,6 +297,10 @@ class Settings(FileRecord):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    def zone_of(self, plan: Plan) -> ZoneInfo:
+        """The zone that people read a campaign's times in: its own where it names one."""
+        return ZoneInfo(plan.time_zone or self.time_zone)
 
     @property
     def service_names(self) -> tuple[str, ...]:

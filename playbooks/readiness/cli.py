@@ -77,7 +77,7 @@ def checklist(
     now: NowOption = None,
 ) -> None:
     from playbooks.readiness.pages import as_text
-    from playbooks.readiness.publish import review, zone_of
+    from playbooks.readiness.publish import review
 
     console = Console.open(workspace, lang, as_json)
     opened, at = open_workspace(workspace), clock(now)
@@ -85,7 +85,7 @@ def checklist(
         _pull(opened, campaign, at)
     made = review(opened, campaign, at)
     plan = made.evidence.plan
-    console.result(as_text(made.checklist, plan, zone_of(opened, plan)), made.checklist.model_dump(mode="json"))
+    console.result(as_text(made.checklist, plan, opened.settings.zone_of(plan)), made.checklist.model_dump(mode="json"))
     shut = next((state.gate for state in made.checklist.gates if not state.open), "G7")
     console.next(f"surgeplan gate {campaign} {shut}")
 
@@ -101,7 +101,7 @@ def gate(
 ) -> None:
     from campaign.errors import ExitCode
     from playbooks.readiness.pages import gate_as_text
-    from playbooks.readiness.publish import review, zone_of
+    from playbooks.readiness.publish import review
 
     console = Console.open(workspace, lang, as_json)
     opened, at = open_workspace(workspace), clock(now)
@@ -112,7 +112,7 @@ def gate(
     state = next(g for g in made.checklist.gates if g.gate == found)
     items = made.checklist.of_gate(found)
     document = state.model_dump(mode="json") | {"states": {item.id: item.state for item in items}}
-    console.result(gate_as_text(state, items, zone_of(opened, made.evidence.plan)), document)
+    console.result(gate_as_text(state, items, opened.settings.zone_of(made.evidence.plan)), document)
     console.next(f"surgeplan checklist {campaign}")
     if not state.open:
         raise typer.Exit(ExitCode.NO)

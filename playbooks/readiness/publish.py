@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from campaign.documents import read_json
 from campaign.errors import UserError
@@ -90,7 +89,7 @@ def publish_checklist(workspace: Workspace, campaign: str, now: datetime) -> Che
     checklist = review(workspace, campaign, now).checklist
     plan, folder = workspace.plan(campaign), workspace.out(campaign) / "playbook"
     checklist = checklist.model_copy(update={"reopened": reopened(_before(folder / "checklist.json"), checklist)})
-    zone = zone_of(workspace, plan)
+    zone = workspace.settings.zone_of(plan)
     write_json(folder / "checklist.json", checklist.model_dump(mode="json"))
     write_text(folder / "checklist.md", as_markdown(checklist, plan, zone))
     write_text(folder / "checklist.html", as_page(checklist, plan, zone))
@@ -117,17 +116,12 @@ def publish_handover(workspace: Workspace, campaign: str, now: datetime, frozen:
         UserError: a file that cannot be read, or a folder that cannot be written to.
     """
     made = review(workspace, campaign, now)
-    zone = zone_of(workspace, made.evidence.plan)
+    zone = workspace.settings.zone_of(made.evidence.plan)
     texts = handover_texts(made.checklist, made.evidence, frozen.hash, zone)
     for language, text in texts.items():
         write_text(workspace.out(campaign) / f"handover.{language}.txt", text)
     publish_checklist(workspace, campaign, now)
     return texts[current_language()]
-
-
-def zone_of(workspace: Workspace, plan: Plan) -> ZoneInfo:
-    """The campaign's own zone, else the workspace's."""
-    return ZoneInfo(plan.time_zone) if plan.time_zone else workspace.settings.zone
 
 
 def _stamp(workspace: Workspace, plan: Plan, now: datetime) -> datetime:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 from campaign.errors import UserError
 from campaign.language import Text
@@ -61,7 +60,7 @@ class Daily:
 
     def _send(self, workspace: Workspace, plan: Plan, day: str) -> None:
         now = self.site.clock()
-        zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+        zone = workspace.settings.zone_of(plan)
         link = f"{self.address}/campaigns/{plan.id}/checklist" if self.address else ""
         title, lines = digest(review(workspace, plan.id, now).checklist, plan, zone, now, link)
 

@@ -26,7 +26,7 @@ LINES_MAX = 20
 
 def digest_due(plan: Plan, settings: Settings, events: Sequence[Event], now: datetime) -> str | None:
     """The day (as the digest is kept in the log) whose digest is to be sent now; None where none is."""
-    local = now.astimezone(ZoneInfo(plan.time_zone or settings.time_zone))
+    local = now.astimezone(settings.zone_of(plan))
     day = local.date()
     if not now < plan.starts_at <= now + timedelta(days=FROM_DAYS) or local.time() < AT:
         return None

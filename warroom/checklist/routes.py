@@ -153,7 +153,7 @@ def _page(
 
 def _shown(workspace: Workspace, made: Checklist, owner: str) -> dict[str, Any]:
     plan = workspace.plan(made.campaign)
-    zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    zone = workspace.settings.zone_of(plan)
     items = [item for item in made.items if owner in ("", item.owner)]
     groups = [(gate, [i for i in items if i.gate == gate.gate]) for gate in made.gates]
     return {

@@ -100,7 +100,7 @@ def plan_api(site: Site, foresee: Foresee, on_submission: Submission) -> APIRout
         if is_frozen(workspace, campaign, site.clock()) and not changed.reason:
             raise NotAllowed(say("say why: others have planned with this plan"))
         zone = ZoneInfo(str(changed.content.get("time_zone") or workspace.settings.time_zone))
-        done = submit(workspace, changed.content, changed.opened, person.name, changed.reason, zone.key)
+        done = submit(workspace, changed.content, changed.opened, person.name, changed.reason, zone)
         on_submission(campaign)
         version = version_of(text_of(site.folder, campaign))
         return Saved(version=version, changes=_said(done.changes), troubles=_said(done.troubles))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from campaign.documents import read_json
 from campaign.errors import UserError
@@ -36,7 +35,7 @@ def cards_of(workspace: Workspace, now: datetime) -> list[tuple[str, list[Card]]
 
 
 def card_of(workspace: Workspace, plan: Plan, now: datetime) -> Card:
-    zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    zone = workspace.settings.zone_of(plan)
     when = f"{local_minute(plan.starts_at, zone, year=True)} – {local_minute(plan.ends_at, zone)}"
     days = (plan.starts_at.astimezone(zone).date() - now.astimezone(zone).date()).days
     coming = plan.ends_at > now
@@ -69,7 +68,7 @@ def _peak(workspace: Workspace, plan: Plan) -> str:
     if model is None:
         return ""
     peak = model.total.peak_requests_per_second
-    zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    zone = workspace.settings.zone_of(plan)
     told = _("forecast peak {p50} requests/s, about one in ten above {p90}, at {at}")
     at = local_minute(model.total.peak_at_utc, zone)
     return told.format(p50=spoken(peak.p50), p90=spoken(peak.p90), at=at)

@@ -158,7 +158,7 @@ def _sent(
     if wrong or unplaced:
         return form.page(entries, wrong, unplaced, status=422)
     try:
-        done = submit(workspace, read.content, form.opened, person.name, reason, form.zone.key)
+        done = submit(workspace, read.content, form.opened, person.name, reason, form.zone)
     except ChangedMeanwhile as meanwhile:
         return form.conflict(entries, read, meanwhile)
     on_submission(campaign)
@@ -277,7 +277,7 @@ def _both(problem: Problem) -> Text:
 
 def _revisions(workspace: Workspace, plan: Plan) -> list[dict[str, Any]]:
     """Each version with what it changed against the one before, newest first."""
-    zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    zone = workspace.settings.zone_of(plan)
     path = workspace.plan_file(plan.id)
     told = revisions.revisions(workspace.folder, path)
     contents = [parse_yaml(revisions.text_at(workspace.folder, path, r.commit), path.name).content for r in told]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from campaign.documents import Document, read_yaml
 from campaign.errors import Problem, UserError
@@ -61,7 +62,7 @@ def is_frozen(workspace: Workspace, campaign: str, now: datetime) -> bool:
 
 
 def submit(
-    workspace: Workspace, content: Mapping[str, Any], opened: str, author: str, reason: str, zone_name: str
+    workspace: Workspace, content: Mapping[str, Any], opened: str, author: str, reason: str, zone: ZoneInfo
 ) -> Sent:
     """Write, commit and push one plan.
 
@@ -70,7 +71,6 @@ def submit(
     """
     folder, campaign = workspace.folder, str(content["id"])
     plan = checked(content, workspace.settings)
-    zone = type(workspace.settings.zone)(zone_name)
     with one_writer(folder):
         before, text = content_of(folder, campaign), text_of(folder, campaign)
         made = revised(text, content) if text else plan_text(plan, zone, (), {})

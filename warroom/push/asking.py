@@ -49,7 +49,7 @@ class Oracle:
         told = list(collisions(plan, workspace.plans))
         after = outlook(model)
         before = outlook(self.learned(workspace, saved, now)) if saved is not None and saved != plan else None
-        zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+        zone = workspace.settings.zone_of(plan)
         return (*_foreseen(before, after, _calibrated(workspace, plan, before or after), zone), *told)
 
     def room(self, workspace: Workspace, plan: Plan, channel: str, send: Send, now: datetime) -> tuple[Room, Carried]:

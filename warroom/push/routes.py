@@ -182,10 +182,10 @@ def _wanted(
         channels.append(own)
     own["sends"] = [*(own.get("sends") or []), push.send.model_dump(mode="json", exclude_none=True)]
     reason = str(say("asked for on the push page"))
-    submit(workspace, {**content, "channels": channels}, opened, person.name, reason, zone.key)
+    submit(workspace, {**content, "channels": channels}, opened, person.name, reason, zone)
     on_submission(campaign)
     return RedirectResponse(f"/campaigns/{campaign}?saved=1", 303)
 
 
 def _zone(workspace: Workspace, plan: Plan) -> ZoneInfo:
-    return ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    return workspace.settings.zone_of(plan)

@@ -49,7 +49,7 @@ def build_retrospective(
     """The whole record; what has no evidence is left out and said."""
     planner = planner_of(plan)
     reach, notes = matched(plan, reported, planner)
-    zone = ZoneInfo(plan.time_zone or settings.time_zone)
+    zone = settings.zone_of(plan)
     lasted = did_it_last(plan, came, zone)
     middle = {name: band.middle for name, band in handed.bands.items()}
     starts, ends = int(plan.starts_at.timestamp()), int(plan.ends_at.timestamp())

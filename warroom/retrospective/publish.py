@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from campaign.errors import Problem, UserError
 from campaign.files import sha256, write_json, write_text
@@ -91,7 +90,7 @@ def inputs_of(workspace: Workspace, plan: Plan, handed: Handed) -> dict[str, str
 
 
 def _write(workspace: Workspace, plan: Plan, retro: Retrospective, scored: Scored) -> bool:
-    out, zone = workspace.out(plan.id), ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    out, zone = workspace.out(plan.id), workspace.settings.zone_of(plan)
     written = write_observed(workspace.plan_file(plan.id), f"campaigns/{plan.id}.yaml", observed_of(retro, zone))
     remember(workspace.folder / LEARNED, retro)
     for ending in ("png", "svg"):

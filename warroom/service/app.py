@@ -29,9 +29,7 @@ STATIC = Path(__file__).parent.parent / "static"
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 
 
-def make_app(
-    site: Site, routers: Sequence[APIRouter], registry: CollectorRegistry, *, reads_per_minute: float = 6000
-) -> FastAPI:
+def make_app(site: Site, routers: Sequence[APIRouter], registry: CollectorRegistry) -> FastAPI:
     """The service for one workspace."""
     app = FastAPI(title="surgeplan", version=version("surgeplan"), docs_url=None, redoc_url=None)
     for router in routers:
@@ -40,7 +38,7 @@ def make_app(
     _answer_refusals(app, site)
     app.add_middleware(Languages, site=site)
     app.add_middleware(BoundedBodies, most=BODY_BYTES_MAX)
-    app.add_middleware(RateLimit, reads_per_minute=reads_per_minute)
+    app.add_middleware(RateLimit)
     if site.door.mode == "local":  # a page elsewhere cannot reach in by a name of its own that points here
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_NAMES, "testserver"])
     app.add_middleware(SafeHeaders)

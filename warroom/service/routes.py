@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 
 from campaign.errors import Problem, UserError
 from campaign.language import LANGUAGES, say
-from warroom.service.access import NOBODY, ROLES, Person
+from warroom.service.access import ROLES, Person
 from warroom.service.site import (
     BROWSER_COOKIE,
     FORM_TOKEN,
@@ -74,5 +74,5 @@ def door_routes(site: Site) -> APIRouter:
 
 def _entered(site: Site, request: Request, person: Person) -> Response:
     answer = RedirectResponse("/", 303)
-    keep(answer, request, SESSION_COOKIE, site.door.session(person if person.name else NOBODY))
+    keep(answer, request, SESSION_COOKIE, site.door.session(person))
     return answer

@@ -219,7 +219,7 @@ def _contacts(workspace: Workspace, _campaign: str, name: str, content: bytes) -
 
 
 def _shown(workspace: Workspace, plan: Plan) -> dict[str, Any]:
-    zone = ZoneInfo(plan.time_zone or workspace.settings.time_zone)
+    zone = workspace.settings.zone_of(plan)
     folder = workspace.out(plan.id) / "playbook"
     try:
         staffing: StaffingPlan | None = read_plan(workspace, plan.id)
