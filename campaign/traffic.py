@@ -138,7 +138,7 @@ class Bridge(FileRecord):
 
 
 class TrafficModel(FileRecord):
-    """`out/<id>/traffic.json`."""
+    """`out/<id>/traffic.json`. demand_assumptions_said: the assumptions that are about the people behind it."""
 
     schema_version: Literal[1] = 1
     campaign: str
@@ -162,6 +162,7 @@ class TrafficModel(FileRecord):
     nowcast: LiveSettings | None = None
     assumptions: tuple[str, ...] = ()
     assumptions_said: tuple[Sentence, ...] = ()
+    demand_assumptions_said: tuple[Sentence, ...] = ()
     learned_from: tuple[LearnedFrom, ...] = ()
     other_plans: tuple[str, ...] = ()
 

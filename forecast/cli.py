@@ -185,7 +185,7 @@ def history_show(workspace: WorkspaceOption = Path(), as_json: JsonOption = Fals
     from forecast.history.picture import draw_history
     from forecast.history.reading import open_history
     from forecast.history.report import history_report, report_text
-    from metrics.sources.report import behind_notes
+    from metrics.sources.behind import behind_notes
 
     history = open_history(opened)
     report = history_report(opened, history, behind_notes(opened))

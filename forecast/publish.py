@@ -27,6 +27,7 @@ from forecast.backtest.cache import campaigns_again, method
 from forecast.backtest.judged import calibration_of
 from forecast.backtest.leads import nearest_lead
 from forecast.backtest.live import live_settings
+from forecast.demand.lateness import lateness_of, widened
 from forecast.demand.people import LAG_REACH_HOURS, demand_paths, learn_demand
 from forecast.epochs import HOUR, epoch, epochs, moment_of
 from forecast.evidence import Disturbed, Evidence, learning_spans
@@ -51,6 +52,7 @@ from forecast.paths.grid import Grid
 from forecast.retrospectives import read_reach, retrospective_hashes
 from forecast.uplift.episodes import Stretch
 from forecast.uplift.promised import as_first_planned, as_promised, habits_of, known_by, promised_said
+from metrics.sources.behind import behind_notes
 
 STEP = say("Forecasting")
 CACHE = Path("out") / "backtest-cache.json"
@@ -150,9 +152,11 @@ def _publish(
     )
     progress(STEP, 3, 5)
     demand, assumed = demand_of(workspace, forecast, evidence, moment, seed)
-    forecast = with_assumptions(forecast, assumed + promised_said(plan, habits_of(reached)))
+    behind = tuple(behind_notes(workspace, moment))
+    forecast = with_assumptions(forecast, assumed + behind + promised_said(plan, habits_of(reached)))
     lived = live_settings([one.live for one in tested])
-    forecast = replace(forecast, model=forecast.model.model_copy(update={"nowcast": lived}))
+    added = {"nowcast": lived, "demand_assumptions_said": tuple(Sentence.of(text) for text in assumed + behind)}
+    forecast = replace(forecast, model=forecast.model.model_copy(update=added))
     if many:
         forecast = over_services(workspace, plan, forecast, every, evidence, seed, places, progress)
     progress(STEP, 4, 5)
@@ -247,7 +251,8 @@ def demand_of(
     settings = workspace.settings
     orders = read_orders(workspace, as_of)
     contacts = read_contacts(workspace, as_of)
-    rules = learn_demand(evidence.hourly, orders, contacts, settings, requests_per_visit(settings))
+    learned = learn_demand(evidence.hourly, orders, contacts, settings, requests_per_visit(settings))
+    rules = widened(learned, lateness_of(orders, contacts, settings, as_of), settings)
     target = forecast.learned.target
     first = (epoch(target.starts_at) - DEMAND_BEFORE_SECONDS) // HOUR * HOUR
     last = -(-(epoch(target.ends_at) + DEMAND_AFTER_SECONDS) // HOUR) * HOUR

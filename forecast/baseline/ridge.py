@@ -74,7 +74,7 @@ def fit_baseline(
     """Learn ordinary traffic from `hourly` (naive UTC index without holes, mean requests per second, NaN = missing).
 
     `masked` [hour, service] says which hours not to learn from; `horizon` continues the index to where rates are
-    needed; `lead_days` is how far ahead the level's error is measured.
+    needed; `lead_days` is how far ahead the level's error is measured, further for a service that fell silent before.
     """
     hours = hourly.index.append(horizon)
     known = np.zeros((len(hours), hourly.shape[1]), dtype=bool)
@@ -82,13 +82,21 @@ def fit_baseline(
     rates = np.full(known.shape, np.nan)
     rates[: len(hourly)] = hourly.to_numpy(dtype=np.float64)
     made = design(pd.DatetimeIndex(hours), hourly.index[-1], zone, country)
-    parts = [_one(rates[:, s], known[:, s], made.columns, made.penalties, lead_days) for s in range(rates.shape[1])]
+    leads = lead_days + days_silent(hourly.to_numpy(dtype=np.float64))
+    parts = [_one(rates[:, s], known[:, s], made.columns, made.penalties, leads[s]) for s in range(rates.shape[1])]
     return Baseline(
         tuple(str(name) for name in hourly.columns),
         epochs(hours),
         np.column_stack([part.log_rate for part in parts]),
         *(np.array([getattr(part, name) for part in parts]) for name in _SPREADS),
     )
+
+
+def days_silent(rates: NDArray[np.floating]) -> Floats:
+    """How long before the end of history [hour, service] each service's last known hour lies: its lead is longer."""
+    known = ~np.isnan(rates)
+    hours = np.where(known.any(axis=0), known[::-1].argmax(axis=0), len(rates))
+    return np.asarray(hours * HOUR / DAY)
 
 
 _SPREADS = ("level_sd", "past_level_sd", "noise_sd", "noise_correlation")

@@ -1,4 +1,5 @@
-"""What makes a forecast doubtful and is no mistake of anybody: failed or running campaigns, a level that just moved."""
+"""What makes a forecast doubtful and is no mistake of anybody: failed or running campaigns, a level that just moved,
+services whose source fell silent."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from campaign.language import Text, say
 from campaign.plan import Plan
+from forecast.baseline.ridge import days_silent
 from forecast.epochs import HOUR, epoch
 from forecast.evidence import Evidence, mask_of
 from forecast.learning import Learned, known_seconds
@@ -17,6 +19,7 @@ from forecast.learning import Learned, known_seconds
 DAY_HOURS, WEEK_HOURS = 24, 168
 HOURS_LEAST = 12
 SHIFT_RATIO, STEADY_RATIO = 1.3, 1.15
+SILENT_DAYS = 1.0
 
 
 def doubts_said(learned: Learned, evidence: Evidence, plans: Sequence[Plan], as_of: datetime) -> tuple[Text, ...]:
@@ -25,6 +28,7 @@ def doubts_said(learned: Learned, evidence: Evidence, plans: Sequence[Plan], as_
         *failed_said(learned, evidence, plans, as_of),
         *running_said(evidence, plans, as_of),
         *shift_said(evidence, plans),
+        *silence_said(evidence),
     )
 
 
@@ -68,6 +72,24 @@ def shift_said(evidence: Evidence, plans: Sequence[Plan]) -> list[Text]:
             "the last day was {ratio} times the same day a week earlier: taken as a new level in part, so the range is "
             "wider",
             ratio=f"{latest:.1f}",
+        )
+    ]
+
+
+def silence_said(evidence: Evidence) -> list[Text]:
+    """Services whose rows end more than a day before the others': their source died, or they were switched off."""
+    days = days_silent(evidence.hourly.to_numpy(dtype=np.float64))
+    late = [
+        f"{name} ({silent:.1f})"
+        for name, silent in zip(evidence.services, days, strict=True)
+        if silent > SILENT_DAYS and evidence.hourly[name].notna().any()
+    ]
+    if not late:
+        return []
+    return [
+        say(
+            "rows end days before the other services', so these are forecast from further away: {services}",
+            services=", ".join(late),
         )
     ]
 

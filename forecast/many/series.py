@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
-from forecast.baseline.ridge import HUBER, Levelled, levelled, rate_floor, robust_ridge
+from forecast.baseline.ridge import HUBER, Levelled, days_silent, levelled, rate_floor, robust_ridge
 from forecast.baseline.seasons import Design, design
 from forecast.epochs import HOUR, naive_utc
 
@@ -99,8 +99,9 @@ def ordinary(chunk: Chunk, made: Design, count: int, lead_days: float) -> list[L
     coefficients = many_ridge(made.columns[:length], made.penalties, logs[:length], known[:length])
     fitted = made.columns @ coefficients
     left = np.where(known, logs - fitted, np.nan)
+    leads = lead_days + days_silent(chunk.rates)
     return [
-        levelled(fitted[:, s], left[:, s], known[:, s], lead_days)
+        levelled(fitted[:, s], left[:, s], known[:, s], leads[s])
         if known[:, s].sum() >= KNOWN_HOURS_LEAST
         else Levelled(np.full(count, np.nan), LITTLE_KNOWN_SD, LITTLE_KNOWN_SD, LITTLE_KNOWN_SD, 0.5)
         for s in range(rates.shape[1])

@@ -15,6 +15,7 @@ from campaign.settings import Settings
 from campaign.traffic import Sentence, TrafficPaths
 from forecast.epochs import DAY, HOUR, epoch, epochs
 from forecast.evidence import Evidence, horizon_hours, mask_of, spans_of
+from forecast.explain.doubts import silence_said
 from forecast.many.series import KNOWN_HOURS_LEAST, Chunk, Shared
 from forecast.many.total import TOTAL
 from forecast.model import Forecast, minute_factor, peaks
@@ -103,6 +104,7 @@ def put_together(forecast: Forecast, evidence: Evidence, plans: Sequence[Plan], 
             count=len(evidence.services),
         ),
         *_little_known(evidence, mask_of(evidence, plans)),
+        *silence_said(evidence),
     )
     largest = sorted(services, key=lambda name: -services[name].peak_requests_per_second.p50)
     profiles = tuple(

@@ -7,12 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from campaign.console import table
-from campaign.language import Text, _, say
-from campaign.workspace import Workspace
+from campaign.language import _
 from metrics.sources.differences import difference_document
-from metrics.sources.kept import read_ledger
-from metrics.sources.pull import Pulled, allowed_seconds
-from metrics.sources.records import sources_of
+from metrics.sources.pull import Pulled
 
 
 def pull_text(pulled: Sequence[Pulled], zone: ZoneInfo) -> str:
@@ -65,23 +62,3 @@ def pull_document(pulled: Sequence[Pulled]) -> dict[str, Any]:
             for one in pulled
         ],
     }
-
-
-def behind_notes(workspace: Workspace) -> list[Text]:
-    """Sources whose rows end long before the last pull: what is forecast from them ends there too."""
-    ledger = read_ledger(workspace.folder)
-    last = max((state.pulled_until_utc for state in ledger.sources.values() if state.pulled_until_utc), default=None)
-    notes = []
-    for source in sources_of(workspace.settings):
-        state = ledger.sources.get(source.name)
-        if last is None or state is None:
-            continue
-        until, allowed = state.final_until_utc, allowed_seconds(state.lateness_seconds)
-        if until is None:
-            notes.append(say("{source}: no rows ever came ({measure})", source=source.name, measure=source.measure))
-        elif (last - until).total_seconds() > allowed:
-            local = f"{until.astimezone(workspace.settings.zone):%Y-%m-%d %H:%M}"
-            what = say("{source}: tells nothing after {until} ({measure})", source=source.name, until=local,
-                       measure=source.measure)  # fmt: skip
-            notes.append(what)
-    return notes

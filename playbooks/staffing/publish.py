@@ -19,7 +19,7 @@ from campaign.errors import Problem, UserError
 from campaign.files import rounded, sha256, write_json, write_text
 from campaign.language import Text, say
 from campaign.plan import Plan
-from campaign.traffic import TrafficModel
+from campaign.traffic import Sentence, TrafficModel
 from campaign.words import Words
 from campaign.workspace import SETTINGS, Workspace
 from playbooks.staffing.chart import draw_staffing
@@ -68,7 +68,8 @@ def publish_staffing(workspace: Workspace, campaign_id: str, now: datetime, prog
     reliefs = [relief_of(one, figures, training, policy) for one in figures]
     made = _record(workspace, plan, demand, figures, reliefs, policy, now)
     shares = [Words.of(text) for text in _shares_from(counted, trained_desks(figures))]
-    made = made.model_copy(update={"assumptions": (*made.assumptions, *shares)})
+    taken = [Words.of(said.text()) for said in _demand_assumptions(workspace, campaign_id)]
+    made = made.model_copy(update={"assumptions": (*made.assumptions, *taken, *shares)})
     record = compared(workspace, made, policy.order_lead_days)
     write_text(folder / "staffing.csv", _table(COLUMNS, _rows(figures)))
     write_text(folder / "staffing_detail.csv", _table(DETAIL_COLUMNS, _detail_rows(figures)))
@@ -218,11 +219,22 @@ def _model_file(workspace: Workspace, campaign_id: str) -> Path:
     return workspace.out(campaign_id) / "traffic.json"
 
 
-def _as_of(workspace: Workspace, campaign_id: str) -> datetime | None:
-    """When the forecast was made that the demand belongs to; None where it is not there."""
+def _model(workspace: Workspace, campaign_id: str) -> TrafficModel | None:
+    """The forecast that the demand belongs to; None where it is not there."""
     file = _model_file(workspace, campaign_id)
     name = file.relative_to(workspace.folder).as_posix()
-    return read_json(file, name, TrafficModel).as_of_utc if file.is_file() else None
+    return read_json(file, name, TrafficModel) if file.is_file() else None
+
+
+def _as_of(workspace: Workspace, campaign_id: str) -> datetime | None:
+    model = _model(workspace, campaign_id)
+    return model.as_of_utc if model else None
+
+
+def _demand_assumptions(workspace: Workspace, campaign_id: str) -> tuple[Sentence, ...]:
+    """What the forecast takes for granted about people: late orders and contacts, priors in place of history."""
+    model = _model(workspace, campaign_id)
+    return model.demand_assumptions_said if model else ()
 
 
 def _skipped(workspace: Workspace, plan: Plan, now: datetime, policy: StaffingPolicy) -> StaffingPlan:

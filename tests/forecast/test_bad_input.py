@@ -55,6 +55,23 @@ def is_sane(made: Forecast) -> bool:
     return bool(np.isfinite(rates).all() and (rates >= 0).all() and middle.max() > 1.2 * middle.min())
 
 
+def test_a_service_whose_source_died_is_named_and_forecast_from_further_away() -> None:
+    """Levels that wander from day to day are known less well after nine days of silence."""
+    hourly = evidence().hourly.copy()
+    wander = np.cumsum(np.random.default_rng(0).normal(0, 0.05, len(hourly) // 24 + 1))
+    wander[42:] = wander[42]
+    hourly["orders"] *= np.exp(np.repeat(wander, 24)[: len(hourly)])
+    whole = forecast(replace(evidence(), hourly=hourly.copy()))
+    hourly.loc[hourly.index[-9 * 24 :], "orders"] = np.nan
+    made = forecast(replace(evidence(), hourly=hourly))
+    said = "rows end days before the other services', so these are forecast from further away: orders (9.0)"
+    assert said in made.model.assumptions
+    before, after = (one.learned.baseline.level_sd for one in (whole, made))
+    assert after[1] > 1.2 * before[1]
+    assert after[0] == before[0]
+    assert is_sane(made)
+
+
 def test_history_that_ends_days_before_as_of_is_said_and_widens_the_range() -> None:
     made = forecast(known_before(evidence(), epoch(AS_OF) - 8 * 86400))
     assert is_sane(made)
