@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ def test_a_dead_source_is_said_wherever_its_rows_are_used(
     assert main(["forecast", NEXT.id, "--workspace", str(folder), "--now", NOW]) == ExitCode.YES
     shown = capsys.readouterr().out
     page = (folder / "out" / NEXT.id / "traffic.html").read_text("utf-8").replace("&#x27;", "'").replace("&#39;", "'")
-    assert said in shown and said in page and said in model_of(folder).assumptions
+    assert all(said in place for place in (shown, page, model_of(folder).assumptions))
     assert "warehouse: tells nothing after" in shown
     assert wider(folder, punctual)
     assert main(["playbook", NEXT.id, "--workspace", str(folder)]) == ExitCode.YES
