@@ -4,7 +4,8 @@
 
 The file (63 million rows, by service and time) is made by this script in a temporary folder. What a campaign asks of
 history is timed, in a process of its own each time: open and check it, all hours of every service, the minutes of three
-days, the outages and surges. First as the file is new, then as every later command finds it; the answers must agree.
+days, the outages and surges. First as the file is new, then as every later command finds it; the answers must agree,
+and the outages that the script put in must have been found.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from pathlib import Path
 import duckdb
 
 SERVICES, DAYS = 60, 730
+DISTURBED = (
+    "CASE WHEN s % 6 = 0 AND m % 86400 BETWEEN 40320 AND 40350 THEN 0.05"
+    " WHEN m % 172800 BETWEEN 100000 AND 100240 THEN 2 ELSE 1 END"
+)
+"""Half an hour of outage on ten services every sixty days; four hours of twice the traffic on all every 120 days."""
 READ = """
 import json, resource, sys, time
 from datetime import datetime, UTC
@@ -52,7 +58,8 @@ def make_workspace(folder: Path) -> None:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         connection.execute(
             "COPY (SELECT TIMESTAMPTZ '2024-11-13 00:00:00+00' + INTERVAL (m) MINUTE AS starts_at, 'service-' || s AS"
-            " service, CAST(3000 + 500 * sin(m / 1440.0 * 2 * pi()) + random() * 100 AS INTEGER) AS requests"
+            f" service, CAST((3000 + 500 * sin(m / 1440.0 * 2 * pi()) + random() * 100) * {DISTURBED} AS INTEGER)"
+            " AS requests"
             f" FROM range({SERVICES}) a(s), range({DAYS * 1440}) b(m) ORDER BY s, m)"
             f" TO '{folder}/history/traffic.parquet' (FORMAT parquet)"
         )
@@ -66,6 +73,7 @@ def measure() -> dict[str, object]:
         asked = [subprocess.run(command, capture_output=True, text=True, check=True, timeout=600) for _ in range(2)]
         first, later = (json.loads(done.stdout) for done in asked)
         assert all(first[key] == later[key] for key in ("hours", "campaign_minutes", "findings", "sum_of_rates"))
+        assert first["findings"] >= DAYS // 60 * SERVICES // 6
         return {"rows": SERVICES * DAYS * 1440, "file_is_new": first, "later": later}
 
 

@@ -176,15 +176,16 @@ def _on_common_buckets(a: Series, b: Series) -> tuple[Series, Series]:
     return a.part(keep_a), b.part(keep_b)
 
 
+def has_no_hole(series: Series) -> bool:
+    """Whether buckets of one length follow each other without a gap; False where lengths differ."""
+    length, span = int(series.lengths[0]), int(series.starts[-1]) - int(series.starts[0])
+    return is_even(series.lengths) and span == length * (len(series) - 1)
+
+
 def _fills(series: Series, seconds: int) -> bool:
     """Whether buckets of one length fill whole longer buckets without a hole, as they mostly do."""
     length, count = int(series.lengths[0]), len(series)
-    return (
-        is_even(series.lengths)
-        and int(series.ends[-1]) - int(series.starts[0]) == length * count
-        and int(series.starts[0]) % seconds == 0
-        and length * count % seconds == 0
-    )
+    return has_no_hole(series) and int(series.starts[0]) % seconds == 0 and length * count % seconds == 0
 
 
 def is_even(lengths: Seconds) -> bool:

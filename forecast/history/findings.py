@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from campaign.plan import Plan
 from campaign.settings import HistorySettings, HistoryWindow
 from forecast.epochs import epoch, moment_of
-from forecast.history.buckets import HOUR_SECONDS, Series
+from forecast.history.buckets import HOUR_SECONDS, Series, has_no_hole
 from forecast.history.outages import DEVIATIONS_LEAST, Stretch, companion, drops
 from forecast.history.usual import hourly_rates, usual_at, usual_rates
 
@@ -70,12 +71,19 @@ class Measured:
     rates: Floats
     usual: Floats
 
-    @property
+    @cached_property
     def ratios(self) -> Floats:
         """Rate over usual rate by hour; NaN where either is unknown or too few requests are usual to tell."""
         telling = self.usual * HOUR_SECONDS >= COUNTED_AT_LEAST
         ratios: Floats = np.divide(self.rates, self.usual, out=np.full(len(self.rates), np.nan), where=telling)
         return ratios
+
+    def highest_ratio(self, stretch: Stretch) -> float | None:
+        """The most that any hour which begins in the stretch lies above the usual; None where that is not known."""
+        first, last = np.searchsorted(self.hours, [-(-at // HOUR_SECONDS) for at in stretch])
+        ratios = self.ratios[first:last]
+        known = ratios[~np.isnan(ratios)]
+        return float(known.max()) if len(known) else None
 
 
 def find_all(series: Mapping[str, Series], known: Known) -> tuple[Finding, ...]:
@@ -141,6 +149,8 @@ def _finding(kind: Kind, name: str, stretch: Stretch, m: Measured, source: Sourc
 
 
 def _gaps(name: str, series: Series) -> Iterator[Finding]:
+    if has_no_hole(series):
+        return
     missing = series.starts[1:] - series.ends[:-1]
     for i in np.flatnonzero(missing >= GAP_SECONDS):
         yield Finding("gap", name, moment_of(series.ends[i]), moment_of(series.starts[i + 1]))
@@ -204,12 +214,8 @@ def _closed(high: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _alone(name: str, measured: Mapping[str, Measured], stretch: Stretch) -> bool:
     """Whether no other service rose with this one; without other services nobody can tell."""
-    others = []
-    for other, m in measured.items():
-        within = (m.hours * HOUR_SECONDS >= stretch[0]) & (m.hours * HOUR_SECONDS < stretch[1])
-        ratios = m.ratios[within]
-        if other != name and not np.isnan(ratios).all():
-            others.append(float(np.nanmax(ratios)))
+    found = (m.highest_ratio(stretch) for other, m in measured.items() if other != name)
+    others = [ratio for ratio in found if ratio is not None]
     return bool(others) and max(others) < QUIET_RATIO
 
 

@@ -8,6 +8,9 @@ bucket is large, the drop and the steps must be as much larger.
 
 from __future__ import annotations
 
+import math
+import statistics
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,14 +34,20 @@ def drops(series: Series, usual: Floats) -> list[Stretch]:
     """Outages of one service as [start, end) in seconds of UTC; `usual` is the usual rate in each bucket."""
     if len(series) < 2:
         return []
-    noise = DEVIATIONS_LEAST * _noise_by_bucket(series, usual)
-    step = np.maximum(STEP_LOG, noise)
     with np.errstate(invalid="ignore"):
-        low = _bridged(series.rates < np.minimum(LOW_RATIO, np.exp(-noise)) * usual)
+        lowest = np.flatnonzero(series.rates < LOW_RATIO * usual)
+    if not len(lowest):
+        return []  # as in most of two years of minutes: the noise of a million buckets need not be known
+    noise = DEVIATIONS_LEAST * _noise_at(series, usual, lowest)
+    below = series.rates[lowest] < np.minimum(LOW_RATIO, np.exp(-noise)) * usual[lowest]
+    low = np.zeros(len(series), dtype=np.bool_)
+    low[lowest[below]] = True
+    low = _bridged(low)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]]).astype(np.int8)))
     firsts, lasts = edges[::2], edges[1::2]
     if not len(firsts):
         return []
+    steps = np.maximum(STEP_LOG, noise[np.searchsorted(lowest, firsts)])
     unknown = np.isnan(usual)
     came = np.concatenate([[0.0], np.cumsum(np.where(unknown, 0.0, series.rates * series.lengths))])
     expected = np.concatenate([[0.0], np.cumsum(np.where(unknown, 0.0, usual * series.lengths))])
@@ -55,8 +64,8 @@ def drops(series: Series, usual: Floats) -> list[Stretch]:
     beside_usual = series.rates / usual
     found = [
         (int(series.starts[i]), int(series.ends[j - 1]))
-        for i, j in zip(firsts[telling], lasts[telling], strict=True)
-        if min(_steps(series.rates, i, j, series)) >= step[i] and min(_steps(beside_usual, i, j, series)) >= step[i]
+        for i, j, step in zip(firsts[telling], lasts[telling], steps[telling], strict=True)
+        if min(_steps(series.rates, i, j, series)) >= step and min(_steps(beside_usual, i, j, series)) >= step
     ]
     return _without_pauses(found)
 
@@ -67,12 +76,13 @@ def bucket_noise(rates: Floats) -> float:
     return float(1.4826 * np.median(changes) / np.sqrt(2)) if len(changes) else 0.0
 
 
-def _noise_by_bucket(series: Series, usual: Floats) -> Floats:
+def _noise_at(series: Series, usual: Floats, where: NDArray[np.int64]) -> Floats:
     """`bucket_noise`, and more in buckets with fewer requests than most: counting noise goes with 1 / √count."""
     counts = usual * series.lengths
     known = counts[~np.isnan(counts)]
     typical = np.median(known) if len(known) else np.nan
-    more = np.sqrt(typical / np.where(counts > 0, counts, np.nan))
+    here = counts[where]
+    more = np.sqrt(typical / np.where(here > 0, here, np.nan))
     noise: Floats = bucket_noise(series.rates) * np.fmax(more, 1.0)
     return noise
 
@@ -91,16 +101,18 @@ def _without_pauses(stretches: list[Stretch]) -> list[Stretch]:
 def companion(series: Series, seed: Stretch) -> Stretch | None:
     """The same outage on a service that stayed above the usual: it too steps down and up at both ends of the seed."""
     first, last = (int(n) for n in np.searchsorted(series.starts, seed))
-    least = max(COMPANION_STEP_LOG, DEVIATIONS_LEAST * bucket_noise(series.rates))
     best: tuple[float, Stretch] | None = None
     for i in (first + shift for shift in SHIFTS):
         for j in (last + shift for shift in SHIFTS):
             if not 0 < i < j < len(series):
                 continue
             step = min(_steps(series.rates, i, j, series))
-            if step >= least and (best is None or step > best[0]):
+            if step >= COMPANION_STEP_LOG and (best is None or step > best[0]):
                 best = step, (int(series.starts[i]), int(series.ends[j - 1]))
-    return best[1] if best else None
+    # The noise of a whole series is asked for last: few seeds get so far.
+    if best is None or best[0] < DEVIATIONS_LEAST * bucket_noise(series.rates):
+        return None
+    return best[1]
 
 
 def _bridged(low: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -129,5 +141,7 @@ def _level(rates: Floats, series: Series, at: int, direction: int, stop: int | N
     count = 3 if length <= 300 else 2 if length <= 1800 else 1
     index = [at + direction * n for n in range(count)]
     inside = [i for i in index if 0 <= i < len(series) and (stop is None or (i < stop if direction > 0 else i >= stop))]
-    level = float(np.median(rates[inside]))
-    return float(np.log(max(level, 1e-6)))
+    values = rates[inside].tolist()
+    if any(math.isnan(value) for value in values):
+        return float("nan")
+    return math.log(max(statistics.median(values), 1e-6))
