@@ -55,7 +55,8 @@ def read_raw_tables(path: Path, name: str, problems: list[Problem]) -> list[RawT
     if content.startswith(OLE_SIGNATURE):
         locked = ENCRYPTED_PACKAGE in content
         what = say("is protected by a password") if locked else say("is of the old .xls kind")
-        problems.append(place.problem(what, say("save it as .xlsx without a password")))
+        todo = say("save it as .xlsx without a password") if locked else say("save it as .xlsx")
+        problems.append(place.problem(what, todo))
         return []
     if content.startswith(b"PK"):
         return _sheets(content, place, problems)

@@ -18,12 +18,12 @@ def _last_pull(ledger: Ledger) -> datetime | None:
 
 def behind_notes(workspace: Workspace, moment: datetime | None = None) -> list[Text]:
     """A sentence for each source that tells nothing up to `moment` (default: the latest pull), less what it usually
-    takes; silence of a source that was never pulled is said where any other was."""
+    takes; silence of a source that was never pulled is said where any other was. A folder of files is never late."""
     ledger = read_ledger(workspace.folder)
     last = moment or _last_pull(ledger)
     if last is None or not ledger.sources:
         return []
-    sources = sources_of(workspace.settings)
+    sources = [source for source in sources_of(workspace.settings) if source.kind != "drop"]
     return [note for source in sources for note in _behind(workspace, source, ledger.sources.get(source.name), last)]
 
 

@@ -63,7 +63,8 @@ def merged(recognised: Sequence[Recognised], measure: str) -> Traffic:
                 "gives other figures than {file} for {count} of the same times",
                 file=source[clashes.other[0]], count=len(clashes.other),
             )  # fmt: skip
-            problems.append(Problem(what, say("keep one of the two files"), file=_name(found)))
+            todo = say("keep one of the two; figures of different services need the service's name as their heading")
+            problems.append(Problem(what, todo, file=_name(found)))
     if problems:
         raise UserError(problems)
     return traffic

@@ -15,6 +15,7 @@ from campaign.plan import Plan
 from campaign.workspace import open_workspace
 from forecast.history import open_history
 from forecast.history.findings import Finding
+from metrics.intake.contacts import desk_and_intent
 from metrics.intake.folder import Intake, read_folder
 from metrics.intake.records import Answers, Place, Question, Recognised, Unanswered
 from surgeplan.init import new_workspace
@@ -113,10 +114,16 @@ def write_settings(
 ) -> list[Text]:
     """Write surgeplan.yaml and return what is worth saying about it."""
     figures, notes = matched_figures(services, recognised)
-    text = settings_text(services, figures, zone, language, sources_of(recognised, answers))
+    text = settings_text(services, figures, zone, language, desks_of(recognised), sources_of(recognised, answers))
     write_text(draft / "surgeplan.yaml", text)
     write_text(draft / EXPORTS / ".gitkeep", "")
     return notes
+
+
+def desks_of(recognised: Sequence[Recognised]) -> list[str]:
+    """Desks whose contacts the exports tell."""
+    told = (buckets for found in recognised for buckets in found.buckets if buckets.measure == "contacts")
+    return sorted({desk_and_intent(key)[0] for buckets in told for key in buckets.keys})
 
 
 def language_of(lang: str | None, recognised: Sequence[Recognised]) -> Language:

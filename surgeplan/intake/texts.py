@@ -24,12 +24,14 @@ def settings_text(
     figures: Mapping[str, ServiceFigures],
     zone: ZoneInfo,
     language: Language,
+    desks: Sequence[str],
     sources: Iterable[dict[str, object]],
 ) -> str:
     """surgeplan.yaml with what is known, and a comment where a figure is missing."""
     lines = ["schema_version: 1", f"time_zone: {zone.key}", f"language: {language}", "services:"]
     for service in services:
         lines += _service_lines(service, figures.get(service), language)
+    lines += _desk_lines(desks, language)
     lines.append(
         "# "
         + say("how each export was read; later ones go into exports/, then: surgeplan history pull").speak(language)
@@ -55,6 +57,18 @@ def _service_lines(name: str, figures: ServiceFigures | None, language: Language
         yield f"    memory_gib: {figures.memory_gib:g}"
     missing = "capacity_requests_per_second_per_replica"
     yield "    # " + say("still to say: {keys}", keys=missing).speak(language)
+
+
+def _desk_lines(desks: Sequence[str], language: Language) -> Iterator[str]:
+    """Desks whose contacts were found, as a comment: how long a contact takes and what is promised only people know."""
+    if not desks:
+        return
+    head = say("desks whose contacts were found; to staff them, fill in what is promised (docs/support/staffing.md)")
+    yield f"# {head.speak(language)}"
+    yield "# desks:"
+    for name in desks:
+        promised = "channel: chat, handle_seconds: ?, service_level: {ratio: ?, seconds: ?}"
+        yield f"#   - {{name: {text_scalar(name)}, {promised}}}"
 
 
 def stub_head(ratio: float, language: Language) -> tuple[str, ...]:
