@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -30,6 +32,8 @@ PLAN_MARGIN_SECONDS = 2 * HOUR_SECONDS
 COUNTED_AT_LEAST = 100.0
 
 Floats = NDArray[np.float64]
+One = TypeVar("One")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ class Measured:
 
 def find_all(series: Mapping[str, Series], known: Known) -> tuple[Finding, ...]:
     """Every finding of every service, by service and time."""
-    measured = {name: _measure(name, s, known) for name, s in series.items() if len(s)}
+    told_of = [name for name, s in series.items() if len(s)]
+    measured = dict(zip(told_of, _each(lambda name: _measure(name, series[name], known), told_of), strict=True))
     outages = _outages(measured)
     findings: list[Finding] = []
     for name in measured:
@@ -125,7 +130,7 @@ def _plan_stretch(plan: Plan, margin: int = 0) -> Stretch:
 
 def _outages(measured: Mapping[str, Measured]) -> dict[str, list[Stretch]]:
     """Drops below the usual, and the same drop on services that a campaign kept above it."""
-    found = {name: drops(m.series, usual_at(m.hours, m.usual, m.series)) for name, m in measured.items()}
+    found = dict(zip(measured, _each(_drops, measured.values()), strict=True))
     seeds = sorted({stretch for stretches in found.values() for stretch in stretches})
     for name, m in measured.items():
         for seed in seeds:
@@ -133,6 +138,16 @@ def _outages(measured: Mapping[str, Measured]) -> dict[str, list[Stretch]]:
                 together = companion(m.series, seed)
                 found[name] += [together] if together else []
     return {name: sorted(stretches) for name, stretches in found.items()}
+
+
+def _drops(m: Measured) -> list[Stretch]:
+    return drops(m.series, usual_at(m.hours, m.usual, m.series))
+
+
+def _each(make: Callable[[One], Made], ones: Iterable[One]) -> list[Made]:
+    """What is made of each, in order; sums over millions of buckets leave the interpreter to other threads."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(make, ones))
 
 
 def _meet(one: Stretch, other: Stretch) -> bool:

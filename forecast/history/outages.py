@@ -106,7 +106,10 @@ def companion(series: Series, seed: Stretch) -> Stretch | None:
         for j in (last + shift for shift in SHIFTS):
             if not 0 < i < j < len(series):
                 continue
-            step = min(_steps(series.rates, i, j, series))
+            fall = _fall(series.rates, i, j, series)
+            if fall < COMPANION_STEP_LOG:
+                continue
+            step = min(fall, _rise(series.rates, i, j, series))
             if step >= COMPANION_STEP_LOG and (best is None or step > best[0]):
                 best = step, (int(series.starts[i]), int(series.ends[j - 1]))
     # The noise of a whole series is asked for last: few seeds get so far.
@@ -123,11 +126,16 @@ def _bridged(low: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _steps(rates: Floats, first: int, last: int, series: Series) -> tuple[float, float]:
-    """How far the log rate falls at the start of [first, last) and rises at its end; zero where neighbours lack."""
-    return (
-        _level(rates, series, first - 1, -1) - _level(rates, series, first, +1, last),
-        _level(rates, series, last, +1) - _level(rates, series, last - 1, -1, first),
-    )
+    """How far the log rate falls at the start of [first, last) and rises at its end; NaN where neighbours lack."""
+    return _fall(rates, first, last, series), _rise(rates, first, last, series)
+
+
+def _fall(rates: Floats, first: int, last: int, series: Series) -> float:
+    return _level(rates, series, first - 1, -1) - _level(rates, series, first, +1, last)
+
+
+def _rise(rates: Floats, first: int, last: int, series: Series) -> float:
+    return _level(rates, series, last, +1) - _level(rates, series, last - 1, -1, first)
 
 
 def _level(rates: Floats, series: Series, at: int, direction: int, stop: int | None = None) -> float:

@@ -34,7 +34,7 @@ def _behind(workspace: Workspace, source: Source, state: SourceState | None, las
     elif (last - until).total_seconds() > allowed_seconds(state.lateness_seconds):
         local = f"{until.astimezone(workspace.settings.zone):%Y-%m-%d %H:%M}"
         yield say(
-            "{source}: tells nothing after {until} ({measure})",
+            "{source}: no final rows after {until} ({measure})",
             source=source.name,
             until=local,
             measure=source.measure,

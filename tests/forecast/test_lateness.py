@@ -93,7 +93,7 @@ def test_a_dead_source_is_said_wherever_its_rows_are_used(
     shown = capsys.readouterr().out
     page = (folder / "out" / NEXT.id / "traffic.html").read_text("utf-8").replace("&#x27;", "'").replace("&#39;", "'")
     assert all(said in place for place in (shown, page, model_of(folder).assumptions))
-    assert "warehouse: tells nothing after" in shown
+    assert "warehouse: no final rows after" in shown
     assert wider(folder, punctual)
     assert main(["playbook", NEXT.id, "--workspace", str(folder)]) == ExitCode.YES
     staffing = json.loads((folder / "out" / NEXT.id / "playbook" / "staffing.json").read_text("utf-8"))

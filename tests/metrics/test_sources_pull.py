@@ -135,7 +135,7 @@ def test_history_show_says_which_source_has_stopped(
     capsys.readouterr()
     assert main(["history", "show", "--workspace", str(folder), "--lang", "en"]) == 0
     out = capsys.readouterr().out
-    assert "- prom: tells nothing after 2026-10-01 19:57 (traffic)\n" in out
+    assert "- prom: no final rows after 2026-10-01 19:57 (traffic)\n" in out
     assert "- hook: no rows ever came (orders)\n" in out
 
 
