@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -13,12 +14,22 @@ SCALES: dict[Language, tuple[tuple[float, str], ...]] = {
 }
 
 
-def spoken(value: float) -> str:
+def spoken(value: float, language: Language | None = None) -> str:
     """A quantity to three significant digits: `1,840`, `1.23 M`; `1.84 万` in Chinese."""
-    for scale, word in SCALES[current_language()]:
+    for scale, word in SCALES[language or current_language()]:
         if abs(value) >= scale:
             return _three_digits(value / scale) + word
     return _three_digits(value)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number as a value of a sentence that is said in any language later."""
+
+    value: float
+
+    def speak(self, language: Language) -> str:
+        return spoken(self.value, language)
 
 
 def _three_digits(value: float) -> str:

@@ -21,6 +21,7 @@ from campaign.language import _
 from playbooks.autoscaling import cli as autoscaling
 from playbooks.growth import cli as growth
 from playbooks.readiness import cli as readiness
+from playbooks.rehearsal import cli as rehearsal
 from playbooks.staffing import cli as staffing
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ TargetOption = Annotated[
 def mount(app: typer.Typer) -> None:
     """Add this package's commands to the app."""
     app.command("playbook", help=_("Traffic model and capacity to autoscaling, staffing and checklist."))(playbook)
-    for lane in (autoscaling, staffing, readiness, growth):
+    for lane in (autoscaling, staffing, rehearsal, readiness, growth):
         lane.mount(app)
 
 

@@ -31,6 +31,7 @@ RECORDS = {
     "results.json": "loadtest.results:Results",
     "autoscaling.json": "playbooks.autoscaling.plan:AutoscalingPlan",
     "readings.json": "playbooks.readiness.readings:Readings",
+    "rehearsal.json": "playbooks.rehearsal.record:Rehearsal",
     "retro.json": "warroom.retrospective.records:Retrospective",
     "staffing.json": "playbooks.staffing.plan:StaffingPlan",
 }

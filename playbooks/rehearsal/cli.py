@@ -1,0 +1,76 @@
+"""`surgeplan rehearse`: go, go with limits or no-go, before the day."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from campaign.console import Console, JsonOption, LangOption, WorkspaceOption, open_workspace, table
+from campaign.errors import ExitCode
+from campaign.language import _
+from campaign.numbers import percent, spoken
+
+if TYPE_CHECKING:
+    from campaign.workspace import Workspace
+    from playbooks.rehearsal.record import Rehearsal
+
+InjectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inject",
+        help=_("A fault to drill; several times for several. A drill writes no files."),
+        metavar="lose-replicas:SERVICE:SHARE@HH:MM|node-wait:TIMES|limit:NAME:TIMES|forecast:TIMES|push-early:MINUTESm",
+    ),
+]
+PathsOption = Annotated[int, typer.Option("--paths", min=20, help=_("Sample paths to play at most."))]
+PATHS = 2000
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the lane's command."""
+    app.command("rehearse", help=_("Play the whole event before it happens: go, go with limits or no-go."))(rehearse)
+
+
+def rehearse(
+    campaign: str,
+    workspace: WorkspaceOption = Path(),
+    inject: InjectOption = None,
+    paths: PathsOption = PATHS,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    from playbooks.rehearsal.publish import publish_rehearsal
+
+    console = Console.open(workspace, lang, as_json)
+    opened = open_workspace(workspace)
+    with console.progress() as progress:
+        found = publish_rehearsal(opened, campaign, paths, inject or (), progress)
+    console.result(_in_words(found, opened), found.model_dump(mode="json"))
+    if not inject:
+        console.look(opened.out(campaign) / "rehearsal.html")
+    if found.verdict == "no-go":
+        raise typer.Exit(ExitCode.NO)
+
+
+def _in_words(found: Rehearsal, workspace: Workspace) -> str:
+    from campaign.numbers import local_minute
+    from playbooks.rehearsal.publish import VERDICTS
+
+    zone = workspace.settings.zone_of(workspace.plan(found.campaign))
+    rows = [
+        [one.name, percent(one.event_ratio), percent(one.worst_minute_ratio), local_minute(one.worst_at_utc, zone)]
+        for one in found.breaks
+    ]
+    parts = [f"{VERDICTS[found.verdict]}: {found.why}"]
+    parts.append(table([_("what"), _("events"), _("worst minute"), _("at")], rows))
+    parts.append(
+        _("orders lost: {mean} on average, p90 {p90}, p99 {p99}").format(
+            mean=spoken(found.lost_orders_mean), p90=spoken(found.lost_orders.p90), p99=spoken(found.lost_orders.p99)
+        )
+    )
+    if found.levers:
+        best = found.levers[0]
+        parts.append(_("best next change: {change}").format(change=best.change))
+    return "\n\n".join(parts)

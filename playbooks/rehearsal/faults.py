@@ -1,0 +1,77 @@
+"""Drills: what `--inject` does to a rehearsal, each a word and its figures between colons."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from campaign.errors import Problem, UserError, nearest
+from campaign.language import Text, say
+from playbooks.rehearsal.inputs import Inputs, with_demand, with_limit, with_node_wait, with_outage
+
+KEY = "--inject"
+SHAPES = {
+    "lose-replicas": "lose-replicas:SERVICE:SHARE@HH:MM",
+    "node-wait": "node-wait:TIMES",
+    "limit": "limit:NAME:TIMES",
+    "forecast": "forecast:TIMES",
+    "push-early": "push-early:MINUTESm",
+}
+
+
+def injected(inputs: Inputs, fault: str, zone: ZoneInfo) -> Inputs:
+    """The same event with one fault, such as `lose-replicas:checkout:0.33@20:02`.
+
+    Raises:
+        UserError: an unknown fault, service or limit, or figures that do not fit.
+    """
+    word, _colon, rest = fault.partition(":")
+    if word not in SHAPES:
+        raise UserError(Problem(say("there is no fault {name}", name=word), nearest(word, SHAPES), key=KEY))
+    if word == "lose-replicas":
+        return _losing(inputs, rest, zone)
+    if word == "limit":
+        name, _colon, times = rest.rpartition(":")
+        _require_known(name, [limit.name for limit in inputs.limits])
+        return with_limit(inputs, name, _times(word, times))
+    if word == "push-early":
+        return with_demand(inputs, early_minutes=int(_matched(word, r"(\d{1,3})m?", rest)[1]))
+    if word == "node-wait":
+        return with_node_wait(inputs, _times(word, rest))
+    return with_demand(inputs, factor=_times(word, rest))
+
+
+def _losing(inputs: Inputs, rest: str, zone: ZoneInfo) -> Inputs:
+    found = _matched("lose-replicas", r"(.+):(0?\.\d+|1(?:\.0*)?)@([01]\d|2[0-3]):([0-5]\d)", rest)
+    _require_known(found[1], inputs.services)
+    at = _nearest_to_peak(inputs, int(found[3]), int(found[4]), zone)
+    if not 0 <= inputs.minute_of(at) < inputs.demand.minutes:
+        what = say("{time} is outside the planned hours", time=f"{found[3]}:{found[4]}")
+        raise UserError(Problem(what, say("choose a time between the plan's first and last step"), key=KEY))
+    return with_outage(inputs, found[1], float(found[2]), at)
+
+
+def _nearest_to_peak(inputs: Inputs, hour: int, minute: int, zone: ZoneInfo) -> datetime:
+    """The instant of that wall time closest to the busiest minute."""
+    peak = inputs.time_of(int(inputs.demand.requests_per_second.sum(axis=0).mean(axis=0).argmax()))
+    local = peak.astimezone(zone).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    days = (local + timedelta(days=shift) for shift in (-1, 0, 1))
+    return min(days, key=lambda at: abs(at - peak)).astimezone(UTC)
+
+
+def _times(word: str, text: str) -> float:
+    return float(_matched(word, r"(\d+(?:\.\d+)?)", text)[1])
+
+
+def _matched(word: str, pattern: str, text: str) -> re.Match[str]:
+    found = re.fullmatch(pattern, text)
+    if found is None:
+        what: Text = say("{given} does not say how much", given=f"{word}:{text}".rstrip(":"))
+        raise UserError(Problem(what, say("write {shape}", shape=SHAPES[word]), key=KEY))
+    return found
+
+
+def _require_known(name: str, known: list[str] | tuple[str, ...]) -> None:
+    if name not in known:
+        raise UserError(Problem(say("there is no {name}", name=name), nearest(name, known), key=KEY))

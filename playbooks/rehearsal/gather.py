@@ -1,0 +1,108 @@
+"""Reads what is rehearsed from a workspace: the traffic paths and the playbook that was made from them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from campaign.documents import read_json
+from campaign.errors import Problem, UserError
+from campaign.files import sha256
+from campaign.language import say
+from campaign.settings import Settings
+from campaign.workspace import Workspace
+from playbooks.autoscaling.inputs import merged_traffic, read_facts, read_together, sharing
+from playbooks.autoscaling.known import ServiceFacts, orders_per_request
+from playbooks.autoscaling.limits import room
+from playbooks.autoscaling.minutes import MinuteTraffic
+from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
+from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
+from playbooks.rehearsal.inputs import Inputs
+from playbooks.simulation.fleet import Demand, Fleet, Nodes
+from playbooks.simulation.limits import RateLimit
+
+ERROR_RATIO = 0.001  # where a service's objective names none; stated in every result that used it
+
+
+def read_plan(workspace: Workspace, campaign: str) -> AutoscalingPlan:
+    """The playbook's replicas, of the traffic model as it is now.
+
+    Raises:
+        UserError: no such campaign, no model, no playbook, or one that was made from another model.
+    """
+    out, name = workspace.out(workspace.plan(campaign).id), f"out/{campaign}/playbook/autoscaling.json"
+    for file, step in (("traffic.json", "forecast"), ("playbook/autoscaling.json", "playbook")):
+        if not (out / file).is_file():
+            todo = say("run `surgeplan {step} {campaign}` first", step=step, campaign=campaign)
+            raise UserError(Problem(say("does not exist"), todo, file=f"out/{campaign}/{file}"))
+    plan = read_json(out / "playbook" / "autoscaling.json", name, AutoscalingPlan)
+    if plan.model != sha256(out / "traffic.json"):
+        todo = say("run `surgeplan playbook {campaign}`, then rehearse again", campaign=campaign)
+        raise UserError(Problem(say("the forecast changed since the playbook was built"), todo, file=name))
+    return plan
+
+
+def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: int) -> Inputs:
+    """The planned hours on at most `paths` sample paths, evenly chosen.
+
+    Raises:
+        UserError: files that are missing or do not belong together, or paths that are all alike.
+    """
+    own, policy, settings = workspace.plan(campaign), read_policy(workspace.folder), workspace.settings
+    traffic = merged_traffic(list(read_together(workspace, campaign, sharing(workspace, own, policy)).values()))
+    facts, _unknown, _hashes = read_facts(workspace, own, traffic, policy)
+    names = tuple(name for name in plan.services if name in facts)
+    window = traffic.between(traffic.minute_of(plan.starts_at_utc), traffic.minute_of(plan.ends_at_utc))
+    chosen = np.linspace(0, window.paths - 1, min(paths, window.paths)).round().astype(int)
+    rows = [window.services.index(name) for name in names]
+    rates = np.ascontiguousarray(window.requests_per_second[rows][:, chosen])
+    if not np.ptp(rates.max(axis=2), axis=1).any():
+        what = say("all sample paths are alike: there is no risk to rehearse")
+        file = f"out/{campaign}/traffic_paths.npz"
+        raise UserError(Problem(what, say("run `surgeplan forecast` again"), file=file))
+    return Inputs(
+        services=names,
+        starts_at_utc=window.time_of(0),
+        demand=Demand(rates, window.quarters[rows]),
+        fleets=tuple(_fleet(i, facts[n], plan.services[n], policy, window) for i, n in enumerate(names)),
+        limits=_limits(settings, names),
+        error_ratios=tuple(_error_ratio(facts[name]) for name in names),
+        orders_per_request=tuple(orders_per_request(settings, name) for name in names),
+        costs_per_replica_hour=tuple(facts[name].service.cost_per_replica_hour for name in names),
+        switches={
+            switch.id: {names.index(name): share for name, share in switch.effect.items() if name in names}
+            for switch in settings.switches
+        },
+    )
+
+
+def _fleet(row: int, fact: ServiceFacts, plan: ServicePlan, policy: AutoscalingPolicy, window: MinuteTraffic) -> Fleet:
+    floor = np.full(window.minutes, plan.replicas.floor)
+    for step in plan.steps:
+        floor[window.minute_of(step.starts_at_utc) :] = step.replicas
+    return Fleet(
+        service=row,
+        capacity_requests_per_second_per_replica=plan.capacity_requests_per_second_per_replica.low,
+        floor=floor,
+        ceiling=plan.replicas.most,
+        target_ratio=plan.hpa_target_ratio,
+        metric=policy.hpa_metric,
+        start_seconds=(fact.startup_seconds / 2, fact.startup_seconds),
+        nodes=Nodes(policy.node_wait_seconds, policy.node_headroom_ratio) if policy.nodes_wait else None,
+        floor_late_seconds=policy.executor_seconds,
+    )
+
+
+def _limits(settings: Settings, names: tuple[str, ...]) -> tuple[RateLimit, ...]:
+    used = {
+        limit.name: {names.index(name): units for name, units in limit.used_by.items() if name in names}
+        for limit in settings.limits
+        if limit.kind == "rate"
+    }
+    return tuple(
+        RateLimit(limit.name, used[limit.name], room(limit)) for limit in settings.limits if used.get(limit.name)
+    )
+
+
+def _error_ratio(fact: ServiceFacts) -> float:
+    given = fact.service.slo.error_ratio
+    return ERROR_RATIO if given is None else given

@@ -1,0 +1,111 @@
+"""What is rehearsed, as records: demand, planned fleets, limits; and the same with one thing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from playbooks.simulation.event import Event, Outage, Played, play
+from playbooks.simulation.fleet import Demand, Fleet
+from playbooks.simulation.limits import RateLimit
+from playbooks.simulation.retries import RetryPolicy
+
+RETRIES = RetryPolicy()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One campaign's plan. Rows of demand, fleets and the tuples are services, in the order of `services`.
+
+    error_ratios: what each service's objective lets it lose. orders_per_request: None where the funnel says nothing.
+    costs_per_replica_hour: None where nobody has said. switches: by id, the share of each row's requests that it sheds.
+    """
+
+    services: tuple[str, ...]
+    starts_at_utc: datetime
+    demand: Demand
+    fleets: tuple[Fleet, ...]
+    limits: tuple[RateLimit, ...]
+    error_ratios: tuple[float, ...]
+    orders_per_request: tuple[float | None, ...]
+    costs_per_replica_hour: tuple[float | None, ...]
+    switches: dict[str, dict[int, float]] = field(default_factory=dict)
+    outages: tuple[Outage, ...] = ()
+    retries: RetryPolicy = RETRIES
+
+    def minute_of(self, at: datetime) -> int:
+        return (at - self.starts_at_utc) // timedelta(minutes=1)
+
+    def time_of(self, minute: int) -> datetime:
+        return self.starts_at_utc + timedelta(minutes=minute)
+
+
+def rehearse(inputs: Inputs) -> Played:
+    """Play every path through the plan."""
+    return play(Event(inputs.demand, inputs.fleets, inputs.limits, inputs.retries, inputs.outages))
+
+
+def thinned(inputs: Inputs, most: int) -> Inputs:
+    """At most so many of the paths, evenly chosen; the same ones each time."""
+    chosen = np.linspace(0, inputs.demand.paths - 1, min(most, inputs.demand.paths)).round().astype(int)
+    rates = np.ascontiguousarray(inputs.demand.requests_per_second[:, chosen])
+    return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates))
+
+
+def with_floors(inputs: Inputs, factor: float = 1.0, more: Sequence[int] = ()) -> Inputs:
+    """Every floor times a factor, then so many replicas more for each service; a quota still ends it."""
+    added = more or [0] * len(inputs.fleets)
+    fleets = tuple(
+        replace(fleet, floor=np.maximum(np.ceil(fleet.floor * factor - 1e-9).astype(np.int64) + extra, 1))
+        for fleet, extra in zip(inputs.fleets, added, strict=True)
+    )
+    return replace(inputs, fleets=fleets)
+
+
+def with_limit(inputs: Inputs, name: str, factor: float) -> Inputs:
+    """One rate limit times a factor."""
+    limits = tuple(
+        replace(limit, units_per_second=limit.units_per_second * factor) if limit.name == name else limit
+        for limit in inputs.limits
+    )
+    return replace(inputs, limits=limits)
+
+
+def with_demand(inputs: Inputs, factor: float = 1.0, early_minutes: int = 0) -> Inputs:
+    """Demand times a factor, coming so many minutes early; the last minute is held to the end."""
+    at = np.minimum(np.arange(inputs.demand.minutes) + early_minutes, inputs.demand.minutes - 1)
+    quarters = inputs.demand.quarters
+    moved = Demand(
+        np.ascontiguousarray(inputs.demand.requests_per_second[:, :, at] * np.float32(factor)),
+        None if quarters is None else quarters[:, at],
+    )
+    return replace(inputs, demand=moved)
+
+
+def with_switch(inputs: Inputs, switch: str) -> Inputs:
+    """A switch pulled for the whole event."""
+    rates = inputs.demand.requests_per_second.copy()
+    for row, share_ratio in inputs.switches[switch].items():
+        rates[row] *= np.float32(1 - share_ratio)
+    return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates))
+
+
+def with_node_wait(inputs: Inputs, factor: float) -> Inputs:
+    """Nodes take so many times as long."""
+    return replace(inputs, fleets=tuple(_slower(fleet, factor) for fleet in inputs.fleets))
+
+
+def _slower(fleet: Fleet, factor: float) -> Fleet:
+    if fleet.nodes is None:
+        return fleet
+    fastest, slowest = fleet.nodes.wait_seconds
+    return replace(fleet, nodes=replace(fleet.nodes, wait_seconds=(fastest * factor, slowest * factor)))
+
+
+def with_outage(inputs: Inputs, service: str, share_ratio: float, at: datetime) -> Inputs:
+    """A service loses a share of its ready replicas at an instant."""
+    outage = Outage(inputs.minute_of(at), inputs.services.index(service), share_ratio)
+    return replace(inputs, outages=(*inputs.outages, outage))

@@ -1,0 +1,153 @@
+"""`surgeplan rehearse`: reads the plans, plays them, writes `rehearsal.json`, its picture and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from zoneinfo import ZoneInfo
+
+from campaign.console import Progress
+from campaign.documents import read_json
+from campaign.files import sha256, write_json, write_text
+from campaign.language import Text, say
+from campaign.numbers import local_minute, percent, spoken
+from campaign.pages import render
+from campaign.traffic import Quantiles, TrafficModel
+from campaign.words import Words
+from campaign.workspace import Workspace
+from playbooks.autoscaling.plan import AutoscalingPlan
+from playbooks.autoscaling.policy import read_policy
+from playbooks.rehearsal import judging
+from playbooks.rehearsal.chart import draw_rehearsal
+from playbooks.rehearsal.faults import injected
+from playbooks.rehearsal.gather import ERROR_RATIO, gather, read_plan
+from playbooks.rehearsal.inputs import Inputs, rehearse, thinned
+from playbooks.rehearsal.levers import curve, levers
+from playbooks.rehearsal.record import Break, Rehearsal
+from playbooks.rehearsal.stories import stories
+
+REPLAYED_PATHS = 500  # by levers and curve, twenty replays or so: a difference on the same paths needs fewer
+NEGLIGIBLE_RATIO = 1e-3  # of what is lost: below it, capacity is not what loses
+
+
+def publish_rehearsal(
+    workspace: Workspace, campaign: str, paths: int, faults: Sequence[str], progress: Progress
+) -> Rehearsal:
+    """Rehearse and write. A drill (any fault) writes nothing: the files say what the plan itself would do.
+
+    Raises:
+        UserError: whatever is missing, made from another model, or not known.
+    """
+    plan = read_plan(workspace, campaign)
+    zone = workspace.settings.zone_of(workspace.plan(campaign))
+    inputs = gather(workspace, campaign, plan, paths)
+    for fault in faults:
+        inputs = injected(inputs, fault, zone)
+    found = _rehearsed(workspace, plan, inputs, tuple(faults), zone, progress)
+    if not faults:
+        out = workspace.out(campaign)
+        draw_rehearsal(out / "rehearsal.png", found, zone)
+        draw_rehearsal(out / "rehearsal.svg", found, zone)
+        write_text(out / "rehearsal.html", page(workspace, found, zone))
+        write_json(out / "rehearsal.json", found.model_dump(mode="json"))
+    return found
+
+
+def _rehearsed(
+    workspace: Workspace,
+    plan: AutoscalingPlan,
+    inputs: Inputs,
+    faults: tuple[str, ...],
+    zone: ZoneInfo,
+    progress: Progress,
+) -> Rehearsal:
+    settings, out = workspace.settings, workspace.out(plan.campaign)
+    progress(say("rehearsal"), 0, 1)
+    played = rehearse(inputs)
+    progress(say("rehearsal"), 1, 1)
+    fewer = thinned(inputs, REPLAYED_PATHS)
+    found, orders = judging.breaks(inputs, played), judging.lost_orders(inputs, played)
+    risk, value = settings.risk, settings.risk.value_lost_per_refused_order
+    appetite = risk.overload_probability_per_minute or read_policy(workspace.folder).overload_probability_per_minute
+    above, limited = float(played.above_capacity_requests.sum()), float(played.limited_requests.sum())
+    verdict, why = judging.verdict(found, appetite, above <= NEGLIGIBLE_RATIO * limited)
+    return Rehearsal(
+        campaign=plan.campaign,
+        model=plan.model,
+        playbook=sha256(out / "playbook" / "autoscaling.json"),
+        seed=read_json(out / "traffic.json", f"out/{plan.campaign}/traffic.json", TrafficModel).seed,
+        paths=inputs.demand.paths,
+        tick_seconds=15.0,
+        injected=faults,
+        verdict=verdict,
+        why=Words.of(why),
+        appetite_probability_per_minute=appetite,
+        breaks=found,
+        lost_orders=Quantiles.of(orders),
+        lost_orders_mean=float(orders.mean()),
+        value_lost=None if value is None else Quantiles.of(orders * value),
+        value_lost_mean=None if value is None else float(orders.mean() * value),
+        currency=settings.currency,
+        replica_hours=float(played.replica_hours.mean(axis=1).sum()),
+        cost=judging.cost(inputs, played),
+        binding=_binding(found, zone),
+        levers=levers(fewer, value, progress),
+        curve=curve(fewer, progress),
+        stories=stories(inputs, played, zone),
+        assumptions=tuple(Words.of(text) for text in _assumptions(workspace, plan, inputs)),
+    )
+
+
+def _binding(found: Sequence[Break], zone: ZoneInfo) -> Words | None:
+    first = max(found, key=lambda one: (one.worst_minute_ratio, one.event_ratio))
+    if first.event_ratio == 0:
+        return None
+    text = say(
+        "{name} gives way first: in {ratio} of events, most often at {time}",
+        name=first.name, ratio=percent(first.event_ratio), time=local_minute(first.worst_at_utc, zone),
+    )  # fmt: skip
+    return Words.of(text)
+
+
+def _assumptions(workspace: Workspace, plan: AutoscalingPlan, inputs: Inputs) -> Iterator[Text]:
+    retries, paths = inputs.retries, inputs.demand.paths
+    yield say(
+        "each path counts {each}: what is rarer is not seen; changes and curve are replayed on {fewer} of {paths}",
+        each=f"{100 / paths:.3g} %", fewer=min(paths, REPLAYED_PATHS), paths=paths,
+    )  # fmt: skip
+    yield say("each replica is taken to carry the low end of its capacity's range; the range itself is not sampled")
+    yield say(
+        "{share} of refused requests come again, up to {tries} times, after {seconds:g} s and then twice as long",
+        share=percent(retries.again_ratio), tries=retries.tries_most, seconds=retries.first_seconds,
+    )  # fmt: skip
+    yield say("an order is lost where the service that loses most in that minute loses it")
+    if any(each is None for each in inputs.orders_per_request):
+        yield say("services that the funnel does not name lose no orders here")
+    if workspace.settings.risk.value_lost_per_refused_order is None:
+        yield say("no value_lost_per_refused_order given: lost orders have no price")
+    for name in (n for n in inputs.services if workspace.settings.service(n).slo.error_ratio is None):
+        yield say("{service}: no error_ratio given; {ratio} is taken", service=name, ratio=f"{100 * ERROR_RATIO:g} %")
+    if workspace.settings.desks:
+        yield say("support desks, the bot and hourly re-forecasts are not part of this rehearsal")
+    for name in plan.not_planned:
+        yield say("{service} is not planned and not rehearsed", service=name)
+
+
+def page(workspace: Workspace, found: Rehearsal, zone: ZoneInfo) -> str:
+    """`rehearsal.html` in the current language."""
+    return render(
+        "playbooks",
+        "rehearsal.html",
+        found=found,
+        title=workspace.plan(found.campaign).title,
+        verdict=VERDICTS[found.verdict],
+        at=lambda instant: local_minute(instant, zone),
+        spoken=spoken,
+        percent=percent,
+    )
+
+
+VERDICTS: dict[str, Text] = {
+    "go": say("GO"),
+    "go-with-limits": say("GO with limits"),
+    "no-go": say("NO-GO"),
+}

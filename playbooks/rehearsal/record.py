@@ -1,0 +1,85 @@
+"""What a rehearsal found, as it is kept: `out/<id>/rehearsal.json`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from campaign.documents import FileRecord
+from campaign.traffic import Quantiles
+from campaign.words import Words
+
+Verdict = Literal["go", "go-with-limits", "no-go"]
+
+
+class Break(FileRecord):
+    """How surely a service loses more than its objective allows, or a limit is reached.
+
+    event_ratio: share of paths on which it happens at all. worst_minute_ratio: of paths, in the worst minute.
+    """
+
+    kind: Literal["service", "limit"]
+    name: str
+    event_ratio: float
+    worst_minute_ratio: float
+    worst_at_utc: AwareDatetime
+
+
+class Lever(FileRecord):
+    """One change, re-run on the same paths. cost: of it, None where it has none or nobody has said."""
+
+    change: Words
+    saved_orders: float
+    saved_value: float | None
+    cost: float | None
+
+
+class CurvePoint(FileRecord):
+    """All floors times `floor_factor`: what it costs and what is still lost, means over the paths."""
+
+    floor_factor: float
+    replica_hours: float
+    cost: float | None
+    lost_orders: float
+    event_ratio: float
+
+
+class Story(FileRecord):
+    """One of the worst paths, told in a sentence; path: its index among the rehearsed ones."""
+
+    path: int
+    lost_orders: float
+    told: Words
+
+
+class Rehearsal(FileRecord):
+    """`out/<id>/rehearsal.json`.
+
+    model, playbook: sha256 of traffic.json and autoscaling.json. loss of orders over the paths, p10 to p99.
+    """
+
+    schema_version: Literal[1] = 1
+    campaign: str
+    model: str
+    playbook: str
+    seed: int = Field(description="of the traffic model; a rehearsal draws nothing of its own")
+    paths: int
+    tick_seconds: float
+    injected: tuple[str, ...] = ()
+    verdict: Verdict
+    why: Words
+    appetite_probability_per_minute: float
+    breaks: tuple[Break, ...]
+    lost_orders: Quantiles
+    lost_orders_mean: float
+    value_lost: Quantiles | None
+    value_lost_mean: float | None
+    currency: str
+    replica_hours: float
+    cost: float | None
+    binding: Words | None = Field(description="what breaks first and most often")
+    levers: tuple[Lever, ...]
+    curve: tuple[CurvePoint, ...]
+    stories: tuple[Story, ...]
+    assumptions: tuple[Words, ...]

@@ -1,0 +1,52 @@
+"""The worst paths as sentences: which service, when, how far beyond what it could carry, for how long, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from campaign.language import Text, say
+from campaign.numbers import Quantity, local_minute, percent
+from campaign.words import Words
+from playbooks.rehearsal.inputs import Inputs
+from playbooks.rehearsal.judging import losing, lost_orders
+from playbooks.rehearsal.record import Story
+from playbooks.simulation.event import Played
+
+MOST = 10
+
+
+def stories(inputs: Inputs, played: Played, zone: ZoneInfo) -> tuple[Story, ...]:
+    """At most ten, the worst first; paths on which every objective held have none."""
+    over, orders = losing(inputs, played), lost_orders(inputs, played)
+    lost = played.lost_by_minute.sum(axis=(0, 2))
+    bad = np.flatnonzero(over.any(axis=(0, 2)))
+    worst = bad[np.lexsort((-lost[bad], -orders[bad]))][:MOST]
+    return tuple(
+        Story(
+            path=int(path),
+            lost_orders=float(orders[path]),
+            told=Words.of(_joined(list(_told(inputs, played, over, path, zone)))),
+        )
+        for path in worst
+    )
+
+
+def _told(inputs: Inputs, played: Played, over: np.ndarray, path: int, zone: ZoneInfo) -> Iterator[Text]:
+    for row, name in enumerate(inputs.services):
+        minutes = np.flatnonzero(over[row, path])
+        if len(minutes):
+            yield say(
+                "{time} {service} at {load} of what it carries, {count} min in all, {requests} requests lost for good",
+                time=local_minute(inputs.time_of(int(minutes[0])), zone),
+                service=name,
+                load=percent(float(played.utilization_ratio[row, path, minutes].max())),
+                count=len(minutes),
+                requests=Quantity(float(played.lost_by_minute[row, path].sum())),
+            )
+
+
+def _joined(parts: list[Text]) -> Text:
+    return parts[0] if len(parts) == 1 else say("{first}; {rest}", first=parts[0], rest=_joined(parts[1:]))

@@ -1,0 +1,63 @@
+"""`surgeplan rehearse` on the small workspace with its coupon drop."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from campaign.errors import UserError
+from campaign.workspace import open_workspace
+from playbooks.rehearsal.gather import gather, read_plan
+from surgeplan.cli import main
+
+
+@pytest.fixture
+def shop(published: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(published, tmp_path / "shop"))
+
+
+def rehearse(shop: Path, *options: str) -> int:
+    return main(["rehearse", "coupon-drop", "--workspace", str(shop), "--paths", "20", *options])
+
+
+def test_files_hold_the_verdict_that_was_printed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = rehearse(shop, "--json")
+    printed = json.loads(capsys.readouterr().out)
+    out = shop / "out" / "coupon-drop"
+    assert json.loads((out / "rehearsal.json").read_text("utf-8")) == printed
+    assert code == (1 if printed["verdict"] == "no-go" else 0)
+    page = (out / "rehearsal.html").read_text("utf-8")
+    assert page.index("<h1>") < page.index("rehearsal.png") < page.index("<table>")
+    assert (out / "rehearsal.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_drill_is_worse_and_writes_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rehearse(shop, "--json", "--inject", "forecast:3") == 1
+    drilled = json.loads(capsys.readouterr().out)
+    assert drilled["verdict"] == "no-go"
+    assert drilled["injected"] == ["forecast:3"]
+    assert not (shop / "out" / "coupon-drop" / "rehearsal.json").exists()
+
+
+def test_another_forecast_than_the_playbooks_is_refused(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    traffic = shop / "out" / "coupon-drop" / "traffic.json"
+    traffic.write_text(traffic.read_text("utf-8") + "\n", "utf-8")
+    assert rehearse(shop) == 2
+    said = capsys.readouterr().err
+    assert "the forecast changed since the playbook was built" in said
+    assert "surgeplan playbook coupon-drop" in said
+
+
+def test_without_a_playbook_the_next_step_is_named(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(shop / "out" / "coupon-drop" / "playbook")
+    assert rehearse(shop) == 2
+    assert "run `surgeplan playbook coupon-drop` first" in capsys.readouterr().err
+
+
+def test_one_path_alone_has_no_risk(shop: Path) -> None:
+    workspace = open_workspace(shop)
+    with pytest.raises(UserError, match="alike"):
+        gather(workspace, "coupon-drop", read_plan(workspace, "coupon-drop"), 1)

@@ -1,0 +1,146 @@
+"""The rehearsal on a small event worked out by hand, and its command on a small workspace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from campaign.console import no_progress
+from campaign.errors import UserError
+from playbooks.rehearsal.faults import injected
+from playbooks.rehearsal.inputs import Inputs, rehearse, with_floors, with_limit
+from playbooks.rehearsal.judging import breaks, lost_orders, verdict
+from playbooks.rehearsal.levers import curve, levers
+from playbooks.rehearsal.record import Break
+from playbooks.rehearsal.stories import stories
+from playbooks.simulation.event import Played
+from playbooks.simulation.fleet import Demand, Fleet
+from playbooks.simulation.limits import RateLimit
+from playbooks.simulation.retries import NO_RETRIES
+
+STARTS_AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
+ZONE = ZoneInfo("Asia/Shanghai")
+MINUTES = 20
+
+
+def small_event(rates: Sequence[float], limits: tuple[RateLimit, ...] = ()) -> Inputs:
+    """One service, ten replicas of 100 requests per second that nothing scales; one constant path for each rate."""
+    demand = np.repeat(np.array(rates, np.float32)[None, :, None], MINUTES, axis=2)
+    fleet = Fleet(0, 100.0, np.full(MINUTES, 10), ceiling=100, target_ratio=None)
+    return Inputs(
+        services=("checkout",),
+        starts_at_utc=STARTS_AT,
+        demand=Demand(demand),
+        fleets=(fleet,),
+        limits=limits,
+        error_ratios=(0.001,),
+        orders_per_request=(0.1,),
+        costs_per_replica_hour=(3.0,),
+        retries=NO_RETRIES,
+    )
+
+
+def judged(inputs: Inputs, appetite: float = 0.01) -> tuple[str, tuple[Break, ...], Played]:
+    played = rehearse(inputs)
+    found = breaks(inputs, played)
+    limited_only = played.above_capacity_requests.sum() == 0
+    return verdict(found, appetite, bool(limited_only))[0], found, played
+
+
+def test_what_ten_replicas_cannot_carry_is_lost_in_orders() -> None:
+    inputs = small_event([800, 900, 1000, 1200])
+    outcome, found, played = judged(inputs)
+    assert outcome == "no-go"
+    assert found[0].event_ratio == 0.25
+    assert lost_orders(inputs, played).tolist() == pytest.approx([0, 0, 0, 200 * 60 * MINUTES * 0.1])
+
+
+def test_a_limit_that_ends_first_is_go_with_limits_and_named() -> None:
+    inputs = small_event([500, 900], (RateLimit("payment", {0: 0.1}, 60.0),))
+    outcome, found, _played = judged(inputs)
+    assert outcome == "go-with-limits"
+    assert {one.name: one.event_ratio for one in found} == {"checkout": 0.5, "payment": 0.5}
+    assert judged(with_limit(inputs, "payment", 2.0))[0] == "go"
+
+
+def test_the_appetite_decides_between_go_and_no_go() -> None:
+    inputs = small_event([800, 900, 1000, 1200])
+    assert judged(inputs, appetite=0.3)[0] == "go"
+    assert judged(inputs, appetite=0.2)[0] == "no-go"
+
+
+def test_levers_are_found_by_playing_again_and_cost_what_they_add() -> None:
+    inputs = small_event([800, 1050])
+    best = levers(inputs, 120.0, no_progress)[0]
+    assert best.saved_orders == pytest.approx(50 * 60 * MINUTES * 0.1 / 2)
+    assert best.saved_value == pytest.approx(best.saved_orders * 120)
+    assert best.cost == pytest.approx(1 * MINUTES / 60 * 3.0)
+
+
+def test_more_floor_costs_more_and_loses_no_more() -> None:
+    points = curve(small_event([800, 1100, 1300]), no_progress)
+    costs, lost = [point.cost for point in points], [point.lost_orders for point in points]
+    assert costs == sorted(costs)
+    assert len(set(costs)) == len(costs)
+    assert lost == sorted(lost, reverse=True)
+    assert lost[0] > lost[-1]
+
+
+def test_only_paths_on_which_something_broke_have_a_story_the_worst_first() -> None:
+    inputs = small_event([800, 1100, 1300])
+    told = stories(inputs, rehearse(inputs), ZONE)
+    assert [story.path for story in told] == [2, 1]
+    assert told[0].told.en.startswith("11-10 20:00 checkout at 130 %")
+    assert "36 万" in told[0].told.zh
+
+
+@pytest.mark.parametrize(
+    ("fault", "lost"),
+    [
+        ("forecast:1.5", 200 * 60 * MINUTES * 0.1),
+        ("limit:payment:0.5", 300 * 60 * MINUTES * 0.1),
+        ("push-early:5m", 0.0),
+        ("node-wait:2", 0.0),
+    ],
+)
+def test_a_fault_loses_what_it_takes_away(fault: str, lost: float) -> None:
+    inputs = small_event([800, 800], (RateLimit("payment", {0: 0.1}, 100.0),))
+    changed = injected(inputs, fault, ZONE)
+    if fault == "forecast:1.5":
+        changed = replace(changed, limits=())
+    assert lost_orders(changed, rehearse(changed)).mean() == pytest.approx(lost)
+
+
+def test_lost_replicas_are_missing_from_that_minute_on() -> None:
+    inputs = injected(small_event([800, 900]), "lose-replicas:checkout:0.5@20:02", ZONE)
+    lost = rehearse(inputs).lost_by_minute
+    assert not lost[:, :, :2].any()
+    assert (lost[:, :, 2] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("lose-replica:checkout:0.3@20:02", "did you mean lose-replicas?"),
+        ("lose-replicas:chekout:0.3@20:02", "did you mean checkout?"),
+        ("limit:paiment:0.5", "did you mean payment?"),
+        ("node-wait", "write node-wait:TIMES"),
+        ("lose-replicas:checkout:0.3@09:00", "outside the planned hours"),
+    ],
+)
+def test_a_fault_that_is_not_known_names_what_is_near(fault: str, said: str) -> None:
+    inputs = small_event([800, 900], (RateLimit("payment", {0: 0.1}, 100.0),))
+    with pytest.raises(UserError, match=re.escape(said)):
+        injected(inputs, fault, ZONE)
+
+
+def test_more_replicas_never_exceed_the_quota() -> None:
+    inputs = small_event([1500, 2000])
+    inputs = replace(inputs, fleets=(replace(inputs.fleets[0], ceiling=12),))
+    assert int(rehearse(with_floors(inputs, 3.0)).most_replicas.max()) == 12
