@@ -16,6 +16,7 @@ from playbooks.readiness.coverage import covered
 from playbooks.readiness.evidence import Evidence, StaffedSlot
 from playbooks.readiness.finding import PASS, PENDING, Finding, joined
 from playbooks.readiness.limits import limits_kept
+from playbooks.readiness.rehearsed import rehearsal
 from playbooks.readiness.running import (
     caches_warm,
     figures_settled,
@@ -319,6 +320,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "bot-replay": bot_replay,
     "frozen": frozen,
     "autoscaling-plan": autoscaling_plan,
+    "rehearsal": rehearsal,
     "decision": decision,
     "limits-kept": limits_kept,
     "replicas": replicas,

@@ -16,6 +16,7 @@ from playbooks.readiness.brought import Drill, Seat
 from playbooks.readiness.rates import Rates
 from playbooks.readiness.readings import Readings
 from playbooks.readiness.standing import Standing
+from playbooks.rehearsal.record import Rehearsal
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Evidence:
     traffic: TrafficModel | None = None
     traffic_hash: str | None = None
     autoscaling: AutoscalingPlan | None = None
+    rehearsal: Rehearsal | None = None
     load_test: LoadTestRun | None = None
     image_digest: str | None = None
     readings: Readings | None = None

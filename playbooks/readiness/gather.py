@@ -34,10 +34,12 @@ from playbooks.readiness.policy import CHECKLIST
 from playbooks.readiness.rates import Rates, rates_near_instants
 from playbooks.readiness.readings import READINGS, Readings
 from playbooks.readiness.standing import Standing, standing
+from playbooks.rehearsal.record import Rehearsal
 
 Record = TypeVar("Record", bound=FileRecord)
 STATE_URL = "SURGEPLAN_STATE"  # an environment variable, because a URL with a password has no place in git
 BROUGHT = ("bot_replay.csv", "image_digest.txt", "drills.csv", "war_room_roster.csv", READINGS)
+RESULTS = ("traffic.json", "loadtest/results.json", "loadtest/scenario.json", "rehearsal.json", "retro.json")
 AGREES = ({"marketing"}, {"ops", "data"})  # one signature of each set makes a definition agreed
 
 
@@ -80,6 +82,7 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         traffic_hash=traffic_hash,
         autoscaling=scaling,
         rates=_rates(out / "traffic.csv", plan) if scaling and scaling.model != traffic_hash else None,
+        rehearsal=_record(out / "rehearsal.json", workspace, Rehearsal),
         load_test=load_test,
         image_digest=_digest(workspace, campaign),
         readings=_record(workspace.folder / "evidence" / campaign / READINGS, workspace, Readings),
@@ -199,7 +202,7 @@ def input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
         *(workspace.folder / name for name in (SETTINGS, DICTIONARY, CHECKLIST, LEDGER)),
         workspace.plan_file(campaign),
         *(_capacity_file(workspace, name) for name in workspace.settings.service_names),
-        *(out / name for name in ("traffic.json", "loadtest/results.json", "loadtest/scenario.json", "retro.json")),
+        *(out / name for name in RESULTS),
         *(out / "playbook" / name for name in ("autoscaling.json", "staffing.csv", "bot_training.csv")),
         *(workspace.folder / "evidence" / campaign / name for name in BROUGHT),
     ]

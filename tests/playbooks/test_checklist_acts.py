@@ -50,7 +50,15 @@ UP_TO_G4 = {
     "G1": ("quotas-obtained", "third-parties-told", "capacity-measured"),
     "G2": ("switch-table", "load-test-full", "readiness-review"),
     "G3": ("compliance-cleared", "tracking-checked", "newcomer-guidance", "scale-plan"),
-    "G4": ("load-test-covers", "alerts-thresholded", "change-freeze", "scaled-up", "caches-warm", "war-room-roster"),
+    "G4": (
+        "load-test-covers",
+        "rehearsed",
+        "alerts-thresholded",
+        "change-freeze",
+        "scaled-up",
+        "caches-warm",
+        "war-room-roster",
+    ),
 }
 
 SIGNERS = {

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from campaign.errors import UserError
 from campaign.workspace import open_workspace
+from playbooks.readiness.checks import found
+from playbooks.readiness.gather import gather as readiness
 from playbooks.rehearsal.gather import gather, read_plan
 from surgeplan.cli import main
+
+AS_OF = datetime(2026, 11, 7, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -32,6 +37,24 @@ def test_files_hold_the_verdict_that_was_printed(shop: Path, capsys: pytest.Capt
     page = (out / "rehearsal.html").read_text("utf-8")
     assert page.index("<h1>") < page.index("rehearsal.png") < page.index("<table>")
     assert (out / "rehearsal.png").read_bytes().startswith(b"\x89PNG")
+
+
+def rehearsed(shop: Path) -> str:
+    return found("rehearsal", readiness(open_workspace(shop), "coupon-drop"), AS_OF).state
+
+
+def test_the_gate_reads_the_verdict_and_sees_when_it_is_of_another_plan(shop: Path) -> None:
+    out = shop / "out" / "coupon-drop"
+    assert rehearsed(shop) == "pending"
+    code = rehearse(shop)
+    assert rehearsed(shop) == ("fail" if code else "pass")
+    record = json.loads((out / "rehearsal.json").read_text("utf-8"))
+    for verdict, state in (("go", "pass"), ("go-with-limits", "pass"), ("no-go", "fail")):
+        (out / "rehearsal.json").write_text(json.dumps(record | {"verdict": verdict}), "utf-8")
+        assert rehearsed(shop) == state
+    plan = out / "playbook" / "autoscaling.json"
+    plan.write_text(plan.read_text("utf-8") + "\n", "utf-8")
+    assert rehearsed(shop) == "stale"
 
 
 def test_a_drill_is_worse_and_writes_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

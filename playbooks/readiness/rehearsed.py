@@ -1,0 +1,19 @@
+"""The rehearsal's verdict as evidence for a gate."""
+
+from __future__ import annotations
+
+from campaign.language import say
+from playbooks.readiness.evidence import Evidence
+from playbooks.readiness.finding import Finding
+
+
+def rehearsal(evidence: Evidence) -> Finding:
+    """Rehearsed with the present model and autoscaling plan, and not a no-go."""
+    found = evidence.rehearsal
+    if found is None:
+        return Finding("pending", say("not rehearsed yet: surgeplan rehearse {id}", id=evidence.plan.id))
+    if found.model != evidence.traffic_hash:
+        return Finding("stale", say("the forecast changed after the rehearsal"))
+    if found.playbook != evidence.binding.parts.get("autoscaling"):
+        return Finding("stale", say("the autoscaling plan changed after the rehearsal"))
+    return Finding("fail" if found.verdict == "no-go" else "pass", say("{why}", why=found.why))
