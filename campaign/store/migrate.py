@@ -11,8 +11,8 @@ from sqlalchemy import Connection, inspect, text
 from campaign.errors import Problem, UserError
 from campaign.language import say
 
-HEAD = "0001"
-REVISIONS = ("0001",)
+HEAD = "0002"
+REVISIONS = ("0001", "0002")
 SCRIPTS = Path(__file__).parent / "migrations"
 
 

@@ -27,8 +27,10 @@ from sqlalchemy import create_engine, text
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
+from campaign.store.database import STORE, Database
 from campaign.store.events import GENESIS, Act, Event, chain_problems, chained
-from campaign.store.log import STORE, EventLog, open_log
+from campaign.store.live import Letter, LiveStore, Measured
+from campaign.store.log import EventLog, open_log
 from campaign.store.migrate import HEAD, REVISIONS, SCRIPTS
 from campaign.store.tables import METADATA
 from campaign.store.transfer import back_up, export_log, import_log, restore, sound_events
@@ -239,7 +241,7 @@ def test_a_store_from_a_newer_version_is_refused_untouched(url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for call in (EventLog(url, "store").events, lambda: EventLog(url, "store").record(act())):
-        assert "was written by a newer surgeplan (schema 9999, known up to 0001)" in refused(call)
+        assert f"was written by a newer surgeplan (schema 9999, known up to {HEAD})" in refused(call)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM event")).scalar() == 1
     engine.dispose()
@@ -338,3 +340,48 @@ def test_two_first_writers_of_a_new_store_both_count(tmp_path: Path) -> None:
     ]
     assert [writer.wait(timeout=120) for writer in writers] == [0] * 4
     assert [len(EventLog(store, "store").events()) for store in stores] == [4] * 30
+
+
+def test_a_value_is_replaced_until_it_is_final(url: str) -> None:
+    store = LiveStore(Database(url, "store"))
+    for value, final in ((1.0, False), (2.0, False), (3.0, True), (4.0, False), (5.0, True)):
+        store.keep("d11", [Measured("requests", "shop", 60, 600, value, final)])
+    found = store.measured("d11", 60, datetime.fromtimestamp(0, UTC), NOW)
+    assert found == [Measured("requests", "shop", 60, 600, 5.0, True)]
+    assert store.newest("d11", 60, "requests") == datetime.fromtimestamp(600, UTC)
+    assert store.newest("d11", 60, "orders") is None
+
+
+def test_a_letter_is_claimed_once_and_one_that_was_lost_under_way_is_never_sent_again(url: str) -> None:
+    store, lease = LiveStore(Database(url, "store")), timedelta(minutes=1)
+    letters = [Letter(f"d11/{n}", "d11", "t", NOW + timedelta(seconds=n), {"title": "八点"}) for n in range(2)]
+    assert store.post(letters) == 2
+    assert store.post(letters) == 0
+    first, second, none = (store.claim(NOW, lease) for _ in range(3))
+    assert first is not None
+    assert second is not None
+    assert (first.key, second.key, none) == ("d11/0", "d11/1", None)
+    assert first.body == {"title": "八点"}
+    store.mark(first.key, "sent", NOW)
+    assert store.claim(NOW + 2 * lease, lease) is None
+    assert [letter.state for letter in store.letters("d11")] == ["sent", "unknown"]
+    assert [letter.tries for letter in store.letters("d11")] == [1, 1]
+
+
+def test_the_newest_document_of_a_kind_is_kept(url: str) -> None:
+    store = LiveStore(Database(url, "store"))
+    assert store.document("d11", "sync") is None
+    for hour in (1, 2):
+        store.write("d11", "sync", NOW + timedelta(hours=hour), {"hour": hour})
+    assert store.document("d11", "sync") == (NOW + timedelta(hours=2), {"hour": 2})
+
+
+def test_a_store_of_events_alone_gets_the_live_tables(url: str) -> None:
+    EventLog(url, "store").record(act())
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for table in ("measured", "document", "outbox"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    LiveStore(Database(url, "store")).write("d11", "sync", NOW, {})
+    assert len(EventLog(url, "store").events()) == 1

@@ -10,9 +10,10 @@ from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.words import Words
+from warroom.handed import Handed
 from warroom.retrospective.bought import capacity_score
 from warroom.retrospective.effects import with_effects
-from warroom.retrospective.gather import Came, Handed
+from warroom.retrospective.gather import Came
 from warroom.retrospective.labels import MEASURE_LABELS
 from warroom.retrospective.lasting import lasting
 from warroom.retrospective.reach import Reported, biases, matched, planner_of

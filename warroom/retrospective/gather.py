@@ -1,12 +1,10 @@
-"""Reads what a retrospective is made of: the forecast as it was handed over, what came, and what people brought."""
+"""Reads what a retrospective is made of: what came, and what people brought."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date, datetime
 from typing import get_args
 
 import duckdb
@@ -14,44 +12,21 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from campaign.bundle import FrozenBundle
 from campaign.documents import read_json, read_utf8
 from campaign.errors import Problem, UserError
-from campaign.files import sha256
 from campaign.language import say
 from campaign.plan import Plan
-from campaign.store.events import Event
-from campaign.traffic import QUANTILES, TrafficModel
 from campaign.workspace import Workspace
 from forecast.backtest.scores_file import BackTestFile
 from forecast.history.reading import MASKED, TrafficHistory, open_history, read_contacts, read_orders
-from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.brought import rows_of
-from playbooks.readiness.gather import acts, whole_log
-from playbooks.readiness.standing import standing
+from warroom.handed import file_name, naive, seconds_of
 from warroom.retrospective.reach import Measure, Reported
 from warroom.retrospective.records import Action, AlertScore
-from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 YES, NO = frozenset({"yes", "true", "1", "useful"}), frozenset({"no", "false", "0", "noise"})
-QUANTILE_COLUMNS = [f"requests_per_second_{name}" for name in QUANTILES]
-
-
-@dataclass(frozen=True)
-class Handed:
-    """The forecast as operations had it: from the frozen bundle, else the newest files.
-
-    demand: p50 of the campaign's orders and contacts by measure. inputs: SHA-256 by path in the workspace.
-    """
-
-    model: TrafficModel
-    bands: dict[str, Band]
-    demand: dict[str, float]
-    autoscaling: AutoscalingPlan | None
-    bundle: str | None
-    inputs: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,90 +41,6 @@ class Came:
     daily: dict[str, dict[date, float]]
     counts: dict[str, float]
     left_out_minutes: dict[str, float] = field(default_factory=dict)
-
-
-def campaign_events(workspace: Workspace, campaign: str) -> list[Event]:
-    """The log's acts on the campaign and on the promotion it is a wave of."""
-    return acts(workspace, campaign, whole_log(workspace))
-
-
-def handed_over(workspace: Workspace, plan: Plan, events: Sequence[Event]) -> Handed:
-    """Raises UserError where nothing was ever forecast, or a file of it cannot be read."""
-    freeze = standing(events, plan.id).freeze
-    out = workspace.out(plan.id)
-    bundle = str(freeze.body["bundle"]) if freeze else None
-    root = out / "frozen" / bundle if bundle else workspace.folder
-    if bundle:
-        read_json(root / "bundle.json", _name(root / "bundle.json", workspace), FrozenBundle)
-    source = root / "out" / plan.id if bundle else out
-    model_file, rows_file = source / "traffic.json", source / "traffic.csv"
-    if not model_file.is_file():
-        todo = say(
-            "run `surgeplan forecast {id}`: for a past start it takes what was known three days before", id=plan.id
-        )
-        raise UserError(Problem(say("there is no forecast to score"), todo, file=_name(model_file, workspace)))
-    scaling = source / "playbook" / "autoscaling.json"
-    files = [f for f in (model_file, rows_file, source / "demand.csv", scaling) if f.is_file()]
-    return Handed(
-        model=read_json(model_file, _name(model_file, workspace), TrafficModel),
-        bands=_bands(rows_file, workspace),
-        demand=_demand(source / "demand.csv", workspace, plan),
-        autoscaling=read_json(scaling, _name(scaling, workspace), AutoscalingPlan) if scaling.is_file() else None,
-        bundle=bundle,
-        inputs={_name(file, workspace): sha256(file) for file in files},
-    )
-
-
-def _name(path: Path, workspace: Workspace) -> str:
-    return path.relative_to(workspace.folder).as_posix()
-
-
-def _table(path: Path, workspace: Workspace, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV that a command wrote.
-
-    Raises:
-        UserError: missing, cut short or of other columns.
-    """
-    name = _name(path, workspace)
-    read_utf8(path, name)
-    again = say("make it again with the command that wrote it")
-    try:
-        frame = pd.read_csv(path)
-        frame["starts_at_utc"] = pd.to_datetime(frame["starts_at_utc"], utc=True).dt.tz_localize(None)
-        return frame[["starts_at_utc", *columns]].astype({c: np.float64 for c in columns if c not in TEXTS})
-    except (KeyError, ValueError) as error:
-        raise UserError(Problem(say("cannot be read: {reason}", reason=str(error)), again, file=name)) from error
-
-
-TEXTS = ("service", "measure", "desk")
-
-
-def _seconds(times: pd.Series[pd.Timestamp]) -> np.ndarray:
-    return times.to_numpy(dtype="datetime64[s]").astype(np.int64)
-
-
-def _bands(path: Path, workspace: Workspace) -> dict[str, Band]:
-    frame = _table(path, workspace, ["seconds", "service", *QUANTILE_COLUMNS])
-    return {
-        str(service): Band(
-            _seconds(rows["starts_at_utc"]),
-            rows["seconds"].to_numpy(dtype=np.int64),
-            rows[QUANTILE_COLUMNS].to_numpy(dtype=np.float64).T,
-        )
-        for service, rows in frame.groupby("service", sort=False)
-    }
-
-
-def _demand(path: Path, workspace: Workspace, plan: Plan) -> dict[str, float]:
-    if not path.is_file():
-        return {}
-    frame = _table(path, workspace, ["measure", "p50"])
-    inside = frame[(frame["starts_at_utc"] >= _naive(plan.starts_at)) & (frame["starts_at_utc"] < _naive(plan.ends_at))]
-    return {str(measure): float(total) for measure, total in inside.groupby("measure")["p50"].sum().items()}
-
-
-def _naive(moment: datetime) -> pd.Timestamp:
-    return pd.Timestamp(moment.astimezone(UTC).replace(tzinfo=None))
 
 
 def what_came(workspace: Workspace, plan: Plan, starts_at: datetime, ends_at: datetime, now: datetime) -> Came:
@@ -169,11 +60,9 @@ def what_came(workspace: Workspace, plan: Plan, starts_at: datetime, ends_at: da
         if (
             frame is not None
             and len(frame)
-            and frame["starts_at_utc"].max() >= _naive(plan.ends_at) - pd.Timedelta("2h")
+            and frame["starts_at_utc"].max() >= naive(plan.ends_at) - pd.Timedelta("2h")
         ):
-            inside = (frame["starts_at_utc"] >= _naive(plan.starts_at)) & (
-                frame["starts_at_utc"] < _naive(plan.ends_at)
-            )
+            inside = (frame["starts_at_utc"] >= naive(plan.starts_at)) & (frame["starts_at_utc"] < naive(plan.ends_at))
             counts[name] = float(frame.loc[inside, name].sum())
     actives = _actives(workspace)
     return Came(
@@ -186,7 +75,7 @@ def what_came(workspace: Workspace, plan: Plan, starts_at: datetime, ends_at: da
 
 def _buckets(history: TrafficHistory, service: str, starts_at: datetime, ends_at: datetime) -> Buckets:
     frame = history.buckets(service, starts_at, ends_at)
-    starts, seconds = _seconds(frame["starts_at_utc"]), frame["seconds"].to_numpy(dtype=np.int64)
+    starts, seconds = seconds_of(frame["starts_at_utc"]), frame["seconds"].to_numpy(dtype=np.int64)
     rates = frame["requests_per_second"].to_numpy(dtype=np.float64).copy()
     for finding in history.findings:
         if finding.service == service and finding.kind in MASKED:
@@ -233,7 +122,7 @@ def _actives(workspace: Workspace) -> dict[date, float]:
     """`history/actives*`: `day` (2026-11-12) and `active_users`, summed over whatever else splits them."""
     found: dict[date, float] = {}
     for path in workspace.history_files("actives"):
-        name = _name(path, workspace)
+        name = file_name(path, workspace)
         source = "read_parquet(?)" if path.suffix == ".parquet" else "read_csv(?)"
         try:
             with duckdb.connect() as connection:
@@ -255,7 +144,7 @@ def reported_reach(workspace: Workspace, plan: Plan) -> list[Reported]:
         UserError: every row that cannot be read.
     """
     path = workspace.folder / "evidence" / plan.id / "reach.csv"
-    name = _name(path, workspace)
+    name = file_name(path, workspace)
     rows = rows_of(path, workspace.folder, {"channel", "real"}) or []
     problems: list[Problem] = []
     found = [_reported(row, name, line, problems) for line, row in enumerate(rows, start=2)]
@@ -295,7 +184,9 @@ def reported_figures(workspace: Workspace, plan: Plan) -> dict[str, float]:
                 raise ValueError(row["real"])
         except ValueError:
             what = say("{given} is not {expected}", given=repr(row["real"]), expected=say("a number"))
-            problems.append(Problem(what, say("write the count without units"), file=_name(path, workspace), line=line))
+            problems.append(
+                Problem(what, say("write the count without units"), file=file_name(path, workspace), line=line)
+            )
     if problems:
         raise UserError(problems)
     return found
@@ -316,7 +207,7 @@ def agreed_actions(workspace: Workspace, plan: Plan) -> tuple[Action, ...]:
         except ValueError:
             what = say("an action needs an owner and a date")
             todo = say("write who does it, and until when, such as 2026-12-01")
-            problems.append(Problem(what, todo, file=_name(path, workspace), line=line))
+            problems.append(Problem(what, todo, file=file_name(path, workspace), line=line))
     if problems:
         raise UserError(problems)
     return tuple(found)

@@ -11,14 +11,12 @@ from campaign.language import say
 from campaign.plan import Plan
 from campaign.workspace import Workspace
 from playbooks.readiness.publish import review
+from warroom.handed import Handed, campaign_events, handed_over
 from warroom.retrospective.build import build_retrospective
 from warroom.retrospective.discipline import decisions, discipline
 from warroom.retrospective.gather import (
-    Handed,
     agreed_actions,
     alert_score,
-    campaign_events,
-    handed_over,
     reported_reach,
     tested_before,
     what_came,

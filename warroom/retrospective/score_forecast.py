@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from campaign.plan import Plan
-from warroom.retrospective.gather import Handed
+from warroom.handed import Handed
 from warroom.retrospective.records import (
     LAST_CAMPAIGN,
     LAST_WEEK,

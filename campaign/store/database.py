@@ -1,0 +1,141 @@
+"""One database of a workspace: SQLite, or PostgreSQL by URL; short transactions, its schema brought up to date.
+
+On SQLite every writing transaction begins with BEGIN IMMEDIATE: with a plain BEGIN, upgrading a read to a write fails
+at once under contention, whatever the busy timeout (482 of 600 attempts of four writers, measured). On PostgreSQL one
+advisory lock does the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from campaign.errors import Problem, UserError
+from campaign.language import Text, say
+from campaign.store.migrate import bring_up_to_date, revision_of
+
+STORE = "state/surgeplan.db"
+BUSY_MS = 30_000
+LOCK = 0x5375726765  # the advisory lock's number; any fixed one does
+
+
+class Database:
+    """What every part of the store shares: the connection's settings, its transactions and its refusals.
+
+    Raises (all methods): UserError where the database cannot be reached, read or written.
+    """
+
+    def __init__(self, url: str, place: str, *, shared: bool = True, busy_ms: int = BUSY_MS) -> None:
+        """`shared` is false for a file that is only copied from or to: it stays one file, without a write-ahead log.
+
+        busy_ms: how long a locked SQLite file is waited for.
+        """
+        self.place = place
+        self._up_to_date = False
+        try:
+            self._engine = create_engine(url, poolclass=NullPool)
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            todo = say("write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME (needs surgeplan[postgres])")
+            raise self.problem(
+                say("is not a database surgeplan knows: {reason}", reason=_first(error)), todo
+            ) from error
+        if self.sqlite:
+            event.listen(self._engine, "connect", _set_up(busy_ms, shared))
+            event.listen(self._engine, "begin", _begin_sqlite)
+
+    @property
+    def sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that sees all before it and lets nobody else write; its schema is the newest."""
+        with self._transaction(writes=True) as connection:
+            self._bring_up_to_date(connection)
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection | None]:
+        """A transaction that only reads; None where there is no store yet."""
+        if self.sqlite and not Path(self._engine.url.database or "").is_file():
+            yield None
+            return
+        with self._transaction(writes=False) as connection:
+            if revision_of(connection) is None:
+                yield None
+                return
+            self._bring_up_to_date(connection)
+            yield connection
+
+    def problem(self, what: Text, todo: Text) -> UserError:
+        return UserError(Problem(what, todo, file=self.place))
+
+    def _bring_up_to_date(self, connection: Connection) -> None:
+        if not self._up_to_date:
+            bring_up_to_date(connection, self.place)
+            self._up_to_date = True
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+        try:
+            if self.sqlite and writes:
+                Path(self._engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
+                if writes and not self.sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                yield connection
+        except OperationalError as error:
+            todo = say("check that the database runs and that this user may write to it")
+            raise self.problem(say("cannot be used: {reason}", reason=_first(error.orig)), todo) from error
+        except DatabaseError as error:
+            todo = say("restore a backup with `surgeplan state restore`")
+            raise self.problem(say("is damaged: {reason}", reason=_first(error.orig)), todo) from error
+        except OSError as error:
+            todo = say("make the folder writable or choose another workspace; earlier files are untouched")
+            raise self.problem(say("cannot be written: {reason}", reason=error.strerror or ""), todo) from error
+
+
+def address(folder: Path, url: str | None = None) -> tuple[str, str]:
+    """The URL of a workspace's database, and what problems call it: `state/surgeplan.db`, or the database of `url`."""
+    return (url, "SURGEPLAN_STATE") if url else (f"sqlite:///{folder / STORE}", STORE)
+
+
+def _set_up(busy_ms: int, shared: bool) -> Any:
+    def set_up(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        if shared:
+            _keep_a_write_ahead_log(connection, busy_ms)
+            connection.execute("PRAGMA synchronous = FULL")
+
+    return set_up
+
+
+def _keep_a_write_ahead_log(connection: Any, busy_ms: int) -> None:
+    """Switching a new file to WAL needs it alone for a moment, and SQLite does not wait for that: it fails at once."""
+    give_up = time.monotonic() + busy_ms / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _first(error: BaseException | None) -> str:
+    return str(error).strip().partition("\n")[0]

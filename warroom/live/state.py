@@ -1,0 +1,221 @@
+"""The live state read back from what syncs stored: no network, no sync, nothing written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from campaign.errors import UserError
+from campaign.language import Text, say
+from campaign.plan import Plan
+from campaign.store.database import Database, address
+from campaign.store.events import Event
+from campaign.store.live import LiveStore, Measured
+from campaign.traffic import QUANTILES, Quantiles
+from campaign.workspace import Workspace
+from playbooks.readiness.gather import STATE_URL
+from warroom.handed import campaign_events
+from warroom.live.capacity import capacities_of
+from warroom.live.due import clock_of, hours_of, jitter
+from warroom.live.percentile import percentile, z_scores
+from warroom.live.records import (
+    BandSeries,
+    Column,
+    Hour,
+    LiveState,
+    Metric,
+    Minutes,
+    Source,
+    Stale,
+)
+from warroom.live.yardstick import NO_YARDSTICK, TOTAL, Expected, expected_of
+from warroom.retrospective.scores import Band
+from warroom.retrospective.timeline import Buckets, Floats, mean_over
+
+HOUR_SECONDS, MINUTE_SECONDS = 3600, 60
+AROUND = timedelta(hours=6)
+METRICS: dict[str, tuple[Text, Text]] = {
+    "requests": (say("Requests, mean of the hour"), say("requests/s")),
+    "peak": (say("Requests, busiest minute of the hour"), say("requests/s")),
+    "orders": (say("Orders in the hour"), say("orders")),
+    "contacts": (say("Support contacts in the hour"), say("contacts")),
+}
+SYNC, MINUTE_PULL, REFORECAST = "sync", "minutes", "reforecast"
+
+
+def live_store(workspace: Workspace, busy_ms: int = 5_000) -> LiveStore:
+    """The workspace's store of live values; a page waits for a locked file five seconds at most."""
+    return LiveStore(Database(*address(workspace.folder, os.environ.get(STATE_URL)), busy_ms=busy_ms))
+
+
+def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
+    """Everything that is known about a campaign at `now`, from what was stored.
+
+    Raises:
+        UserError: no such campaign, the log was edited, or the store cannot be read.
+    """
+    plan, store = workspace.plan(campaign), live_store(workspace)
+    events = campaign_events(workspace, campaign)
+    clock = clock_of(plan, now, jitter(workspace.folder, campaign))
+    expected, stale = _expected(workspace, plan, events)
+    sync, pulled = store.document(campaign, SYNC), store.document(campaign, MINUTE_PULL)
+    hours = store.measured(campaign, HOUR_SECONDS, plan.starts_at - AROUND, min(now, plan.ends_at) + AROUND)
+    minutes = store.measured(campaign, MINUTE_SECONDS, plan.starts_at - AROUND, min(now, plan.ends_at) + AROUND)
+    series = minutes_of(expected, minutes, store.document(campaign, REFORECAST))
+    sources = (*sources_of(sync, now), *sources_of(pulled, now))
+    return LiveState(
+        campaign=campaign,
+        now=now,
+        clock=clock,
+        yardstick=expected.record() if expected else NO_YARDSTICK,
+        synced_at=sync[0] if sync else None,
+        synced_hour=datetime.fromisoformat(sync[1]["hour"]) if sync else None,
+        minutes_at=datetime.fromtimestamp(minutes[-1].starts_at, UTC) if minutes else None,
+        sources=sources,
+        metrics=metrics_of(plan, expected, hours, now),
+        minutes=series,
+        capacities=capacities_of(workspace, plan, series, minutes, now),
+        stale=(*stale, *(Stale(s.note, s.watermark) for s in sources if s.note)),
+        head=events[-1].hash if events else None,
+    )
+
+
+def _expected(workspace: Workspace, plan: Plan, events: Sequence[Event]) -> tuple[Expected | None, tuple[Stale, ...]]:
+    """The yardstick; where it is damaged, none and why."""
+    try:
+        return expected_of(workspace, plan, events), ()
+    except UserError as error:
+        return None, tuple(Stale(say("the frozen forecast: {what}", what=str(p)), None) for p in error.problems)
+
+
+def metrics_of(plan: Plan, expected: Expected | None, values: Sequence[Measured], now: datetime) -> tuple[Metric, ...]:
+    """Each metric by closed hour; those that neither forecast nor source knows are left out."""
+    closed = [hour for hour in hours_of(plan) if hour + timedelta(hours=1) <= now]
+    found = {(v.measure, v.starts_at): v for v in values if v.name == TOTAL}
+    named = [
+        name for name in METRICS if (expected and name in expected.hours) or any(v.measure == name for v in values)
+    ]
+    return tuple(
+        Metric(name, *METRICS[name], tuple(_hour(name, hour, expected, found) for hour in closed)) for name in named
+    )
+
+
+def _hour(name: str, hour: datetime, expected: Expected | None, values: dict[tuple[str, int], Measured]) -> Hour:
+    at = int(hour.timestamp())
+    value = values.get((name, at))
+    band = expected.hours.get(name) if expected else None
+    quantiles = quantiles_at(band, at) if band else None
+    z = None
+    if value is not None and quantiles is not None:
+        z = float(z_scores(np.array([value.value]), np.array([list(quantiles.model_dump().values())]).T)[0])
+    return Hour(
+        starts_at=hour,
+        actual=None if value is None else value.value,
+        frozen=quantiles,
+        percentile_ratio=None if z is None else percentile(z),
+        z=z,
+        preliminary=value is None or not value.final,
+    )
+
+
+def quantiles_at(band: Band, at: int) -> Quantiles | None:
+    """A band's quantiles of the interval that begins at `at` (seconds of UTC)."""
+    place = int(np.searchsorted(band.starts, at))
+    if place == len(band.starts) or band.starts[place] != at:
+        return None
+    return Quantiles(**dict(zip(QUANTILES, map(float, band.quantiles[:, place]), strict=True)))
+
+
+def minutes_of(
+    expected: Expected | None, values: Sequence[Measured], reforecast: tuple[datetime, dict[str, Any]] | None
+) -> dict[str, Minutes]:
+    """Actual, frozen and re-forecast requests of every service and their total, on the yardstick's intervals."""
+    if expected is None:
+        return {}
+    came = requests_by_service(values)
+    known = [name for name in expected.bands if name != TOTAL]
+    if all(name in came for name in known) and known:
+        came[TOTAL] = total_of([came[name] for name in known])
+    ours = reforecast if reforecast and reforecast[1]["model"] == expected.handed.model_hash else None
+    return {name: _series(name, band, came.get(name), ours) for name, band in expected.bands.items()}
+
+
+def requests_by_service(values: Sequence[Measured]) -> dict[str, Buckets]:
+    """Minutes of requests per second by service."""
+    rows: dict[str, list[tuple[int, float]]] = {}
+    for value in values:
+        if value.measure == "requests":
+            rows.setdefault(value.name, []).append((value.starts_at, value.value))
+    return {name: buckets_of(found) for name, found in rows.items()}
+
+
+def buckets_of(rows: Sequence[tuple[int, float]]) -> Buckets:
+    starts = np.array([at for at, _ in rows], dtype=np.int64)
+    return Buckets(starts, np.full(len(rows), MINUTE_SECONDS), np.array([value for _, value in rows]))
+
+
+def total_of(parts: Sequence[Buckets]) -> Buckets:
+    """The sum over the minutes that every part knows."""
+    common = parts[0].starts
+    for part in parts[1:]:
+        common = np.intersect1d(common, part.starts)
+    rates = np.sum([part.rates[np.isin(part.starts, common)] for part in parts], axis=0)
+    return Buckets(common, np.full(len(common), MINUTE_SECONDS), rates)
+
+
+def _series(name: str, band: Band, came: Buckets | None, reforecast: tuple[datetime, dict[str, Any]] | None) -> Minutes:
+    actual = np.full(len(band.starts), np.nan) if came is None else mean_over(came, band.starts, band.seconds)
+    told = reforecast[1]["services"].get(name) if reforecast else None
+    ahead = _placed(band, reforecast[1]["starts_at"], told) if reforecast and told else None
+    return Minutes(
+        service=name,
+        starts_at=tuple(band.starts.tolist()),
+        seconds=tuple(band.seconds.tolist()),
+        actual=column(actual),
+        frozen=BandSeries(*(column(row) for row in band.quantiles)),
+        reforecast=ahead,
+        reforecast_at=reforecast[0] if reforecast and ahead else None,
+    )
+
+
+def _placed(band: Band, starts: list[int], told: dict[str, list[float]]) -> BandSeries:
+    """A re-forecast's quantiles on the band's intervals, None before it begins."""
+    places = np.isin(band.starts, np.array(starts, dtype=np.int64))
+    rows = []
+    for name in QUANTILES:
+        row = np.full(len(band.starts), np.nan)
+        row[places] = told[name][: int(places.sum())]
+        rows.append(column(row))
+    return BandSeries(*rows)
+
+
+def column(values: Floats) -> Column:
+    """An array with None for what is not known."""
+    return tuple(None if value != value else value for value in values.tolist())
+
+
+def sources_of(document: tuple[datetime, dict[str, Any]] | None, now: datetime) -> tuple[Source, ...]:
+    """Sources as the last sync or pull found them, aged to `now`."""
+    return tuple(_source(told, now) for told in document[1]["sources"]) if document else ()
+
+
+def _source(told: dict[str, Any], now: datetime) -> Source:
+    mark = _moment(told["watermark"])
+    return Source(
+        name=told["name"],
+        measure=told["measure"],
+        watermark=mark,
+        age=now - mark if mark else None,
+        final_until=_moment(told["final_until"]),
+        lateness=timedelta(seconds=told["lateness_seconds"]) if told["lateness_seconds"] is not None else None,
+        state=told["state"],
+        note=Text(told["note"]["message"], told["note"]["values"]) if told["note"] else None,
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
