@@ -127,7 +127,7 @@ class LiveStore:
             return 0
         with self._database.writing() as connection:
             asked = self._insert(OUTBOX).values([_outgoing(letter) for letter in letters])
-            return int(connection.execute(asked.on_conflict_do_nothing()).rowcount)
+            return len(connection.execute(asked.on_conflict_do_nothing().returning(OUTBOX.c.key)).all())
 
     def claim(self, now: datetime, lease: timedelta) -> Letter | None:
         """The oldest letter that waits, now being sent; None where none waits.
