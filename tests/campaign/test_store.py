@@ -383,5 +383,6 @@ def test_a_store_of_events_alone_gets_the_live_tables(url: str) -> None:
         for table in ("measured", "document", "outbox"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    engine.dispose()
     LiveStore(Database(url, "store")).write("d11", "sync", NOW, {})
     assert len(EventLog(url, "store").events()) == 1
