@@ -17,6 +17,7 @@ from forecast.uplift.episodes import AFTER_SECONDS, BEFORE_SECONDS, Stretch, mer
 
 MASK_BEFORE_SECONDS, MASK_AFTER_SECONDS = 2 * HOUR, 4 * HOUR
 SEND_BEFORE_SECONDS, SEND_AFTER_SECONDS = HOUR // 2, 3 * HOUR
+ORDINARY_SHARE_LEAST = 0.25
 MINUTE = 60
 
 
@@ -74,15 +75,28 @@ def mask_of(evidence: Evidence, plans: Sequence[Plan]) -> NDArray[np.bool_]:
     hours = evidence.hours
     masked = np.zeros(evidence.hourly.shape, dtype=bool)
     for column, service in enumerate(evidence.services):
-        spans = [
-            span
-            for plan in plans
-            if plan.touches(service)
-            for span in spans_of(plan, MASK_BEFORE_SECONDS, MASK_AFTER_SECONDS)
-        ]
-        spans += [(d.starts, d.ends) for d in evidence.disturbed if d.service == service]
-        masked[:, column] = campaign_mask(hours, spans, 0, 0)
+        disturbed = [(d.starts, d.ends) for d in evidence.disturbed if d.service == service]
+        hidden = campaign_mask(hours, disturbed, 0, 0)
+        masked[:, column] = _campaigns_masked(evidence, service, plans, hidden)
     return masked
+
+
+def _campaigns_masked(
+    evidence: Evidence, service: str, plans: Sequence[Plan], hidden: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Campaign hours beside those already hidden [hour]: where some campaign nearly always runs, the longest ones are
+    the ordinary state of things, and a quarter of what is known stays to learn from."""
+    known = evidence.hourly[service].notna().to_numpy()
+    least = ORDINARY_SHARE_LEAST * int((known & ~hidden).sum())
+    own = sorted((p for p in plans if p.touches(service)), key=lambda plan: plan.ends_at - plan.starts_at)
+    spans = [spans_of(plan, MASK_BEFORE_SECONDS, MASK_AFTER_SECONDS) for plan in own]
+    every = hidden | campaign_mask(evidence.hours, [span for some in spans for span in some], 0, 0)
+    if int((known & ~every).sum()) >= least:
+        return every
+    for some in spans:
+        wider = hidden | campaign_mask(evidence.hours, some, 0, 0)
+        hidden = wider if int((known & ~wider).sum()) >= least else hidden
+    return hidden
 
 
 def undisturbed(evidence: Evidence) -> tuple[Stretch, ...]:

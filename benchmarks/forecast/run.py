@@ -1,87 +1,139 @@
-"""Past events of real series, each forecast three days before it, beside the peers, in one run.
+"""Past events of real series, each forecast some days before it, beside the peers, in one run.
 
-    .venv/bin/python benchmarks/forecast/run.py ../shared/data [LEAD_DAYS]
+    .venv/bin/python benchmarks/forecast/run.py ../shared/data [LEAD_DAYS] [--quick] [--kept-in FOLDER]
 
-Prints the table that README.md shows: mean over events; WAPE by hour, error of the busiest hour, share of busiest hours
-inside p90 and p99, head-room paid (median quantile over actual), seconds for each event.
+Prints the tables that README.md shows: mean over events; WAPE by hour, error of the busiest hour, share of busiest
+hours inside p90 and p99, head-room paid (median quantile over actual), seconds for each event. `--quick` takes the last
+twelve events of each set, for work on the model; forecasts are kept in FOLDER until the model or the data changes.
 """
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import argparse
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
-
-sys.path.insert(0, str(Path(__file__).parent))
-
+from events import Event, events_of
 from sets import DataSet, data_sets
 
-from forecast.backtest.again import Tested, forecast_again, testable
 from forecast.backtest.judged import judged_in_order
-from forecast.backtest.peers import OURS, PROPHET, PROPHET_EVENTS, PeerForecast, peers_of
-from forecast.backtest.scores_file import BackTestFile, backtest_file
+from forecast.backtest.peers import OURS, PROPHET, PeerForecast
+from forecast.backtest.scores_file import BackTestFile, MethodScore, backtest_file, interval
+from forecast.epochs import epoch
 
-FAR = datetime(2100, 1, 1, tzinfo=UTC)
 NEEDED = 3
+QUICK = 12
+KEPT_IN = Path(tempfile.gettempdir()) / "surgeplan-forecast-benchmark"
 
 
-def scored(data: DataSet, lead_days: float) -> tuple[BackTestFile, float]:
-    """Scores over the events that have at least three earlier ones, and seconds for each of our forecasts."""
-    chosen = testable(data.evidence, data.plans, lead_days, FAR)
-    tested: list[Tested] = []
-    began = time.monotonic()
-    for plan in chosen:
-        made = forecast_again(data.evidence, plan, data.plans, data.settings, lead_days)
-        if made is not None:
-            tested.append(made)
-    seconds = (time.monotonic() - began) / max(len(tested), 1)
-    judged = judged_in_order(tested)[NEEDED:]
-    by_id = {plan.id: plan for plan in chosen}
-    peers: dict[str, tuple[PeerForecast, ...]] = {
-        one.score.campaign: peers_of(data.evidence, one, by_id[one.score.campaign], data.plans, data.settings)
-        for one in judged
+@dataclass(frozen=True)
+class Result:
+    """One set's scores, by how many earlier events there were."""
+
+    data: DataSet
+    made: BackTestFile
+    earlier: dict[str, int]
+    seconds: float
+
+    def methods(self, cold: bool) -> dict[str, list[MethodScore]]:
+        """Scores by method: of the events with at least three earlier ones, or of those with fewer."""
+        found: dict[str, list[MethodScore]] = defaultdict(list)
+        for test in self.made.campaigns:
+            if (self.earlier[test.campaign] < NEEDED) == cold:
+                for method, score in test.methods.items():
+                    found[method].append(score)
+        return found
+
+
+def result(data: DataSet, events: Sequence[Event], lead_days: float) -> Result:
+    """Every event stacked and calibrated by those that were over before it."""
+    judged = judged_in_order([event.tested for event in events])
+    peers: dict[str, tuple[PeerForecast, ...]] = {e.tested.score.campaign: e.peers for e in events}
+    seconds = float(np.mean([event.seconds for event in events])) if events else 0.0
+    earlier = {
+        one.score.campaign: sum(epoch(plan.ends_at) <= epoch(one.as_of) for plan in data.plans) for one in judged
     }
-    return backtest_file(judged, peers, lead_days, {}), seconds
+    return Result(data, backtest_file(judged, peers, lead_days, {}), earlier, seconds)
 
 
-def rows(data: DataSet, made: BackTestFile, seconds: float) -> Iterator[str]:
-    for method, found in sorted(made.over_all.items(), key=lambda item: item[1].wape_ratio):
-        inside = ["–", "–"]
-        if found.peaks_within_p90 is not None and found.peaks_within_p99 is not None:
-            inside = [f"{found.peaks_within_p90}/{found.campaigns}", f"{found.peaks_within_p99}/{found.campaigns}"]
-        paid = [found.p90_to_peak_median_ratio, found.p99_to_peak_median_ratio]
-        head = ["–" if ratio is None else f"{ratio:.2f}" for ratio in paid]
-        took = f"{seconds:.1f}" if method == OURS else "–"
-        figures = [f"{100 * found.wape_ratio:.1f} %", f"{100 * found.peak_error_ratio:.1f} %", *inside, *head, took]
-        yield f"| {data.name} | {method} | " + " | ".join(figures) + " |"
+def line(name: str, method: str, scores: Sequence[MethodScore], seconds: float | None) -> str:
+    drawn = [score for score in scores if score.within_p90 is not None]
+    cells = [f"{100 * float(np.mean([s.wape_ratio for s in scores])):.1f} %"]
+    cells.append(f"{100 * float(np.mean([s.peak_error_ratio for s in scores])):.1f} %")
+    if drawn:
+        cells += [f"{sum(bool(s.within_p90) for s in drawn)}/{len(drawn)}"]
+        cells += [f"{sum(bool(s.within_p99) for s in drawn)}/{len(drawn)}"]
+        cells += [f"{np.median([s.p90_to_peak_ratio or 0.0 for s in drawn]):.2f}"]
+        cells += [f"{np.median([s.p99_to_peak_ratio or 0.0 for s in drawn]):.2f}"]
+    else:
+        cells += ["–"] * 4
+    cells.append("–" if seconds is None else f"{seconds:.1f}")
+    return f"| {name} | {method} | " + " | ".join(cells) + " |"
+
+
+def rows(name: str, methods: dict[str, list[MethodScore]], seconds: float) -> Iterator[str]:
+    for method, scores in sorted(methods.items(), key=lambda item: float(np.mean([s.wape_ratio for s in item[1]]))):
+        yield line(name, method, scores, seconds if method == OURS else None)
+
+
+def over_all(results: Sequence[Result]) -> Iterator[str]:
+    """WAPE over Prophet as it comes by method, geometric mean over the sets of a class; then all peaks together."""
+    for surge, words in ((True, "surge"), (False, "mild")):
+        ratios: dict[str, list[float]] = defaultdict(list)
+        for one in (r for r in results if r.data.surge == surge):
+            means = {m: float(np.mean([s.wape_ratio for s in scores])) for m, scores in one.methods(False).items()}
+            for method, mean in means.items():
+                ratios[method].append(mean / means[PROPHET])
+        found = {method: float(np.exp(np.mean(np.log(values)))) for method, values in ratios.items()}
+        ordered = sorted(found.items(), key=lambda item: item[1])
+        yield f"{words} sets, WAPE over Prophet as it comes: " + ", ".join(f"{m} {v:.2f}" for m, v in ordered)
+    pools = [("all events", results)]
+    pools += [
+        (f"{words} events", [r for r in results if r.data.surge == s])
+        for s, words in ((True, "surge"), (False, "mild"))
+    ]
+    for words, pool in pools:
+        scores = [score for one in pool for score in one.methods(False).get(OURS, [])]
+        yield f"{words}: " + _inside(scores)
+
+
+def _inside(scores: Sequence[MethodScore]) -> str:
+    said = []
+    for level, inside, paid in (
+        ("p90", [s.within_p90 for s in scores], [s.p90_to_peak_ratio for s in scores]),
+        ("p99", [s.within_p99 for s in scores], [s.p99_to_peak_ratio for s in scores]),
+    ):
+        count = sum(bool(one) for one in inside)
+        low, high = interval(count, len(inside))
+        head = float(np.median([ratio or 0.0 for ratio in paid]))
+        said.append(
+            f"{count} of {len(inside)} peaks in {level} ({100 * low:.0f} to {100 * high:.0f} %) at {head:.2f} x"
+        )
+    return ", ".join(said)
 
 
 def main() -> None:
-    folder, lead = Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 3.0
-    print("| set | method | WAPE | peak error | in p90 | in p99 | p90/peak | p99/peak | s |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
-    ratios: dict[bool, dict[str, list[float]]] = {True: {}, False: {}}
-    inside = np.zeros(3)
-    with threadpool_limits(1):
-        for data in data_sets(folder):
-            made, seconds = scored(data, lead)
-            if not made.campaigns:
-                continue
-            print("\n".join(rows(data, made, seconds)), flush=True)
-            default = made.over_all[PROPHET].wape_ratio
-            for method in (OURS, PROPHET_EVENTS):
-                ratios[data.surge].setdefault(method, []).append(made.over_all[method].wape_ratio / default)
-            ours = made.over_all[OURS]
-            inside += [ours.peaks_within_p90 or 0, ours.peaks_within_p99 or 0, ours.campaigns]
-    for surge, words in ((True, "surge"), (False, "mild")):
-        for method, found in ratios[surge].items():
-            print(f"\n{words} sets, {method}: WAPE {np.exp(np.mean(np.log(found))):.2f} × Prophet as it comes")
-    print(f"\nall events: {inside[0]:.0f} of {inside[2]:.0f} peaks inside p90, {inside[1]:.0f} inside p99")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("lead_days", type=float, nargs="?", default=3.0)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--kept-in", type=Path, default=KEPT_IN)
+    asked = parser.parse_args()
+    head = "| set | method | WAPE | peak error | in p90 | in p99 | p90/peak | p99/peak | s |\n|---|---|" + "---:|" * 7
+    print(head)
+    results = []
+    for data in data_sets(asked.folder):
+        events = events_of(data, asked.folder, asked.lead_days, asked.kept_in, QUICK if asked.quick else None)
+        results.append(result(data, events, asked.lead_days))
+        print("\n".join(rows(data.name, results[-1].methods(False), results[-1].seconds)), flush=True)
+    print("\nFewer than three earlier events:\n\n" + head)
+    for one in results:
+        print("\n".join(rows(one.data.name, one.methods(True), one.seconds)))
+    print("\n" + "\n".join(over_all(results)))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sets_made import promotions
 
 from campaign.plan import Moment, Plan
 from campaign.settings import Service, Settings
@@ -27,6 +28,16 @@ MELBOURNE_HOLIDAYS = (
     "2015-12-25", "2015-12-26", "2016-01-01", "2016-01-26", "2016-03-14", "2016-03-25", "2016-03-28", "2016-04-25",
     "2016-06-13", "2016-09-30", "2016-11-01", "2016-12-25", "2016-12-26",
 )  # fmt: skip
+MASTODON_NEWS = (
+    "2018-12-04",
+    "2018-12-17",
+    "2019-04-02",
+    "2019-11-07",
+    "2021-01-08",
+    "2022-04-25",
+    "2022-10-27",
+    "2022-11-04",
+)
 FEASTS = ("12-25", "12-26", "01-01")
 NIGHT = timedelta(hours=8)
 
@@ -43,17 +54,16 @@ class DataSet:
 
 
 def data_sets(folder: Path) -> Iterator[DataSet]:
-    """Every data set of the folder that has events; missing ones are left out."""
-    makers = (
-        ("wc98_web_minute", world_cup),
-        ("melbourne_pedestrians_hourly", melbourne),
-        ("melbourne_pedestrians_hourly", melbourne_holidays),
-        ("nab_nyc_taxi_30min", taxi),
-        ("web_daily", peyton),
-    )
-    for name, make in makers:
-        if (folder / name).is_dir():
-            yield make(folder / name)
+    """Every data set that has events; those whose folder is missing are left out."""
+    for name, (where, _) in MAKERS.items():
+        if (folder / where).is_dir():
+            yield data_set(folder, name)
+
+
+def data_set(folder: Path, name: str) -> DataSet:
+    """One data set by its name in the tables."""
+    where, make = MAKERS[name]
+    return make(folder / where)
 
 
 def world_cup(folder: Path) -> DataSet:
@@ -133,10 +143,57 @@ def peyton(folder: Path) -> DataSet:
     return _set("wikipedia-peyton", True, {"views": hourly}, HOUR, tuple(plans), "UTC", None)
 
 
-def _day_plan(day: str, kind: str) -> Plan:
+def mastodon(folder: Path) -> DataSet:
+    """Sign-ups of a whole network: days on which news about its rivals was due or broke."""
+    frame = pd.read_csv(folder / "mastodon_hourly.csv.gz", parse_dates=["ts_utc"])
+    people = pd.Series(
+        frame["new_users_clean"].to_numpy(dtype=np.float64) / HOUR, index=pd.DatetimeIndex(frame["ts_utc"])
+    )
+    plans = tuple(_day_plan(day, "news", days=3) for day in MASTODON_NEWS)
+    return _set("mastodon", True, {"sign-ups": people.asfreq("h")}, HOUR, plans, "UTC", None)
+
+
+def coupons(folder: Path) -> DataSet:
+    """A grocer's campaigns of four to eight weeks, sent to some of 2,500 households; all baskets hardly show it."""
+    frame = pd.read_csv(folder / "baskets_per_hour.csv.gz")
+    when = pd.DatetimeIndex(pd.to_datetime(frame.iloc[:, 0]))
+    baskets = pd.Series(frame.iloc[:, 1].to_numpy(dtype=np.float64) / HOUR, index=when)
+    plans = []
+    for row in pd.read_csv(folder / "campaigns.csv").itertuples():
+        starts = datetime.fromisoformat(str(row.start_date)).replace(tzinfo=UTC)
+        ends = datetime.fromisoformat(str(row.end_date)).replace(tzinfo=UTC) + timedelta(days=1)
+        kind = str(row.campaign_type).lower().replace(" ", "-")
+        numbers = {"audience": float(row.households_targeted)}
+        made = Plan(id=f"{kind}-{row.campaign_id}", kind=kind, starts_at=starts, ends_at=ends, drivers=numbers)
+        plans.append(made)
+    return _set("grocery-coupons", False, {"baskets": baskets.asfreq("h")}, HOUR, tuple(plans), "UTC", None)
+
+
+def made_promotions(folder: Path) -> DataSet:
+    """Not real: a generator's promotions, of a mechanism that is not the model's."""
+    visits, plans = promotions(1)
+    return _set("made-promotions", False, {"web": visits}, HOUR, plans, "UTC", None)
+
+
+def shuttle(folder: Path) -> DataSet:
+    """A space centre's site on the days of launches and landings: one or two earlier ones each."""
+    frame = pd.read_csv(folder / "requests_per_minute.csv.gz", parse_dates=["ts_local_edt"])
+    minutes = pd.Series(frame["requests"].to_numpy(dtype=np.float64) / 60.0, index=pd.DatetimeIndex(frame.iloc[:, 0]))
+    plans = []
+    for row in pd.read_csv(folder / "events_calendar.csv").itertuples():
+        at = datetime.fromisoformat(str(row.ts_local_edt)).replace(tzinfo=UTC)
+        kind = "launch" if "launch" in str(row.event) else "landing"
+        starts, ends = at - timedelta(hours=6), at + timedelta(hours=12)
+        plans.append(
+            Plan(id=f"{kind}-{at:%m%d}", kind=kind, starts_at=starts, ends_at=ends, moments=(Moment(at=at, kind=kind),))
+        )
+    return _set("shuttle", True, {"web": minutes}, 60, tuple(plans), "UTC", None)
+
+
+def _day_plan(day: str, kind: str, days: int = 1) -> Plan:
     starts = datetime.fromisoformat(day).replace(tzinfo=UTC)
     moments = (Moment(at=starts + NIGHT, kind="morning"),) if kind == "marathon" else ()
-    return Plan(id=f"{kind}-{day}", kind=kind, starts_at=starts, ends_at=starts + timedelta(days=1), moments=moments)
+    return Plan(id=f"{kind}-{day}", kind=kind, starts_at=starts, ends_at=starts + timedelta(days=days), moments=moments)
 
 
 def _set(
@@ -162,3 +219,17 @@ def _set(
     settings = Settings(time_zone=zone, services=tuple(Service(name=c) for c in frame.columns), country=country)
     kept = tuple(p for p in plans if epoch(p.starts_at) < int(times[-1]))
     return DataSet(name, surge, Evidence(hourly, stretches, (), max(seconds, 60)), kept, settings)
+
+
+Maker = Callable[[Path], DataSet]
+MAKERS: dict[str, tuple[str, Maker]] = {
+    "worldcup98": ("wc98_web_minute", world_cup),
+    "melbourne": ("melbourne_pedestrians_hourly", melbourne),
+    "wikipedia-peyton": ("web_daily", peyton),
+    "mastodon": ("mastodon_signups_hourly", mastodon),
+    "shuttle": ("nasa_http_minute", shuttle),
+    "melbourne-holidays": ("melbourne_pedestrians_hourly", melbourne_holidays),
+    "nyc-taxi": ("nab_nyc_taxi_30min", taxi),
+    "grocery-coupons": ("completejourney_hourly", coupons),
+    "made-promotions": ("", made_promotions),
+}

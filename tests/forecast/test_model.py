@@ -13,7 +13,7 @@ from small_shop import BEGINS, SETTINGS, SPIKE, sale, shop, true_rates
 from campaign.errors import UserError
 from campaign.plan import Plan
 from forecast.epochs import HOUR, epoch
-from forecast.evidence import Disturbed, Evidence, known_before
+from forecast.evidence import Disturbed, Evidence, known_before, mask_of
 from forecast.model import Forecast, build_traffic_model
 
 PAST = tuple(sale(day, reach=reach) for day, reach in ((20, 3e5), (30, 5e5), (41, 2e5), (52, 4e5), (63, 6e5)))
@@ -218,3 +218,17 @@ def test_a_level_shift_yesterday_widens_the_range() -> None:
     made, usually = forecast(given=shifted), usual()
     assert np.all(made.learned.baseline.level_sd > usually.learned.baseline.level_sd)
     assert made.model.total.peak_requests_per_second.p50 > usually.model.total.peak_requests_per_second.p50
+
+
+def test_where_some_campaign_always_runs_the_longest_are_the_ordinary_state_of_things() -> None:
+    seasons = tuple(
+        Plan(id=f"season-{n}", kind="season", starts_at=begins, ends_at=begins + timedelta(days=30 + n))
+        for n, begins in enumerate(BEGINS + timedelta(days=days) for days in (0, 28, 50))
+    )
+    short = mask_of(evidence(), PAST)
+    both = mask_of(evidence(), (*PAST, *seasons))
+    assert not (short & ~both).any()
+    assert (~both).mean(axis=0).min() >= 0.25
+    paths = forecast(past=(*PAST, *seasons)).paths.requests_per_second
+    assert np.isfinite(paths).all()
+    assert (paths >= 0).all()
