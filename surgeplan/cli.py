@@ -20,6 +20,7 @@ LANES = (
     "loadtest.cli",
     "playbooks.cli",
     "warroom.cli",
+    "warroom.live.cli",
     "warroom.retrospective.cli",
 )
 

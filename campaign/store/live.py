@@ -15,7 +15,6 @@ from campaign.store.database import Database
 from campaign.store.tables import DOCUMENTS, MEASURED, OUTBOX
 
 LetterState = Literal["waiting", "sending", "sent", "refused", "unknown"]
-ROWS_AT_ONCE = 100  # SQLite binds at most 32,766 values in a statement of older builds
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,13 @@ class Letter:
     changed_at: datetime | None = None
     tries: int = 0
 
+    def is_due(self, now: datetime, pause: timedelta) -> bool:
+        """Whether it may be tried now; a clock that was set back keeps nothing waiting for longer than its pause."""
+        if not self.tries or self.changed_at is None:
+            return True
+        waited: bool = abs(now - self.changed_at) >= pause * 2 ** (self.tries - 1)
+        return waited
+
 
 class LiveStore:
     """Raises (all methods): UserError where the database cannot be reached, read or written."""
@@ -60,21 +66,16 @@ class LiveStore:
     def keep(self, campaign: str, values: Iterable[Measured]) -> None:
         """Lay values over those kept: a newer one takes the place of one that was not final, a final one of any."""
         rows = [{"campaign": campaign, **vars(value)} for value in values]
-        if rows:
-            with self._database.writing() as connection:
-                self._lay(connection, rows)
-
-    def _lay(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        for at in range(0, len(rows), ROWS_AT_ONCE):
-            asked = self._insert(MEASURED).values(rows[at : at + ROWS_AT_ONCE])
-            new = asked.excluded
-            connection.execute(
-                asked.on_conflict_do_update(
-                    index_elements=list(MEASURED.primary_key),
-                    set_={"value": new.value, "final": new.final},
-                    where=or_(MEASURED.c.final.is_(False), new.final.is_(True)),
-                )
-            )
+        if not rows:
+            return
+        asked = self._insert(MEASURED)
+        laid = asked.on_conflict_do_update(
+            index_elements=list(MEASURED.primary_key),
+            set_={"value": asked.excluded.value, "final": asked.excluded.final},
+            where=or_(MEASURED.c.final.is_(False), asked.excluded.final.is_(True)),
+        )
+        with self._database.writing() as connection:
+            connection.execute(laid, rows)
 
     def measured(
         self, campaign: str, seconds: int, since: datetime, until: datetime, measures: Sequence[str] = ()
@@ -129,20 +130,20 @@ class LiveStore:
             asked = self._insert(OUTBOX).values([_outgoing(letter) for letter in letters])
             return len(connection.execute(asked.on_conflict_do_nothing().returning(OUTBOX.c.key)).all())
 
-    def claim(self, now: datetime, lease: timedelta) -> Letter | None:
-        """The oldest letter that waits, now being sent; None where none waits.
+    def claim(self, now: datetime, lease: timedelta, pause: timedelta) -> Letter | None:
+        """The oldest letter that is to be sent now, from here on under way; None where there is none.
 
-        Letters that have been under way for longer than `lease` were lost with whoever sent them: they become unknown.
+        One that was tried waits for `pause`, twice as long after each try. One that has been under way for longer than
+        `lease` was lost with whoever sent it, and becomes unknown.
         """
         waiting = select(OUTBOX).where(OUTBOX.c.state == "waiting").order_by(OUTBOX.c.made_at_utc, OUTBOX.c.key)
         with self._database.writing() as connection:
             lost = and_(OUTBOX.c.state == "sending", OUTBOX.c.changed_at_utc < _text(now - lease))
             connection.execute(update(OUTBOX).where(lost).values(state="unknown", changed_at_utc=_text(now)))
-            found = connection.execute(waiting.limit(1)).first()
-            if found is None:
-                return None
-            letter = _letter(found)
-            self._set(connection, letter.key, "sending", now, letter.tries + 1)
+            letters = map(_letter, connection.execute(waiting))
+            letter = next((each for each in letters if each.is_due(now, pause)), None)
+            if letter is not None:
+                self._set(connection, letter.key, "sending", now, letter.tries + 1)
             return letter
 
     def mark(self, key: str, state: LetterState, now: datetime) -> None:

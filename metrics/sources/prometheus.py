@@ -14,8 +14,8 @@ from typing import Any
 
 from campaign.errors import Problem, UserError
 from campaign.language import Text, say
-from metrics.sources.records import Batch, PrometheusSource
-from metrics.sources.web import ask_json, secret
+from metrics.sources.records import Batch, PrometheusSource, ReadingSource
+from metrics.sources.web import TIMEOUT_SECONDS, ask_json, secret
 
 POINTS_MOST = 10_000
 NAMES_SAID = 5
@@ -30,7 +30,13 @@ def pieces(source: PrometheusSource, since: datetime, until: datetime) -> Iterat
         at += POINTS_MOST * step
 
 
-def fetch_prometheus(source: PrometheusSource, known: frozenset[str], since: datetime, until: datetime) -> Batch:
+def fetch_prometheus(
+    source: PrometheusSource,
+    known: frozenset[str],
+    since: datetime,
+    until: datetime,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> Batch:
     """Buckets that begin in [since, until), by service; series of services that are not `known` are left out and said.
 
     Raises:
@@ -42,7 +48,7 @@ def fetch_prometheus(source: PrometheusSource, known: frozenset[str], since: dat
     strangers: set[str] = set()
     warnings: list[str] = []
     for first, end in pieces(source, since, until):
-        answer = _ask(source, first + source.step_seconds, end)
+        answer = _ask(source, first + source.step_seconds, end, source.step_seconds, timeout_seconds)
         warnings += [str(words) for words in answer.get("warnings") or ()]
         for series in answer["data"]["result"]:
             service = _service(source, series["metric"])
@@ -57,10 +63,35 @@ def fetch_prometheus(source: PrometheusSource, known: frozenset[str], since: dat
     return Batch(("service",), (value,), rows, watermark, bool(warnings), tuple(_notes(source, strangers, warnings)))
 
 
-def _ask(source: PrometheusSource, start: int, end: int) -> dict[str, Any]:
-    form = {"query": source.query, "start": str(start), "end": str(end), "step": str(source.step_seconds)}
+def fetch_readings(
+    source: ReadingSource,
+    known: frozenset[str],
+    since: datetime,
+    until: datetime,
+    step_seconds: int,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> dict[tuple[int, str], float]:
+    """Values by instant (seconds of UTC) and service at every step of [since, until]; strangers are left out.
+
+    Raises: as `fetch_prometheus`.
+    """
+    first, end = (math.floor(at.timestamp() / step_seconds) * step_seconds for at in (since, until))
+    found: dict[tuple[int, str], float] = {}
+    for series in _ask(source, first, end, step_seconds, timeout_seconds)["data"]["result"]:
+        service = _service(source, series["metric"])
+        for at, text in series["values"] if service in known else ():
+            if math.isfinite(figure := float(text)):
+                found[round(float(at)), service] = figure
+    return found
+
+
+def _ask(
+    source: PrometheusSource | ReadingSource, start: int, end: int, step_seconds: int, timeout_seconds: float
+) -> dict[str, Any]:
+    form = {"query": source.query, "start": str(start), "end": str(end), "step": str(step_seconds)}
     token = secret(source.token_env) if source.token_env else None
-    answer = ask_json(source.url.rstrip("/") + "/api/v1/query_range", form=form, token=token)
+    place = source.url.rstrip("/") + "/api/v1/query_range"
+    answer = ask_json(place, form=form, token=token, timeout_seconds=timeout_seconds)
     data = answer.get("data")
     if answer.get("status") != "success" or not isinstance(data, dict) or data.get("resultType") != "matrix":
         what = say("does not answer as Prometheus does: {reason}", reason=str(answer.get("error") or answer)[:200])
@@ -68,7 +99,7 @@ def _ask(source: PrometheusSource, start: int, end: int) -> dict[str, Any]:
     return answer
 
 
-def _service(source: PrometheusSource, labels: dict[str, str]) -> str:
+def _service(source: PrometheusSource | ReadingSource, labels: dict[str, str]) -> str:
     name = source.service or labels.get(source.service_label)
     if name is None:
         what = say("a series has no label {label}: {labels}", label=source.service_label, labels=labels)

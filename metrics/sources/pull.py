@@ -52,7 +52,7 @@ Status = Literal["ok", "partial", "late", "refused", "dead"]
 
 @dataclass(frozen=True)
 class Pulled:
-    """What one source brought. problems: why it was refused, or is dead."""
+    """What one source brought. problems: why it was refused, or is dead. watermark_utc: where its rows of now end."""
 
     source: AnySource
     status: Status
@@ -60,6 +60,7 @@ class Pulled:
     state: SourceState | None
     notes: tuple[Text, ...] = ()
     problems: tuple[Problem, ...] = ()
+    watermark_utc: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ def _pull_one(
     notes |= {str(note): note for note in change_notes(source, changes, workspace.settings.zone)}
     status, late = _freshness(source, state, watermark, now)
     status = "partial" if holds and status == "ok" else status
-    return Pulled(source, status, changes, state, (*notes.values(), *late))
+    told = _moment(watermark) if watermark is not None else None
+    return Pulled(source, status, changes, state, (*notes.values(), *late), watermark_utc=told)
 
 
 def _terms(state: SourceState, asked: Asking, wish: Wish) -> Terms:

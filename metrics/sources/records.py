@@ -143,27 +143,58 @@ class DropSource(Source):
     day_first: bool | None = None
 
 
-AnySource = Annotated[
-    PrometheusSource | SqlSource | FeishuSource | WebhookSource | DropSource, Field(discriminator="kind")
-]
-_SOURCE: TypeAdapter[AnySource] = TypeAdapter(AnySource)
-RECORDS: dict[object, type[Source]] = {
+ReadingName = Literal["ready_replicas", "error_ratio", "p99_ms", "queue_length"]
+
+
+class ReadingSource(FileRecord):
+    """A query of Prometheus for what history has no use for: how each service does now. Only the live side asks it."""
+
+    name: Identifier
+    kind: Literal["prometheus-reading"]
+    reading: ReadingName
+    url: str
+    query: str
+    service_label: str = "service"
+    service: str | None = None
+    rename: dict[str, str] = {}
+    token_env: EnvironmentName | None = None
+
+
+AnySource = PrometheusSource | SqlSource | FeishuSource | WebhookSource | DropSource
+_SOURCE: TypeAdapter[AnySource | ReadingSource] = TypeAdapter(
+    Annotated[AnySource | ReadingSource, Field(discriminator="kind")]
+)
+RECORDS: dict[object, type[FileRecord]] = {
     "prometheus": PrometheusSource,
     "sql": SqlSource,
     "feishu": FeishuSource,
     "webhook": WebhookSource,
     "drop": DropSource,
+    "prometheus-reading": ReadingSource,
 }
 
 
 def sources_of(settings: Settings) -> tuple[AnySource, ...]:
-    """The sources that can be pulled from; entries that only record how `init --from` read a file are passed over.
+    """The sources that history is pulled from; entries that only record how `init --from` read a file are passed over.
 
     Raises:
         UserError: every entry that is wrong.
     """
+    return tuple(source for source in _all_sources(settings) if not isinstance(source, ReadingSource))
+
+
+def reading_sources_of(settings: Settings) -> tuple[ReadingSource, ...]:
+    """What the live side asks beside traffic.
+
+    Raises:
+        UserError: every entry that is wrong.
+    """
+    return tuple(source for source in _all_sources(settings) if isinstance(source, ReadingSource))
+
+
+def _all_sources(settings: Settings) -> tuple[AnySource | ReadingSource, ...]:
     problems: list[Problem] = []
-    found: list[AnySource] = []
+    found: list[AnySource | ReadingSource] = []
     for i, entry in enumerate(settings.sources):
         if "kind" not in entry and "reader" in entry:
             continue

@@ -15,6 +15,7 @@ from campaign.plan import Identifier, NonNegative, Positive, Ratio
 from campaign.settings import TimeOfDay
 from campaign.words import Words
 from metrics.dictionary import Dictionary
+from playbooks.growth.live_policy import LiveRules
 
 RULES = "rules.yaml"
 SHIPPED = Path(__file__).parent.parent / "policy" / RULES
@@ -188,6 +189,7 @@ class RulesFile(FileRecord):
     joint_score: JointScore
     churn: Churn
     lasting: Lasting
+    live: LiveRules
 
 
 def read_rules(folder: Path, dictionary: Dictionary) -> RulesFile:
@@ -229,6 +231,12 @@ def _merged(shipped: dict[str, Any], own: Document) -> tuple[dict[str, Any], dic
             at = list(entries).index(name)
             positions[f"{section}[{at}]"] = own.lines.get((section, place), 1)
         content[section] = list(entries.values())
+    given = own.content.get("live", {})
+    if isinstance(given, dict):
+        content["live"] = {
+            **shipped["live"],
+            **{key: _laid_over(shipped["live"].get(key), v) for key, v in given.items()},
+        }
     return content, positions
 
 
@@ -241,6 +249,11 @@ def _overlaid(shipped: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
             same = value.get("compare", before.get("compare")) == before.get("compare")
             made[key] = before | value if same else value
     return made
+
+
+def _laid_over(shipped: Any, own: Any) -> Any:
+    """Single fields of a mapping; anything else is replaced."""
+    return shipped | own if isinstance(shipped, dict) and isinstance(own, dict) else own
 
 
 def _placed(problem: Problem, positions: dict[str, int], document: Document) -> Problem:

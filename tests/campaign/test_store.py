@@ -353,19 +353,31 @@ def test_a_value_is_replaced_until_it_is_final(url: str) -> None:
 
 
 def test_a_letter_is_claimed_once_and_one_that_was_lost_under_way_is_never_sent_again(url: str) -> None:
-    store, lease = LiveStore(Database(url, "store")), timedelta(minutes=1)
+    store, lease, pause = LiveStore(Database(url, "store")), timedelta(minutes=1), timedelta(seconds=20)
     letters = [Letter(f"d11/{n}", "d11", "t", NOW + timedelta(seconds=n), {"title": "八点"}) for n in range(2)]
     assert store.post(letters) == 2
     assert store.post(letters) == 0
-    first, second, none = (store.claim(NOW, lease) for _ in range(3))
+    first, second, none = (store.claim(NOW, lease, pause) for _ in range(3))
     assert first is not None
     assert second is not None
     assert (first.key, second.key, none) == ("d11/0", "d11/1", None)
     assert first.body == {"title": "八点"}
     store.mark(first.key, "sent", NOW)
-    assert store.claim(NOW + 2 * lease, lease) is None
+    assert store.claim(NOW + 2 * lease, lease, pause) is None
     assert [letter.state for letter in store.letters("d11")] == ["sent", "unknown"]
     assert [letter.tries for letter in store.letters("d11")] == [1, 1]
+
+
+def test_a_letter_that_was_not_taken_waits_twice_as_long_each_time(url: str) -> None:
+    store, lease, pause = LiveStore(Database(url, "store")), timedelta(minutes=1), timedelta(seconds=20)
+    store.post([Letter("d11/0", "d11", "t", NOW, {})])
+    tried, now = [], NOW
+    for second in range(0, 200, 5):
+        now = NOW + timedelta(seconds=second)
+        if store.claim(now, lease, pause) is not None:
+            tried.append(second)
+            store.mark("d11/0", "waiting", now)
+    assert tried == [0, 20, 60, 140]
 
 
 def test_the_newest_document_of_a_kind_is_kept(url: str) -> None:

@@ -15,7 +15,7 @@ CAMPAIGN = "d11"
 START = datetime(2026, 11, 10, 12, tzinfo=UTC)
 END = datetime(2026, 11, 11, 16, tzinfo=UTC)
 LEVEL, SPREAD = 1000.0, 0.10
-PATHS = 400
+PATHS = 200
 AROUND = timedelta(hours=6)
 
 
@@ -79,3 +79,16 @@ def model_files(folder: Path, paths: TrafficPaths | None = None, campaign: str =
     demand.save(out / "demand_paths.npz")
     write_json(out / "traffic.json", model.model_dump(mode="json"))
     return sha256(out / "traffic.json")
+
+
+def came(folder: Path, until: datetime, factor: float = 1.0, since: datetime | None = None) -> None:
+    """History up to `until`: a day of a thousand requests per second; from `since` on times `factor`."""
+    first = START - timedelta(days=1)
+    count = int((until - first) / timedelta(minutes=1))
+    moments = [first + timedelta(minutes=n) for n in range(count)]
+    rates = [LEVEL * (factor if since and at >= since else 1.0) for at in moments]
+    rows = [f"{at:%Y-%m-%dT%H:%MZ},storefront,{rate:g}" for at, rate in zip(moments, rates, strict=True)]
+    write_text(folder / "history" / "traffic.csv", "starts_at,service,requests_per_second\n" + "\n".join(rows) + "\n")
+    hours = [(at, rate) for at, rate in zip(moments, rates, strict=True) if at.minute == 0]
+    orders = [f"{at:%Y-%m-%dT%H:%MZ},{rate * 36:g}" for at, rate in hours]
+    write_text(folder / "history" / "orders.csv", "starts_at,orders\n" + "\n".join(orders) + "\n")

@@ -82,6 +82,7 @@ class Sender:
     _waiting: queue.Queue[Speak | None] = field(default_factory=queue.Queue)
     _sent: dict[Target, deque[datetime]] = field(default_factory=dict)
     _thread: threading.Thread | None = None
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="chat", daemon=True)
@@ -108,15 +109,20 @@ class Sender:
         """Send one message to every target, waiting as long as their limits ask for."""
         return [self._to(target, speak(target)) for target in self.targets]
 
-    def _to(self, target: Target, message: Message) -> Taken:
-        sent = self._sent.setdefault(target, deque(maxlen=REMEMBERED))
-        why = ""
-        for attempt in range(TRIES):
+    def deliver(self, message: Message, target: Target) -> tuple[bool, bool, str]:
+        """One try, as soon as the target's limits allow: (taken, may be tried again, why not)."""
+        with self._one_at_a_time:  # a platform's limits count what all threads of this sender send
+            sent = self._sent.setdefault(target, deque(maxlen=REMEMBERED))
             now = self.clock()
             at = earliest(target.platform, list(sent), now, urgent=message.urgent)
             self.wait(max((at - now).total_seconds(), 0.0))
             sent.append(self.clock())
-            taken, again, why = send_once(message, target, self.clock())
+            return send_once(message, target, self.clock())
+
+    def _to(self, target: Target, message: Message) -> Taken:
+        why = ""
+        for attempt in range(TRIES):
+            taken, again, why = self.deliver(message, target)
             if taken or not again:
                 return Taken(target, taken, why)
             self.wait((WAIT * 2**attempt).total_seconds())

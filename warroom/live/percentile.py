@@ -43,11 +43,6 @@ def percentile(z: float) -> float:
     return NORMAL.cdf(z)
 
 
-def outside(central_ratio: float) -> float:
-    """|z| at which a value leaves the central so many of a hundred: 1.96 for 0.95."""
-    return NORMAL.inv_cdf(0.5 + central_ratio / 2)
-
-
 def known(value: float | None) -> float:
     """A figure that may be unknown, as arrays have it."""
     return math.nan if value is None else value

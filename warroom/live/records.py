@@ -14,6 +14,7 @@ from typing import Literal
 from campaign.language import Text
 from campaign.readiness import Role
 from campaign.traffic import Quantiles
+from campaign.words import Words
 
 Phase = Literal["ahead", "countdown", "running", "after", "closed"]
 """ahead: more than an hour before its start; countdown: the hour before; after: up to a day after the end."""
@@ -189,7 +190,7 @@ class Alert:
     hours: float
     people: float
     title: Text
-    action: Text
+    action: Words
     clears: Text
 
     @property

@@ -15,13 +15,18 @@ from campaign.plan import Plan
 from campaign.store.database import Database, address
 from campaign.store.events import Event
 from campaign.store.live import LiveStore, Measured
-from campaign.traffic import QUANTILES, Quantiles
+from campaign.traffic import QUANTILES, Quantiles, Sentence
 from campaign.workspace import Workspace
 from playbooks.readiness.gather import STATE_URL
 from warroom.handed import campaign_events
+from warroom.live.alerts import told_alerts
 from warroom.live.capacity import capacities_of
 from warroom.live.due import clock_of, hours_of, jitter
+from warroom.live.freshness import of_document
 from warroom.live.percentile import percentile, z_scores
+from warroom.live.policy import rules_of
+from warroom.live.posting import newest_digest
+from warroom.live.readings import newest_readings
 from warroom.live.records import (
     BandSeries,
     Column,
@@ -29,14 +34,15 @@ from warroom.live.records import (
     LiveState,
     Metric,
     Minutes,
-    Source,
     Stale,
 )
+from warroom.live.respond import Figures, alerts_of, call_of
 from warroom.live.yardstick import NO_YARDSTICK, TOTAL, Expected, expected_of
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Floats, mean_over
 
 HOUR_SECONDS, MINUTE_SECONDS = 3600, 60
+BUSY_MS = 5_000
 AROUND = timedelta(hours=6)
 METRICS: dict[str, tuple[Text, Text]] = {
     "requests": (say("Requests, mean of the hour"), say("requests/s")),
@@ -44,44 +50,64 @@ METRICS: dict[str, tuple[Text, Text]] = {
     "orders": (say("Orders in the hour"), say("orders")),
     "contacts": (say("Support contacts in the hour"), say("contacts")),
 }
-SYNC, MINUTE_PULL, REFORECAST = "sync", "minutes", "reforecast"
+SYNC, MINUTE_PULL, REFORECAST, REFUSED = "sync", "minutes", "reforecast", "refused"
 
 
-def live_store(workspace: Workspace, busy_ms: int = 5_000) -> LiveStore:
+def live_store(workspace: Workspace) -> LiveStore:
     """The workspace's store of live values; a page waits for a locked file five seconds at most."""
-    return LiveStore(Database(*address(workspace.folder, os.environ.get(STATE_URL)), busy_ms=busy_ms))
+    return LiveStore(Database(*address(workspace.folder, os.environ.get(STATE_URL)), busy_ms=BUSY_MS))
 
 
 def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     """Everything that is known about a campaign at `now`, from what was stored.
 
     Raises:
-        UserError: no such campaign, the log was edited, or the store cannot be read.
+        UserError: no such campaign, the log was edited, rules.yaml is wrong, or the store cannot be read.
     """
     plan, store = workspace.plan(campaign), live_store(workspace)
     events = campaign_events(workspace, campaign)
-    clock = clock_of(plan, now, jitter(workspace.folder, campaign))
     expected, stale = _expected(workspace, plan, events)
-    sync, pulled = store.document(campaign, SYNC), store.document(campaign, MINUTE_PULL)
-    hours = store.measured(campaign, HOUR_SECONDS, plan.starts_at - AROUND, min(now, plan.ends_at) + AROUND)
-    minutes = store.measured(campaign, MINUTE_SECONDS, plan.starts_at - AROUND, min(now, plan.ends_at) + AROUND)
-    series = minutes_of(expected, minutes, store.document(campaign, REFORECAST))
-    sources = (*sources_of(sync, now), *sources_of(pulled, now))
+    sync, pulled, told = (store.document(campaign, kind) for kind in (SYNC, MINUTE_PULL, REFORECAST))
+    since, until = plan.starts_at - AROUND, min(now, plan.ends_at) + AROUND
+    hours, minutes = (store.measured(campaign, seconds, since, until) for seconds in (HOUR_SECONDS, MINUTE_SECONDS))
+    metrics, series = metrics_of(plan, expected, hours, now), minutes_of(expected, minutes, told)
+    capacities = capacities_of(workspace, plan, series, minutes, now)
+    rules, settings = rules_of(workspace), workspace.settings
+    figures = Figures({metric.name: metric for metric in metrics}, series, capacities)
+    alerts = alerts_of(told_alerts(events, campaign), figures, settings, rules.live, rules.response, now)
+    sources = (*of_document(sync, now), *of_document(pulled, now))
     return LiveState(
         campaign=campaign,
         now=now,
-        clock=clock,
+        clock=clock_of(plan, now, jitter(workspace.folder, campaign)),
         yardstick=expected.record() if expected else NO_YARDSTICK,
+        call=call_of(alerts),
         synced_at=sync[0] if sync else None,
-        synced_hour=datetime.fromisoformat(sync[1]["hour"]) if sync else None,
-        minutes_at=datetime.fromtimestamp(minutes[-1].starts_at, UTC) if minutes else None,
+        synced_hour=datetime.fromisoformat(sync[1]["hour"]) if sync and sync[1]["hour"] else None,
+        minutes_at=_newest_minute(minutes),
         sources=sources,
-        metrics=metrics_of(plan, expected, hours, now),
+        metrics=metrics,
         minutes=series,
-        capacities=capacities_of(workspace, plan, series, minutes, now),
-        stale=(*stale, *(Stale(s.note, s.watermark) for s in sources if s.note)),
+        capacities=capacities,
+        alerts=alerts,
+        readings=newest_readings(workspace, campaign, minutes, now),
+        digest=newest_digest(store.letters(campaign)),
+        stale=(*stale, *_unread(store, campaign), *(Stale(s.note, s.watermark) for s in sources if s.note)),
         head=events[-1].hash if events else None,
     )
+
+
+def _newest_minute(minutes: Sequence[Measured]) -> datetime | None:
+    newest = max((v.starts_at for v in minutes if v.measure == "requests"), default=None)
+    return None if newest is None else datetime.fromtimestamp(newest, UTC)
+
+
+def _unread(store: LiveStore, campaign: str) -> tuple[Stale, ...]:
+    """What the last look at readings could not do, such as an act that the log refused."""
+    kept = store.document(campaign, REFUSED)
+    if kept is None:
+        return ()
+    return tuple(Stale(Sentence(**told).text(), kept[0]) for told in kept[1]["said"])
 
 
 def _expected(workspace: Workspace, plan: Plan, events: Sequence[Event]) -> tuple[Expected | None, tuple[Stale, ...]]:
@@ -196,26 +222,3 @@ def _placed(band: Band, starts: list[int], told: dict[str, list[float]]) -> Band
 def column(values: Floats) -> Column:
     """An array with None for what is not known."""
     return tuple(None if value != value else value for value in values.tolist())
-
-
-def sources_of(document: tuple[datetime, dict[str, Any]] | None, now: datetime) -> tuple[Source, ...]:
-    """Sources as the last sync or pull found them, aged to `now`."""
-    return tuple(_source(told, now) for told in document[1]["sources"]) if document else ()
-
-
-def _source(told: dict[str, Any], now: datetime) -> Source:
-    mark = _moment(told["watermark"])
-    return Source(
-        name=told["name"],
-        measure=told["measure"],
-        watermark=mark,
-        age=now - mark if mark else None,
-        final_until=_moment(told["final_until"]),
-        lateness=timedelta(seconds=told["lateness_seconds"]) if told["lateness_seconds"] is not None else None,
-        state=told["state"],
-        note=Text(told["note"]["message"], told["note"]["values"]) if told["note"] else None,
-    )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -58,7 +58,7 @@ class Expected:
 
     def paths(self) -> TrafficPaths | None:
         """Joint sample paths of the whole campaign; None where they are gone."""
-        return _kept_paths(str(self.paths_file), _stamp(self.paths_file)) if self.paths_file else None
+        return _kept_paths(str(self.paths_file), stamp_of(self.paths_file)) if self.paths_file else None
 
 
 NO_YARDSTICK = Yardstick(None, None, None, False, False, False)
@@ -78,7 +78,7 @@ def expected_of(workspace: Workspace, plan: Plan, events: Sequence[Event], *, ke
         return None
     folder = out / "frozen" / str(freeze.body["bundle"]) / "out" / plan.id if freeze else out
     files = [folder / name for name in ("traffic.json", "traffic.csv", "demand.csv")]
-    stamps = tuple(map(_stamp, (*files, out / "traffic.json", *sorted((out / "live").glob("*.npz")))))
+    stamps = tuple(map(stamp_of, (*files, out / "traffic.json", *sorted((out / "live").glob("*.npz")))))
     kept = _REMEMBERED.get((str(workspace.folder), plan.id))
     if kept is not None and kept[0] == stamps and (kept[1].paths_file is not None or not keeping):
         return kept[1]
@@ -90,7 +90,7 @@ def expected_of(workspace: Workspace, plan: Plan, events: Sequence[Event], *, ke
 _REMEMBERED: dict[tuple[str, str], tuple[object, Expected]] = {}
 
 
-def _stamp(path: Path | None) -> tuple[int, int] | None:
+def stamp_of(path: Path | None) -> tuple[int, int] | None:
     try:
         found = path.stat() if path else None
     except OSError:

@@ -24,6 +24,9 @@ from warroom.chat.daily import Daily, message
 from warroom.chat.sending import Sender
 from warroom.chat.targets import VARIABLE, targets_of
 from warroom.checklist.routes import checklist_routes
+from warroom.live.outbox import Postman
+from warroom.live.state import live_store
+from warroom.live.worker import Live
 from warroom.plans.api import plan_api
 from warroom.plans.revisions import catch_up
 from warroom.plans.routes import plan_routes
@@ -69,6 +72,7 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
         LOG.info("committed %s, which was saved before a restart", name)
     sender = Sender(targets_of(os.environ.get(VARIABLE, "")))
     refresher, daily = Refresher(site, tell_changes(sender)), Daily(site, sender, listening.address)
+    live, postman = Live(site, sender.targets), Postman(lambda: live_store(site.workspace()), sender, site.clock)
     app = site_app(site, refresher.poke)
     with _bound(listening) as listener:
         host, port = listener.getsockname()[:2]
@@ -80,12 +84,12 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
             app, log_config=None, log_level="warning", server_header=False, timeout_graceful_shutdown=5, **trusted
         )
         signal.signal(signal.SIGTERM, _end)
-        for part in (sender, refresher, daily):
+        for part in (sender, refresher, daily, live, postman):
             part.start()
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:
-            for part in (daily, refresher, sender):
+            for part in (live, daily, refresher, postman, sender):
                 part.stop()
 
 

@@ -1,0 +1,152 @@
+"""One hourly sync: what came against the frozen forecast, kept in the store and as files, and the hour's message.
+
+Safe to be cut short and done again, and to be done by two at once: values are laid over values, and every message has a
+key of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from campaign.errors import UserError
+from campaign.language import Text
+from campaign.plan import Plan
+from campaign.store.live import LiveStore, Measured
+from campaign.workspace import Workspace
+from metrics.sources.kept import locked
+from metrics.sources.pull import Pulled, pull
+from metrics.sources.records import sources_of
+from playbooks.readiness.observing import pull_readings
+from warroom.chat.targets import Target
+from warroom.handed import campaign_events
+from warroom.live.came import Came, hourly_values, minute_values, what_history_says
+from warroom.live.digest import Before, Figures, digest
+from warroom.live.due import HOUR, SETTLING, hours_of
+from warroom.live.files import write_files
+from warroom.live.freshness import as_rows, final_until, of_document, of_files, of_pulls
+from warroom.live.judge import judge
+from warroom.live.policy import readings_of
+from warroom.live.posting import digest_subject, hours_posted, post
+from warroom.live.records import LiveState, Source
+from warroom.live.state import HOUR_SECONDS, SYNC, live_store
+from warroom.live.yardstick import TOTAL, expected_of
+
+SYNCED, TOLD = "synced", "told"
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What one sync did. hour: the newest hour it is about, None before the first has closed; words: title and lines
+    about it, None without an hour; posted: whether they became the hour's message, which they do once."""
+
+    hour: datetime | None
+    state: LiveState
+    words: tuple[Text, list[Text]] | None
+    posted: bool
+
+
+def synced_hours(store: LiveStore, plan: Plan) -> frozenset[datetime]:
+    """Hours whose sync came to its end."""
+    first = hours_of(plan)[0]
+    rows = store.measured(plan.id, HOUR_SECONDS, first, plan.ends_at + 2 * SETTLING, [SYNCED])
+    return frozenset(datetime.fromtimestamp(row.starts_at, UTC) for row in rows)
+
+
+def sync(workspace: Workspace, campaign: str, now: datetime, targets: Sequence[Target], sleep: Sleep) -> Synced:
+    """Pull every source, compare the closed hours with the frozen forecast, tell what changed.
+
+    Raises:
+        UserError: no such campaign, or history, rules or the store cannot be read. Sources that are away are said in
+        the state; what they told before is kept.
+    """
+    plan = workspace.plan(campaign)
+    with locked(workspace.folder / "state" / "live", wait=True):
+        return _sync(workspace, plan, now, targets, sleep)
+
+
+def _sync(workspace: Workspace, plan: Plan, now: datetime, targets: Sequence[Target], sleep: Sleep) -> Synced:
+    store = live_store(workspace)
+    events = campaign_events(workspace, plan.id)
+    expected = expected_of(workspace, plan, events, keeping=True)
+    before = of_document(store.document(plan.id, SYNC), now)
+    pulled = _pulled(workspace, now, sleep)
+    services = [name for name in expected.bands if name != TOTAL] if expected else workspace.settings.service_names
+    came = what_history_says(workspace, plan, services, now)
+    sources = _sources(workspace, pulled, came, before, now)
+    finals = final_until(sources)
+    store.keep(plan.id, [*hourly_values(came, plan, finals, now), *minute_values(came, finals.get("traffic"))])
+    _read_the_system(workspace, plan, now)
+    hour = _newest_hour(plan, now)
+    store.write(plan.id, SYNC, now, {"hour": hour.isoformat() if hour else None, "sources": as_rows(sources)})
+    state = judge(workspace, plan, expected, events, targets, now, hourly=True)
+    words, posted = _message(workspace, plan, store, state, hour, targets) if hour else (None, False)
+    write_files(workspace, plan, state)
+    if hour:
+        store.keep(plan.id, [Measured(SYNCED, TOTAL, HOUR_SECONDS, int(hour.timestamp()), now.timestamp(), True)])
+    return Synced(hour, state, words, posted)
+
+
+def _newest_hour(plan: Plan, now: datetime) -> datetime | None:
+    """The last closed hour since the campaign's first, its end or not."""
+    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - HOUR
+    return hour if hour >= hours_of(plan)[0] else None
+
+
+def _pulled(workspace: Workspace, now: datetime, sleep: Sleep) -> tuple[Pulled, ...] | None:
+    """What every source brought; None where there is none, or another pull is at it and this one uses what it has."""
+    if not sources_of(workspace.settings):
+        return None
+    try:
+        return pull(workspace, now, sleep)
+    except UserError:
+        return None
+
+
+def _sources(
+    workspace: Workspace, pulled: Sequence[Pulled] | None, came: Came, before: Sequence[Source], now: datetime
+) -> tuple[Source, ...]:
+    asked = sources_of(workspace.settings)
+    found = of_pulls(pulled, before, now) if pulled is not None else before
+    return (*found, *of_files(came.until, [source.measure for source in asked], now))
+
+
+def _read_the_system(workspace: Workspace, plan: Plan, now: datetime) -> None:
+    """Replicas and cache hits, where checklist.yaml says how: gates and scale-down are proved by them."""
+    policy = readings_of(workspace)
+    if policy.replicas is not None or policy.cache_hits is not None:
+        with contextlib.suppress(UserError):  # the items that need it say that they were not read
+            pull_readings(workspace, plan.id, now)
+
+
+def _message(
+    workspace: Workspace, plan: Plan, store: LiveStore, state: LiveState, hour: datetime, targets: Sequence[Target]
+) -> tuple[tuple[Text, list[Text]], bool]:
+    """The hour in words, and into the outbox where it had no message yet and the campaign still ran in it."""
+    kept = store.document(plan.id, TOLD)
+    newest = datetime.fromisoformat(kept[1]["hour"]) if kept else None
+    letters = hours_posted(store.letters(plan.id))
+    known = synced_hours(store, plan)
+    before = Before(
+        at=kept[0] if kept else None,
+        figures=kept[1]["figures"] if kept else {},
+        missed=tuple(h for h in hours_of(plan) if h < hour and h not in known and (newest is None or h > newest)),
+        lost=tuple(h for h, own in letters.items() if any(letter.state == "unknown" for letter in own))[-1:],
+    )
+    words = digest(state, plan, hour, before, workspace.settings.zone_of(plan))
+    if hour >= plan.ends_at or (newest is not None and newest >= hour):
+        return words, False
+    post(store, plan.id, digest_subject(hour), words, targets, workspace.settings, state.now)
+    store.write(plan.id, TOLD, state.now, {"hour": hour.isoformat(), "figures": figures_of(state)})
+    return words, True
+
+
+def figures_of(state: LiveState) -> Figures:
+    """Every figure that is known, as the next message compares with it."""
+    return {
+        metric.name: {h.starts_at.isoformat(): h.actual for h in metric.hours if h.actual is not None}
+        for metric in state.metrics
+    }
