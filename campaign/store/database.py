@@ -23,6 +23,7 @@ from campaign.language import Text, say
 from campaign.store.migrate import bring_up_to_date, revision_of
 
 STORE = "state/surgeplan.db"
+STATE_URL = "SURGEPLAN_STATE"  # an environment variable, because a URL with a password has no place in git
 BUSY_MS = 30_000
 LOCK = 0x5375726765  # the advisory lock's number; any fixed one does
 
@@ -105,7 +106,7 @@ class Database:
 
 def address(folder: Path, url: str | None = None) -> tuple[str, str]:
     """The URL of a workspace's database, and what problems call it: `state/surgeplan.db`, or the database of `url`."""
-    return (url, "SURGEPLAN_STATE") if url else (f"sqlite:///{folder / STORE}", STORE)
+    return (url, STATE_URL) if url else (f"sqlite:///{folder / STORE}", STORE)
 
 
 def _set_up(busy_ms: int, shared: bool) -> Any:

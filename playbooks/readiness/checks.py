@@ -16,6 +16,7 @@ from playbooks.readiness.coverage import covered
 from playbooks.readiness.evidence import Evidence, StaffedSlot
 from playbooks.readiness.finding import PASS, PENDING, Finding, joined
 from playbooks.readiness.limits import limits_kept
+from playbooks.readiness.live_checks import hourly_sync, push_headroom, scaled_down
 from playbooks.readiness.rehearsed import rehearsal
 from playbooks.readiness.running import (
     caches_warm,
@@ -331,7 +332,12 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "event-report": event_report,
     "retrospective": retrospective,
 }
-TIMED_CHECKS: Mapping[str, Callable[[Evidence, datetime], Finding]] = {"sources-fresh": sources_fresh}
+TIMED_CHECKS: Mapping[str, Callable[[Evidence, datetime], Finding]] = {
+    "sources-fresh": sources_fresh,
+    "hourly-sync": hourly_sync,
+    "push-headroom": push_headroom,
+    "scaled-down": scaled_down,
+}
 
 
 def found(check: str, evidence: Evidence, now: datetime) -> Finding:

@@ -13,6 +13,7 @@ from campaign.traffic import TrafficModel
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.binding import Binding
 from playbooks.readiness.brought import Drill, Seat
+from playbooks.readiness.live_evidence import LiveEvidence
 from playbooks.readiness.rates import Rates
 from playbooks.readiness.readings import Readings
 from playbooks.readiness.standing import Standing
@@ -114,6 +115,7 @@ class Evidence:
     rates: Rates | None = None
     attachments: dict[str, str] = field(default_factory=dict)
     demands: dict[str, str] = field(default_factory=dict)
+    live: LiveEvidence = field(default_factory=LiveEvidence)
 
     @property
     def plan_file(self) -> str:

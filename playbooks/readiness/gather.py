@@ -20,6 +20,7 @@ from campaign.files import sha256
 from campaign.language import say
 from campaign.observed import planned_sha256
 from campaign.plan import Plan
+from campaign.store.database import STATE_URL, STORE
 from campaign.store.events import Event
 from campaign.traffic import TrafficModel
 from campaign.workspace import SETTINGS, Workspace
@@ -29,6 +30,7 @@ from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.binding import bind
 from playbooks.readiness.brought import YES, Drill, read_drills, read_seats, rows_of
 from playbooks.readiness.evidence import Evidence, Replay, StaffedSlot, Watermark
+from playbooks.readiness.live_evidence import live_evidence
 from playbooks.readiness.load_tests import proven, read_load_test
 from playbooks.readiness.policy import CHECKLIST
 from playbooks.readiness.rates import Rates, rates_near_instants
@@ -37,7 +39,6 @@ from playbooks.readiness.standing import Standing, standing
 from playbooks.rehearsal.record import Rehearsal
 
 Record = TypeVar("Record", bound=FileRecord)
-STATE_URL = "SURGEPLAN_STATE"  # an environment variable, because a URL with a password has no place in git
 BROUGHT = ("bot_replay.csv", "image_digest.txt", "drills.csv", "war_room_roster.csv", READINGS)
 RESULTS = ("traffic.json", "loadtest/results.json", "loadtest/scenario.json", "rehearsal.json", "retro.json")
 AGREES = ({"marketing"}, {"ops", "data"})  # one signature of each set makes a definition agreed
@@ -109,6 +110,7 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         bundle_damage=_damage(out / "frozen" / bundle.hash, bundle) if bundle else (),
         attachments=_attachments(stands, workspace),
         demands=_demands(out / "playbook" / "checklist.json"),
+        live=live_evidence(workspace.folder, plan),
     )
 
 
@@ -129,7 +131,7 @@ def whole_log(workspace: Workspace) -> Sequence[Event]:
         UserError: the log was edited or cannot be read.
     """
     url = os.environ.get(STATE_URL)
-    if not url and not (workspace.folder / "state" / "surgeplan.db").is_file():
+    if not url and not (workspace.folder / STORE).is_file():
         return []
     from campaign.store.log import open_log
     from campaign.store.transfer import sound_events

@@ -10,10 +10,10 @@ from pathlib import Path
 from campaign.errors import Problem, UserError
 from campaign.files import sha256
 from campaign.language import say
+from campaign.store.database import STATE_URL
 from campaign.store.events import Act, Event, chain_problems
 from campaign.store.log import EventLog, open_log
 from campaign.workspace import Workspace
-from playbooks.readiness.gather import STATE_URL
 from playbooks.readiness.limits import publish_limits
 from playbooks.readiness.publish import Review, review
 

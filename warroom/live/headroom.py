@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from campaign.plan import Plan
 from campaign.store.live import Measured
+from playbooks.readiness.live_evidence import HEADROOM
 from warroom.live.records import LiveState, Minutes
 from warroom.live.state import MINUTE_SECONDS
 
 AHEAD = timedelta(hours=1)
 AFTER = timedelta(minutes=30)
-HEADROOM = "push_headroom"
 
 
 def before_pushes(plan: Plan, state: LiveState) -> list[Measured]:

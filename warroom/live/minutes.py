@@ -69,18 +69,27 @@ def look(workspace: Workspace, campaign: str, now: datetime, targets: Sequence[T
         UserError: no such campaign, settings that are wrong, or the store cannot be read.
     """
     plan, store = workspace.plan(campaign), live_store(workspace)
-    begins = watched_from(plan, now)
+    ask_all(workspace, campaign, watched_from(plan, now), now)
+    events = campaign_events(workspace, campaign)
+    expected = expected_of(workspace, plan, events, keeping=True)
+    state = judge(workspace, plan, expected, events, targets, now, hourly=False)
+    store.keep(campaign, before_pushes(plan, state))
+    return state
+
+
+def ask_all(workspace: Workspace, campaign: str, begins: datetime, now: datetime) -> None:
+    """Pull what every source has not told yet since `begins`, and keep it with how fresh each is.
+
+    Raises:
+        UserError: settings that are wrong, or the store cannot be written.
+    """
+    store = live_store(workspace)
     told = {(s.name, s.measure): s.watermark for s in of_document(store.document(campaign, MINUTE_PULL), now)}
     sources = tuple(
         _asked(each, store, campaign, Told(begins, told.get((each.name, each.measure))), now)
         for each in asked_every_minute(workspace)
     )
     store.write(campaign, MINUTE_PULL, now, {"sources": as_rows(sources)})
-    events = campaign_events(workspace, campaign)
-    expected = expected_of(workspace, plan, events, keeping=True)
-    state = judge(workspace, plan, expected, events, targets, now, hourly=False)
-    store.keep(campaign, before_pushes(plan, state))
-    return state
 
 
 def asked_every_minute(workspace: Workspace) -> Iterator[Asked]:

@@ -12,12 +12,11 @@ import numpy as np
 from campaign.errors import UserError
 from campaign.language import Text, say
 from campaign.plan import Plan
-from campaign.store.database import Database, address
+from campaign.store.database import STATE_URL, Database, address
 from campaign.store.events import Event
 from campaign.store.live import LiveStore, Measured
 from campaign.traffic import QUANTILES, Quantiles, Sentence
 from campaign.workspace import Workspace
-from playbooks.readiness.gather import STATE_URL
 from warroom.handed import campaign_events
 from warroom.live.alerts import told_alerts
 from warroom.live.capacity import capacities_of

@@ -19,22 +19,24 @@ from campaign.workspace import Workspace
 from metrics.sources.kept import locked
 from metrics.sources.pull import Pulled, pull
 from metrics.sources.records import sources_of
+from playbooks.readiness.live_evidence import SYNCED
 from playbooks.readiness.observing import pull_readings
 from warroom.chat.targets import Target
 from warroom.handed import campaign_events
 from warroom.live.came import Came, hourly_values, minute_values, what_history_says
 from warroom.live.digest import Before, Figures, digest
-from warroom.live.due import HOUR, SETTLING, hours_of
+from warroom.live.due import HOUR, SETTLING, hours_of, minute_watch
 from warroom.live.files import write_files
 from warroom.live.freshness import as_rows, final_until, of_document, of_files, of_pulls
 from warroom.live.judge import judge
+from warroom.live.minutes import ask_all
 from warroom.live.policy import readings_of
 from warroom.live.posting import digest_subject, hours_posted, post
 from warroom.live.records import LiveState, Source
 from warroom.live.state import HOUR_SECONDS, SYNC, live_store
 from warroom.live.yardstick import TOTAL, expected_of
 
-SYNCED, TOLD = "synced", "told"
+TOLD = "told"
 Sleep = Callable[[float], None]
 
 
@@ -115,7 +117,10 @@ def _sources(
 
 
 def _read_the_system(workspace: Workspace, plan: Plan, now: datetime) -> None:
-    """Replicas and cache hits, where checklist.yaml says how: gates and scale-down are proved by them."""
+    """Readings of the last hour where nobody watches its minutes, and replicas and cache hits as checklist.yaml says:
+    gates and scaling down are proved by them."""
+    if not minute_watch(plan, now):
+        ask_all(workspace, plan.id, now - HOUR, now)
     policy = readings_of(workspace)
     if policy.replicas is not None or policy.cache_hits is not None:
         with contextlib.suppress(UserError):  # the items that need it say that they were not read

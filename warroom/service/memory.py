@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from campaign.language import Language
+from campaign.store.database import STATE_URL
 from campaign.workspace import SETTINGS, Workspace, language_of, open_workspace
-from playbooks.readiness.gather import STATE_URL
 from playbooks.readiness.publish import Review, review
 
 Kept = TypeVar("Kept")
