@@ -93,11 +93,12 @@ class BackTest(FileRecord):
 
 class LiveSettings(FileRecord):
     """How to forecast again while the campaign runs, as past campaigns taught: how fast what was seen loses its weight,
-    and by how much the range is widened (or narrowed) around its middle."""
+    how much of it is believed, and by how much the range is widened (or narrowed) around its middle."""
 
     half_life_seconds: float
     scale_ratio: float
     campaigns: int
+    gain_ratio: float = 1.0
 
 
 class Sentence(FileRecord):

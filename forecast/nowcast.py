@@ -2,8 +2,8 @@
 
 Sample paths are an ensemble: they know how much of what was seen lasts, and what one service's surprise says about the
 others. The update is the ensemble Kalman filter's (Evensen 1994) on log rates, with an exponentially weighted mean of
-the latest deviations as its observation. How fast that mean forgets and how wide the rest stays is chosen by
-re-forecasts of past campaigns (`forecast.backtest.live`).
+the latest deviations as its observation. How fast that mean forgets, how much of it is believed and how wide the rest
+stays is chosen by re-forecasts of past campaigns (`forecast.backtest.live`).
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ def nowcast(
     seed: int = 0,
     half_life_seconds: float = HALF_LIFE_SECONDS,
     scale_ratio: float = 1.0,
+    gain_ratio: float = 1.0,
 ) -> TrafficPaths:
     """Paths from `now` on, given what came before it.
 
-    half_life_seconds, scale_ratio: as `traffic.json` has them under `nowcast`, learned from past campaigns.
+    half_life_seconds, scale_ratio, gain_ratio: as `traffic.json` has them under `nowcast`, learned from past campaigns.
 
     actual: mean requests per second by service over the intervals of `paths` [interval], NaN where not (yet) known;
     values after `now` are not looked at. Services without any known interval are moved by the others only.
@@ -65,7 +66,8 @@ def nowcast(
         s = paths.index(name)
         summaries.append(logs[:, s] @ weights)
         observed.append(float(np.log(np.maximum(np.nan_to_num(actual[name], nan=1.0), 1e-6)) @ weights))
-    moved = updated(logs[:, :, ahead], np.array(summaries).T, np.array(observed), _fade(ends[ahead], moment), seed)
+    fade = gain_ratio * _fade(ends[ahead], moment)
+    moved = updated(logs[:, :, ahead], np.array(summaries).T, np.array(observed), fade, seed)
     if scale_ratio != 1.0:
         middle = np.median(moved, axis=0)
         moved = middle + scale_ratio * (moved - middle)

@@ -35,7 +35,7 @@ class Tested:
 
     hours: seconds since 1970; actual, middle, last_week: mean requests per second [hour], NaN where not known.
     peak_hours: the forecast's busiest hour on each path [path]; members: the middle of each member of the stack [hour];
-    live: how re-forecasts during the campaign would have done [score, half-life].
+    live: how re-forecasts during the campaign would have done [score, way].
     """
 
     score: Score

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from campaign.traffic import TrafficPaths
-from forecast.backtest.live import HALF_LIVES_SECONDS, coarser, live_scores, live_settings
+from forecast.backtest.live import HALF_LIVES_SECONDS, WAYS, coarser, live_scores, live_settings
 from forecast.nowcast import HALF_LIFE_SECONDS, nowcast
 
 STARTS = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -127,7 +127,7 @@ def test_a_level_that_stays_is_averaged_over_longer_than_one_that_wanders() -> N
 
 
 def test_ranges_that_covered_as_said_stay_and_narrow_ones_are_widened() -> None:
-    size = len(HALF_LIVES_SECONDS)
+    size = len(WAYS)
     right, wrong = (np.array([np.full(size, 0.1), np.full(size, square)]) for square in (1.0, 6.0))
     assert live_settings([right] * 20).scale_ratio == pytest.approx(1.0)
     assert live_settings([wrong] * 20).scale_ratio == pytest.approx(np.sqrt((5 + 120) / 25))
@@ -137,8 +137,30 @@ def test_ranges_that_covered_as_said_stay_and_narrow_ones_are_widened() -> None:
 def test_without_past_campaigns_the_usual_half_life_holds() -> None:
     none = live_settings([])
     assert (none.half_life_seconds, none.scale_ratio, none.campaigns) == (HALF_LIFE_SECONDS, 1.0, 0)
-    unknown = np.full((2, len(HALF_LIVES_SECONDS)), np.nan)
+    unknown = np.full((2, len(WAYS)), np.nan)
     assert live_settings([unknown]) == none
+
+
+def test_what_is_half_believed_moves_the_rest_half_as_far() -> None:
+    seen, now = {"web": np.full(MINUTES, 900.0)}, STARTS + timedelta(hours=1)
+    none, half, whole = (
+        np.log(np.median(nowcast(paths(), seen, now, gain_ratio=gain).requests_per_second[:, 0, :30], axis=0)).mean()
+        for gain in (0.0, 0.5, 1.0)
+    )
+    assert none == pytest.approx(np.log(500), abs=0.03)
+    assert half == pytest.approx((none + whole) / 2, abs=0.02)
+
+
+def test_where_a_level_fades_that_paths_take_for_lasting_less_of_it_is_believed() -> None:
+    found = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        lasting = 500.0 * np.exp(rng.normal(0, 0.3, (300, 1, 1)) + rng.normal(0, 0.02, (300, 1, MINUTES)))
+        real = wandering(2, 90.0, seed)
+        believed = TrafficPaths(lasting.astype(np.float32), ("web",), real.starts_at_utc, real.seconds)
+        came = {"web": real.requests_per_second[0, 0].astype(float)}
+        found.append(live_scores(believed, came, STARTS, STARTS + timedelta(hours=6)))
+    assert live_settings(found).gain_ratio < 1.0
 
 
 def test_the_width_found_covers_what_comes() -> None:

@@ -26,8 +26,15 @@ def reforecast(
     """
     starts = epochs(paths.starts_at_utc)
     actual = {name: mean_over(came[name], starts, paths.seconds) for name in paths.services if name in came}
-    half_life, scale = (settings.half_life_seconds, settings.scale_ratio) if settings else (HALF_LIFE_SECONDS, 1.0)
-    return nowcast(paths, actual, now, half_life_seconds=half_life, scale_ratio=scale)
+    learned = settings or LiveSettings(half_life_seconds=HALF_LIFE_SECONDS, scale_ratio=1.0, campaigns=0)
+    return nowcast(
+        paths,
+        actual,
+        now,
+        half_life_seconds=learned.half_life_seconds,
+        scale_ratio=learned.scale_ratio,
+        gain_ratio=learned.gain_ratio,
+    )
 
 
 def as_document(ahead: TrafficPaths, model_hash: str) -> dict[str, Any]:
