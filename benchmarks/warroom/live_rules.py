@@ -1,0 +1,252 @@
+"""What the live rules find, and how often they speak for nothing; what the re-forecast is worth. By replay.
+
+    .venv/bin/python benchmarks/warroom/live_rules.py ../shared/data/wc98_web_minute [--workspace FOLDER]
+
+Hourly: simulated events, where what is normal is known. By the minute, and the re-forecast: matches of the 1998 World
+Cup, each forecast three days before by the command itself. `--workspace` keeps those forecasts for the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from campaign.documents import read_json, read_yaml
+from campaign.plan import Plan
+from campaign.traffic import QUANTILES, LiveSettings, TrafficModel, TrafficPaths
+from campaign.workspace import open_workspace
+from forecast.epochs import epochs, moment_of
+from playbooks.growth.live_policy import LiveRules, MinuteWindows
+from playbooks.growth.policy import SHIPPED
+from surgeplan.cli import main as command
+from warroom.live.due import AFTER, BEFORE
+from warroom.live.level import departures, usual_departure
+from warroom.live.percentile import z_scores
+from warroom.live.reforecast import reforecast
+from warroom.live.rules import Episode, Reading, episodes
+from warroom.retrospective.timeline import Buckets
+
+Floats = NDArray[np.float64]
+
+SERVICE = "web"
+UNTOUCHED, TUNED = range(27, 39), range(39, 51)
+"""Matches of the data's last two weeks; the minute rule's figures were chosen by the second half of them."""
+EVENTS, HOURS, WARM, NOISE, CORRELATION = 4000, 48, 12, 0.10, 0.5
+SHIFT_AT = 24
+INJECTED, SHIFT = 20, 1.5  # shifts are put where a quarter of an hour still follows
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+TIMES = [T0 + timedelta(hours=n) for n in range(HOURS)]
+RULES = LiveRules.model_validate(read_yaml(SHIPPED, SHIPPED.name).content["live"])
+
+
+def simulated(shift: float, rng: np.random.Generator) -> Floats:
+    """Standard deviations by hour of one event whose hourly log error is AR(1); a factor `shift` from half-time on."""
+    errors = np.zeros(HOURS + WARM)
+    for i in range(1, HOURS + WARM):
+        errors[i] = CORRELATION * errors[i - 1] + math.sqrt(1 - CORRELATION**2) * rng.normal()
+    z = errors[WARM:]
+    z[SHIFT_AT:] += math.log(shift) / NOISE
+    return z
+
+
+def any_hour_outside(z: Floats, most: float) -> list[Episode]:
+    """The plain rule: every hour outside starts, or goes on with, an alert; every hour inside ends it."""
+    found: list[Episode] = []
+    for i, value in enumerate(z):
+        stands = bool(found) and found[-1].cleared_at is None
+        if abs(value) > most and not stands:
+            found.append(Episode("up" if value > 0 else "down", TIMES[i], None, False))
+        elif abs(value) <= most and stands:
+            last = found[-1]
+            found[-1] = Episode(last.direction, last.fired_at, TIMES[i], False)
+    return found
+
+
+def hourly() -> None:
+    print(f"Hourly rule, {EVENTS} simulated events of {HOURS} h, hourly log error 10 %, AR(1) 0.5\n")
+    print("| rule | shift | starts | messages | found within 2 h | median hours |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for title, plain in (("shipped", None), ("any hour outside 95 %", 1.96), ("any hour outside 80 %", 1.2816)):
+        for shift in (1.0, 1.3, 1.5, 0.7):
+            rng = np.random.default_rng(0)
+            starts, messages, delays = [], [], []
+            for _ in range(EVENTS):
+                z = simulated(shift, rng)
+                readings = [Reading(at, value) for at, value in zip(TIMES, z, strict=True)]
+                found = list(episodes(readings, RULES.hourly)) if plain is None else any_hour_outside(z, plain)
+                starts.append(len(found))
+                messages.append(sum(1 + (e.cleared_at is not None) for e in found))
+                delays.append(hours_to_find(found, shift))
+            within = np.mean(np.array(delays) <= 2)
+            said = f"{within:.0%} | {np.median(delays):.0f}" if shift != 1 else "- | -"
+            print(f"| {title} | {shift - 1:+.0%} | {np.mean(starts):.2f} | {np.mean(messages):.2f} | {said} |")
+
+
+def hours_to_find(found: Sequence[Episode], shift: float) -> float:
+    """Hours of the shift that had closed when an alert in its direction stood; infinite where none ever did."""
+    way, begins = ("up" if shift > 1 else "down"), TIMES[SHIFT_AT]
+    fitting = [e for e in found if e.direction == way and (e.cleared_at is None or e.cleared_at > begins)]
+    return max((fitting[0].fired_at - begins) / timedelta(hours=1) + 1, 0.0) if fitting else math.inf
+
+
+@dataclass(frozen=True)
+class Match:
+    """One match: its frozen paths, and what came minute by minute."""
+
+    number: int
+    plan: Plan
+    model: TrafficModel
+    paths: TrafficPaths
+    actual: Floats
+
+    def watched(self) -> NDArray[np.bool_]:
+        """The minutes that the minute clock watches."""
+        starts = epochs(self.paths.starts_at_utc)
+        first, last = min(self.plan.instants) - BEFORE, max(self.plan.instants) + AFTER
+        inside: NDArray[np.bool_] = (starts >= first.timestamp()) & (starts < last.timestamp())
+        return inside & (self.paths.seconds == 60)
+
+
+def surgeplan(*words: str) -> None:
+    """Run a command; what it says goes where progress goes."""
+    with contextlib.redirect_stdout(sys.stderr):
+        if command(words):
+            raise SystemExit(f"surgeplan {' '.join(words)} failed")
+
+
+def matches(data: Path, folder: Path) -> Iterator[Match]:
+    """Every match of the two sets, forecast as of three days before where that was not done yet."""
+    if not (folder / "surgeplan.yaml").is_file():
+        surgeplan("init", str(folder), "--example", "worldcup98", "--data", str(data))
+    frame = pd.read_csv(data / "requests_per_minute.csv.gz", parse_dates=["ts_utc"])
+    rates = frame.set_index("ts_utc")["requests"] / 60
+    for plan in open_workspace(folder).plans:
+        number = int(plan.id.partition("-")[0].removeprefix("m"))
+        if number not in UNTOUCHED and number not in TUNED:
+            continue
+        out = folder / "out" / plan.id
+        if not (out / "traffic_paths.npz").is_file():
+            surgeplan("forecast", plan.id, "--workspace", str(folder))
+        paths = TrafficPaths.load(out / "traffic_paths.npz")
+        model = read_json(out / "traffic.json", "traffic.json", TrafficModel)
+        actual = rates.reindex(pd.DatetimeIndex(paths.starts_at_utc)).to_numpy(dtype=np.float64)
+        yield Match(number, plan, model, paths, actual)
+
+
+@dataclass(frozen=True)
+class MinuteScore:
+    """Alerts without any injected shift, and minutes until each injected one was found."""
+
+    up: int
+    down: int
+    frozen_band: int
+    delays: list[float]
+
+
+def minute_score(match: Match, rule: MinuteWindows) -> MinuteScore:
+    use = match.watched()
+    logs = np.log(np.maximum(match.paths.requests_per_second[:, 0, use].astype(np.float64), 1e-6))
+    middle = np.median(logs, axis=0)
+    ratios = np.log(np.maximum(match.actual[use], 1e-6)) - middle
+    usual = usual_departure(logs - middle, rule)
+    times = [moment_of(at + 60) for at in epochs(match.paths.starts_at_utc)[use]]
+    quiet = departures(times, ratios, usual, rule)
+    rng = np.random.default_rng(match.number)
+    delays = [
+        minutes_to_find(times, ratios, usual, int(at), rule) for at in rng.integers(40, len(times) - 15, INJECTED)
+    ]
+    z = z_scores(match.actual[use], np.exp(np.quantile(logs, list(QUANTILES.values()), axis=0)))
+    outside = np.abs(z) > 1.2816
+    band = int((outside[1:] & ~outside[:-1]).sum())
+    ups = sum(e.direction == "up" for e in quiet)
+    return MinuteScore(ups, len(quiet) - ups, band, delays)
+
+
+def minutes_to_find(times: list[datetime], ratios: Floats, usual: Floats, at: int, rule: MinuteWindows) -> float:
+    """Minutes of the shift that had closed when an upward alert stood; infinite where none did within a quarter."""
+    shifted = ratios[: at + 15].copy()
+    shifted[at:] += math.log(SHIFT)
+    found = departures(times[: at + 15], shifted, usual[: at + 15], rule)
+    ups = [e for e in found if e.direction == "up" and (e.cleared_at is None or e.cleared_at > times[at])]
+    return max((ups[-1].fired_at - times[at]) / timedelta(minutes=1) + 1, 0.0) if ups else math.inf
+
+
+def by_the_minute(known: Sequence[Match]) -> None:
+    print(f"\nMinute rule on real matches, {INJECTED} shifts of +50 % injected into each\n")
+    print("| matches | false alarms an event (up, down) | found within 3 min | within 15 | median minutes "
+          "| starts of `any minute outside 80 % of the frozen band` |")  # fmt: skip
+    print("|---|---:|---:|---:|---:|---:|")
+    for title, numbers in (("untouched", UNTOUCHED), ("chosen by", TUNED)):
+        scores = [minute_score(match, RULES.minute) for match in known if match.number in numbers]
+        delays = np.array([delay for score in scores for delay in score.delays])
+        up, down, band = (np.mean([getattr(s, name) for s in scores]) for name in ("up", "down", "frozen_band"))
+        print(
+            f"| {title} ({len(scores)}) | {up + down:.2f} ({up:.2f}, {down:.2f}) | {np.mean(delays <= 3):.0%} "
+            f"| {np.mean(np.isfinite(delays)):.0%} | {np.median(delays):.0f} | {band:.0f} |"
+        )
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The rest of one event, minute by minute: what came, the frozen median, the re-forecast's, and its band."""
+
+    actual: Floats
+    frozen: Floats
+    again: Floats
+    low: Floats
+    high: Floats
+
+
+def rest_of(match: Match, hours: float, settings: LiveSettings | None) -> Rest:
+    now = match.plan.starts_at + timedelta(hours=hours)
+    starts = epochs(match.paths.starts_at_utc)
+    past = starts + match.paths.seconds <= now.timestamp()
+    came = {SERVICE: Buckets(starts[past], match.paths.seconds[past], match.actual[past])}
+    ahead = reforecast(match.paths, came, now, settings)
+    low, middle, high = np.quantile(ahead.requests_per_second[:, 0].astype(np.float64), [0.1, 0.5, 0.9], axis=0)
+    use = epochs(ahead.starts_at_utc) < match.plan.ends_at.timestamp()
+    frozen = np.median(match.paths.requests_per_second[:, 0].astype(np.float64), axis=0)[-len(use) :]
+    return Rest(match.actual[-len(use) :][use], frozen[use], middle[use], low[use], high[use])
+
+
+def reforecasts(known: Sequence[Match]) -> None:
+    print("\nThe rest of the event, forecast again (WAPE by the minute)\n")
+    print(
+        "| after | frozen | again | less | frozen, all events together | again | less | inside the re-forecast's 80 % |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for hours in (1.0, 1.5, 2.0, 3.0):
+        rests = [rest_of(match, hours, match.model.nowcast) for match in known]
+        missed = np.array([[np.abs(r.actual - f).sum() for f in (r.frozen, r.again)] for r in rests])
+        came = np.array([r.actual.sum() for r in rests])
+        each, pooled = (missed / came[:, None]).mean(axis=0), missed.sum(axis=0) / came.sum()
+        inside = np.mean(np.concatenate([(r.actual >= r.low) & (r.actual <= r.high) for r in rests]))
+        cells = [f"{f:.3f} | {a:.3f} | {1 - a / f:.0%}" for f, a in (each, pooled)]
+        print(f"| {hours:g} h | {cells[0]} | {cells[1]} | {inside:.0%} |")
+
+
+def main(data: Path, folder: Path | None) -> None:
+    hourly()
+    with tempfile.TemporaryDirectory() as scratch:
+        known = list(matches(data, folder or Path(scratch) / "worldcup98"))
+    by_the_minute(known)
+    reforecasts(known)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--workspace", type=Path)
+    given = parser.parse_args()
+    main(given.data, given.workspace)
