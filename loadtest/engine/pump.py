@@ -15,7 +15,9 @@ from typing import Any
 import gevent
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 
-from loadtest.engine.visit import GuardedPool, Refused, Visit, marker_headers
+from loadtest.engine.connections import GuardedPool, Refused
+from loadtest.engine.session import Session
+from loadtest.engine.visit import Visit, marker_headers
 from loadtest.engine.watch import Watch
 from loadtest.execution import RECORD_LOST
 from loadtest.feeders import FeederEmpty, Feeders
@@ -45,6 +47,7 @@ class Run:
         run_id = os.environ.get("SURGEPLAN_RUN_ID", scenario.marker)
         self.marker_headers = marker_headers(scenario.marker, run_id)
         self.writes_allowed = scenario.writes_allowed or os.environ.get("SURGEPLAN_WRITES") == "allowed"
+        self.sessions: list[Session] = []
         self.visits: dict[Visit, gevent.Greenlet] = {}
         self.watch = Watch()
         self.emit: Emit = lambda record: emit({"worker": worker, **record})
@@ -115,6 +118,7 @@ class Run:
             self._walk(visit, stage, goes_on)
         finally:
             self.visits.pop(visit, None)
+            visit.leave()
 
     def _walk(self, visit: Visit, stage: int, goes_on: bool) -> None:
         intended = visit.intended

@@ -7,10 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from geventhttpclient.client import HTTPClientPool
-from locust.contrib.fasthttp import FastHttpSession
-
-from loadtest.hosts import Target
+from loadtest.engine.connections import Refused
+from loadtest.engine.session import Session
 
 if TYPE_CHECKING:
     from loadtest.engine.pump import Run
@@ -18,39 +16,22 @@ if TYPE_CHECKING:
 READS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
-class Refused(Exception):
-    """A request that must not leave: another host than the run's, or a write that was not allowed."""
-
-
-class GuardedPool(HTTPClientPool):  # type: ignore[misc]
-    """Connections to the run's target and nowhere else; redirects and absolute addresses come through here too.
-
-    Its name is resolved once: every address that a run uses was checked, and a burst of new connections asks no DNS.
-    """
-
-    def __init__(self, target: Target, size: int, timeout_seconds: float) -> None:
-        super().__init__(concurrency=size, network_timeout=timeout_seconds, connection_timeout=timeout_seconds)
-        self.target = target
-
-    def get_client(self, url: Any) -> Any:
-        if (url.host, url.port) != (self.target.host, self.target.port):
-            raise Refused(f"refused: {url.host}:{url.port} is not the host under test")
-        if (url.host, url.port) in self.clients:
-            return super().get_client(url)
-        client = super().get_client(url)
-        connections = client._connection_pool
-        # geventhttpclient sends a GET whose connection broke up to `size + 1` times again; `size` is thousands here:
-        # against a target that restarts that is a storm nobody planned. Once, as browsers do.
-        connections.size = 0
-        checked = [found for found in connections._resolve() if found[-1][0] in self.target.addresses]
-        connections._resolve = lambda: checked
-        return client
-
-
 class Visit:
     """What the locustfile's methods are given. `intended` is when the next request was meant to go out."""
 
-    __slots__ = ("_random", "_session", "at", "failed", "intended", "number", "open", "requests", "run", "stage")
+    __slots__ = (
+        "_random",
+        "_session",
+        "_session_changed",
+        "at",
+        "failed",
+        "intended",
+        "number",
+        "open",
+        "requests",
+        "run",
+        "stage",
+    )
 
     def __init__(self, run: Run, number: int, intended: float) -> None:
         self.run = run
@@ -61,7 +42,8 @@ class Visit:
         self.requests = 0
         self.failed = False
         self.open = False
-        self._session: FastHttpSession | None = None
+        self._session: Session | None = None
+        self._session_changed = False
         self._random: random.Random | None = None
 
     @property
@@ -72,17 +54,24 @@ class Visit:
         return self._random
 
     @property
-    def client(self) -> FastHttpSession:
+    def client(self) -> Session:
         """Locust's own client, for what the short forms below cannot do."""
+        self._session_changed = True
+        return self._own_session()
+
+    def leave(self) -> None:
+        """Hand the session on, unless the journey had its hands on it and may have left headers of its own in it."""
+        session, self._session = self._session, None
+        if session is not None and not self._session_changed and not self.open:
+            session.cookiejar.forget()
+            session.request_event = None
+            self.run.sessions.append(session)
+
+    def _own_session(self) -> Session:
         if self._session is None:
-            self._session = FastHttpSession(
-                base_url=self.run.host,
-                request_event=self,
-                user=None,
-                client_pool=self.run.pool,
-                max_retries=0,
-                headers=self.run.marker_headers,
-            )
+            run = self.run
+            self._session = run.sessions.pop() if run.sessions else Session(run.host, run.pool, run.marker_headers)
+            self._session.request_event = self
         return self._session
 
     def pick(self, feeder: str) -> str:
@@ -125,7 +114,7 @@ class Visit:
         self.run.open_requests += 1
         self.open = True
         try:
-            return self.client.request(method, path, **options)
+            return self._own_session().request(method, path, **options)
         finally:
             self.open = False
             self.run.open_requests -= 1
