@@ -1,7 +1,9 @@
-"""Where the p99 of one replica meets its objective: isotonic and log-linear regression, with a block bootstrap.
+"""Where the p99 of one replica meets its objective: isotonic regression with a block bootstrap.
 
-p99 is within the objective exactly where no more than one request in a hundred is slower. That share is regressed on
-the rate, not log p99: it is unbiased where p99 of a short step is not.
+p99 is within the objective exactly where no more than one request in a hundred is slower. That share is made never to
+fall with the rate, not log p99: steps that the regression pools then pool their requests, and a share is unbiased where
+p99 of a short step is not. No shape of the curve is assumed: a line through the logarithm of the share lies too low
+where some requests are slow even though nobody waits.
 
 A step is one offered rate, held for some seconds; a block is one second of it. Neighbouring requests share a queue and
 are not independent, so whole seconds are drawn, never single requests.
@@ -19,8 +21,10 @@ from scipy.optimize import isotonic_regression, least_squares
 
 Floats = NDArray[np.float64]
 DRAWS = 400
-SLOW_RATIO, NEAR_RATIO = 0.01, 0.15
-CLUSTER = 5.0
+SLOW_RATIO = 0.01
+# Bootstrap of an isotonic fit with as many draws as steps is too sure of itself (Sen, Banerjee, Woodroofe 2010, Annals
+# of Statistics 38, 1953); with fewer draws than steps it is not.
+DRAWN_RATIO = 0.6
 SATURATED_RATIO = 0.97
 
 
@@ -43,6 +47,11 @@ class Step:
     @property
     def p99_ms(self) -> float:
         return self.quantile_ms(0.99)
+
+    def slow_and_all(self, objective_ms: float) -> Floats:
+        """[second, 2]: requests over the objective, and all requests."""
+        over = self.counts[:, self.bucket_ms > objective_ms].sum(axis=1)
+        return np.stack([over, self.counts.sum(axis=1)], axis=1).astype(np.float64)
 
     def quantile_ms(self, q: float) -> float:
         return _quantile(self.counts.sum(axis=0), self.bucket_ms, q)
@@ -88,68 +97,37 @@ def buckets_of(histograms: Sequence[HdrHistogram | None]) -> tuple[NDArray[np.in
     return rows[:, used], np.array(edges, dtype=np.float64)
 
 
+def knee_point(steps: Sequence[Step], objective_ms: float) -> float | None:
+    """The knee without its interval, or None where the objective holds at every step, or at none."""
+    ordered = _ordered(steps)
+    counts = [step.slow_and_all(objective_ms).sum(axis=0) for step in ordered]
+    return _crossing(_rates(ordered), np.array(counts))
+
+
 def find_knee(steps: Sequence[Step], objective_ms: float, rng: np.random.Generator) -> Knee | None:
     """The knee, or None where the objective holds at every step, or at none."""
-    ordered = sorted(steps, key=lambda step: step.offered_per_second)
-    rates = np.array([step.offered_per_second for step in ordered])
-    slow = [_slow_and_all(step, objective_ms) for step in ordered]
-    whole = _knee(rates, np.array([seconds.sum(axis=0) for seconds in slow]))
+    ordered = _ordered(steps)
+    slow = [step.slow_and_all(objective_ms) for step in ordered]
+    whole = knee_point(steps, objective_ms)
     if whole is None:
         return None
-    draws = [_knee(*_redrawn(rates, slow, rng)) for _ in range(DRAWS)]
+    draws = [_crossing(*_redrawn(_rates(ordered), slow, rng)) for _ in range(DRAWS)]
     known = [draw for draw in draws if draw is not None] or [whole]
     low, high = np.quantile(known, [0.025, 0.975])
     return Knee(float(min(low, whole)), whole, float(max(high, whole)))
 
 
-def _knee(rates: Floats, slow_and_all: Floats) -> float | None:
-    """The isotonic crossing, made sharper by a log-linear fit through the steps around it.
-
-    Far out, the share of waits longer than t falls as exp(-(capacity - rate) t) in first-come-first-served queues
-    (Kingman 1970), so its logarithm is close to a line in the rate.
-    """
-    crossing = _crossing(rates, slow_and_all)
-    if crossing is None:
-        return None
-    share = slow_and_all[:, 0] / np.maximum(slow_and_all[:, 1], 1.0)
-    near = (rates > 0.5 * crossing) & (rates < 1.3 * crossing) & (share < NEAR_RATIO)
-    fitted = _log_linear(rates[near], slow_and_all[near])
-    if fitted is None:
-        return crossing
-    return float(min(max(fitted, 0.7 * crossing), 1.3 * crossing))
+def _ordered(steps: Sequence[Step]) -> list[Step]:
+    return sorted(steps, key=lambda step: step.offered_per_second)
 
 
-def _log_linear(rates: Floats, slow_and_all: Floats) -> float | None:
-    """Rate at which the fitted share is `SLOW_RATIO`; None where the steps do not tell a rising line."""
-    if len(np.unique(rates)) < 3 or np.count_nonzero(slow_and_all[:, 0]) < 2:
-        return None
-    slow, requests = slow_and_all[:, 0], np.maximum(slow_and_all[:, 1], 1.0)
-    scale = float(rates.mean())
-    design = np.stack([np.ones(len(rates)), rates / scale - 1], axis=1)
-    weights = np.array([np.log(max(slow.sum(), 0.5) / requests.sum()), 5.0])
-    for _ in range(30):
-        mean = requests * np.exp(np.clip(design @ weights, -30, 5))
-        # Requests of one busy period are slow together: a step's weight grows less than its count.
-        spread = mean / (1 + mean / CLUSTER)
-        slope = design.T @ ((slow - mean) * spread / np.maximum(mean, 1e-12))
-        change = np.linalg.solve((design.T * spread) @ design + 1e-6 * np.eye(2), slope)
-        weights = weights + np.clip(change, -3, 3)
-        if np.abs(change).max() < 1e-8:
-            break
-    if weights[1] <= 0:
-        return None
-    return float(scale * (1 + (np.log(SLOW_RATIO) - weights[0]) / weights[1]))
-
-
-def _slow_and_all(step: Step, objective_ms: float) -> Floats:
-    """[second, 2]: requests over the objective, and all requests."""
-    over = step.counts[:, step.bucket_ms > objective_ms].sum(axis=1)
-    return np.stack([over, step.counts.sum(axis=1)], axis=1).astype(np.float64)
+def _rates(steps: Sequence[Step]) -> Floats:
+    return np.array([step.offered_per_second for step in steps])
 
 
 def _redrawn(rates: Floats, slow: Sequence[Floats], rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Steps drawn with replacement, and within each of them its seconds: both vary from run to run."""
-    drawn = np.sort(rng.integers(0, len(slow), len(slow)))
+    drawn = np.sort(rng.integers(0, len(slow), max(round(DRAWN_RATIO * len(slow)), 2)))
     blocks = [slow[i][rng.integers(0, len(slow[i]), len(slow[i]))].sum(axis=0) for i in drawn]
     return rates[drawn], np.array(blocks)
 

@@ -19,7 +19,7 @@ from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust
 from loadtest.funnel import ASSUMED_P99_MS, reach_ratios
 from loadtest.hosts import checked_target, require_listening, require_marked
 from loadtest.journeys import LOCUSTFILE
-from loadtest.knee import Knee, Step, find_knee, fit_usl, saturated
+from loadtest.knee import Knee, Step, find_knee, fit_usl, knee_point, saturated
 from loadtest.measurement import Measurement, MeasureOutcome, StepRecord, UslRecord
 from loadtest.observations import read_observations
 from loadtest.policy import shipped_validity
@@ -28,12 +28,13 @@ from loadtest.replicas import capacity_of, measured_before, steps_name
 from loadtest.results import PracticeTarget
 from loadtest.scenario import SCENARIO, Scenario
 from loadtest.steps import (
+    FOCUS_TIMES,
     LADDER_SECONDS,
     Slot,
     climbed_region,
     focus_rates,
     ladder,
-    measure_rates,
+    region_rates,
     slots_of,
     step_scenario,
     steps_seen,
@@ -181,7 +182,7 @@ def _per_replica(knee: Knee, replicas: int) -> CapacityRange:
 def search(
     run: Runner, objective_ms: float, wanted: MeasureWanted, rng: np.random.Generator
 ) -> tuple[list[Step], tuple[float, float] | None]:
-    """Double until the objective breaks, measure that region in random order, then closer around what was found.
+    """Double until the objective breaks, measure that region in random order, then twice close around what was found.
 
     Returns:
         The measured steps, and the region; without a region the steps are those of the doubling.
@@ -193,12 +194,14 @@ def search(
     if limits is None:
         return climbed, None
     seconds = wanted.step_seconds + warmup_seconds(wanted.step_seconds)
-    rates = measure_rates(*limits, throughput)
-    steps, _throughput = run(slots_of(_shuffled(rates, rng), seconds, throughput), False)
-    first = find_knee(steps, objective_ms, rng)
-    rates = focus_rates(first.mid) if first else rates
-    more, _throughput = run(slots_of(_shuffled(rates, rng), seconds, throughput), False)
-    return [*steps, *more], limits
+    steps: list[Step] = []
+    rates = region_rates(*limits, throughput)
+    for _time in range(1 + FOCUS_TIMES):
+        more, _throughput = run(slots_of(_shuffled(rates, rng), seconds, throughput), False)
+        steps += more
+        knee = knee_point(steps, objective_ms)
+        rates = focus_rates(knee) if knee else rates
+    return steps, limits
 
 
 def _shuffled(rates: Sequence[float], rng: np.random.Generator) -> list[float]:

@@ -12,7 +12,9 @@ from loadtest.observations import ALL_STAGES, DONE, LAG, RESPONSE, Observations,
 from loadtest.scenario import Scenario, Stream
 from loadtest.schedule import segments_of
 
-LADDER_SECONDS, MEASURE_STEPS = 3, 8
+LADDER_SECONDS, REGION_STEPS, FOCUS_STEPS, FOCUS_TIMES = 3, 6, 5, 2
+# A rung of three seconds at a low rate has few requests: one or two slow ones there are chance.
+BROKEN_RATIO, BROKEN_REQUESTS = 0.05, 5
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,14 @@ def ladder(lowest: float, highest: float) -> list[float]:
     return rates
 
 
-def bracket(points: Sequence[tuple[float, float]], objective_ms: float) -> tuple[float, float] | None:
-    """Of (rate, latency) pairs: the rate before the first one above the objective, and that one; None without one."""
-    ordered = sorted(points)
-    broken = next((i for i, (_rate, latency_ms) in enumerate(ordered) if latency_ms > objective_ms), None)
-    if broken is None:
+def bracket(rungs: Sequence[tuple[float, bool]]) -> tuple[float, float] | None:
+    """Of (rate, whether it broke the objective): the rate before the first that did, and that one; None without one."""
+    ordered = sorted(rungs)
+    first = next((i for i, (_rate, broken) in enumerate(ordered) if broken), None)
+    if first is None:
         return None
-    high = ordered[broken][0]
-    return (ordered[broken - 1][0] if broken else high / 4), high
+    high = ordered[first][0]
+    return (ordered[first - 1][0] if first else high / 4), high
 
 
 def climbed_region(climbed: Sequence[Step], rungs: Sequence[Slot], objective_ms: float) -> tuple[float, float] | None:
@@ -48,21 +50,26 @@ def climbed_region(climbed: Sequence[Step], rungs: Sequence[Slot], objective_ms:
     Rungs are short, so p95 decides instead of p99, and the region begins below the last rung that held. A run that
     stopped itself did so in the rung after the last finished one.
     """
-    points = [(step.offered_per_second, step.quantile_ms(0.95)) for step in climbed]
+    points = [(step.offered_per_second, _broken(step, objective_ms)) for step in climbed]
     if len(climbed) < len(rungs):
-        points.append((rungs[len(climbed)].rate_per_second, float("inf")))
-    found = bracket(points, objective_ms)
+        points.append((rungs[len(climbed)].rate_per_second, True))
+    found = bracket(points)
     return (found[0] / 1.5, found[1]) if found else None
 
 
-def measure_rates(low: float, high: float, throughput: float) -> list[float]:
+def _broken(step: Step, objective_ms: float) -> bool:
+    slow, requests = step.slow_and_all(objective_ms).sum(axis=0)
+    return bool(slow >= BROKEN_REQUESTS and slow > BROKEN_RATIO * requests)
+
+
+def region_rates(low: float, high: float, throughput: float) -> list[float]:
     """Steps through [low, high], but not far beyond the most replies per second that were seen."""
-    return [float(r) for r in np.linspace(low, max(min(high, 1.1 * throughput), 1.2 * low), MEASURE_STEPS)]
+    return [float(r) for r in np.linspace(low, max(min(high, 1.1 * throughput), 1.2 * low), REGION_STEPS)]
 
 
 def focus_rates(knee: float) -> list[float]:
-    """Steps close around a first estimate of the knee."""
-    return [float(r) for r in knee * np.linspace(0.8, 1.14, MEASURE_STEPS)]
+    """Steps close around an estimate of the knee, some of them past it."""
+    return [float(r) for r in knee * np.linspace(0.82, 1.14, FOCUS_STEPS)]
 
 
 def slots_of(rates: Sequence[float], seconds: int, throughput: float | None) -> list[Slot]:

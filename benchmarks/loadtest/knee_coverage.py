@@ -1,6 +1,6 @@
 """How good is the knee? The practice target's queue in simulation, its closed form as the truth, 50 runs a setting.
 
-    python benchmarks/loadtest/knee_coverage.py [--runs 50] [--step-seconds 15]
+    python benchmarks/loadtest/knee_coverage.py [--runs 50] [--step-seconds 15] [--first-seed 0]
 
 No network and no generator: this is the estimator alone.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
@@ -79,13 +80,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--step-seconds", type=int, default=15)
+    parser.add_argument("--first-seed", type=int, default=0, help="other runs than those that the method was made with")
     parser.add_argument("--setting", type=int, choices=range(len(SETTINGS)), help="only this one of the settings")
     given = parser.parse_args()
     print("workers  service ms  objective ms   truth  share of capacity  median  worst error  covered  width")
     for workers, service_ms, objective_ms in SETTINGS if given.setting is None else SETTINGS[given.setting :][:1]:
         truth = knee_per_second(workers, service_ms / 1000, objective_ms / 1000)
-        knees = [measured(workers, service_ms, objective_ms, given.step_seconds, seed) for seed in range(given.runs)]
-        found = [knee for knee in knees if knee is not None]
+        runs = [
+            (workers, service_ms, objective_ms, given.step_seconds, given.first_seed + run) for run in range(given.runs)
+        ]
+        with ProcessPoolExecutor() as pool:
+            found = [knee for knee in pool.map(measured, *zip(*runs, strict=True)) if knee is not None]
         errors = np.array([knee.mid / truth - 1 for knee in found])
         covered = sum(knee.low <= truth <= knee.high for knee in found)
         width = np.median([(knee.high - knee.low) / truth for knee in found])

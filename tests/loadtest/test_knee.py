@@ -65,10 +65,28 @@ def test_usl_keeps_silent_without_a_saturated_step():
 
 def test_doubling_brackets_the_knee_also_when_the_run_stopped_itself():
     assert ladder(10, 100) == [10, 20, 40, 80, 100]
-    assert bracket([(10, 1.0), (20, 1.0), (40, 99.0), (80, 5.0)], 50) == (20, 40)
-    assert bracket([(10, 1.0)], 50) is None
+    assert bracket([(10, False), (20, False), (40, True), (80, False)]) == (20, 40)
+    assert bracket([(10, False)]) is None
     rungs = slots_of([100, 200, 400], 3, None)
     assert climbed_region([_step(100, 0.0)], rungs, 100) == (100 / 1.5, 200)
+
+
+def test_one_slow_request_of_a_few_is_no_broken_rung():
+    rungs = slots_of([10, 20, 40], 3, None)
+    lucky = [_step(10, 0.11, seconds=2), _step(20, 0.0, seconds=2), _step(40, 0.1, seconds=2)]
+
+    assert lucky[0].quantile_ms(0.95) > 100
+    assert climbed_region(lucky, rungs, 100) == (20 / 1.5, 40)
+
+
+def test_the_knee_is_where_the_share_passes_one_percent_whatever_its_floor():
+    rates = np.arange(300, 621, 20)
+    steps = [_step(int(r), 0.005 + 0.005 * np.exp((r - 500) / 15)) for r in rates]
+    knee = find_knee(steps, 100.0, np.random.default_rng(0))
+
+    assert knee is not None
+    assert knee.mid == pytest.approx(500, rel=0.02)
+    assert knee.low <= 500 <= knee.high
 
 
 def test_a_pause_after_a_step_grows_with_the_backlog_it_leaves():
