@@ -115,7 +115,7 @@ class Match:
         starts = epochs(self.paths.starts_at_utc)
         first, last = min(self.plan.instants) - BEFORE, max(self.plan.instants) + AFTER
         inside: NDArray[np.bool_] = (starts >= first.timestamp()) & (starts < last.timestamp())
-        return inside & (self.paths.seconds == 60)
+        return np.logical_and(inside, self.paths.seconds == 60)
 
 
 def surgeplan(*words: str) -> None:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -17,15 +11,14 @@ from campaign.errors import UserError
 from campaign.language import use_language
 from metrics.sources.prometheus import POINTS_MOST, fetch_prometheus, pieces
 from metrics.sources.records import PrometheusSource
+from tests.prometheus_server import needs_prometheus, prometheus_with
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 HOURS = 220
 KNOWN = frozenset({"storefront", "checkout"})
 QUERY = "sum by (service) (increase(http_requests_total[2m])) / 2"
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("prometheus") and shutil.which("promtool")), reason="Prometheus is not installed"
-)
+pytestmark = needs_prometheus
 
 
 def exposition() -> str:
@@ -39,48 +32,10 @@ def exposition() -> str:
     return "\n".join(lines) + "\n# EOF\n"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("prometheus")
-    (folder / "metrics.txt").write_text(exposition())
-    blocks = [
-        "promtool",
-        "tsdb",
-        "create-blocks-from",
-        "openmetrics",
-        str(folder / "metrics.txt"),
-        str(folder / "data"),
-    ]
-    subprocess.run(blocks, check=True, capture_output=True, timeout=60)
-    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
-    address = f"127.0.0.1:{free_port()}"
-    server = subprocess.Popen(
-        ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-         "--storage.tsdb.retention.time=10y", f"--web.listen-address={address}", "--log.level=error"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        _wait(f"http://{address}/-/ready")
-        yield f"http://{address}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def _wait(url: str) -> None:
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail("Prometheus did not start")
+    with prometheus_with(tmp_path_factory.mktemp("prometheus"), exposition()) as address:
+        yield address
 
 
 def source(url: str, **more: object) -> PrometheusSource:

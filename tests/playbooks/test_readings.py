@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,6 +29,7 @@ from playbooks.readiness.readings import (
 )
 from playbooks.readiness.running import people_at
 from surgeplan.cli import main
+from tests.prometheus_server import needs_prometheus, prometheus_with
 
 START = datetime(2026, 11, 10, 12, tzinfo=UTC)
 NOW = START - timedelta(minutes=30)
@@ -42,9 +37,6 @@ MINUTE = timedelta(minutes=1)
 PLAN = Plan(id="d11", kind="flagship", starts_at=START, ends_at=START + timedelta(hours=2))
 SETTINGS = Settings(time_zone="Asia/Shanghai", services=(Service(name="shop"),))
 COUNTS = Quantiles(p10=40, p50=50, p90=60, p99=70)
-needs_prometheus = pytest.mark.skipif(
-    not (shutil.which("prometheus") and shutil.which("promtool")), reason="Prometheus is not installed"
-)
 
 
 def autoscaling() -> scaling.AutoscalingPlan:
@@ -202,30 +194,8 @@ def exposition() -> str:
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("prometheus")
-    (folder / "metrics.txt").write_text(exposition())
-    blocks = ["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{folder}/metrics.txt", f"{folder}/data"]
-    subprocess.run(blocks, check=True, capture_output=True, timeout=60)
-    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    server = subprocess.Popen(
-        ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-         "--storage.tsdb.retention.time=10y", f"--web.listen-address={address}", "--log.level=error"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        for _ in range(200):
-            try:
-                with urllib.request.urlopen(f"http://{address}/-/ready", timeout=2):
-                    break
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        yield f"http://{address}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with prometheus_with(tmp_path_factory.mktemp("prometheus"), exposition()) as address:
+        yield address
 
 
 @needs_prometheus
