@@ -36,10 +36,25 @@ def injected(inputs: Inputs, fault: str, zone: ZoneInfo) -> Inputs:
         _require_known(name, [limit.name for limit in inputs.limits])
         return with_limit(inputs, name, _times(word, times))
     if word == "push-early":
-        return with_demand(inputs, early_minutes=int(_matched(word, r"(\d{1,3})m?", rest)[1]))
+        return with_demand(inputs, early_minutes=_early(inputs, rest))
     if word == "node-wait":
-        return with_node_wait(inputs, _times(word, rest))
+        return _waiting(inputs, _times(word, rest))
     return with_demand(inputs, factor=_times(word, rest))
+
+
+def _early(inputs: Inputs, rest: str) -> int:
+    minutes = int(_matched("push-early", r"(\d{1,3})m?", rest)[1])
+    if minutes >= inputs.demand.minutes:
+        what = say("{minutes} minutes early is before the planned hours begin", minutes=minutes)
+        raise UserError(Problem(what, say("the plan covers {count} minutes", count=inputs.demand.minutes), key=KEY))
+    return minutes
+
+
+def _waiting(inputs: Inputs, times: float) -> Inputs:
+    if all(fleet.nodes is None for fleet in inputs.fleets):
+        what = say("no service waits for nodes in this plan, so waiting longer changes nothing")
+        raise UserError(Problem(what, say("leave this fault out"), key=KEY))
+    return with_node_wait(inputs, times)
 
 
 def _losing(inputs: Inputs, rest: str, zone: ZoneInfo) -> Inputs:
@@ -61,7 +76,8 @@ def _nearest_to_peak(inputs: Inputs, hour: int, minute: int, zone: ZoneInfo) -> 
 
 
 def _times(word: str, text: str) -> float:
-    return float(_matched(word, r"(\d+(?:\.\d+)?)", text)[1])
+    """A factor above zero: nothing at all of a forecast or a wait is no fault."""
+    return float(_matched(word, r"((?!0+(?:\.0+)?$)\d+(?:\.\d+)?)", text)[1])
 
 
 def _matched(word: str, pattern: str, text: str) -> re.Match[str]:

@@ -72,19 +72,18 @@ def verdict(found: Sequence[Break], appetite: float, limited_only: bool) -> tupl
     """Go where no service breaks in any minute more often than the appetite; with limits where only limits do it."""
     over = [one for one in found if one.worst_minute_ratio > appetite]
     services = [one for one in over if one.kind == "service"]
+    limits = [one.name for one in over if one.kind == "limit"]
+    if limits and (limited_only or not services):
+        return "go-with-limits", say(
+            "replicas suffice; what is beyond {limits} is refused and must be kept out", limits=", ".join(limits)
+        )
     if not services:
         worst = max(found, key=lambda one: one.worst_minute_ratio)
-        why = say(
+        return "go", say(
             "no service loses more than its objective allows in any minute more often than {appetite}; worst: {name} "
             "at {ratio}",
             appetite=percent(appetite), name=worst.name, ratio=percent(worst.worst_minute_ratio),
         )  # fmt: skip
-        return "go", why
-    names = ", ".join(one.name for one in over if one.kind == "limit")
-    if limited_only and names:
-        return "go-with-limits", say(
-            "replicas suffice; what is beyond {limits} is refused and must be kept out", limits=names
-        )
     worst = max(services, key=lambda one: one.worst_minute_ratio)
     return "no-go", say(
         "{name} loses more than its objective allows with probability {ratio} in its worst minute; "

@@ -20,7 +20,7 @@ from playbooks.rehearsal.levers import curve, levers
 from playbooks.rehearsal.record import Break
 from playbooks.rehearsal.stories import stories
 from playbooks.simulation.event import Played
-from playbooks.simulation.fleet import Demand, Fleet
+from playbooks.simulation.fleet import Demand, Fleet, Nodes
 from playbooks.simulation.limits import RateLimit
 from playbooks.simulation.retries import NO_RETRIES
 
@@ -69,6 +69,22 @@ def test_a_limit_that_ends_first_is_go_with_limits_and_named() -> None:
     assert judged(with_limit(inputs, "payment", 2.0))[0] == "go"
 
 
+def test_a_limit_that_ends_within_every_objective_is_still_named() -> None:
+    limited = Break(kind="limit", name="payment", event_ratio=0.5, worst_minute_ratio=0.5, worst_at_utc=STARTS_AT)
+    held = limited.model_copy(update={"kind": "service", "name": "checkout", "worst_minute_ratio": 0.0})
+    outcome, why = verdict([held, limited], 0.01, limited_only=False)
+    assert outcome == "go-with-limits"
+    assert "payment" in str(why)
+
+
+def test_nodes_that_come_later_change_what_waits_for_them() -> None:
+    inputs = small_event([800, 900])
+    inputs = replace(inputs, fleets=(replace(inputs.fleets[0], nodes=Nodes()),))
+    slower = injected(inputs, "node-wait:2", ZONE).fleets[0].nodes
+    assert slower is not None
+    assert slower.wait_seconds == tuple(2 * seconds for seconds in Nodes().wait_seconds)
+
+
 def test_the_appetite_decides_between_go_and_no_go() -> None:
     inputs = small_event([800, 900, 1000, 1200])
     assert judged(inputs, appetite=0.3)[0] == "go"
@@ -106,7 +122,6 @@ def test_only_paths_on_which_something_broke_have_a_story_the_worst_first() -> N
         ("forecast:1.5", 200 * 60 * MINUTES * 0.1),
         ("limit:payment:0.5", 300 * 60 * MINUTES * 0.1),
         ("push-early:5m", 0.0),
-        ("node-wait:2", 0.0),
     ],
 )
 def test_a_fault_loses_what_it_takes_away(fault: str, lost: float) -> None:
@@ -131,6 +146,10 @@ def test_lost_replicas_are_missing_from_that_minute_on() -> None:
         ("lose-replicas:chekout:0.3@20:02", "did you mean checkout?"),
         ("limit:paiment:0.5", "did you mean payment?"),
         ("node-wait", "write node-wait:TIMES"),
+        ("node-wait:2", "no service waits for nodes"),
+        ("forecast:0", "write forecast:TIMES"),
+        ("limit:payment:0.0", "write limit:NAME:TIMES"),
+        ("push-early:20m", "20 minutes early is before the planned hours begin"),
         ("lose-replicas:checkout:0.3@09:00", "outside the planned hours"),
     ],
 )

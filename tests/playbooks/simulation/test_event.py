@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -120,11 +119,3 @@ def test_lost_replicas_come_back_after_their_start_up() -> None:
     assert played.replica_hours.item() == pytest.approx(12.0)
     assert np.flatnonzero(played.lost_by_minute[0, 0]).tolist() == [20]
     assert played.utilization_ratio[0, 0, 20] == pytest.approx(900 / 800)
-
-
-def test_a_thousand_paths_of_six_services_take_seconds_an_hour() -> None:
-    demand = drop(paths=1000, services=6, minutes=60)
-    fleets = [fleet(service=i, minutes=60) for i in range(6)]
-    began = time.process_time()
-    play(Event(demand, fleets, (RateLimit("gate", {0: 1.0, 3: 0.5}, 3000.0),), RETRIES))
-    assert time.process_time() - began < 8
