@@ -25,7 +25,14 @@ def prometheus_with(folder: Path, exposition: str) -> Iterator[str]:
     (folder / "metrics.txt").write_text(exposition)
     blocks = ["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{folder}/metrics.txt", f"{folder}/data"]
     subprocess.run(blocks, check=True, capture_output=True, timeout=60)
-    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
+    with prometheus_running(folder, "scrape_configs: []\n") as address:
+        yield address
+
+
+@contextmanager
+def prometheus_running(folder: Path, settings: str) -> Iterator[str]:
+    """The address of a server with these settings, its data in `folder/data`."""
+    (folder / "prometheus.yml").write_text(settings)
     address = f"127.0.0.1:{free_port()}"
     server = subprocess.Popen(
         ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +18,7 @@ from loadtest.policy import shipped_validity
 from loadtest.publish import publish_scenario
 from loadtest.results import ServiceResult
 from surgeplan.cli import main
+from tests.prometheus_server import needs_prometheus, prometheus_running
 
 SOURCE = """sources:
   - {name: prom, kind: prometheus, url: "%s", query: "sum by (service) (rate(requests_total[6s]))"}
@@ -74,39 +69,16 @@ def backend() -> Iterator[str]:
 
 @pytest.fixture
 def prometheus(backend: str, tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    config = tmp_path / "prometheus.yml"
-    config.write_text(
+    settings = (
         "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
         f"scrape_configs: [{{job_name: backend, static_configs: [{{targets: ['{backend}']}}]}}]\n"
     )
-    server = subprocess.Popen(
-        ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path}/tsdb",
-         f"--web.listen-address={address}", "--log.level=error"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        _wait(f"http://{address}/-/ready")
-        yield f"http://{address}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def _wait(url: str) -> None:
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail("Prometheus did not start")
+    with prometheus_running(tmp_path, settings) as address:
+        yield address
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("prometheus"), reason="Prometheus is not installed")
+@needs_prometheus
 def test_a_service_that_the_gateway_does_not_ask_gets_no_go(workspace, backend, prometheus, capsys):
     settings = workspace / "surgeplan.yaml"
     settings.write_text(settings.read_text() + SOURCE % prometheus)

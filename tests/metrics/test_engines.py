@@ -6,7 +6,6 @@ import json
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -29,6 +28,7 @@ from metrics.dictionary import read_dictionary
 from metrics.engines import ENGINES, known_engine, query_for
 from metrics.recording_rules import recording_rule
 from surgeplan.cli import main
+from tests.prometheus_server import free_port, prometheus_with
 
 SETTINGS = Settings(time_zone="Asia/Shanghai", services=(Service(name="shop"),))
 SHIPPED = read_dictionary(Path("/nowhere"), SETTINGS)
@@ -153,12 +153,6 @@ def unprivileged() -> dict[str, int]:
     return {"user": user.pw_uid, "group": user.pw_gid}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def postgres(data: Path) -> Iterator[sqlalchemy.Engine]:
     if not (shutil.which("initdb") and shutil.which("postgres")):
@@ -252,22 +246,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for row in minute_counts():
             total += row[place]
             lines.append(f'{name}_total{{service="shop"}} {total} {row[0]}')
-    (folder / "metrics.txt").write_text("\n".join(lines) + "\n# EOF\n")
-    blocks = ["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{folder}/metrics.txt", f"{folder}/data"]
-    subprocess.run(blocks, check=True, capture_output=True, timeout=60)
-    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
-    address = f"127.0.0.1:{free_port()}"
-    server = subprocess.Popen(
-        ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-         "--storage.tsdb.retention.time=10y", f"--web.listen-address={address}", "--log.level=error"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        _until(lambda: urllib.request.urlopen(f"http://{address}/-/ready", timeout=2).close())
-        yield f"http://{address}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with prometheus_with(folder, "\n".join(lines) + "\n# EOF\n") as address:
+        yield address
 
 
 SERIES = "prometheus: {requests.requests: http_requests_total, requests.failed: http_failed_total}\nmetrics: {}\n"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Sequence
 
-from campaign.errors import UserError
 from campaign.language import Text
 from campaign.plan import Plan
 from campaign.store.events import Act, Event
@@ -17,9 +14,9 @@ from warroom.chat.digest import KIND, digest, digest_due
 from warroom.chat.messages import Message
 from warroom.chat.sending import Sender
 from warroom.chat.targets import Target
+from warroom.service.looking import Looking
 from warroom.service.site import Site
 
-LOG = logging.getLogger("surgeplan.chat")
 LOOK_EVERY_SECONDS = 60.0
 
 
@@ -32,22 +29,13 @@ class Daily:
 
     def __init__(self, site: Site, sender: Sender, address: str = "") -> None:
         self.site, self.sender, self.address = site, sender, address
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="digests", daemon=True)
+        self._looking = Looking("digests", self.look, LOOK_EVERY_SECONDS)
 
     def start(self) -> None:
-        self._thread.start()
+        self._looking.start()
 
     def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join(timeout=10)
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(LOOK_EVERY_SECONDS):
-            try:
-                self.look()
-            except UserError as error:
-                LOG.warning("no digest: %s", error)
+        self._looking.stop()
 
     def look(self) -> None:
         """Send every digest that is due now."""

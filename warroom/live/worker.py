@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,6 +15,7 @@ from warroom.live.due import due_hour, jitter, minute_watch
 from warroom.live.minutes import look
 from warroom.live.state import live_store
 from warroom.live.sync import sync, synced_hours
+from warroom.service.looking import Looking
 from warroom.service.site import Site
 
 LOG = logging.getLogger("surgeplan.live")
@@ -27,24 +27,15 @@ class Live:
 
     def __init__(self, site: Site, targets: Sequence[Target], sleep: Callable[[float], None] = time.sleep) -> None:
         self.site, self.targets, self.sleep = site, targets, sleep
-        self._stopped = threading.Event()
         self._looked: dict[str, datetime] = {}
-        self._thread = threading.Thread(target=self._watch, name="live", daemon=True)
+        self._looking = Looking("live", self.look, LOOK_EVERY_SECONDS)
 
     def start(self) -> None:
-        self._thread.start()
+        self._looking.start()
 
     def stop(self) -> None:
         """What is half done is done again by whoever comes next."""
-        self._stopped.set()
-        self._thread.join(timeout=10)
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(LOOK_EVERY_SECONDS):
-            try:
-                self.look()
-            except UserError as error:
-                LOG.warning("the workspace cannot be read: %s", error)
+        self._looking.stop()
 
     def look(self) -> None:
         """Do what is due now, campaign by campaign; one that fails does not keep the others from theirs.
@@ -54,7 +45,7 @@ class Live:
         """
         workspace = self.site.workspace()
         for plan in workspace.plans:
-            if self._stopped.is_set():
+            if self._looking.stopped:
                 return
             try:
                 self._campaign(workspace, plan)

@@ -1,0 +1,39 @@
+"""A thread that looks again and again until the service stops."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from campaign.errors import UserError
+
+LOG = logging.getLogger("surgeplan.looking")
+
+
+class Looking:
+    """Calls `look` every `every_seconds`; a refusal is logged and the next look tries again."""
+
+    def __init__(self, name: str, look: Callable[[], None], every_seconds: float) -> None:
+        self.name, self.look, self.every_seconds = name, look, every_seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait for a look that is under way, but not for ever."""
+        self._stopped.set()
+        self._thread.join(timeout=10)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self.every_seconds):
+            try:
+                self.look()
+            except UserError as error:
+                LOG.warning("%s: %s", self.name, error)
