@@ -32,6 +32,16 @@ class Quantity:
         return spoken(self.value, language)
 
 
+@dataclass(frozen=True)
+class Change:
+    """A difference as a value of a sentence: always with its sign, `+1,840` or `-1,840`."""
+
+    value: float
+
+    def speak(self, language: Language) -> str:
+        return ("+" if self.value > 0 else "") + spoken(self.value, language)
+
+
 def _three_digits(value: float) -> str:
     if value == 0:
         return "0"

@@ -92,12 +92,20 @@ def _channel(plan: Plan, channel: Channel) -> Iterator[Term]:
         yield Term(plan.id, channel.name, "spend", "volume", epoch(starts), epoch(ends), channel.spend, 60.0, landing)
 
 
+def sending_seconds(send: Send) -> float:
+    """How long a send takes to go out."""
+    return send.reach / send.per_second if send.per_second else 60.0
+
+
+def openers(send: Send) -> float:
+    """People expected to come."""
+    return send.reach * (OPEN_RATIO_ASSUMED if send.open_ratio is None else send.open_ratio)
+
+
 def _send(plan: Plan, channel: Channel, send: Send) -> Term:
-    seconds = send.reach / send.per_second if send.per_second else 60.0
-    openers = send.reach * (OPEN_RATIO_ASSUMED if send.open_ratio is None else send.open_ratio)
     at = epoch(send.at)
     landing = send.lands_on or channel.lands_on
-    return Term(plan.id, channel.name, "pulse", "volume", at, at, openers, seconds, landing)
+    return Term(plan.id, channel.name, "pulse", "volume", at, at, openers(send), sending_seconds(send), landing)
 
 
 def _slot(plan: Plan, channel: Channel, slot: Slot) -> Term:

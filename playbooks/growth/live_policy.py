@@ -88,10 +88,35 @@ class LiveResponse(FileRecord):
     resolve: Effort
 
 
+class LeverRule(Effort):
+    """What an action takes of people until it works, beside what machines take, and who decides on it."""
+
+    decides: Annotated[tuple[Role, ...], Field(min_length=1)]
+
+
+class LeverRules(FileRecord):
+    """Actions while a campaign runs.
+
+    undrilled_switch_hours: taken for a switch that nobody has drilled. settle_minutes: after an action, before the hour
+    begins in which its effect is looked for. wait_hours: how long sources are waited for before that is given up.
+    """
+
+    scale: LeverRule
+    switch: LeverRule
+    hold: LeverRule
+    stagger: LeverRule
+    agents: LeverRule
+    bot: LeverRule
+    undrilled_switch_hours: NonNegative
+    settle_minutes: NonNegative
+    wait_hours: Positive
+
+
 class LiveRules(FileRecord):
     hourly: Windows
     minute: MinuteWindows
     capacity: CapacityRule
+    levers: LeverRules
     responses: Annotated[tuple[LiveResponse, ...], Field(min_length=1)]
 
     def response(self, rule: LiveRule, direction: str, level: int) -> LiveResponse:

@@ -88,7 +88,7 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         image_digest=_digest(workspace, campaign),
         readings=_record(workspace.folder / "evidence" / campaign / READINGS, workspace, Readings),
         seats=read_seats(workspace.folder / "evidence" / campaign / "war_room_roster.csv", workspace.folder),
-        drills=_drills(workspace, plan),
+        drills=read_all_drills(workspace, plan),
         watermarks={
             name: Watermark(state.pulled_until_utc, timedelta(seconds=state.lateness_seconds), state.final_until_utc)
             for name, state in read_ledger(workspace.folder).sources.items()
@@ -213,7 +213,7 @@ def input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
     return hashes | ({"state": events[-1].hash} if events else {})
 
 
-def _drills(workspace: Workspace, plan: Plan) -> tuple[Drill, ...]:
+def read_all_drills(workspace: Workspace, plan: Plan) -> tuple[Drill, ...]:
     """`evidence/<id>/drills.csv`, and that of the promotion: a switch is drilled once for all its waves."""
     folders = (workspace.folder / "evidence" / name for name in (plan.part_of, plan.id) if name)
     return tuple(drill for folder in folders for drill in read_drills(folder / "drills.csv", workspace.folder))

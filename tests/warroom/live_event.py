@@ -9,7 +9,7 @@ import numpy as np
 
 from campaign.demand import DemandPaths
 from campaign.files import sha256, write_json, write_text
-from campaign.traffic import QUANTILES, BackTest, LiveSettings, Peak, Quantiles, TrafficModel, TrafficPaths
+from campaign.traffic import QUANTILES, BackTest, Effect, LiveSettings, Peak, Quantiles, TrafficModel, TrafficPaths
 
 CAMPAIGN = "d11"
 START = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -39,7 +39,9 @@ def demand_of(paths: TrafficPaths) -> DemandPaths:
     return DemandPaths(hours / 5, hours / 100, half, ("chat",), starts[::60], starts[::30])
 
 
-def model_files(folder: Path, paths: TrafficPaths | None = None, campaign: str = CAMPAIGN) -> str:
+def model_files(
+    folder: Path, paths: TrafficPaths | None = None, campaign: str = CAMPAIGN, effects: tuple[Effect, ...] = ()
+) -> str:
     """Write `out/<id>/` as `surgeplan forecast` does; returns the model's hash."""
     paths = paths or paths_of()
     demand = demand_of(paths)
@@ -57,7 +59,8 @@ def model_files(folder: Path, paths: TrafficPaths | None = None, campaign: str =
         campaign=campaign, as_of_utc=first - timedelta(days=3), lead_days=3, seed=0, paths=PATHS, knowledge="some",
         inputs={f"campaigns/{campaign}.yaml": sha256(folder / "campaigns" / f"{campaign}.yaml")},
         starts_at_utc=first, ends_at_utc=last, services=peaks, total=next(iter(peaks.values())),
-        back_test=BackTest(campaigns=0), nowcast=LiveSettings(half_life_seconds=1200, scale_ratio=1, campaigns=0),
+        back_test=BackTest(campaigns=0), effects=effects,
+        nowcast=LiveSettings(half_life_seconds=1200, scale_ratio=1, campaigns=0),
     )  # fmt: skip
     head = ",".join(QUANTILES)
     rows = ["starts_at_utc,seconds,service," + ",".join(f"requests_per_second_{name}" for name in QUANTILES)]

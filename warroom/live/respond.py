@@ -42,14 +42,22 @@ def _is_shown(told: Told, now: datetime) -> bool:
 
 
 def _order(alert: Alert, response: Response) -> tuple[object, ...]:
-    """Impact first, then what is put right sooner, then what needs fewer people; the older of equals first. An impact
-    that cannot be said counts as its level's, after all that can."""
+    """The older of equals first. An impact that cannot be said counts as its level's."""
+    parts = response_order(alert.impact_per_hour, alert.level, alert.hours, alert.people, response)
+    return (*parts, alert.fired_at, alert.key)
+
+
+def response_order(
+    impact_per_hour: float | None, weight: float, hours: float, people: float, response: Response
+) -> tuple[object, ...]:
+    """Impact first, then what is put right sooner, then what needs fewer people, as `response:` says; `weight` decides
+    where impacts are equal. One that cannot be said comes after all that can."""
     parts = {
-        "impact": (alert.impact_per_hour is None, -(alert.impact_per_hour or 0.0), -alert.level),
-        "hours": alert.hours,
-        "people": alert.people,
+        "impact": (impact_per_hour is None, -(impact_per_hour or 0.0), -weight),
+        "hours": hours,
+        "people": people,
     }
-    return (*(parts[name] for name in response.order_by), alert.fired_at, alert.key)
+    return tuple(parts[name] for name in response.order_by)
 
 
 def call_of(alerts: Iterable[Alert]) -> Call:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from campaign.console import table
 from campaign.language import Text, _, say
-from campaign.numbers import local_minute, percent, spoken
+from campaign.numbers import Change, local_minute, percent, spoken
 from campaign.pages import render
 from campaign.plan import Plan
 from warroom.retrospective.labels import MEASURE_LABELS, METHOD_LABELS, named
@@ -70,13 +70,9 @@ def effect_sentence(decision: Decision) -> str:
     if real is None:
         return str(say("effect not known"))
     if expected is None:
-        return str(say("{real} requests/s in the hour after", real=_signed_rate(real)))
-    return str(say("expected {expected}, came {real} requests/s", expected=_signed_rate(expected),
-                   real=_signed_rate(real)))  # fmt: skip
-
-
-def _signed_rate(value: float) -> str:
-    return ("+" if value > 0 else "-" if value < 0 else "") + spoken(abs(value))
+        return str(say("{real} requests/s in the hour after", real=Change(real)))
+    return str(say("expected {expected}, came {real} requests/s", expected=Change(expected),
+                   real=Change(real)))  # fmt: skip
 
 
 def as_text(retro: Retrospective, plan: Plan, *, observed_written: bool) -> str:

@@ -1,0 +1,132 @@
+"""What can be done now, in the order in which it helps: every action with the effect that the models expect of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from campaign.capacity import known_capacity
+from campaign.documents import read_json
+from campaign.errors import UserError
+from campaign.plan import Plan
+from campaign.traffic import TrafficModel
+from campaign.workspace import Workspace
+from forecast.explain.effects_file import EffectsFile
+from forecast.uplift.layout import DECAYS
+from playbooks.autoscaling.known import facts_of
+from playbooks.autoscaling.plan import AutoscalingPlan
+from playbooks.autoscaling.policy import read_policy
+from playbooks.readiness.gather import read_all_drills
+from playbooks.readiness.scaling import floor_at
+from warroom.handed import campaign_events
+from warroom.live.actions.ahead import Ahead, ahead_of
+from warroom.live.actions.desks import desks_of, lift_of
+from warroom.live.actions.now import Fleet, Now
+from warroom.live.actions.people import agents, questions
+from warroom.live.actions.questions import counted_so_far
+from warroom.live.actions.records import Lever
+from warroom.live.actions.scaling import scalings
+from warroom.live.actions.sends import sends
+from warroom.live.actions.switches import switches
+from warroom.live.actions.worth import in_order
+from warroom.live.policy import rules_of
+from warroom.live.readings import READY
+from warroom.live.records import LiveState, Reading
+from warroom.live.yardstick import Expected, expected_of
+from warroom.push.carried import autoscaling_plan
+
+
+def levers(workspace: Workspace, state: LiveState) -> tuple[Lever, ...]:
+    """Every action that is possible at `state.now`, in response order; none before a forecast or after the end.
+
+    Raises:
+        UserError: no such campaign, or a file of the plan, rules or log that cannot be read.
+    """
+    plan = workspace.plan(state.campaign)
+    if state.now >= plan.ends_at:
+        return ()
+    now = now_of(workspace, plan, state)
+    found = [*scalings(now), *switches(now), *sends(now), *agents(now), *questions(now)]
+    return in_order(found, rules_of(workspace).response)
+
+
+def now_of(workspace: Workspace, plan: Plan, state: LiveState) -> Now:
+    """Everything that actions are worked out from, read."""
+    ahead = ahead_of(workspace, state)
+    scaling = autoscaling_plan(workspace.out(plan.id) / "playbook" / "autoscaling.json")
+    expected, desks = _expected(workspace, plan), desks_of(workspace, plan.id)
+    return Now(
+        plan=plan,
+        settings=workspace.settings,
+        rules=rules_of(workspace).live.levers,
+        at=state.now,
+        ahead=ahead,
+        fleets=fleets_of(workspace, plan, ahead, scaling, state.readings, state.now),
+        autoscaling=scaling,
+        drills=read_all_drills(workspace, plan),
+        effects=expected.handed.model.effects if expected else (),
+        decay_seconds=decay_of(workspace, expected.handed.model) if expected else DECAY_SECONDS,
+        desks=desks,
+        lift=lift_of(state.metrics, state.now),
+        counted=counted_so_far(workspace, plan, state.now) if desks else None,
+    )
+
+
+def _expected(workspace: Workspace, plan: Plan) -> Expected | None:
+    """The yardstick; what is wrong with it is said by the live state."""
+    try:
+        return expected_of(workspace, plan, campaign_events(workspace, plan.id))
+    except UserError:
+        return None
+
+
+DECAY_SECONDS = math.exp(DECAYS["pulse"][0])
+"""How fast the people of a send come before anything was learned."""
+
+
+def decay_of(workspace: Workspace, model: TrafficModel) -> float:
+    """How fast the people of a send come, as this very forecast learned it; what is usual where its `effects.json` is
+    gone (a frozen bundle has none) or is another forecast's."""
+    file = workspace.out(model.campaign) / "effects.json"
+    try:
+        learned = read_json(file, file.name, EffectsFile) if file.is_file() else None
+    except UserError:
+        learned = None
+    if learned is None or (learned.as_of_utc, learned.inputs) != (model.as_of_utc, model.inputs):
+        return DECAY_SECONDS
+    decay = learned.parameters.get("decay:pulse")
+    return DECAY_SECONDS if decay is None else math.exp(decay.mean)
+
+
+def fleets_of(
+    workspace: Workspace,
+    plan: Plan,
+    ahead: Mapping[str, Ahead],
+    scaling: AutoscalingPlan | None,
+    readings: Sequence[Reading],
+    now: datetime,
+) -> dict[str, Fleet]:
+    """Services whose replicas and capacity are known."""
+    ready = {reading.service: reading.value for reading in readings if reading.name == READY}
+    policy = read_policy(workspace.folder)
+    manifests = (workspace.out(plan.id) / "playbook" / "kubernetes" / "10-hpa.yaml").is_file()
+    found = {}
+    for name in ahead:
+        service = workspace.settings.service(name)
+        capacity = known_capacity(service, workspace.folder / "out" / "capacity" / f"{name}.json")
+        planned = scaling.services.get(name) if scaling else None
+        floor = floor_at(planned, now) if planned else service.replicas.today
+        running = max(round(ready.get(name, 0.0)), floor or 0)
+        if capacity is None or running == 0:
+            continue
+        facts = facts_of(service, capacity, plan, policy)
+        found[name] = Fleet(
+            capacity=capacity,
+            running=running,
+            most=planned.replicas.most if planned else None,
+            multiple=facts.multiple,
+            lead_hours=facts.lead_minutes / 60,
+            manifests=manifests and planned is not None,
+        )
+    return found
