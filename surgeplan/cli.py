@@ -21,6 +21,7 @@ LANES = (
     "playbooks.cli",
     "warroom.cli",
     "warroom.live.cli",
+    "warroom.export.cli",
     "warroom.retrospective.cli",
 )
 

@@ -70,6 +70,22 @@ class CapacityRule(FileRecord):
     clear_minutes: Positive
 
 
+class PrometheusRules(FileRecord):
+    """Thresholds of the alert rules that are written for a team's own Prometheus.
+
+    headroom_min_ratio: of the capacity, lasting headroom_minutes. above_p99_minutes: how long demand stays above the
+    frozen p99; outside_minutes: above its p90 or below its p10. stale_minutes: how long a source may be late.
+    burn_rate: how many times faster than its objective allows a service makes errors, over 5 minutes and over an hour.
+    """
+
+    headroom_min_ratio: Central
+    headroom_minutes: Positive
+    above_p99_minutes: Positive
+    outside_minutes: Positive
+    stale_minutes: Positive
+    burn_rate: Positive
+
+
 class Effort(FileRecord):
     """What putting it right usually takes: orders alerts of equal impact."""
 
@@ -117,6 +133,7 @@ class LiveRules(FileRecord):
     minute: MinuteWindows
     capacity: CapacityRule
     levers: LeverRules
+    prometheus: PrometheusRules
     responses: Annotated[tuple[LiveResponse, ...], Field(min_length=1)]
 
     def response(self, rule: LiveRule, direction: str, level: int) -> LiveResponse:

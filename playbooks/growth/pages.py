@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, Timezone
+from icalendar import Event
 
 from campaign.language import Text, _, say
 from campaign.numbers import percent, spoken
 from campaign.pages import render
 from metrics.dictionary import Dictionary
+from playbooks.appointments import appointment, calendar_of
 from playbooks.growth.agenda import Agenda
 from playbooks.growth.evaluate import EVERYBODY, Alert
 from playbooks.growth.lasting import Lasted
 from playbooks.growth.objectives import KeyResult
+from playbooks.growth.policy import Meeting
 
 TEAMS = {
     "marketing": say("marketing"),
@@ -34,7 +37,6 @@ FAMILIES = {
     "paid": say("paid media"),
     "organic": say("organic"),
 }
-DOMAIN = "surgeplan"
 
 
 def alert_sentence(alert: Alert, unit: str) -> Text:
@@ -177,25 +179,19 @@ def alert_json(alert: Alert, dictionary: Dictionary) -> dict[str, Any]:
 
 
 def calendar_file(agenda: Agenda, zone: ZoneInfo, stamp: datetime) -> bytes:
-    """`meeting.ics`: the standing meeting, weekly from its next date (RFC 5545); a newer file replaces the older."""
-    meeting, starts = agenda.meeting, agenda.starts_at.astimezone(zone)
-    event = Event()
-    event.add("uid", f"meeting-{meeting.id}@{DOMAIN}")
-    event.add("summary", str(meeting.title))
-    event.add("dtstart", starts)
-    event.add("dtend", starts + timedelta(minutes=meeting.minutes))
+    """`meeting.ics`: a newer file replaces the older."""
+    event = meeting_event(agenda.meeting, agenda.starts_at, zone, calendar_lines(agenda))
+    return calendar_of([event], zone, stamp, "meeting")
+
+
+def meeting_event(meeting: Meeting, starts_at: datetime, zone: ZoneInfo, lines: Sequence[str] = ()) -> Event:
+    """The standing meeting, weekly from its next date."""
+    lasts = timedelta(minutes=meeting.minutes)
+    event = appointment(f"meeting-{meeting.id}", str(meeting.title), starts_at, zone, lasts, busy=True)
     event.add("rrule", {"freq": "weekly", "byday": meeting.weekday})
-    event.add("description", "\n".join(calendar_lines(agenda)))
-    event.add("dtstamp", stamp)
-    calendar = Calendar()
-    calendar.add("prodid", "-//surgeplan//meeting//EN")
-    calendar.add("version", "2.0")
-    calendar.add("method", "PUBLISH")
-    if zone.key != "UTC":
-        first, last = starts.date() - timedelta(days=1), starts.date() + timedelta(days=366)
-        calendar.add_component(Timezone.from_tzid(zone.key, first_date=first, last_date=last))
-    calendar.add_component(event)
-    return bytes(calendar.to_ical())
+    if lines:
+        event.add("description", "\n".join(lines))
+    return event
 
 
 def calendar_lines(agenda: Agenda) -> list[str]:

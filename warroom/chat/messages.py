@@ -3,6 +3,7 @@
 Feishu and Lark: cards, signed with an empty message under the key "timestamp newline secret"; at most 20 KB.
 DingTalk: markdown, signed with the secret over "milliseconds newline secret" in the address.
 WeCom: markdown of at most 4096 bytes. Sources: the custom-bot pages of each platform's developer documentation.
+Grafana: an annotation at the present minute, tagged so that dashboards find it (POST /api/annotations).
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus
 
 from warroom.chat.targets import Platform, Target
 
-BYTES_MAX: Mapping[Platform, int] = {"feishu": 18_000, "lark": 18_000, "dingtalk": 18_000, "wecom": 4_000}
+BYTES_MAX: Mapping[Platform, int] = {
+    "feishu": 18_000,
+    "lark": 18_000,
+    "dingtalk": 18_000,
+    "wecom": 4_000,
+    "grafana": 8_000,
+}
 TOO_FAST: Mapping[Platform, frozenset[int]] = {
     "feishu": frozenset({11232, 9499}),
     "lark": frozenset({11232, 9499}),
@@ -26,6 +33,7 @@ TOO_FAST: Mapping[Platform, frozenset[int]] = {
     "wecom": frozenset({45009}),
 }
 CUT = "…"
+TAG = "surgeplan"
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,12 @@ class Message:
 
 @dataclass(frozen=True)
 class Post:
-    """What is sent to a platform: the address (signed where it is signed there) and the JSON body."""
+    """What is sent to a platform: the address (signed where it is signed there), the JSON body, and a bearer token
+    where the platform wants one."""
 
     url: str
     body: dict[str, Any]
+    token: str = field(default="", repr=False)
 
 
 def post_of(message: Message, target: Target, now: datetime) -> Post:
@@ -53,6 +63,9 @@ def post_of(message: Message, target: Target, now: datetime) -> Post:
     if target.platform == "dingtalk":
         body = {"msgtype": "markdown", "markdown": {"title": message.title, "text": _markdown(message.title, text)}}
         return Post(_dingtalk_url(target, int(now.timestamp() * 1000)), body)
+    if target.platform == "grafana":
+        annotation = {"time": int(now.timestamp() * 1000), "tags": [TAG], "text": f"{message.title}\n{text}"}
+        return Post(f"{target.url.rstrip('/')}/api/annotations", annotation, target.secret)
     return Post(target.url, {"msgtype": "markdown", "markdown": {"content": f"**{message.title}**\n{text}"}})
 
 

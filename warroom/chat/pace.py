@@ -17,6 +17,7 @@ LIMITS: Mapping[Platform, tuple[tuple[int, timedelta], ...]] = {
     "lark": ((5, SECOND), (100, MINUTE)),
     "dingtalk": ((18, MINUTE),),
     "wecom": ((18, MINUTE),),
+    "grafana": ((60, MINUTE),),
     "apprise": ((20, MINUTE),),
 }
 CROWDED = (0, 30)

@@ -41,9 +41,9 @@ def send_once(message: Message, target: Target, now: datetime) -> tuple[bool, bo
     if target.platform == "apprise":
         return _through_apprise(message, target)
     post = post_of(message, target, now)
-    request = urllib.request.Request(
-        post.url, json.dumps(post.body, ensure_ascii=False).encode(), {"content-type": "application/json"}
-    )
+    headers = {"content-type": "application/json"}
+    headers |= {"authorization": f"Bearer {post.token}"} if post.token else {}
+    request = urllib.request.Request(post.url, json.dumps(post.body, ensure_ascii=False).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=SECONDS_MAX) as answer:
             status, text = answer.status, answer.read(10_000)

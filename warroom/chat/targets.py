@@ -3,6 +3,7 @@
 feishu https://open.feishu.cn/open-apis/bot/v2/hook/… SECRET zh
 dingtalk https://oapi.dingtalk.com/robot/send?access_token=… SECRET
 wecom https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…
+grafana https://grafana.example.com TOKEN
 apprise slack://… en
 """
 
@@ -15,7 +16,7 @@ from typing import Literal, get_args
 from campaign.errors import Problem, UserError, nearest
 from campaign.language import LANGUAGES, Language, say
 
-Platform = Literal["feishu", "lark", "dingtalk", "wecom", "apprise"]
+Platform = Literal["feishu", "lark", "dingtalk", "wecom", "grafana", "apprise"]
 PLATFORMS: tuple[Platform, ...] = get_args(Platform)
 VARIABLE = "SURGEPLAN_CHAT"
 

@@ -47,7 +47,8 @@ def checklist_routes(site: Site) -> APIRouter:
         site.person(request)
         workspace = site.workspace()
         made = site.review(campaign).checklist
-        return site.page(request, "checklist.html", **_shown(workspace, made, owner))
+        feed = site.door.feed(campaign)
+        return site.page(request, "checklist.html", feed=feed, **_shown(workspace, made, owner))
 
     @router.get("/api/campaigns/{campaign}/checklist")
     def as_json(request: Request, campaign: str) -> Checklist:

@@ -112,7 +112,8 @@ def _sources(
     workspace: Workspace, pulled: Sequence[Pulled] | None, came: Came, before: Sequence[Source], now: datetime
 ) -> tuple[Source, ...]:
     asked = sources_of(workspace.settings)
-    found = of_pulls(pulled, before, now) if pulled is not None else before
+    kept = [source for source in before if source.name in {each.name for each in asked}]
+    found = of_pulls(pulled, before, now) if pulled is not None else kept
     return (*found, *of_files(came.until, [source.measure for source in asked], now))
 
 

@@ -24,6 +24,7 @@ ROLES = ("marketing", "sre", "ops", "support", "data", "commander", "viewer")
 SECRET = "state/warroom.secret"
 PROXY_HEADER = "x-forwarded-user"
 SESSION_HOURS = 7 * 24
+FEED_DAYS = 180
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,17 @@ class Door:
         except (BadData, KeyError, TypeError, ValueError):
             return None
         return Person(str(told["name"]), str(told["role"]))
+
+    def feed(self, campaign: str) -> str:
+        """The token of a campaign's calendar: it lets a calendar read, and nobody in."""
+        return self._signer("calendar").dumps(campaign)
+
+    def feed_of(self, token: str) -> str | None:
+        """The campaign whose calendar a token opens; None where it was altered or has expired."""
+        try:
+            return str(self._signer("calendar").loads(token, max_age=FEED_DAYS * 86400))
+        except BadData:
+            return None
 
     def session(self, person: Person) -> str:
         return self._signer("session").dumps([person.name, person.role])

@@ -24,6 +24,8 @@ from warroom.chat.daily import Daily, message
 from warroom.chat.sending import Sender
 from warroom.chat.targets import VARIABLE, targets_of
 from warroom.checklist.routes import checklist_routes
+from warroom.export.feed_routes import feed_routes
+from warroom.export.scrape import LiveCampaigns
 from warroom.live.outbox import Postman
 from warroom.live.state import live_store
 from warroom.live.worker import Live
@@ -102,6 +104,7 @@ def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: 
 
     pages = (
         checklist_routes(site),
+        feed_routes(site),
         support_routes(site),
         sheet_routes(site),
         push_routes(site, oracle, submitted),
@@ -110,6 +113,7 @@ def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: 
     )
     registry = CollectorRegistry()
     registry.register(Campaigns(site))
+    registry.register(LiveCampaigns(site))
     return make_app(site, (door_routes(site), metrics_routes(registry), *pages), registry)
 
 

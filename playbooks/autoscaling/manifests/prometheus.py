@@ -36,32 +36,29 @@ def alerts(setting: Setting, name: str, service: ServicePlan) -> list[Values]:
     carried = highest.replicas * service.capacity_requests_per_second_per_replica.low
     target = kubernetes_name(name)
     selector = f'namespace="{setting.policy.namespace}"'
-    during = _between(setting.plan.starts_at_utc.timestamp(), setting.plan.ends_at_utc.timestamp())
+    during = between(setting.plan.starts_at_utc.timestamp(), setting.plan.ends_at_utc.timestamp())
     held = _while_held(service, highest, setting)
     query = setting.policy.prometheus_query.replace("{service}", name)
     floor = f'kube_horizontalpodautoscaler_spec_min_replicas{{horizontalpodautoscaler="{target}",{selector}}}'
     running = f'kube_deployment_status_replicas_available{{deployment="{target}",{selector}}}'
     return [
-        _alert("SurgeplanDemandNearPlan", f"({query}) > {NEAR_RATIO * carried:g} {during}", "1m", name),
-        _alert("SurgeplanFloorNotHeld", f"{floor} < {highest.replicas} {held}", "1m", name),
-        _alert("SurgeplanReplicasMissing", f"{running} < {highest.replicas} {held}", "1m", name),
+        alert("SurgeplanDemandNearPlan", f"({query}) > {NEAR_RATIO * carried:g} {during}", "1m", service=name),
+        alert("SurgeplanFloorNotHeld", f"{floor} < {highest.replicas} {held}", "1m", service=name),
+        alert("SurgeplanReplicasMissing", f"{running} < {highest.replicas} {held}", "1m", service=name),
     ]
 
 
 def _while_held(service: ServicePlan, step: Step, setting: Setting) -> str:
     later = [s.starts_at_utc for s in service.steps if s.starts_at_utc > step.starts_at_utc]
     ends_at = min(later, default=service.returns_at_utc or setting.plan.ends_at_utc)
-    return _between(step.starts_at_utc.timestamp() + HELD_AFTER_SECONDS, ends_at.timestamp())
+    return between(step.starts_at_utc.timestamp() + HELD_AFTER_SECONDS, ends_at.timestamp())
 
 
-def _between(starts_at: float, ends_at: float) -> str:
+def between(starts_at: float, ends_at: float) -> str:
+    """A condition that holds in those hours only (seconds since 1970)."""
     return f"and on() (vector(time()) >= {starts_at:.0f}) and on() (vector(time()) < {ends_at:.0f})"
 
 
-def _alert(name: str, expression: str, lasting: str, service: str) -> Values:
-    return {
-        "alert": name,
-        "expr": expression,
-        "for": lasting,
-        "labels": {"severity": "page", "service": service},
-    }
+def alert(name: str, expression: str, lasting: str, severity: str = "page", **labels: str) -> Values:
+    """One rule; severity: page where somebody must come now, ticket where they must look."""
+    return {"alert": name, "expr": expression, "for": lasting, "labels": {"severity": severity, **labels}}

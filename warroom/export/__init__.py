@@ -1,0 +1,1 @@
+"""What goes into the tools that a team has already: gauges, alert rules, a dashboard, a calendar."""

@@ -1,0 +1,164 @@
+"""Alert rules for a team's own Prometheus: a campaign's forecast and capacity against what really comes.
+
+The file is Prometheus's own format (`promtool check rules`). Its thresholds that change by the minute are gauges of the
+war room's /metrics, so a new freeze needs no new file; those of the plan's replicas and of the objectives are numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from campaign.language import Text, _, say
+from campaign.plan import Plan
+from campaign.settings import Settings
+from playbooks.autoscaling.manifests.document import Setting, Values, kubernetes_name, scheduled, to_yaml
+from playbooks.autoscaling.manifests.prometheus import alert, alerts, between
+from playbooks.autoscaling.plan import AutoscalingPlan
+from playbooks.autoscaling.policy import AutoscalingPolicy
+from playbooks.growth.live_policy import LiveRules
+from warroom.export.queries import demand_query, reading_query
+from warroom.live.state import AROUND
+
+SERVICE, SOURCE, MEASURE = "{{ $labels.service }}", "{{ $labels.source }}", "{{ $labels.measure }}"
+VALUE, SHARE, SPAN = "{{ $value | humanize }}", "{{ $value | humanizePercentage }}", "{{ $value | humanizeDuration }}"
+SHORT, LONG = "5m", "1h"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the rules are about: one campaign, its system, and the thresholds."""
+
+    plan: Plan
+    settings: Settings
+    rules: LiveRules
+    policy: AutoscalingPolicy
+    autoscaling: AutoscalingPlan | None
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(name for name in self.settings.service_names if self.plan.touches(name))
+
+
+def alert_rules(subject: Subject) -> str:
+    """The file as text."""
+    groups = {"live": _live(subject), "objectives": _objectives(subject), "plan": _of_the_plan(subject)}
+    document = {
+        "groups": [
+            {"name": kubernetes_name("surgeplan", subject.plan.id, name), "rules": rules}
+            for name, found in groups.items()
+            if (rules := list(found))
+        ]
+    }
+    comments = [
+        _("Alert rules of the campaign {name}; written by surgeplan export.").format(name=subject.plan.title),
+        _("They need a Prometheus that scrapes the war room's /metrics and knows the system's own series."),
+        _("Check: promtool check rules FILE. Way back: take the file out of rule_files and reload."),
+    ]
+    return to_yaml([document], comments)
+
+
+def _live(subject: Subject) -> Iterator[Values]:
+    limits = subject.rules.prometheus
+    yield _said(
+        alert(
+            "SurgeplanHeadroomLow",
+            f"min by (service) ({_gauge(subject, 'headroom_ratio')}) < {limits.headroom_min_ratio:g}",
+            _minutes(limits.headroom_minutes),
+            campaign=subject.plan.id,
+            owner="sre",
+        ),
+        say("{service}: head-room {ratio}", service=SERVICE, ratio=SHARE),
+    )
+    yield _said(
+        alert(
+            "SurgeplanCapacityNear",
+            f"min by (service) ({_gauge(subject, 'time_to_capacity_seconds')})"
+            f" < {60 * subject.rules.capacity.fires_minutes:g}",
+            _minutes(limits.headroom_minutes),
+            campaign=subject.plan.id,
+            owner="commander",
+        ),
+        say("{service}: the forecast's p90 passes the capacity in {time}", service=SERVICE, time=SPAN),
+    )
+    for service in subject.services:
+        yield from _against_forecast(subject, service)
+    yield _said(
+        alert(
+            "SurgeplanSourceStale",
+            f"max by (source, measure) ({_gauge(subject, 'source_stale')}) == 1",
+            _minutes(limits.stale_minutes),
+            "ticket",
+            campaign=subject.plan.id,
+            owner="data",
+        ),
+        say("{source} is late or away ({measure})", source=SOURCE, measure=MEASURE),
+    )
+    title = subject.plan.title
+    first, last = (subject.plan.starts_at - AROUND).timestamp(), (subject.plan.ends_at + AROUND).timestamp()
+    yield _said(
+        alert(
+            "SurgeplanAway",
+            f"absent({_gauge(subject, 'live_up')} == 1) {between(first, last)}",
+            _minutes(limits.stale_minutes),
+            campaign=subject.plan.id,
+            owner="sre",
+        ),
+        say("the war room is away or cannot read {campaign}: rules against its forecast are blind", campaign=title),
+    )
+
+
+def _against_forecast(subject: Subject, service: str) -> Iterator[Values]:
+    """Demand as the system's own series have it, against the frozen quantiles of this minute."""
+    limits, demand = subject.rules.prometheus, demand_query(subject.settings, subject.policy, service)
+    cases = (
+        ("SurgeplanAboveForecastP99", ">", "p99", limits.above_p99_minutes, "page", "sre",
+         say("{service}: {value} requests/s, above the frozen p99", service=service, value=VALUE)),
+        ("SurgeplanAboveForecastBand", ">", "p90", limits.outside_minutes, "ticket", "sre",
+         say("{service}: {value} requests/s, above the frozen p90", service=service, value=VALUE)),
+        ("SurgeplanBelowForecastBand", "<", "p10", limits.outside_minutes, "ticket", "marketing",
+         say("{service}: {value} requests/s, below the frozen p10", service=service, value=VALUE)),
+    )  # fmt: skip
+    for name, sign, quantile, minutes, severity, owner, words in cases:
+        came = f"({demand}) or vector(0)" if sign == "<" else demand  # no series at all is below, too
+        threshold = _gauge(subject, "forecast_requests_per_second", f'service="{service}"', f'quantile="{quantile}"')
+        expression = f"({came}) {sign} max({threshold})"
+        labels = {"campaign": subject.plan.id, "service": service, "owner": owner}
+        yield _said(alert(name, expression, _minutes(minutes), severity, **labels), words)
+
+
+def _objectives(subject: Subject) -> Iterator[Values]:
+    """Errors by the rate at which they use up what the objective allows; latency by its objective itself."""
+    limits = subject.rules.prometheus
+    for name in subject.services:
+        objective, labels = subject.settings.service(name).slo, {"service": name, "owner": "sre"}
+        short, long = (reading_query(subject.settings, "error_ratio", name, over) for over in (SHORT, LONG))
+        if objective.error_ratio is not None and short and long:
+            most = f"{limits.burn_rate * objective.error_ratio:g}"
+            burning = alert("SurgeplanErrorBudgetBurn", f"{short} > {most} and {long} > {most}", "1m", **labels)
+            yield _said(burning, say("{service}: {share} errors over five minutes", service=name, share=SHARE))
+        slowest = reading_query(subject.settings, "p99_ms", name)
+        if objective.p99_ms is not None and slowest:
+            slow = alert("SurgeplanLatencyAboveObjective", f"{slowest} > {objective.p99_ms:g}", "5m", **labels)
+            yield _said(slow, say("{service}: p99 {value} ms", service=name, value=VALUE))
+
+
+def _of_the_plan(subject: Subject) -> Iterator[Values]:
+    """The autoscaling plan's own rules, as its manifests have them."""
+    if subject.autoscaling is not None:
+        setting = Setting(subject.autoscaling, subject.policy, subject.settings.zone_of(subject.plan))
+        for name, service in scheduled(subject.autoscaling).items():
+            yield from alerts(setting, name, service)
+
+
+def _gauge(subject: Subject, name: str, *matchers: str) -> str:
+    chosen = ",".join([f'campaign="{subject.plan.id}"', *matchers])
+    return f"surgeplan_{name}{{{chosen}}}"
+
+
+def _said(rule: Values, summary: Text) -> Values:
+    return rule | {"annotations": {"summary": str(summary)}}
+
+
+def _minutes(count: float) -> str:
+    return f"{round(count * 60)}s" if count % 1 else f"{count:g}m"
