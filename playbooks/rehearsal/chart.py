@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from matplotlib.axes import Axes
 
-from campaign.charts import AMBER, BLUE, GREEN, RED, chart, save_chart
+from campaign.charts import AMBER, BLUE, GREEN, INK, RED, chart, save_chart
 from campaign.language import _
 from campaign.numbers import local_minute, percent
-from playbooks.rehearsal.record import Rehearsal
+from playbooks.rehearsal.record import Break, Rehearsal
 
 WIDTH_INCHES, ROW_INCHES, CURVE_INCHES, LETTERS = 4.4, 0.42, 3.0, 10
 
@@ -28,21 +28,36 @@ def draw_rehearsal(path: Path, found: Rehearsal, zone: ZoneInfo) -> None:
 def _breaks(axes: Axes, found: Rehearsal, zone: ZoneInfo) -> None:
     shown = found.breaks[::-1]
     ratios = [100 * one.event_ratio for one in shown]
-    accepted = found.appetite_probability_per_minute
-    colours = [RED if one.worst_minute_ratio > accepted else AMBER if one.event_ratio else GREEN for one in shown]
+    colours = [_colour(one, found.appetite_probability_per_minute) for one in shown]
     axes.barh([one.name for one in shown], ratios, color=colours)
+    intervals = [one.event_interval for one in shown]
+    for row, found_interval in enumerate(intervals):
+        ends = 100 * found_interval.low, 100 * found_interval.high
+        axes.plot(ends, (row, row), color=INK, linewidth=1, marker="|", markersize=8)
     for row, one in enumerate(shown):
         words = percent(one.event_ratio)
         if one.event_ratio:
             words += " · " + local_minute(one.worst_at_utc, zone)
         axes.annotate(
-            words, (ratios[row], row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=LETTERS
+            words,
+            (max(ratios[row], 100 * one.event_interval.high), row),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=LETTERS,
         )
     axes.set_axisbelow(True)
     axes.grid(visible=False, axis="y")
-    axes.set_xlim(0, max([*ratios, 1.0]) * 1.8)
+    axes.set_xlim(0, max([*ratios, *(100 * each.high for each in intervals), 1.0]) * 1.8)
     axes.tick_params(labelsize=LETTERS)
     axes.set_title(_("breaks in % of events, worst minute"), fontsize=LETTERS + 2)
+
+
+def _colour(one: Break, accepted_ratio: float) -> str:
+    """Red where it surely breaks more often than accepted, green where surely not, amber where it is open."""
+    if one.worst_minute_interval.low > accepted_ratio:
+        return RED
+    return GREEN if one.worst_minute_interval.high <= accepted_ratio else AMBER
 
 
 def _curve(axes: Axes, found: Rehearsal) -> None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.console import Console, JsonOption, LangOption, WorkspaceOption, open_workspace, table
-from campaign.errors import ExitCode
 from campaign.language import _
-from campaign.numbers import percent, spoken
+from campaign.numbers import spoken
 
 if TYPE_CHECKING:
     from campaign.workspace import Workspace
@@ -47,23 +46,33 @@ def rehearse(
     opened = open_workspace(workspace)
     with console.progress() as progress:
         found = publish_rehearsal(opened, campaign, paths, inject or (), progress)
+    from playbooks.rehearsal.verdict import EXITS
+
     console.result(_in_words(found, opened), found.model_dump(mode="json"))
     if not inject:
         console.look(opened.out(campaign) / "rehearsal.html")
-    if found.verdict == "no-go":
-        raise typer.Exit(ExitCode.NO)
+    raise typer.Exit(EXITS[found.verdict])
 
 
 def _in_words(found: Rehearsal, workspace: Workspace) -> str:
     from campaign.numbers import local_minute
-    from playbooks.rehearsal.publish import VERDICTS
+    from playbooks.rehearsal.certainty import with_interval
+    from playbooks.rehearsal.settling import settled_in_words
+    from playbooks.rehearsal.verdict import IN_WORDS
 
     zone = workspace.settings.zone_of(workspace.plan(found.campaign))
     rows = [
-        [one.name, percent(one.event_ratio), percent(one.worst_minute_ratio), local_minute(one.worst_at_utc, zone)]
+        [
+            one.name,
+            with_interval(one.event_ratio, one.event_interval),
+            with_interval(one.worst_minute_ratio, one.worst_minute_interval),
+            local_minute(one.worst_at_utc, zone),
+        ]
         for one in found.breaks
     ]
-    parts = [f"{VERDICTS[found.verdict]}: {found.why}"]
+    parts = [f"{IN_WORDS[found.verdict]}: {found.why}"]
+    if found.settled_by:
+        parts.append(str(settled_in_words(found.settled_by, found.currency)))
     parts.append(table([_("what"), _("events"), _("worst minute"), _("at")], rows))
     parts.append(
         _("orders lost: {mean} on average, p90 {p90}, p99 {p99}").format(

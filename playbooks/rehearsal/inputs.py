@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from playbooks.simulation.event import Event, Outage, Played, play
 from playbooks.simulation.fleet import Demand, Fleet
@@ -50,7 +51,11 @@ def rehearse(inputs: Inputs) -> Played:
 
 def thinned(inputs: Inputs, most: int) -> Inputs:
     """At most so many of the paths, evenly chosen; the same ones each time."""
-    chosen = np.linspace(0, inputs.demand.paths - 1, min(most, inputs.demand.paths)).round().astype(int)
+    return on_paths(inputs, np.linspace(0, inputs.demand.paths - 1, min(most, inputs.demand.paths)).round().astype(int))
+
+
+def on_paths(inputs: Inputs, chosen: NDArray[np.integer]) -> Inputs:
+    """Only the paths of these indices, in their order."""
     rates = np.ascontiguousarray(inputs.demand.requests_per_second[:, chosen])
     return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates))
 
@@ -63,6 +68,12 @@ def with_floors(inputs: Inputs, factor: float = 1.0, more: Sequence[int] = ()) -
         for fleet, extra in zip(inputs.fleets, added, strict=True)
     )
     return replace(inputs, fleets=fleets)
+
+
+def with_more(inputs: Inputs, more: NDArray[np.integer]) -> Inputs:
+    """Every floor plus so many replicas [service, minute]; a quota still ends it."""
+    fleets = (replace(fleet, floor=fleet.floor + added) for fleet, added in zip(inputs.fleets, more, strict=True))
+    return replace(inputs, fleets=tuple(fleets))
 
 
 def with_limit(inputs: Inputs, name: str, factor: float) -> Inputs:

@@ -1,16 +1,13 @@
-"""From what was played to what it means: breaks, lost orders, the verdict."""
+"""From what was played to what it means: breaks with their intervals, lost orders, cost."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign.language import Text, say
-from campaign.numbers import percent
+from playbooks.rehearsal.certainty import interval
 from playbooks.rehearsal.inputs import Inputs
-from playbooks.rehearsal.record import Break, Verdict
+from playbooks.rehearsal.record import Break
 from playbooks.simulation.event import Played
 
 Floats = NDArray[np.float64]
@@ -59,34 +56,13 @@ def _break(inputs: Inputs, kind: str, name: str, over: NDArray[np.bool_]) -> Bre
     worst = (
         int(by_minute.argmax()) if by_minute.any() else int(inputs.demand.requests_per_second.sum(0).mean(0).argmax())
     )
+    events, at_worst, paths = int(over.any(axis=1).sum()), int(over[:, worst].sum()), len(over)
     return Break(
         kind="service" if kind == "service" else "limit",
         name=name,
-        event_ratio=float(over.any(axis=1).mean()),
-        worst_minute_ratio=float(by_minute[worst]),
+        event_ratio=events / paths,
+        event_interval=interval(events, paths),
+        worst_minute_ratio=at_worst / paths,
+        worst_minute_interval=interval(at_worst, paths),
         worst_at_utc=inputs.time_of(worst),
     )
-
-
-def verdict(found: Sequence[Break], appetite: float, limited_only: bool) -> tuple[Verdict, Text]:
-    """Go where no service breaks in any minute more often than the appetite; with limits where only limits do it."""
-    over = [one for one in found if one.worst_minute_ratio > appetite]
-    services = [one for one in over if one.kind == "service"]
-    limits = [one.name for one in over if one.kind == "limit"]
-    if limits and (limited_only or not services):
-        return "go-with-limits", say(
-            "replicas suffice; what is beyond {limits} is refused and must be kept out", limits=", ".join(limits)
-        )
-    if not services:
-        worst = max(found, key=lambda one: one.worst_minute_ratio)
-        return "go", say(
-            "no service loses more than its objective allows in any minute more often than {appetite}; worst: {name} "
-            "at {ratio}",
-            appetite=percent(appetite), name=worst.name, ratio=percent(worst.worst_minute_ratio),
-        )  # fmt: skip
-    worst = max(services, key=lambda one: one.worst_minute_ratio)
-    return "no-go", say(
-        "{name} loses more than its objective allows with probability {ratio} in its worst minute; "
-        "{appetite} is accepted",
-        name=worst.name, ratio=percent(worst.worst_minute_ratio), appetite=percent(appetite),
-    )  # fmt: skip

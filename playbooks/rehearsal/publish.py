@@ -17,13 +17,17 @@ from campaign.workspace import Workspace
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.policy import read_policy
 from playbooks.rehearsal import judging
+from playbooks.rehearsal.certainty import in_range
 from playbooks.rehearsal.chart import draw_rehearsal
 from playbooks.rehearsal.faults import injected
 from playbooks.rehearsal.gather import ERROR_RATIO, gather, read_plan
 from playbooks.rehearsal.inputs import Inputs, rehearse, thinned
 from playbooks.rehearsal.levers import curve, levers
-from playbooks.rehearsal.record import Break, Rehearsal
+from playbooks.rehearsal.record import CONFIDENCE_RATIO, Break, Rehearsal
+from playbooks.rehearsal.settling import settled_in_words, settling
 from playbooks.rehearsal.stories import stories
+from playbooks.rehearsal.verdict import IN_WORDS, verdict
+from playbooks.rehearsal.verdict import Played as PathsPlayed
 
 REPLAYED_PATHS = 500  # by levers and curve, twenty replays or so: a difference on the same paths needs fewer
 NEGLIGIBLE_RATIO = 1e-3  # of what is lost: below it, capacity is not what loses
@@ -69,17 +73,25 @@ def _rehearsed(
     risk, value = settings.risk, settings.risk.value_lost_per_refused_order
     appetite = risk.overload_probability_per_minute or read_policy(workspace.folder).overload_probability_per_minute
     above, limited = float(played.above_capacity_requests.sum()), float(played.limited_requests.sum())
-    verdict, why = judging.verdict(found, appetite, above <= NEGLIGIBLE_RATIO * limited)
+    model = read_json(out / "traffic.json", f"out/{plan.campaign}/traffic.json", TrafficModel)
+    paths = inputs.demand.paths
+    on = PathsPlayed(paths, max(model.paths, paths), above <= NEGLIGIBLE_RATIO * limited)
+    outcome, why = verdict(found, appetite, on)
+    progress(say("what would make it a GO"), 0, 1)
+    settled = settling(inputs, played, appetite, zone) if outcome in ("no-go", "too-close") else None
+    progress(say("what would make it a GO"), 1, 1)
     return Rehearsal(
         campaign=plan.campaign,
         model=plan.model,
         playbook=sha256(out / "playbook" / "autoscaling.json"),
-        seed=read_json(out / "traffic.json", f"out/{plan.campaign}/traffic.json", TrafficModel).seed,
-        paths=inputs.demand.paths,
+        seed=model.seed,
+        paths=paths,
+        paths_available=on.available,
         tick_seconds=15.0,
         injected=faults,
-        verdict=verdict,
+        verdict=outcome,
         why=Words.of(why),
+        settled_by=settled,
         appetite_probability_per_minute=appetite,
         breaks=found,
         lost_orders=Quantiles.of(orders),
@@ -114,6 +126,11 @@ def _assumptions(workspace: Workspace, plan: AutoscalingPlan, inputs: Inputs) ->
         "each path counts {each}: what is rarer is not seen; changes and curve are replayed on {fewer} of {paths}",
         each=f"{100 / paths:.3g} %", fewer=min(paths, REPLAYED_PATHS), paths=paths,
     )  # fmt: skip
+    yield say(
+        "ranges of probabilities are what {paths} paths allow at {confidence} (Clopper-Pearson); the forecast's own "
+        "error is not in them",
+        paths=paths, confidence=percent(CONFIDENCE_RATIO),
+    )  # fmt: skip
     yield say("each replica is taken to carry the low end of its capacity's range; the range itself is not sampled")
     yield say(
         "{share} of refused requests come again, up to {tries} times, after {seconds:g} s and then twice as long",
@@ -139,15 +156,10 @@ def page(workspace: Workspace, found: Rehearsal, zone: ZoneInfo) -> str:
         "rehearsal.html",
         found=found,
         title=workspace.plan(found.campaign).title,
-        verdict=VERDICTS[found.verdict],
+        verdict=IN_WORDS[found.verdict],
         at=lambda instant: local_minute(instant, zone),
         spoken=spoken,
         percent=percent,
+        range=in_range,
+        settled=found.settled_by and settled_in_words(found.settled_by, found.currency),
     )
-
-
-VERDICTS: dict[str, Text] = {
-    "go": say("GO"),
-    "go-with-limits": say("GO with limits"),
-    "no-go": say("NO-GO"),
-}

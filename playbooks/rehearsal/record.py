@@ -10,19 +10,30 @@ from campaign.documents import FileRecord
 from campaign.traffic import Quantiles
 from campaign.words import Words
 
-Verdict = Literal["go", "go-with-limits", "no-go"]
+Verdict = Literal["go", "go-with-limits", "no-go", "too-close"]
+CONFIDENCE_RATIO = 0.95
+
+
+class Interval(FileRecord):
+    """Between what a share lies, with `CONFIDENCE_RATIO`; from nothing to all where a file does not say."""
+
+    low: float = 0.0
+    high: float = 1.0
 
 
 class Break(FileRecord):
     """How surely a service loses more than its objective allows, or a limit is reached.
 
     event_ratio: share of paths on which it happens at all. worst_minute_ratio: of paths, in the worst minute.
+    Intervals are Clopper and Pearson's; the worst minute is found on the same paths, so that its share leans high.
     """
 
     kind: Literal["service", "limit"]
     name: str
     event_ratio: float
+    event_interval: Interval = Interval()
     worst_minute_ratio: float
+    worst_minute_interval: Interval = Interval()
     worst_at_utc: AwareDatetime
 
 
@@ -45,6 +56,25 @@ class CurvePoint(FileRecord):
     event_ratio: float
 
 
+class Added(FileRecord):
+    """So many replicas more of a service while a stretch lasts."""
+
+    service: str
+    replicas: int
+    starts_at_utc: AwareDatetime
+    ends_at_utc: AwareDatetime
+
+
+class Settling(FileRecord):
+    """The fewest more replicas found that make it a sure GO, on all paths; ratio: of the worst service then."""
+
+    change: Words
+    added: tuple[Added, ...]
+    cost: float | None
+    worst_minute_ratio: float
+    worst_minute_interval: Interval
+
+
 class Story(FileRecord):
     """One of the worst paths, told in a sentence; path: its index among the rehearsed ones."""
 
@@ -65,10 +95,14 @@ class Rehearsal(FileRecord):
     playbook: str
     seed: int = Field(description="of the traffic model; a rehearsal draws nothing of its own")
     paths: int
+    paths_available: int | None = Field(default=None, description="in the forecast")
+    confidence_ratio: float = CONFIDENCE_RATIO
+    interval_method: Literal["clopper-pearson"] = "clopper-pearson"
     tick_seconds: float
     injected: tuple[str, ...] = ()
     verdict: Verdict
     why: Words
+    settled_by: Settling | None = Field(default=None, description="what would make a NO-GO, or what is open, a GO")
     appetite_probability_per_minute: float
     breaks: tuple[Break, ...]
     lost_orders: Quantiles

@@ -13,6 +13,7 @@ from campaign.errors import UserError
 from campaign.workspace import open_workspace
 from playbooks.readiness.checks import found
 from playbooks.readiness.gather import gather as readiness
+from playbooks.readiness.rehearsed import STATES
 from playbooks.rehearsal.gather import gather, read_plan
 from surgeplan.cli import main
 
@@ -33,7 +34,7 @@ def test_files_hold_the_verdict_that_was_printed(shop: Path, capsys: pytest.Capt
     printed = json.loads(capsys.readouterr().out)
     out = shop / "out" / "coupon-drop"
     assert json.loads((out / "rehearsal.json").read_text("utf-8")) == printed
-    assert code == (1 if printed["verdict"] == "no-go" else 0)
+    assert code == {"go": 0, "go-with-limits": 0, "no-go": 1, "too-close": 4}[printed["verdict"]]
     page = (out / "rehearsal.html").read_text("utf-8")
     assert page.index("<h1>") < page.index("rehearsal.png") < page.index("<table>")
     assert (out / "rehearsal.png").read_bytes().startswith(b"\x89PNG")
@@ -47,9 +48,9 @@ def test_the_gate_reads_the_verdict_and_sees_when_it_is_of_another_plan(shop: Pa
     out = shop / "out" / "coupon-drop"
     assert rehearsed(shop) == "pending"
     code = rehearse(shop)
-    assert rehearsed(shop) == ("fail" if code else "pass")
+    assert rehearsed(shop) == {0: "pass", 1: "fail", 4: "pending"}[code]
     record = json.loads((out / "rehearsal.json").read_text("utf-8"))
-    for verdict, state in (("go", "pass"), ("go-with-limits", "pass"), ("no-go", "fail")):
+    for verdict, state in STATES.items():
         (out / "rehearsal.json").write_text(json.dumps(record | {"verdict": verdict}), "utf-8")
         assert rehearsed(shop) == state
     plan = out / "playbook" / "autoscaling.json"

@@ -10,15 +10,21 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaign.console import no_progress
 from campaign.errors import UserError
+from playbooks.rehearsal.certainty import interval, paths_that_decide
 from playbooks.rehearsal.faults import injected
 from playbooks.rehearsal.inputs import Inputs, rehearse, with_floors, with_limit
-from playbooks.rehearsal.judging import breaks, lost_orders, verdict
+from playbooks.rehearsal.judging import breaks, lost_orders
 from playbooks.rehearsal.levers import curve, levers
 from playbooks.rehearsal.record import Break
+from playbooks.rehearsal.settling import settling
 from playbooks.rehearsal.stories import stories
+from playbooks.rehearsal.verdict import Played as PathsPlayed
+from playbooks.rehearsal.verdict import verdict
 from playbooks.simulation.event import Played
 from playbooks.simulation.fleet import Demand, Fleet, Nodes
 from playbooks.simulation.limits import RateLimit
@@ -29,10 +35,10 @@ ZONE = ZoneInfo("Asia/Shanghai")
 MINUTES = 20
 
 
-def small_event(rates: Sequence[float], limits: tuple[RateLimit, ...] = ()) -> Inputs:
-    """One service, ten replicas of 100 requests per second that nothing scales; one constant path for each rate."""
-    demand = np.repeat(np.array(rates, np.float32)[None, :, None], MINUTES, axis=2)
-    fleet = Fleet(0, 100.0, np.full(MINUTES, 10), ceiling=100, target_ratio=None)
+def small_event(rates: Sequence[float], limits: tuple[RateLimit, ...] = (), minutes: int = MINUTES) -> Inputs:
+    """One service, ten replicas of 100 requests per second that nothing scales; a constant path for each rate."""
+    demand = np.repeat(np.array(rates, np.float32)[None, :, None], minutes, axis=2)
+    fleet = Fleet(0, 100.0, np.full(minutes, 10), ceiling=100, target_ratio=None)
     return Inputs(
         services=("checkout",),
         starts_at_utc=STARTS_AT,
@@ -46,23 +52,88 @@ def small_event(rates: Sequence[float], limits: tuple[RateLimit, ...] = ()) -> I
     )
 
 
-def judged(inputs: Inputs, appetite: float = 0.01) -> tuple[str, tuple[Break, ...], Played]:
+def judged(inputs: Inputs, appetite: float = 0.01, available: int = 0) -> tuple[str, tuple[Break, ...], Played]:
     played = rehearse(inputs)
-    found = breaks(inputs, played)
-    limited_only = played.above_capacity_requests.sum() == 0
-    return verdict(found, appetite, bool(limited_only))[0], found, played
+    found, paths = breaks(inputs, played), inputs.demand.paths
+    limited_only = bool(played.above_capacity_requests.sum() == 0)
+    return verdict(found, appetite, PathsPlayed(paths, max(available, paths), limited_only))[0], found, played
+
+
+def test_intervals_are_the_published_ones() -> None:
+    """Clopper and Pearson for 0 of 10, 2 of 10 and 10 of 10, as in every table of theirs."""
+    assert (interval(0, 10).low, interval(0, 10).high) == pytest.approx((0, 0.3085), abs=1e-4)
+    assert (interval(2, 10).low, interval(2, 10).high) == pytest.approx((0.0252, 0.5561), abs=1e-4)
+    assert (interval(10, 10).low, interval(10, 10).high) == pytest.approx((0.6915, 1), abs=1e-4)
+
+
+@given(st.integers(1, 3000), st.floats(0, 1))
+def test_more_hits_move_the_interval_up_and_it_holds_the_share(paths: int, share: float) -> None:
+    hits = round(share * (paths - 1))
+    fewer, more = interval(hits, paths), interval(hits + 1, paths)
+    assert fewer.low <= hits / paths <= fewer.high
+    assert fewer.low <= more.low
+    assert fewer.high <= more.high
+
+
+def test_paths_that_decide_are_neither_too_few_nor_many_more_than_needed() -> None:
+    needed = paths_that_decide(0.0, 0.01, 20)
+    assert needed is not None
+    assert interval(0, needed).high <= 0.01 < interval(0, round(0.9 * needed)).high
+    assert paths_that_decide(0.01, 0.01, 400) is None
+
+
+@pytest.mark.parametrize(("paths", "available", "said"), [
+    (100, 2000, "100 paths do not decide; run with --paths 370"),
+    (300, 300, "all 300 paths of the forecast do not decide; taking the careful side, this is no GO"),
+])  # fmt: skip
+def test_few_paths_without_a_break_are_too_close_to_call(paths: int, available: int, said: str) -> None:
+    found = breaks(few := small_event([800] * paths), rehearse(few))
+    outcome, why = verdict(found, 0.01, PathsPlayed(paths, available, limited_only=False))
+    assert outcome == "too-close"
+    assert said in str(why)
+    assert judged(small_event([800] * 400))[0] == "go"
+
+
+def test_what_settles_it_is_the_fewest_replicas_that_were_found_enough() -> None:
+    inputs = small_event([800] * 600 + [1050] * 6)
+    played = rehearse(inputs)
+    assert judged(inputs)[0] == "too-close"
+    found = settling(inputs, played, 0.01, ZONE)
+    assert found is not None
+    assert [(one.service, one.replicas, inputs.minute_of(one.ends_at_utc)) for one in found.added] == [
+        ("checkout", 1, MINUTES)
+    ]
+    assert found.cost == pytest.approx(1 * MINUTES / 60 * 3.0)
+    assert judged(with_floors(inputs, more=[1]))[0] == "go"
+
+
+def test_what_settles_it_is_added_around_the_minutes_that_break_only() -> None:
+    inputs = small_event([800] * 600, minutes=240)
+    rates = inputs.demand.requests_per_second.copy()
+    rates[:, :6, 100:103] = 1050
+    inputs = replace(inputs, demand=Demand(rates))
+    found = settling(inputs, rehearse(inputs), 0.01, ZONE)
+    assert found is not None
+    assert [(inputs.minute_of(a.starts_at_utc), inputs.minute_of(a.ends_at_utc)) for a in found.added] == [(70, 118)]
+    assert found.cost == pytest.approx(48 / 60 * 3.0)
+
+
+def test_nothing_settles_what_a_quota_ends() -> None:
+    inputs = small_event([800, 1500] * 300)
+    inputs = replace(inputs, fleets=(replace(inputs.fleets[0], ceiling=10),))
+    assert settling(inputs, rehearse(inputs), 0.01, ZONE) is None
 
 
 def test_what_ten_replicas_cannot_carry_is_lost_in_orders() -> None:
-    inputs = small_event([800, 900, 1000, 1200])
+    inputs = small_event([800, 900, 1000, 1200] * 10)
     outcome, found, played = judged(inputs)
     assert outcome == "no-go"
     assert found[0].event_ratio == 0.25
-    assert lost_orders(inputs, played).tolist() == pytest.approx([0, 0, 0, 200 * 60 * MINUTES * 0.1])
+    assert lost_orders(inputs, played)[:4].tolist() == pytest.approx([0, 0, 0, 200 * 60 * MINUTES * 0.1])
 
 
 def test_a_limit_that_ends_first_is_go_with_limits_and_named() -> None:
-    inputs = small_event([500, 900], (RateLimit("payment", {0: 0.1}, 60.0),))
+    inputs = small_event([500, 900] * 200, (RateLimit("payment", {0: 0.1}, 60.0),))
     outcome, found, _played = judged(inputs)
     assert outcome == "go-with-limits"
     assert {one.name: one.event_ratio for one in found} == {"checkout": 0.5, "payment": 0.5}
@@ -71,8 +142,15 @@ def test_a_limit_that_ends_first_is_go_with_limits_and_named() -> None:
 
 def test_a_limit_that_ends_within_every_objective_is_still_named() -> None:
     limited = Break(kind="limit", name="payment", event_ratio=0.5, worst_minute_ratio=0.5, worst_at_utc=STARTS_AT)
-    held = limited.model_copy(update={"kind": "service", "name": "checkout", "worst_minute_ratio": 0.0})
-    outcome, why = verdict([held, limited], 0.01, limited_only=False)
+    held = limited.model_copy(
+        update={
+            "kind": "service",
+            "name": "checkout",
+            "worst_minute_ratio": 0.0,
+            "worst_minute_interval": interval(0, 900),
+        }
+    )
+    outcome, why = verdict([held, limited], 0.01, PathsPlayed(900, 900, limited_only=False))
     assert outcome == "go-with-limits"
     assert "payment" in str(why)
 
@@ -86,9 +164,10 @@ def test_nodes_that_come_later_change_what_waits_for_them() -> None:
 
 
 def test_the_appetite_decides_between_go_and_no_go() -> None:
-    inputs = small_event([800, 900, 1000, 1200])
+    inputs = small_event([800, 900, 1000, 1200] * 200)
     assert judged(inputs, appetite=0.3)[0] == "go"
     assert judged(inputs, appetite=0.2)[0] == "no-go"
+    assert judged(inputs, appetite=0.24)[0] == "too-close"
 
 
 def test_levers_are_found_by_playing_again_and_cost_what_they_add() -> None:
