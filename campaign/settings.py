@@ -306,6 +306,10 @@ class Settings(FileRecord):
     def service_names(self) -> tuple[str, ...]:
         return tuple(service.name for service in self.services)
 
+    @property
+    def desk_names(self) -> frozenset[str]:
+        return frozenset(desk.name for desk in self.desks)
+
     def service(self, name: str) -> Service:
         return next(service for service in self.services if service.name == name)
 

@@ -196,7 +196,7 @@ def read_contacts(workspace: Workspace, before: datetime | None = None) -> pd.Da
         UserError: every problem of every file.
     """
     contacts = _read_all(workspace, CONTACTS, before)
-    desks = {desk.name for desk in workspace.settings.desks}
+    desks = workspace.settings.desk_names
     if contacts is not None and desks:
         unknown = sorted(set(contacts["desk"]) - desks)
         if unknown:

@@ -187,7 +187,7 @@ def known_services(settings: Settings) -> frozenset[str]:
 
 def _of_known_names(batch: Batch, source: Source, settings: Settings, notes: dict[str, Text]) -> Batch:
     """The batch without services and desks that the workspace does not have: history would refuse them."""
-    known = {"traffic": known_services(settings), "contacts": frozenset(desk.name for desk in settings.desks)}
+    known = {"traffic": known_services(settings), "contacts": settings.desk_names}
     names = known.get(source.measure)
     if not names or not batch.keys:
         return batch

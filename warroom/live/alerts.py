@@ -142,12 +142,16 @@ def told_alerts(events: Iterable[Event], campaign: str) -> tuple[Told, ...]:
     found: dict[str, Told] = {}
     for event in events:
         if event.kind == KIND and event.campaign == campaign:
-            body = event.body
-            standing = Standing(
-                body["rule"], body["about"], body["direction"], body["level"], datetime.fromisoformat(body["fired_at"])
-            )
-            found[event.subject] = Told(standing, event.at_utc if body["change"] == "cleared" else None)
+            cleared = event.body["change"] == "cleared"
+            found[event.subject] = Told(standing_of(event), event.at_utc if cleared else None)
     return tuple(found.values())
+
+
+def standing_of(event: Event) -> Standing:
+    """The alert that an event of this kind tells of."""
+    body = event.body
+    fired_at = datetime.fromisoformat(body["fired_at"])
+    return Standing(body["rule"], body["about"], body["direction"], body["level"], fired_at)
 
 
 def transitions(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -19,6 +19,9 @@ from warroom.live.yardstick import MINUTE, TOTAL
 from warroom.retrospective.timeline import HOUR, Buckets, Floats, Ints, mean_over
 
 AROUND = timedelta(hours=6)
+DESK_MEASURES = ("contacts", "bot_resolved")
+FED_BY = {"requests": "traffic", "peak": "traffic", "bot_resolved": "contacts"}
+"""The source's measure of what is not called like it."""
 MINUTES_LEAST = 54
 """A busiest minute of an hour of which more than a tenth is not known may be another one."""
 
@@ -39,11 +42,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Came:
-    """Requests per second by service around the campaign, and counts by measure. until: how far each measure is told,
-    in seconds of UTC."""
+    """Requests per second by service around the campaign, and counts by measure. desks: contacts, and those that the
+    bot resolved, by measure and desk. until: how far each measure is told, in seconds of UTC."""
 
     requests: Mapping[str, Buckets]
     counts: Mapping[str, Counts]
+    desks: Mapping[tuple[str, str], Counts] = field(default_factory=dict)
 
     @property
     def until(self) -> dict[str, int]:
@@ -72,7 +76,19 @@ def what_history_says(workspace: Workspace, plan: Plan, services: Sequence[str],
                 )
     frames = {"orders": read_orders(workspace, now), "contacts": read_contacts(workspace, now)}
     counted = {name: _counts(frame, name, starts, ends) for name, frame in frames.items() if frame is not None}
-    return Came(requests, {name: counts for name, counts in counted.items() if counts is not None})
+    desks = {} if frames["contacts"] is None else _by_desk(frames["contacts"], starts, ends)
+    return Came(requests, {name: counts for name, counts in counted.items() if counts is not None}, desks)
+
+
+def _by_desk(frame: pd.DataFrame, starts: datetime, ends: datetime) -> dict[tuple[str, str], Counts]:
+    """Contacts of each desk, and what the bot resolved of them; an hour that does not say so has no such value."""
+    found: dict[tuple[str, str], Counts] = {}
+    for desk, rows in frame.groupby("desk", sort=True):
+        for measure in DESK_MEASURES:
+            counts = _counts(rows, measure, starts, ends)
+            if counts is not None:
+                found[measure, str(desk)] = counts
+    return found
 
 
 def _counts(frame: pd.DataFrame, name: str, starts: datetime, ends: datetime) -> Counts | None:
@@ -93,11 +109,18 @@ def hourly_values(came: Came, plan: Plan, final_until: Mapping[str, datetime | N
     hours = hours[hours + HOUR <= now.timestamp()]
     found = [*_requests(came.requests, hours)]
     for name, counted in came.counts.items():
-        for hour in hours[hours + HOUR <= counted.until]:
-            inside = (counted.starts >= hour) & (counted.starts < hour + HOUR)
-            if inside.any():
-                found.append(Measured(name, TOTAL, HOUR, int(hour), float(counted.counts[inside].sum()), False))
+        found += _hours_of(counted, name, TOTAL, hours)
+    for (name, desk), counted in came.desks.items():
+        found += _hours_of(counted, name, desk, hours)
     return [_finished(value, final_until) for value in found]
+
+
+def _hours_of(counted: Counts, measure: str, name: str, hours: Ints) -> Iterator[Measured]:
+    for hour in hours[hours + HOUR <= counted.until]:
+        inside = (counted.starts >= hour) & (counted.starts < hour + HOUR)
+        value = float(counted.counts[inside].sum())
+        if inside.any() and np.isfinite(value):
+            yield Measured(measure, name, HOUR, int(hour), value, False)
 
 
 def _requests(requests: Mapping[str, Buckets], hours: Ints) -> list[Measured]:
@@ -126,7 +149,7 @@ def _requests(requests: Mapping[str, Buckets], hours: Ints) -> list[Measured]:
 
 
 def _finished(value: Measured, final_until: Mapping[str, datetime | None]) -> Measured:
-    measure = "traffic" if value.measure in ("requests", "peak") else value.measure
+    measure = FED_BY.get(value.measure, value.measure)
     until = final_until.get(measure)
     final = until is not None and value.starts_at + value.seconds <= until.timestamp()
     return Measured(value.measure, value.name, value.seconds, value.starts_at, value.value, final)

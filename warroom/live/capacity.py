@@ -15,9 +15,11 @@ from playbooks.readiness.load_tests import proven, read_load_test
 from warroom.live.percentile import known
 from warroom.live.records import Capacity, Minutes
 from warroom.push.carried import carried
+from warroom.retrospective.timeline import Floats
 
 LATELY = timedelta(minutes=5)
 READY = "ready_replicas"
+MINUTE = 60
 
 
 def capacities_of(
@@ -28,12 +30,25 @@ def capacities_of(
     services = [name for name in minutes if name in workspace.settings.service_names]
     if not services:
         return {}
-    planned = carried(workspace, plan.id, services, now, 1).requests_per_second[:, 0]
+    planned = _planned(workspace, plan, [minutes[name] for name in services])
     ready = {value.name: value.value for value in readings if value.measure == READY}
     return {
-        name: capacity_of(minutes[name], tested.get(name), float(most), _ready(workspace, name, ready), plan, now)
-        for name, most in zip(services, planned, strict=True)
+        name: capacity_of(minutes[name], tested.get(name), row, _ready(workspace, name, ready), plan, now)
+        for name, row in zip(services, planned, strict=True)
     }
+
+
+def _planned(workspace: Workspace, plan: Plan, series: Sequence[Minutes]) -> list[Floats]:
+    """What the plan carries in each interval of each service, the least of its minutes; infinite where not known."""
+    first = min(minutes.starts_at[0] for minutes in series)
+    last = max(minutes.starts_at[-1] + minutes.seconds[-1] for minutes in series)
+    names = [minutes.service for minutes in series]
+    count = max(1, (last - first) // MINUTE)
+    rows = carried(workspace, plan.id, names, datetime.fromtimestamp(first, UTC), count).requests_per_second
+    return [
+        np.minimum.reduceat(row, (np.array(minutes.starts_at) - first) // MINUTE)
+        for row, minutes in zip(rows, series, strict=True)
+    ]
 
 
 def _ready(workspace: Workspace, service: str, ready: Mapping[str, float]) -> float | None:
@@ -46,32 +61,44 @@ def _ready(workspace: Workspace, service: str, ready: Mapping[str, float]) -> fl
 
 
 def capacity_of(
-    minutes: Minutes, tested: float | None, planned: float, ready: float | None, plan: Plan, now: datetime
+    minutes: Minutes, tested: float | None, planned: Floats, ready: float | None, plan: Plan, now: datetime
 ) -> Capacity:
-    """One service; `planned` is infinite where nothing is known."""
-    most = tested if tested is not None else planned if np.isfinite(planned) else None
-    if most is None:
+    """One service; `planned` by interval, infinite where nothing is known."""
+    trusted = planned if tested is None else np.full(len(planned), tested)
+    at = int(np.clip(np.searchsorted(minutes.starts_at, now.timestamp(), "right") - 1, 0, len(trusted) - 1))
+    most = float(trusted[at])
+    if not np.isfinite(most):
         return Capacity(minutes.service, None, None, ready, None, None, None)
-    reached = first_above(minutes, most, now, plan.ends_at)
+    reached = first_above(minutes, trusted, now, plan.ends_at)
+    when = None if reached is None else datetime.fromtimestamp(minutes.starts_at[reached], UTC)
     return Capacity(
         service=minutes.service,
         requests_per_second=most,
         basis="tested" if tested is not None else "planned",
         ready_requests_per_second=ready,
         headroom_ratio=_headroom(minutes, most, now),
-        reached_at=reached,
-        time_to_capacity=None if reached is None else max(reached - now, timedelta(0)),
+        reached_at=when,
+        time_to_capacity=None if when is None else max(when - now, timedelta(0)),
+        reached_requests_per_second=None if reached is None else float(trusted[reached]),
+        over_time=tuple(trusted.tolist()),
     )
 
 
-def first_above(minutes: Minutes, most: float, now: datetime, until: datetime) -> datetime | None:
-    """The first interval from now on whose p90 is above `most`."""
+def first_above(minutes: Minutes, trusted: Floats, now: datetime, until: datetime) -> int | None:
+    """The first interval from now on whose p90 is above what is trusted in it."""
     band = minutes.reforecast or minutes.frozen
     moment, end = now.timestamp(), until.timestamp()
-    for at, seconds, p90 in zip(minutes.starts_at, minutes.seconds, band.p90, strict=True):
-        if at + seconds > moment and at < end and known(p90) > most:
-            return datetime.fromtimestamp(at, UTC)
+    for i, (at, seconds, p90) in enumerate(zip(minutes.starts_at, minutes.seconds, band.p90, strict=True)):
+        if at + seconds > moment and at < end and known(p90) > trusted[i]:
+            return i
     return None
+
+
+def tightest_ahead(minutes: Minutes, capacity: Capacity) -> tuple[float, float] | None:
+    """The p90 and what is trusted in the interval of the forecast where they are nearest (or furthest beyond)."""
+    band = minutes.reforecast or minutes.frozen
+    pairs = [(p90, most) for p90, most in zip(band.p90, capacity.over_time, strict=True) if p90 is not None and most]
+    return max(pairs, key=lambda pair: pair[0] / pair[1], default=None) if capacity.over_time else None
 
 
 def _headroom(minutes: Minutes, most: float, now: datetime) -> float | None:

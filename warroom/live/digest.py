@@ -43,8 +43,8 @@ def digest(state: LiveState, plan: Plan, hour: datetime, before: Before, zone: Z
         call=CALLS[state.call],
     )
     lines = [
-        *(_number(metric, hour) for metric in state.metrics),
-        _capacity(state, plan, zone),
+        *(number(metric, hour) for metric in state.metrics),
+        capacity_line(state, zone),
         *corrections(state.metrics, hour, before.figures, zone),
         *_news(state.alerts, before.at, zone),
         *_first_alert(state.alerts),
@@ -64,7 +64,7 @@ def _span(hour: datetime, zone: ZoneInfo) -> str:
     return f"{local_minute(hour, zone)}–{(hour + HOUR).astimezone(zone):%H:%M}"
 
 
-def _number(metric: Metric, hour: datetime) -> Text:
+def number(metric: Metric, hour: datetime) -> Text:
     """One figure with its band and place in it; what is preliminary or not told yet is said."""
     found = next((h for h in metric.hours if h.starts_at == hour), None)
     if found is None or found.actual is None:
@@ -80,18 +80,19 @@ def _number(metric: Metric, hour: datetime) -> Text:
         mark=mark,
         low=Quantity(found.frozen.p10),
         high=Quantity(found.frozen.p90),
-        place=_place(found),
+        place=place(found),
     )
 
 
-def _place(hour: Hour) -> str:
+def place(hour: Hour) -> str:
     """`P62`; beyond the first and last of a hundred, as such."""
     assert hour.percentile_ratio is not None
     share = 100 * hour.percentile_ratio
     return "<P1" if share < 1 else ">P99" if share > 99 else f"P{share:.0f}"
 
 
-def _capacity(state: LiveState, plan: Plan, zone: ZoneInfo) -> Text:
+def capacity_line(state: LiveState, zone: ZoneInfo) -> Text:
+    """When demand reaches the capacity, and what is free now."""
     tightest = state.tightest
     if tightest is None:
         return say("Capacity: not known")
@@ -105,7 +106,7 @@ def _capacity(state: LiveState, plan: Plan, zone: ZoneInfo) -> Text:
     return say(
         "Capacity: {service} reaches {most}/s at {at} (p90), in {minutes} min; head-room now {spare}",
         service=tightest.service,
-        most=Quantity(tightest.requests_per_second or 0.0),
+        most=Quantity(tightest.reached_requests_per_second or tightest.requests_per_second or 0.0),
         at=local_minute(tightest.reached_at, zone),
         minutes=round((tightest.time_to_capacity or timedelta(0)) / timedelta(minutes=1)),
         spare=spare,

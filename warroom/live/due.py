@@ -19,12 +19,13 @@ SETTLING = 24 * HOUR
 
 def hours_of(plan: Plan) -> tuple[datetime, ...]:
     """The whole hours (of UTC) that the campaign touches."""
-    first = _hour(plan.starts_at)
+    first = hour_of(plan.starts_at)
     count = -((first - plan.ends_at) // HOUR)
     return tuple(first + n * HOUR for n in range(count))
 
 
-def _hour(moment: datetime) -> datetime:
+def hour_of(moment: datetime) -> datetime:
+    """The whole hour (of UTC) that a moment is in."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
@@ -43,7 +44,7 @@ def due_hour(plan: Plan, synced: Collection[datetime], now: datetime, late: time
     settle: those hours are synced too.
     """
     first = hours_of(plan)[0]
-    newest = _hour(now - late) - HOUR
+    newest = hour_of(now - late) - HOUR
     if newest < first or newest >= plan.ends_at + SETTLING or newest in synced:
         return None
     return newest

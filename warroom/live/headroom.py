@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from campaign.plan import Plan
 from campaign.store.live import Measured
 from playbooks.readiness.live_evidence import HEADROOM
-from warroom.live.records import LiveState, Minutes
+from warroom.live.records import Column, LiveState, Minutes
 from warroom.live.state import MINUTE_SECONDS
 
 AHEAD = timedelta(hours=1)
@@ -30,18 +30,17 @@ def before_pushes(plan: Plan, state: LiveState) -> list[Measured]:
 
 def _spare(state: LiveState, at: datetime) -> float | None:
     """The least share that any service keeps; None where no capacity, or nothing of that time, is known."""
-    shares = []
-    for service, capacity in state.capacities.items():
-        peak = _highest(state.minutes[service], at)
-        if capacity.requests_per_second and peak is not None:
-            shares.append(1.0 - peak / capacity.requests_per_second)
-    return min(shares, default=None)
+    shares = [_kept(state.minutes[name], capacity.over_time, at) for name, capacity in state.capacities.items()]
+    return min((share for share in shares if share is not None), default=None)
 
 
-def _highest(minutes: Minutes, at: datetime) -> float | None:
+def _kept(minutes: Minutes, capacity: Column, at: datetime) -> float | None:
+    """The least share of its capacity that p90 leaves in the half hour from `at`."""
     band = minutes.reforecast or minutes.frozen
     first, last = at.timestamp(), (at + AFTER).timestamp()
-    near = [
-        p90 for start, p90 in zip(minutes.starts_at, band.p90, strict=True) if first <= start < last and p90 is not None
+    shares = [
+        1.0 - p90 / most
+        for start, p90, most in zip(minutes.starts_at, band.p90, capacity, strict=False)
+        if first <= start < last and p90 is not None and most
     ]
-    return max(near, default=None)
+    return min(shares, default=None)

@@ -27,7 +27,7 @@ from warroom.live.freshness import as_rows, of_document
 from warroom.live.headroom import before_pushes
 from warroom.live.judge import judge
 from warroom.live.policy import readings_of
-from warroom.live.readings import READY
+from warroom.live.readings import QUEUE, READY
 from warroom.live.records import LiveState, Source
 from warroom.live.state import MINUTE_PULL, MINUTE_SECONDS, live_store
 from warroom.live.yardstick import expected_of
@@ -103,7 +103,8 @@ def asked_every_minute(workspace: Workspace) -> Iterator[Asked]:
                 yield Asked(source.name, "requests", _requests(by_minute, known))
     readings = reading_sources_of(settings)
     for reading in readings:
-        yield Asked(reading.name, reading.reading, _readings(reading, known))
+        names = known | settings.desk_names if reading.reading == QUEUE else known
+        yield Asked(reading.name, reading.reading, _readings(reading, names))
     replicas = readings_of(workspace).replicas
     if replicas is not None and all(reading.reading != READY for reading in readings):
         yield Asked("checklist.yaml", READY, _replicas(replicas, settings.service_names))

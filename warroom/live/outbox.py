@@ -7,21 +7,21 @@ process ended is never sent again, because nobody can say whether it arrived: th
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from campaign.errors import UserError
 from campaign.store.live import Letter, LetterState, LiveStore
 from warroom.chat.sending import Sender
 from warroom.chat.targets import Target
 from warroom.live.posting import message_of, name_of
+from warroom.service.looking import Looking
 
 LOG = logging.getLogger("surgeplan.live")
 LEASE = timedelta(minutes=15)  # longer than one try may wait for a platform's limits and its answer
 PAUSE = timedelta(seconds=20)
 TRIES_MOST = 8  # the last about 40 minutes after the first
 LOOK_EVERY_SECONDS = 5.0
+PATIENCE_SECONDS = 30.0  # a letter that is cut short is never sent again
 
 
 def drain(store: LiveStore, sender: Sender, clock: Callable[[], datetime]) -> int:
@@ -55,21 +55,19 @@ class Postman:
 
     def __init__(self, open_store: Callable[[], LiveStore], sender: Sender, clock: Callable[[], datetime]) -> None:
         self.open_store, self.sender, self.clock = open_store, sender, clock
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="outbox", daemon=True)
+        self._looking = Looking("outbox", self.look, LOOK_EVERY_SECONDS, PATIENCE_SECONDS)
 
     def start(self) -> None:
         if self.sender.targets:
-            self._thread.start()
+            self._looking.start()
 
     def stop(self) -> None:
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=30)
+        self._looking.stop()
 
-    def _watch(self) -> None:
-        while not self._stopped.wait(LOOK_EVERY_SECONDS):
-            try:
-                drain(self.open_store(), self.sender, self.clock)
-            except UserError as error:
-                LOG.warning("the outbox waits: %s", error)
+    def look(self) -> None:
+        """Send what is due.
+
+        Raises:
+            UserError: the store cannot be read or written.
+        """
+        drain(self.open_store(), self.sender, self.clock)

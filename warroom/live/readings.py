@@ -15,18 +15,19 @@ from warroom.live.records import Reading
 from warroom.push.carried import autoscaling_plan
 
 READINGS: tuple[ReadingName, ...] = get_args(ReadingName)
-READY = "ready_replicas"
+READY: ReadingName = "ready_replicas"
+QUEUE: ReadingName = "queue_length"
 
 
 def newest_readings(
     workspace: Workspace, campaign: str, values: Sequence[Measured], now: datetime
 ) -> tuple[Reading, ...]:
-    """By service, in the order of the settings."""
+    """By service, in the order of the settings; then the queues of the desks."""
     plan = autoscaling_plan(workspace.out(campaign) / "playbook" / "autoscaling.json")
     newest = {(v.name, v.measure): v for v in values if v.measure in READINGS}
     return tuple(
         _reading(workspace, plan, newest[service, name], now)
-        for service in workspace.settings.service_names
+        for service in (*workspace.settings.service_names, *sorted(workspace.settings.desk_names))
         for name in READINGS
         if (service, name) in newest
     )
@@ -41,6 +42,8 @@ def _reading(workspace: Workspace, plan: AutoscalingPlan | None, value: Measured
 
 
 def _limit(workspace: Workspace, plan: AutoscalingPlan | None, value: Measured, now: datetime) -> float | None:
+    if value.name not in workspace.settings.service_names:
+        return None
     objective = workspace.settings.service(value.name).slo
     if value.measure == READY:
         planned = plan.services.get(value.name) if plan else None

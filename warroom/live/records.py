@@ -149,11 +149,13 @@ class Minutes:
 class Capacity:
     """What a service can carry, and when demand reaches it.
 
-    requests_per_second: what is trusted; basis: `tested` (the load test that says GO), `planned` (planned replicas ×
-    one replica's lower bound; as of now), None where nothing is known. ready_requests_per_second: ready replicas ×
-    the same lower bound, as read last. headroom_ratio: 1 - (the last minutes' actual, else the forecast's p90 now) /
-    requests_per_second; negative beyond it. reached_at: the first interval whose p90 (re-forecast, else frozen) is
-    above it, within the event; time_to_capacity counts from now (zero once it is passed).
+    requests_per_second: what is trusted now; basis: `tested` (the load test that says GO), `planned` (planned replicas
+    × one replica's lower bound), None where nothing is known. ready_requests_per_second: ready replicas × the same
+    lower bound, as read last. headroom_ratio: 1 - (the last minutes' actual, else the forecast's p90 now) /
+    requests_per_second; negative beyond it. over_time: what is trusted in each interval of the service's `Minutes`
+    (what is planned goes up and down in steps). reached_at: the first interval whose p90 (re-forecast, else frozen) is
+    above what is trusted then, within the event; time_to_capacity counts from now (zero once it is passed).
+    reached_requests_per_second: what is trusted in that interval.
     """
 
     service: str
@@ -163,6 +165,8 @@ class Capacity:
     headroom_ratio: float | None
     reached_at: datetime | None
     time_to_capacity: timedelta | None
+    reached_requests_per_second: float | None = None
+    over_time: Column = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from playbooks.autoscaling.known import value_per_request
 from playbooks.growth.live_policy import LiveRules
 from playbooks.growth.policy import Response
 from warroom.live.alerts import SHOWN, Standing, Told
+from warroom.live.capacity import tightest_ahead
 from warroom.live.records import Alert, Call, Capacity, Hour, Metric, Minutes
 
 HOUR_SECONDS = 3600
@@ -92,7 +93,7 @@ def _alert(told: Told, figures: Figures, settings: Settings, rules: LiveRules) -
 
 
 def _newest(standing: Standing, figures: Figures) -> tuple[float | None, float | None, float | None]:
-    """Actual, expected and z of the newest reading; for capacity the p90 that is coming, and what is carried."""
+    """Actual, expected and z of the newest reading; for capacity the p90 that is coming, and what is carried then."""
     if standing.rule == "hourly":
         metric = figures.metrics.get(standing.subject)
         hour: Hour | None = metric.newest if metric else None
@@ -100,16 +101,12 @@ def _newest(standing: Standing, figures: Figures) -> tuple[float | None, float |
     minutes = figures.minutes.get(standing.subject)
     if standing.rule == "capacity":
         capacity = figures.capacities.get(standing.subject)
-        return _highest_ahead(minutes), capacity.requests_per_second if capacity else None, None
+        ahead = tightest_ahead(minutes, capacity) if minutes and capacity else None
+        return (*ahead, None) if ahead else (None, None, None)
     if minutes is None:
         return None, None, None
     known = [i for i, value in enumerate(minutes.actual) if value is not None]
     return (minutes.actual[known[-1]], minutes.frozen.p50[known[-1]], None) if known else (None, None, None)
-
-
-def _highest_ahead(minutes: Minutes | None) -> float | None:
-    band = (minutes.reforecast or minutes.frozen) if minutes else None
-    return max((value for value in band.p90 if value is not None), default=None) if band else None
 
 
 def _impact(standing: Standing, actual: float | None, expected: float | None, settings: Settings) -> float | None:

@@ -25,7 +25,7 @@ from warroom.chat.targets import Target
 from warroom.handed import campaign_events
 from warroom.live.came import Came, hourly_values, minute_values, what_history_says
 from warroom.live.digest import Before, Figures, digest
-from warroom.live.due import HOUR, SETTLING, hours_of, minute_watch
+from warroom.live.due import HOUR, SETTLING, hour_of, hours_of, minute_watch
 from warroom.live.files import write_files
 from warroom.live.freshness import as_rows, final_until, of_document, of_files, of_pulls
 from warroom.live.judge import judge
@@ -94,7 +94,7 @@ def _sync(workspace: Workspace, plan: Plan, now: datetime, targets: Sequence[Tar
 
 def _newest_hour(plan: Plan, now: datetime) -> datetime | None:
     """The last closed hour since the campaign's first, its end or not."""
-    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - HOUR
+    hour = hour_of(now) - HOUR
     return hour if hour >= hours_of(plan)[0] else None
 
 

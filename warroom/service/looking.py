@@ -12,10 +12,15 @@ LOG = logging.getLogger("surgeplan.looking")
 
 
 class Looking:
-    """Calls `look` every `every_seconds`; a refusal is logged and the next look tries again."""
+    """Calls `look` every `every_seconds`; a refusal is logged and the next look tries again.
 
-    def __init__(self, name: str, look: Callable[[], None], every_seconds: float) -> None:
-        self.name, self.look, self.every_seconds = name, look, every_seconds
+    patience_seconds: how long stopping waits for a look that is under way.
+    """
+
+    def __init__(
+        self, name: str, look: Callable[[], object], every_seconds: float, patience_seconds: float = 10.0
+    ) -> None:
+        self.name, self.look, self.every_seconds, self.patience_seconds = name, look, every_seconds, patience_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
 
@@ -29,7 +34,8 @@ class Looking:
     def stop(self) -> None:
         """Wait for a look that is under way, but not for ever."""
         self._stopped.set()
-        self._thread.join(timeout=10)
+        if self._thread.is_alive():
+            self._thread.join(timeout=self.patience_seconds)
 
     def _watch(self) -> None:
         while not self._stopped.wait(self.every_seconds):

@@ -27,7 +27,9 @@ from warroom.checklist.routes import checklist_routes
 from warroom.export.feed_routes import feed_routes
 from warroom.export.scrape import LiveCampaigns
 from warroom.live.outbox import Postman
+from warroom.live.routes import live_routes
 from warroom.live.state import live_store
+from warroom.live.watching import Watching
 from warroom.live.worker import Live
 from warroom.plans.api import plan_api
 from warroom.plans.revisions import catch_up
@@ -108,6 +110,7 @@ def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: 
         support_routes(site),
         sheet_routes(site),
         push_routes(site, oracle, submitted),
+        live_routes(site, Watching(site)),
         plan_routes(site, foresee, submitted),
         plan_api(site, foresee, submitted),
     )

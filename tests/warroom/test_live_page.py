@@ -1,0 +1,257 @@
+"""The war room's page: what it says in every situation, to every desk, and how it is asked for again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from campaign.store.live import Measured
+from campaign.workspace import open_workspace
+from tests.warroom.conftest import SETTINGS
+from tests.warroom.live_event import CAMPAIGN, END, START, came, model_files
+from warroom.live.due import HOUR
+from warroom.live.state import live_store
+from warroom.live.sync import sync
+from warroom.service.access import PROXY_HEADER, Door
+from warroom.service.run import site_app
+from warroom.service.site import Site
+
+LATE = timedelta(minutes=9)
+MORE = """\
+language: en
+switches:
+  - {id: recommend-off, effect: {storefront: 0.25}, trigger: p99 is high, executor: sre, drilled_seconds: 12}
+  - {id: reviews-off, effect: {storefront: 0.1}}
+desks:
+  - {name: chat, channel: chat, handle_seconds: 480, service_level: {ratio: 0.8, seconds: 60},
+     bot: {resolved_ratio: {low: 0.3, mid: 0.45, high: 0.6}}}
+"""
+CONTACTS = "starts_at,desk,contacts,bot_resolved\n2026-11-10T12:00Z,chat,3000,1230\n2026-11-10T12:30Z,chat,1000,410\n"
+
+
+@dataclass
+class Room:
+    """A service whose clock the test sets."""
+
+    folder: Path
+    now: datetime
+    client: TestClient
+
+    def page(self, **query: str) -> str:
+        answer = self.client.get(f"/live/{CAMPAIGN}", params={"done": "1"} | query)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def section(self, name: str, **query: str) -> str:
+        """One block as text."""
+        found = re.search(rf'<section id="{name}">(.*?)</section>', self.page(**query), re.S)
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[1])) if found else ""
+
+    def synced(self, hours: int, factor: float = 1.0, since: datetime | None = None) -> None:
+        self.now = START + hours * HOUR + LATE
+        came(self.folder, self.now - timedelta(minutes=3), factor, since)
+        for hour in range(1, hours + 1):
+            sync(open_workspace(self.folder), CAMPAIGN, START + hour * HOUR + LATE, (), lambda _: None)
+
+
+@pytest.fixture
+def room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+    monkeypatch.delenv("SURGEPLAN_STATE", raising=False)
+    (folder / "surgeplan.yaml").write_text(SETTINGS + MORE, "utf-8")
+    made = Room(folder, START + 20 * timedelta(minutes=1), None)  # type: ignore[arg-type]
+    site = Site(folder, Door("proxy", "secret", {"lin": "marketing", "wang": "sre"}), lambda: made.now)
+    with TestClient(site_app(site), headers={PROXY_HEADER: "lin"}) as client:
+        made.client = client
+        yield made
+
+
+def test_without_forecast_or_figures_it_says_so_and_not_go(room: Room) -> None:
+    assert "NO FIGURES YET" in room.section("status")
+    assert "T+00:20 running" in room.section("status")
+    state = room.section("state")
+    assert "There is no forecast" in state
+    assert "Nothing has been measured yet" in state
+    assert "no source has told anything yet" in state
+    assert "nobody is named" in state
+    assert "No capacity is known" in room.section("capacity")
+    assert "none can fire without figures" in room.section("alerts")
+    assert "Nothing to draw" in room.section("chart")
+
+
+def test_before_the_event_it_counts_down_against_the_forecast(room: Room) -> None:
+    model_files(room.folder)
+    room.now = START - 26 * HOUR
+    assert "NO FIGURES YET T-26:00 before the event" in room.section("status")
+    state = room.section("state")
+    assert "next push or moment 11-10 19:55" in state
+    assert "The forecast was never frozen" in state
+    assert "not before the end" in room.section("capacity")
+    assert "No hour has closed yet" in room.section("tiles")
+    assert "app-push 11-10 19:55 1.8 M people" in room.section("levers")
+
+
+def test_an_event_without_figures_for_two_hours_is_blind_not_go(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(1)
+    room.now = START + 2 * HOUR
+    assert "GO T+02:00" in room.section("status")
+    room.now = START + HOUR + timedelta(hours=2, minutes=20)
+    assert "BLIND T+03:20" in room.section("status")
+    assert "No figures since 21:06" in room.section("state")
+    assert "none can fire without figures" in room.section("alerts")
+
+
+def test_a_normal_hour_stands_with_its_band_place_and_age(room: Room) -> None:
+    model_files(room.folder)
+    (room.folder / "history").mkdir(exist_ok=True)
+    (room.folder / "history" / "contacts.csv").write_text(CONTACTS, "utf-8")
+    room.synced(1)
+    assert "GO T+01:09 running" in room.section("status")
+    tiles = room.section("tiles")
+    assert re.search(r"Requests, mean of the hour 1,000 requests/s expected [\d,]+–[\d,]+ · P\d+ hour of 20:00", tiles)
+    assert "Orders in the hour 36,000 orders" in tiles
+    assert re.search(r"storefront 4,000 planned", room.section("capacity"))
+    assert "chat contacts 4,000" in room.section("desk")
+    assert "resolved by the bot 41 % planned 30 %–60 %" in room.section("desk")
+    assert "no source reads its queue" in room.section("desk")
+    meaning = room.section("definitions")
+    assert re.search(r"orders@[0-9a-f]{12} Paid orders \(orders\) · not agreed on", meaning)
+    assert "from history/orders" in meaning
+    assert "by definition settled after 24 h 00 min" in meaning
+
+
+def test_a_preliminary_hour_is_hatched_and_named(room: Room) -> None:
+    model_files(room.folder)
+    at = int(START.timestamp())
+    live_store(open_workspace(room.folder)).keep(CAMPAIGN, [Measured("requests", "total", 3600, at, 1000.0, False)])
+    room.now = START + HOUR + LATE
+    assert 'class="tile preliminary"' in room.page()
+    assert "hour of 20:00 · preliminary" in room.section("tiles")
+
+
+def test_demand_beyond_the_capacity_is_act_with_what_to_do(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(2, factor=5.0, since=START + 30 * timedelta(minutes=1))
+    assert "ACT T+02:09" in room.section("status")
+    assert "now storefront at" in room.section("capacity")
+    alerts = room.section("alerts")
+    assert alerts.index("level 3 storefront: demand reaches its capacity") < alerts.index("level 2")
+    assert "commander:" in alerts
+    assert "clears when capacity is not reached" in alerts
+    assert "Level 3: storefront: demand reaches its capacity" in room.section("timeline")
+    can = room.section("timeline")
+    assert "Condition - d11 T+02:09: ACT" in can
+    assert "Needs - @commander" in can
+
+
+def test_switches_say_whether_they_were_ever_pulled_and_what_they_shed(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(1)
+    switches = room.section("switches")
+    assert "recommend-off ready works in 12 s storefront −250/s when: p99 is high" in switches
+    assert "reviews-off never drilled storefront −100/s" in switches
+
+
+def test_the_chart_has_the_band_the_actual_and_every_push_and_moment(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(1)
+    chart = re.search(r'<section id="chart">.*?</section>', room.page(), re.S)
+    assert chart
+    for name in (
+        "what came",
+        "frozen forecast, p10–p90",
+        "re-forecast, p10–p90",
+        "planned capacity: above the picture",
+    ):
+        assert name in chart[0]
+    assert "<title>app-push</title>" in chart[0]
+    assert "<title>opening</title>" in chart[0]
+    assert chart[0].count("<svg") == 2
+
+
+def test_a_desk_sees_its_own_and_what_the_commander_decides(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(2, factor=5.0, since=START + 30 * timedelta(minutes=1))
+    marketing = room.page(desk="marketing")
+    assert 'id="levers"' in marketing
+    assert 'id="switches"' not in marketing
+    assert "level 3" in room.section("alerts", desk="marketing")
+    assert "level 2" not in room.section("alerts", desk="marketing")
+    assert "more of other desks" in room.section("alerts", desk="marketing")
+    assert 'id="desk"' in room.page(desk="support")
+    owners = re.findall(r"<small>(marketing|SRE|operations|support|data|commander) ·", room.page(desk="sre"))
+    assert set(owners) == {"SRE"}
+
+
+def test_after_the_event_its_last_state_is_shown_as_such(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(1)
+    room.now = END + HOUR
+    assert "T+29:00 ended, figures settle" in room.section("status")
+    assert "The event has ended" in room.section("state")
+    assert "none: the event is over" in room.section("state")
+    assert "No send is still to come" in room.section("levers")
+
+
+def test_it_is_said_in_the_readers_language(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(1)
+    assert "距容量上限" in room.section("capacity", lang="zh")
+    assert "Time to capacity" in room.section("capacity", lang="en")
+
+
+def test_who_has_it_is_answered_with_nothing_until_it_changes(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(1)
+    address = f"/live/{CAMPAIGN}/blocks"
+    first = room.client.get(address)
+    known = {"if-none-match": f'"another", W/{first.headers["etag"]}'}
+    assert room.client.get(address, headers=known).status_code == 304
+    assert room.client.get(address, headers=known | {PROXY_HEADER: "wang"}).status_code == 304
+    assert room.client.get(address, headers=known, params={"lang": "zh"}).status_code == 200
+    room.now += timedelta(minutes=1)
+    later = room.client.get(f"/live/{CAMPAIGN}", params={"done": "1"})
+    assert "T+01:10" in later.text
+    assert room.client.get(address, headers=known).status_code == 200
+
+
+def test_a_page_is_the_same_page_whatever_its_form_token_but_another_for_another_person(room: Room) -> None:
+    address = f"/live/{CAMPAIGN}"
+    room.client.get(address)  # the browser gets its cookie
+    first = room.client.get(address)
+    token = re.search(r'name="form_token" value="([^"]+)"', first.text)
+    known = {"if-none-match": first.headers["etag"]}
+    assert token
+    assert room.client.get(address, headers=known).status_code == 304
+    assert room.client.get(address, headers=known | {PROXY_HEADER: "wang"}).status_code == 200
+    assert "no-store" not in first.headers["cache-control"]
+
+
+def test_what_cannot_be_read_any_more_leaves_the_last_state_and_says_why(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(1)
+    assert "GO" in room.section("status")
+    (room.folder / "rules.yaml").write_text("live: {hourly: {clear_readings: none}}\n", "utf-8")
+    later = room.section("state")
+    assert "What stands here is of 21:09; newer cannot be read" in later
+
+
+def test_a_checklist_that_cannot_be_made_takes_only_its_own_block_away(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(1)
+    evidence = room.folder / "evidence" / CAMPAIGN
+    evidence.mkdir(parents=True)
+    (evidence / "drills.csv").write_text("switch\nrecommend-off\n", "utf-8")
+    assert "the checklist: evidence/d11/drills.csv:1: has no column" in room.section("state")
+    assert "cannot be made" in room.section("checklist")
+    assert "Requests, mean of the hour 1,000" in room.section("tiles")
+
+
+def test_an_unknown_campaign_is_refused(room: Room) -> None:
+    assert room.client.get("/live/nowhere").status_code == 422

@@ -1,0 +1,72 @@
+"""What happened so far, from the log: alerts, decisions, signatures, the freeze, each as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from campaign.language import Text, say
+from campaign.plan import Plan
+from campaign.store.events import Event
+from playbooks.readiness.labels import KIND_LABELS
+from warroom.live.alerts import KIND, standing_of
+from warroom.live.respond import title_of
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One thing that happened. by: who did it, empty where nobody did; role: in which role, or whose matter it is.
+
+    shared: everybody's business (alerts, decisions, moments of the plan), not only that role's.
+    """
+
+    at: datetime
+    what: Text
+    by: str
+    role: str
+    shared: bool
+
+
+def happened(events: Iterable[Event], plan: Plan, now: datetime) -> tuple[Happened, ...]:
+    """Acts of the log and instants of the plan up to `now`, the newest first."""
+    told = [*(_act(event) for event in events), *_instants(plan, now)]
+    return tuple(sorted(told, key=lambda one: one.at, reverse=True))
+
+
+def _act(event: Event) -> Happened:
+    if event.kind == KIND:
+        return Happened(event.at_utc, _alert(event), "", event.role, True)
+    return Happened(event.at_utc, _done(event), event.actor, event.role, event.kind not in ("sign", "waive"))
+
+
+def _alert(event: Event) -> Text:
+    standing = standing_of(event)
+    words = {
+        "fired": say("Level {level}: {alert}"),
+        "raised": say("Raised to level {level}: {alert}"),
+        "cleared": say("Cleared: {alert}"),
+    }[event.body["change"]]
+    return Text(words.message, {"level": standing.level, "alert": title_of(standing, None, None)})
+
+
+def _done(event: Event) -> Text:
+    words = KIND_LABELS.get(event.kind)
+    done = Text(words.message, {"subject": event.subject}) if words else say("{kind} {subject}", **_named(event))
+    verdict = event.body.get("verdict")
+    return say("{done}: {verdict}", done=done, verdict=str(verdict)) if verdict else done
+
+
+def _named(event: Event) -> dict[str, str]:
+    return {"kind": event.kind, "subject": event.subject}
+
+
+def _instants(plan: Plan, now: datetime) -> Iterable[Happened]:
+    """Moments and sends that have passed, as the plan has them."""
+    for moment in plan.moments:
+        if moment.at <= now:
+            yield Happened(moment.at, say("moment: {kind}", kind=moment.kind), "", "marketing", True)
+    for channel in plan.channels:
+        for send in channel.sends:
+            if send.at <= now:
+                yield Happened(send.at, say("planned send: {channel}", channel=channel.name), "", "marketing", True)

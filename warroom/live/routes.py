@@ -1,0 +1,88 @@
+"""`/live/<id>`: the war room on a phone, the same for programs, and what a page that is open asks for."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup
+
+from campaign.language import current_language
+from playbooks.readiness.labels import ROLE_LABELS
+from warroom.live.page import DESKS, Asked, asked_of, blocks
+from warroom.live.watching import Seen, View, Watching
+from warroom.service.access import Person
+from warroom.service.site import BROWSER_COOKIE, Site
+
+REVALIDATE = "private, no-cache"
+
+
+def live_routes(site: Site, watching: Watching) -> APIRouter:
+    """The page of one campaign."""
+    router = APIRouter()
+
+    @router.get("/live/{campaign}", include_in_schema=False)
+    def page(request: Request, campaign: str, desk: str = "", service: str = "", done: str = "") -> Response:
+        person = site.person(request)
+        seen = watching.look(campaign, now_at_least=bool(done))
+        asked, view = _view(seen, desk, service)
+        tag = _framed(view, person) if BROWSER_COOKIE in request.cookies else ""
+        if tag and is_known(request, tag):
+            return not_modified(tag)
+        query = urlencode({"desk": asked.desk, "service": asked.service})
+        values: dict[str, Any] = {
+            "plan": seen.room.plan,
+            "asked": asked,
+            "desks": DESKS,
+            "roles": ROLE_LABELS,
+            "query": query,
+        }
+        answer = site.page(request, "live.html", blocks=Markup(view.text), tag=quoted(view.tag), **values)
+        return tagged(answer, tag) if tag else answer
+
+    @router.get("/live/{campaign}/blocks", include_in_schema=False)
+    def part(request: Request, campaign: str, desk: str = "", service: str = "") -> Response:
+        site.person(request)
+        _, view = _view(watching.look(campaign), desk, service)
+        if is_known(request, view.tag):
+            return not_modified(view.tag)
+        return tagged(HTMLResponse(view.text), view.tag)
+
+    return router
+
+
+def _view(seen: Seen, desk: str, service: str) -> tuple[Asked, View]:
+    """What the address asks for, in the reader's language."""
+    asked = asked_of(seen.room, desk, service)
+    return asked, seen.view((current_language(), asked), partial(blocks, asked))
+
+
+def _framed(view: View, person: Person) -> str:
+    """The tag of the page with its frame, which names who reads it. The form's token is no part of it: an older one
+    works for days."""
+    return hashlib.sha256(f"{view.tag} {current_language()} {person.name} {person.role}".encode()).hexdigest()[:24]
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether whoever asks has what would be sent."""
+    known = request.headers.get("if-none-match", "")
+    return known.strip() == "*" or quoted(tag) in [each.strip().removeprefix("W/") for each in known.split(",")]
+
+
+def not_modified(tag: str) -> Response:
+    return tagged(Response(status_code=304), tag)
+
+
+def tagged(answer: Response, tag: str) -> Response:
+    """An answer that may be kept, if it is asked for again each time."""
+    answer.headers["etag"] = quoted(tag)
+    answer.headers["cache-control"] = REVALIDATE
+    return answer
+
+
+def quoted(tag: str) -> str:
+    return f'"{tag}"'
