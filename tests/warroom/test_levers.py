@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaign.language import say
 from campaign.plan import Send
 from campaign.settings import Limit, Settings
 from campaign.store.live import Measured
@@ -21,7 +23,8 @@ from playbooks.growth.policy import Response
 from playbooks.readiness.brought import Drill
 from tests.warroom.live_event import CAMPAIGN, END, LEVEL, START, model_files
 from warroom.live.actions.ahead import P50, Ahead
-from warroom.live.actions.records import Lever
+from warroom.live.actions.records import Effect as ExpectedEffect
+from warroom.live.actions.records import Lever, Range
 from warroom.live.actions.scaling import replicas_allowed, scaling_wanted
 from warroom.live.actions.sends import (
     Planned,
@@ -34,7 +37,8 @@ from warroom.live.actions.sends import (
 )
 from warroom.live.actions.switches import drilled_seconds, shed
 from warroom.live.actions.worth import in_order
-from warroom.live.levers import DECAY_SECONDS, levers
+from warroom.live.learned import DECAY_SECONDS
+from warroom.live.levers import levers
 from warroom.live.state import live_state, live_store
 
 PUSH_AT = START + timedelta(hours=1)
@@ -72,13 +76,21 @@ PUSH = Effect(
 )
 
 
+@pytest.fixture(scope="module")
+def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a forecast, made once and copied for each test."""
+    made = tmp_path_factory.mktemp("event")
+    (made / "campaigns").mkdir()
+    (made / "surgeplan.yaml").write_text(SETTINGS, "utf-8")
+    (made / "campaigns" / "d11.yaml").write_text(PLAN, "utf-8")
+    model_files(made, effects=(PUSH,))
+    return made
+
+
 @pytest.fixture
-def folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(event: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("SURGEPLAN_STATE", raising=False)
-    (folder / "surgeplan.yaml").write_text(SETTINGS, "utf-8")
-    (folder / "campaigns" / "d11.yaml").write_text(PLAN, "utf-8")
-    model_files(folder, effects=(PUSH,))
-    return folder
+    return Path(shutil.copytree(event, tmp_path / "shop"))
 
 
 def found(folder: Path, now: datetime = NOW) -> dict[str, Lever]:
@@ -251,7 +263,10 @@ def test_limits_shared_with_others_bound_the_replicas() -> None:
 
 
 def made(name: str, impact: float | None, hours: float, people: float, won: float) -> Lever:
-    template = Lever("", "switch", "", None, None, None, (), None, 0.0, None, 0, 0, ("sre",))  # type: ignore[arg-type]
+    nothing = Range(0, 0, 0)
+    effect = ExpectedEffect("requests", "storefront", nothing, NOW, nothing, NOW)
+    words = say("pull switch {switch}", switch=name)
+    template = Lever("", "switch", "", None, None, words, words, (effect,), None, 0.0, None, 0, 0, ("sre",))
     return replace(template, id=name, impact_per_hour=impact, hours=hours, people=people, headroom_after=won)
 
 

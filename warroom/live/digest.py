@@ -11,6 +11,8 @@ from campaign.language import Text, say
 from campaign.numbers import Quantity, local_minute, percent
 from campaign.plan import Plan
 from playbooks.readiness.labels import ROLE_LABELS
+from warroom.live.actions.log import Decision
+from warroom.live.actions.words import decided_lines
 from warroom.live.records import Alert, Call, Hour, LiveState, Metric
 
 HOUR = timedelta(hours=1)
@@ -33,8 +35,10 @@ class Before:
     lost: tuple[datetime, ...] = ()
 
 
-def digest(state: LiveState, plan: Plan, hour: datetime, before: Before, zone: ZoneInfo) -> tuple[Text, list[Text]]:
-    """Title and lines of the message about one hour."""
+def digest(
+    state: LiveState, plan: Plan, hour: datetime, before: Before, decided: Iterable[Decision], zone: ZoneInfo
+) -> tuple[Text, list[Text]]:
+    """Title and lines of the message about one hour; decided: what was decided or told since the last one."""
     title = say(
         "{plan} {since}: {hour} · {call}",
         plan=plan.title,
@@ -47,6 +51,7 @@ def digest(state: LiveState, plan: Plan, hour: datetime, before: Before, zone: Z
         capacity_line(state, zone),
         *corrections(state.metrics, hour, before.figures, zone),
         *_news(state.alerts, before.at, zone),
+        *decided_lines(decided, before.at, zone),
         *_first_alert(state.alerts),
         *_sources(state, zone),
         *_gaps(before, zone),

@@ -13,12 +13,14 @@ from campaign.errors import UserError
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.store.events import Act, Event
-from campaign.traffic import Sentence
+from campaign.traffic import Sentence, TrafficPaths
 from campaign.workspace import Workspace
 from playbooks.growth.live_policy import LiveRule
 from playbooks.readiness.labels import ROLE_LABELS
 from playbooks.readiness.record import workspace_log
 from warroom.chat.targets import Target
+from warroom.live.actions.log import acts_of
+from warroom.live.actions.plans import as_decided
 from warroom.live.alerts import (
     Standing,
     Told,
@@ -30,6 +32,7 @@ from warroom.live.alerts import (
     transitions,
 )
 from warroom.live.due import BEFORE, minute_watch, watched_from
+from warroom.live.learned import decay_of
 from warroom.live.policy import rules_of
 from warroom.live.posting import ALERT, post
 from warroom.live.records import Alert, LiveState
@@ -70,7 +73,9 @@ def judge(
     values = store.measured(plan.id, MINUTE_SECONDS, plan.starts_at - AROUND, now + AROUND, ["requests"])
     came = requests_by_service(values)
     if expected and paths is not None and now < plan.ends_at + AROUND:
-        ahead = reforecast(paths, came, now, expected.handed.model.nowcast)
+        ahead = reforecast(
+            _as_decided(workspace, plan, expected, paths, events), came, now, expected.handed.model.nowcast
+        )
         if len(ahead.seconds):
             store.write(plan.id, REFORECAST, now, as_document(ahead, expected.handed.model_hash))
     state = live_state(workspace, plan.id, now)
@@ -90,6 +95,15 @@ def judge(
     if refused or store.document(plan.id, REFUSED):
         store.write(plan.id, REFUSED, now, {"said": [Sentence.of(note).model_dump() for note in refused]})
     return live_state(workspace, plan.id, now) if changed else state
+
+
+def _as_decided(
+    workspace: Workspace, plan: Plan, expected: Expected, paths: TrafficPaths, events: Sequence[Event]
+) -> TrafficPaths:
+    """What is to come as it was decided: a send that is held does not come."""
+    model = expected.handed.model
+    acts = acts_of(events, plan.id)
+    return as_decided(paths, plan, model.effects, decay_of(workspace, model), acts.decisions)
 
 
 def _tell(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from campaign.capacity import known_capacity
-from campaign.documents import read_json
-from campaign.errors import UserError
+from campaign.errors import Problem, UserError, nearest
+from campaign.language import say
 from campaign.plan import Plan
-from campaign.traffic import TrafficModel
 from campaign.workspace import Workspace
-from forecast.explain.effects_file import EffectsFile
-from forecast.uplift.layout import DECAYS
 from playbooks.autoscaling.known import facts_of
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.policy import read_policy
@@ -22,17 +18,20 @@ from playbooks.readiness.scaling import floor_at
 from warroom.handed import campaign_events
 from warroom.live.actions.ahead import Ahead, ahead_of
 from warroom.live.actions.desks import desks_of, lift_of
+from warroom.live.actions.log import acts_of, as_they_stand
 from warroom.live.actions.now import Fleet, Now
-from warroom.live.actions.people import agents, questions
-from warroom.live.actions.questions import counted_so_far
+from warroom.live.actions.people import agents, calling_in, questions
+from warroom.live.actions.questions import QUESTIONS, of_document
 from warroom.live.actions.records import Lever
-from warroom.live.actions.scaling import scalings
-from warroom.live.actions.sends import sends
+from warroom.live.actions.scaling import scaling_to, scalings
+from warroom.live.actions.sends import planned_sends, sends, spreading
 from warroom.live.actions.switches import switches
 from warroom.live.actions.worth import in_order
+from warroom.live.learned import DECAY_SECONDS, decay_of
 from warroom.live.policy import rules_of
 from warroom.live.readings import READY
 from warroom.live.records import LiveState, Reading
+from warroom.live.state import live_store
 from warroom.live.yardstick import Expected, expected_of
 from warroom.push.carried import autoscaling_plan
 
@@ -48,7 +47,39 @@ def levers(workspace: Workspace, state: LiveState) -> tuple[Lever, ...]:
         return ()
     now = now_of(workspace, plan, state)
     found = [*scalings(now), *switches(now), *sends(now), *agents(now), *questions(now)]
-    return in_order(found, rules_of(workspace).response)
+    acts = acts_of(campaign_events(workspace, plan.id), plan.id)
+    return in_order(as_they_stand(found, acts), rules_of(workspace).response)
+
+
+def lever_named(workspace: Workspace, state: LiveState, name: str) -> Lever:
+    """One action by its id; replicas, people and minutes may be others than are offered.
+
+    Raises:
+        UserError: it is not possible now, or there is none of that name.
+    """
+    offered = levers(workspace, state)
+    found = next((lever for lever in offered if lever.id == name), None)
+    if found is None and offered:
+        found = next(_with_amount(now_of(workspace, workspace.plan(state.campaign), state), name), None)
+    if found is None:
+        what = say("{lever} is not possible now", lever=name)
+        raise UserError(Problem(what, nearest(name, [lever.id for lever in offered])))
+    return found
+
+
+def _with_amount(now: Now, name: str) -> Iterator[Lever]:
+    """`scale:SERVICE:N`, `agents:DESK:N` or `stagger:SEND:MINUTES` with another number."""
+    kind, _, rest = name.partition(":")
+    subject, _, amount = rest.rpartition(":")
+    if not amount.isascii() or not amount.isdigit():
+        return
+    if kind == "scale" and subject in now.fleets:
+        yield from scaling_to(now, subject, int(amount))
+    if kind == "agents" and subject in now.desks:
+        yield from calling_in(now, subject, int(amount))
+    if kind == "stagger":
+        for planned in (planned for planned in planned_sends(now.plan) if planned.id == subject):
+            yield from spreading(now, planned, int(amount))
 
 
 def now_of(workspace: Workspace, plan: Plan, state: LiveState) -> Now:
@@ -69,7 +100,7 @@ def now_of(workspace: Workspace, plan: Plan, state: LiveState) -> Now:
         decay_seconds=decay_of(workspace, expected.handed.model) if expected else DECAY_SECONDS,
         desks=desks,
         lift=lift_of(state.metrics, state.now),
-        counted=counted_so_far(workspace, plan, state.now) if desks else None,
+        counted=of_document(live_store(workspace).document(plan.id, QUESTIONS)) if desks else None,
     )
 
 
@@ -79,24 +110,6 @@ def _expected(workspace: Workspace, plan: Plan) -> Expected | None:
         return expected_of(workspace, plan, campaign_events(workspace, plan.id))
     except UserError:
         return None
-
-
-DECAY_SECONDS = math.exp(DECAYS["pulse"][0])
-"""How fast the people of a send come before anything was learned."""
-
-
-def decay_of(workspace: Workspace, model: TrafficModel) -> float:
-    """How fast the people of a send come, as this very forecast learned it; what is usual where its `effects.json` is
-    gone (a frozen bundle has none) or is another forecast's."""
-    file = workspace.out(model.campaign) / "effects.json"
-    try:
-        learned = read_json(file, file.name, EffectsFile) if file.is_file() else None
-    except UserError:
-        learned = None
-    if learned is None or (learned.as_of_utc, learned.inputs) != (model.as_of_utc, model.inputs):
-        return DECAY_SECONDS
-    decay = learned.parameters.get("decay:pulse")
-    return DECAY_SECONDS if decay is None else math.exp(decay.mean)
 
 
 def fleets_of(

@@ -26,6 +26,7 @@ from warroom.live.due import watched_from
 from warroom.live.freshness import as_rows, of_document
 from warroom.live.headroom import before_pushes
 from warroom.live.judge import judge
+from warroom.live.outcomes import tell_effects
 from warroom.live.policy import readings_of
 from warroom.live.readings import QUEUE, READY
 from warroom.live.records import LiveState, Source
@@ -72,6 +73,7 @@ def look(workspace: Workspace, campaign: str, now: datetime, targets: Sequence[T
     ask_all(workspace, campaign, watched_from(plan, now), now)
     events = campaign_events(workspace, campaign)
     expected = expected_of(workspace, plan, events, keeping=True)
+    tell_effects(workspace, plan, expected, events, now)
     state = judge(workspace, plan, expected, events, targets, now, hourly=False)
     store.keep(campaign, before_pushes(plan, state))
     return state

@@ -23,6 +23,7 @@ from playbooks.readiness.live_evidence import SYNCED
 from playbooks.readiness.observing import pull_readings
 from warroom.chat.targets import Target
 from warroom.handed import campaign_events
+from warroom.live.actions.questions import QUESTIONS, as_document, counted_so_far
 from warroom.live.came import Came, hourly_values, minute_values, what_history_says
 from warroom.live.digest import Before, Figures, digest
 from warroom.live.due import HOUR, SETTLING, hour_of, hours_of, minute_watch
@@ -30,6 +31,7 @@ from warroom.live.files import write_files
 from warroom.live.freshness import as_rows, final_until, of_document, of_files, of_pulls
 from warroom.live.judge import judge
 from warroom.live.minutes import ask_all
+from warroom.live.outcomes import decisions_since, tell_effects
 from warroom.live.policy import readings_of
 from warroom.live.posting import digest_subject, hours_posted, post
 from warroom.live.records import LiveState, Source
@@ -82,8 +84,10 @@ def _sync(workspace: Workspace, plan: Plan, now: datetime, targets: Sequence[Tar
     finals = final_until(sources)
     store.keep(plan.id, [*hourly_values(came, plan, finals, now), *minute_values(came, finals.get("traffic"))])
     _read_the_system(workspace, plan, now)
+    _count_questions(workspace, plan, store, now)
     hour = _newest_hour(plan, now)
     store.write(plan.id, SYNC, now, {"hour": hour.isoformat() if hour else None, "sources": as_rows(sources)})
+    tell_effects(workspace, plan, expected, events, now)
     state = judge(workspace, plan, expected, events, targets, now, hourly=True)
     words, posted = _message(workspace, plan, store, state, hour, targets) if hour else (None, False)
     write_files(workspace, plan, state)
@@ -128,6 +132,14 @@ def _read_the_system(workspace: Workspace, plan: Plan, now: datetime) -> None:
             pull_readings(workspace, plan.id, now)
 
 
+def _count_questions(workspace: Workspace, plan: Plan, store: LiveStore, now: datetime) -> None:
+    """What people ask, for those who train a bot while the campaign runs."""
+    if any(desk.bot for desk in workspace.settings.desks):
+        counted = counted_so_far(workspace, plan, now)
+        if counted is not None:
+            store.write(plan.id, QUESTIONS, now, as_document(counted))
+
+
 def _message(
     workspace: Workspace, plan: Plan, store: LiveStore, state: LiveState, hour: datetime, targets: Sequence[Target]
 ) -> tuple[tuple[Text, list[Text]], bool]:
@@ -142,7 +154,8 @@ def _message(
         missed=tuple(h for h in hours_of(plan) if h < hour and h not in known and (newest is None or h > newest)),
         lost=tuple(h for h, own in letters.items() if any(letter.state == "unknown" for letter in own))[-1:],
     )
-    words = digest(state, plan, hour, before, workspace.settings.zone_of(plan))
+    decided = decisions_since(workspace, plan.id, before.at)
+    words = digest(state, plan, hour, before, decided, workspace.settings.zone_of(plan))
     if hour >= plan.ends_at or (newest is not None and newest >= hour):
         return words, False
     post(store, plan.id, digest_subject(hour), words, targets, workspace.settings, state.now)

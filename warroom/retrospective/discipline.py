@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 
 from campaign.readiness import GATES, Checklist, Item
 from campaign.store.events import Event
-from warroom.retrospective.records import Decision, Discipline, Late, Waived
+from campaign.words import Words
+from warroom.live.actions.log import ACT, acts_of
+from warroom.live.actions.log import Decision as LiveDecision
+from warroom.retrospective.records import ChangeQuantiles, Decision, Discipline, Late, Waived
 
 ABOUT_ITSELF = frozenset({"event-report", "retrospective"})  # what this very command brings about
 DECISIONS_OF_OTHERS = frozenset({"sign", "waive", "freeze"})
@@ -65,13 +68,42 @@ def signed_again(events: Iterable[Event]) -> int:
     return len(gates) - len(set(gates))
 
 
-def decisions(events: Iterable[Event]) -> tuple[Decision, ...]:
-    """Every decision in the log, from GO to each lever pulled, with the effect that was expected of it."""
-    return tuple(_decision(event) for event in events if event.kind not in DECISIONS_OF_OTHERS and _decides(event))
+def decisions(events: Sequence[Event]) -> tuple[Decision, ...]:
+    """Every decision in the log, from GO to each lever pulled, with the effect that was expected of it, and the real
+    one where the live side told it."""
+    live = {(c, d.id): d for c in {e.campaign for e in events} for d in acts_of(events, c).decisions}
+    decided = [event for event in events if event.kind not in DECISIONS_OF_OTHERS and _decides(event)]
+    return tuple(
+        _acted(live[event.campaign, event.subject]) if event.kind == ACT else _decision(event) for event in decided
+    )
 
 
 def _decides(event: Event) -> bool:
-    return event.kind == "decide" or "expected_requests_per_second" in event.body
+    return event.kind in ("decide", ACT) or "expected_requests_per_second" in event.body
+
+
+def _acted(decision: LiveDecision) -> Decision:
+    """An action while the campaign ran."""
+    effect, outcome = decision.effect, decision.outcome
+    of_requests = effect.measure == "requests"
+    real = outcome.real if outcome else None
+    return Decision(
+        at_utc=decision.at,
+        by=decision.by,
+        subject=decision.lever,
+        verdict=ACT,
+        service=effect.name if of_requests else None,
+        expected_requests_per_second=effect.hour.p50 if of_requests else None,
+        real_requests_per_second=real.p50 if real and of_requests else None,
+        title=decision.title,
+        reason=decision.reason,
+        asked_by=decision.asked_by,
+        measure=effect.measure,
+        expected=ChangeQuantiles(**vars(effect.hour)),
+        real=ChangeQuantiles(**vars(real)) if real else None,
+        effect=outcome.verdict if outcome else None,
+        why=Words.of(outcome.why) if outcome and outcome.why else None,
+    )
 
 
 def _decision(event: Event) -> Decision:

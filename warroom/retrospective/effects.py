@@ -15,9 +15,12 @@ SETTLING_SECONDS = 300  # a lever takes minutes; they belong to neither hour
 def with_effects(
     decisions: Sequence[Decision], real: Mapping[str, Buckets], middle: Mapping[str, Buckets], starts: int, ends: int
 ) -> tuple[Decision, ...]:
-    """Decisions of [starts, ends) with their real effect in requests per second, on their service or on all."""
+    """Decisions of [starts, ends) with their real effect in requests per second, on their service or on all; those that
+    the live side told, or that change no requests, as they are."""
     return tuple(
-        _with_effect(decision, real, middle) if starts <= decision.at_utc.timestamp() < ends else decision
+        _with_effect(decision, real, middle)
+        if decision.measure is None and starts <= decision.at_utc.timestamp() < ends
+        else decision
         for decision in decisions
     )
 

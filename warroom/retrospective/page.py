@@ -12,6 +12,8 @@ from campaign.language import Text, _, say
 from campaign.numbers import Change, local_minute, percent, spoken
 from campaign.pages import render
 from campaign.plan import Plan
+from warroom.live.actions.records import Measure, Range
+from warroom.live.actions.words import change_words
 from warroom.retrospective.labels import MEASURE_LABELS, METHOD_LABELS, named
 from warroom.retrospective.records import OURS, Decision, Lasting, Retrospective
 
@@ -66,6 +68,8 @@ def lasting_sentence(lasting: Lasting) -> Text:
 
 def effect_sentence(decision: Decision) -> str:
     """`expected -1,900, came -1,750 requests/s`, as far as it is known."""
+    if decision.measure is not None:
+        return str(_measured_sentence(decision, decision.measure))
     expected, real = decision.expected_requests_per_second, decision.real_requests_per_second
     if real is None:
         return str(say("effect not known"))
@@ -73,6 +77,18 @@ def effect_sentence(decision: Decision) -> str:
         return str(say("{real} requests/s in the hour after", real=Change(real)))
     return str(say("expected {expected}, came {real} requests/s", expected=Change(expected),
                    real=Change(real)))  # fmt: skip
+
+
+def _measured_sentence(decision: Decision, measure: Measure) -> Text:
+    """The same of an action while the campaign ran, with its ranges."""
+    expected, real = (change_words(measure, Range(**c.model_dump())) if c else None
+                      for c in (decision.expected, decision.real))  # fmt: skip
+    if real is None:
+        return say("expected {expected}; effect not known: {why}", expected=expected, why=decision.why or "-")
+    words = say("expected {expected}, came {real}")
+    if decision.effect == "not-told-apart":
+        words = say("expected {expected}, came {real}: it may have done nothing")
+    return Text(words.message, {"expected": expected, "real": real})
 
 
 def as_text(retro: Retrospective, plan: Plan, *, observed_written: bool) -> str:

@@ -153,11 +153,21 @@ class Discipline(FileRecord):
     signed_again: int = 0
 
 
+class ChangeQuantiles(FileRecord):
+    """A change with its sign: nine of ten times it is above p10, nine of ten times below p90."""
+
+    p10: float
+    p50: float
+    p90: float
+
+
 class Decision(FileRecord):
     """A decision and what traffic did after it.
 
     real_requests_per_second: mean of the hour after minus what the forecast's middle, scaled by the hour before, would
-    have been. None where no traffic is known around it.
+    have been. None where no traffic is known around it. Of an action while the campaign ran (`act`): title, reason and
+    who asked for it; expected and real are of `measure` in the hour in which its effect was looked for, as the live
+    side told it then; effect: `told`, `not-told-apart` from none, or `unknown` with why.
     """
 
     at_utc: AwareDatetime
@@ -168,6 +178,14 @@ class Decision(FileRecord):
     expected_requests_per_second: float | None = None
     real_requests_per_second: float | None = None
     limits: dict[str, float] = {}
+    title: Words | None = None
+    reason: str = ""
+    asked_by: str | None = None
+    measure: Literal["requests", "capacity", "service_level", "contacts"] | None = None
+    expected: ChangeQuantiles | None = None
+    real: ChangeQuantiles | None = None
+    effect: Literal["told", "not-told-apart", "unknown"] | None = None
+    why: Words | None = None
 
 
 class Action(FileRecord):

@@ -120,10 +120,16 @@ def three(values: Floats) -> Floats:
     return np.array([middle * middle / max(high, 1e-9), middle, high])
 
 
+def agents_most(desk: DeskAhead, index: int) -> int:
+    """People more whom the desk may have in a half-hour."""
+    if desk.desk.agents_max is None:
+        return AGENTS_MOST
+    return max(0, min(AGENTS_MOST, int(desk.desk.agents_max - desk.rostered[index])))
+
+
 def agents_wanted(desk: DeskAhead, index: int, lift: float) -> int:
     """People more with whom a half-hour keeps its promise at p90, as many as the desk may have; 0 where it does."""
-    most = AGENTS_MOST if desk.desk.agents_max is None else int(desk.desk.agents_max - desk.rostered[index])
-    people = desk.rostered[index] + np.arange(max(0, min(most, AGENTS_MOST)) + 1, dtype=np.float64)
+    people = desk.rostered[index] + np.arange(agents_most(desk, index) + 1, dtype=np.float64)
     level = desk.level(np.full(len(people), lift * desk.load[1, index]), people)
     enough = np.flatnonzero(level >= desk.desk.service_level.ratio)
     return int(enough[0]) if len(enough) else len(people) - 1

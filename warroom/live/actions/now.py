@@ -77,7 +77,7 @@ class Now:
 
 @dataclass(frozen=True)
 class Action:
-    """What is to be done, before anything is said about its worth. id: its part after the kind."""
+    """What is to be done, before anything is said about its worth. id: its part after the kind; base: see `Lever`."""
 
     kind: Kind
     id: str
@@ -87,6 +87,7 @@ class Action:
     how: Text
     hours: float
     people: float
+    base: float | None = None
 
 
 def lever(now: Now, action: Action, effects: tuple[Effect, ...], after: Mapping[str, Ahead]) -> Lever:
@@ -98,6 +99,7 @@ def lever(now: Now, action: Action, effects: tuple[Effect, ...], after: Mapping[
         kind=action.kind,
         subject=action.subject,
         amount=action.amount,
+        base=action.base,
         title=action.title,
         how=action.how,
         effects=effects,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,9 @@ from playbooks.staffing.counted import Counted, mix_of, read_counts
 from playbooks.staffing.policy import Intent, shipped_policy
 from warroom.live.actions.desks import DeskAhead, three
 from warroom.live.actions.records import Effect, Range
-from warroom.live.yardstick import stamp_of
 
 WORKING_HOURS = 8
-_COUNTED: dict[tuple[str, str], tuple[object, Counted | None]] = {}
+QUESTIONS = "questions"
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,23 @@ class Question:
 
 
 def counted_so_far(workspace: Workspace, plan: Plan, now: datetime) -> Counted | None:
-    """Contacts by intent in this campaign so far; where none came yet, as earlier campaigns had them.
+    """Contacts by intent in this campaign so far; where none came yet, as earlier campaigns had them. Reads all of
+    history's contacts: for a sync, not for a page."""
+    files, zone = workspace.history_files("contacts"), workspace.settings.zone
+    if now > plan.starts_at:
+        own = read_counts(files, zone, now, [plan.model_copy(update={"ends_at": now})])
+        if own is not None and own.in_campaigns:
+            return own
+    return read_counts(files, zone, now, workspace.plans)
 
-    Read again only when a file of contacts changes.
-    """
-    files = workspace.history_files("contacts")
-    stamps = tuple(map(stamp_of, files))
-    kept = _COUNTED.get((str(workspace.folder), plan.id))
-    if kept is None or kept[0] != stamps:
-        own = [plan.model_copy(update={"ends_at": now})] if now > plan.starts_at else []
-        found = read_counts(files, workspace.settings.zone, now, own)
-        if found is None or not found.in_campaigns:
-            found = read_counts(files, workspace.settings.zone, now, workspace.plans)
-        kept = (stamps, found)
-        _COUNTED[str(workspace.folder), plan.id] = kept
-    return kept[1]
+
+def as_document(counted: Counted) -> dict[str, Any]:
+    """Counts as a sync keeps them for pages."""
+    return vars(counted)
+
+
+def of_document(document: tuple[datetime, dict[str, Any]] | None) -> Counted | None:
+    return Counted(**document[1]) if document else None
 
 
 def questions_of(desk: DeskAhead, counted: Counted | None) -> Iterator[Question]:

@@ -64,7 +64,8 @@ class Lever:
     """One action that is possible now.
 
     id: stays the same while it is the same action, such as `hold:app-push@20261110T115500Z`, `scale:storefront:24`.
-    subject: the service, switch, send, desk or question; amount: replicas, minutes or people where it has one.
+    subject: the service, switch, send, desk or question; amount: replicas, minutes or people where it has one; base:
+    replicas or people that would be there without it.
     effects: the strongest first. impact_per_hour: what it saves of requests beyond the capacity in the next three
     hours, in the workspace's currency; None where no order value is given. headroom_before, headroom_after: the least
     share of the capacity that its service keeps at p90 in these hours once it works, without and with it. hours,
@@ -76,6 +77,7 @@ class Lever:
     kind: Kind
     subject: str
     amount: float | None
+    base: float | None
     title: Text
     how: Text
     effects: tuple[Effect, ...]

@@ -32,21 +32,42 @@ class Scaling:
 
 def scalings(now: Now) -> Iterator[Lever]:
     """Each service to as many replicas as it needs, or as it is allowed; none where a rate ends before replicas do."""
-    running = {name: fleet.running for name, fleet in now.fleets.items()}
-    rule = now.rule("scale")
     for name, fleet in now.fleets.items():
-        ahead, each = now.ahead[name], fleet.capacity.capacity_requests_per_second_per_replica
-        hours = rule.hours + fleet.lead_hours
-        wanted = scaling_wanted(ahead, fleet.running, each.low, fleet.multiple, now.works_at(hours))
-        replicas = _allowed_of(wanted.replicas, replicas_allowed(now.settings, name, running), fleet.multiple)
-        if replicas > wanted.base and not rate_ends_first(now, name):
-            title = say("scale {service} to {replicas} replicas ({before} run)", service=name, replicas=replicas,
-                        before=fleet.running)  # fmt: skip
-            how = how_to_scale(fleet, name, replicas, wanted.replicas)
-            action = Action("scale", f"{name}:{replicas}", name, replicas, title, how, hours, rule.people)
-            more, at = replicas - wanted.base, max(wanted.at, now.settled_at(hours))
-            after = ahead.with_capacity(more * each.low, replicas * each.low, now.works_at(hours))
-            yield lever(now, action, (scaling_effect(name, more, each, at),), {name: after})
+        if not rate_ends_first(now, name):
+            wanted = _wanted(now, name)
+            allowed = _most(now, name)
+            replicas = wanted.replicas if allowed is None else min(wanted.replicas, allowed)
+            yield from scaling_to(now, name, replicas - (replicas - wanted.base) % fleet.multiple)
+
+
+def scaling_to(now: Now, service: str, replicas: int) -> Iterator[Lever]:
+    """One service to so many replicas; nothing where it would be there anyway or is not allowed as many."""
+    fleet, ahead, rule = now.fleets[service], now.ahead[service], now.rule("scale")
+    wanted, allowed = _wanted(now, service), _most(now, service)
+    if replicas <= wanted.base or (allowed is not None and replicas > allowed):
+        return
+    each = fleet.capacity.capacity_requests_per_second_per_replica
+    hours = rule.hours + fleet.lead_hours
+    title = say("scale {service} to {replicas} replicas ({before} run)", service=service, replicas=replicas,
+                before=fleet.running)  # fmt: skip
+    how = how_to_scale(fleet, service, replicas, wanted.replicas)
+    action = Action("scale", f"{service}:{replicas}", service, replicas, title, how, hours, rule.people, wanted.base)
+    more = replicas - wanted.base
+    effect = scaling_effect(service, more, each, max(wanted.at, now.settled_at(hours)))
+    after = ahead.with_capacity(more * each.low, replicas * each.low, now.works_at(hours))
+    yield lever(now, action, (effect,), {service: after})
+
+
+def _wanted(now: Now, service: str) -> Scaling:
+    fleet = now.fleets[service]
+    works_at = now.works_at(now.rule("scale").hours + fleet.lead_hours)
+    low = fleet.capacity.capacity_requests_per_second_per_replica.low
+    return scaling_wanted(now.ahead[service], fleet.running, low, fleet.multiple, works_at)
+
+
+def _most(now: Now, service: str) -> int | None:
+    running = {name: fleet.running for name, fleet in now.fleets.items()}
+    return replicas_allowed(now.settings, service, running)
 
 
 def rate_ends_first(now: Now, service: str) -> bool:
@@ -68,10 +89,6 @@ def scaling_wanted(ahead: Ahead, running: int, per_replica: float, multiple: int
     over = max(p90 - (carries if math.isfinite(carries) else base * per_replica), 0.0)
     more = math.ceil(over / per_replica - 1e-9) or math.ceil(MORE_RATIO * base)
     return Scaling(base, base + -(-more // multiple) * multiple, ahead.moment(index))
-
-
-def _allowed_of(wanted: int, allowed: int | None, multiple: int) -> int:
-    return wanted if allowed is None else min(wanted, allowed // multiple * multiple)
 
 
 def replicas_allowed(settings: Settings, service: str, running: Mapping[str, int]) -> int | None:

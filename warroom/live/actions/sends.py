@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -56,25 +55,31 @@ def sends(now: Now) -> Iterator[Lever]:
     """Each send that has not gone out altogether, held; and spread out while it has not begun."""
     for planned in planned_sends(now.plan):
         if planned.left(now.at) > 0:
-            added = learned_of(now.effects, planned, now.decay_seconds)
-            added = {name: rate for name, rate in added.items() if name in now.ahead}
-            yield from _hold(now, planned, added)
-            if planned.at > now.at:
-                yield from _stagger(now, planned, added)
+            yield from holding(now, planned)
+            minutes = spread_minutes(now.ahead, added_by(now, planned), planned, now.decay_seconds)
+            if minutes is not None:
+                yield from spreading(now, planned, minutes)
 
 
-def _hold(now: Now, planned: Planned, added: Mapping[str, Floats]) -> Iterator[Lever]:
+def added_by(now: Now, planned: Planned) -> dict[str, Floats]:
+    """What a send adds at its largest, by service that is forecast."""
+    added = learned_of(now.effects, planned, now.decay_seconds)
+    return {name: rate for name, rate in added.items() if name in now.ahead}
+
+
+def holding(now: Now, planned: Planned) -> Iterator[Lever]:
     changes = {
         name: held(ahead := now.ahead[name], rate, course_not_sent(
             planned, ahead.starts, ahead.seconds, now.decay_seconds, now.at))
-        for name, rate in added.items()
+        for name, rate in added_by(now, planned).items()
     }  # fmt: skip
     yield from _changed(now, "hold", planned, None, changes)
 
 
-def _stagger(now: Now, planned: Planned, added: Mapping[str, Floats]) -> Iterator[Lever]:
-    minutes = spread_minutes(now.ahead, added, planned, now.decay_seconds)
-    if minutes is not None:
+def spreading(now: Now, planned: Planned, minutes: int) -> Iterator[Lever]:
+    """A send that has not begun, over so many minutes; nothing where it takes as long anyway."""
+    if planned.at > now.at and 60 * minutes > planned.seconds:
+        added = added_by(now, planned)
         changes = {
             name: spread_out(now.ahead[name], rate, planned, now.decay_seconds, minutes) for name, rate in added.items()
         }
@@ -89,7 +94,7 @@ def _changed(
     if effects:
         name = planned.id if minutes is None else f"{planned.id}:{minutes}"
         action = Action(
-            kind, name, planned.id, minutes, title_of(planned, now.zone, minutes), how_of(planned, minutes),
+            kind, name, planned.id, minutes, title_of(planned, now, minutes), how_of(planned, minutes),
             rule.hours, rule.people,
         )  # fmt: skip
         after = {service: now.ahead[service].changed(change[P50]) for service, change in changes.items()}
@@ -200,20 +205,26 @@ def spread_out(ahead: Ahead, added: Floats, planned: Planned, decay_seconds: flo
 def spread_minutes(
     ahead: Mapping[str, Ahead], added: Mapping[str, Floats], planned: Planned, decay_seconds: float
 ) -> int | None:
-    """The fewest minutes over which a send fits what is carried, else the most that are offered; None where it goes out
-    that slowly already."""
+    """The fewest minutes over which a send fits what is carried, else those with which least is beyond it; None where
+    it goes out that slowly already, or spreading it only moves its people into tighter minutes."""
     offered = [minutes for minutes in SPREAD_MINUTES if 60 * minutes > planned.seconds]
-    for minutes in offered:
-        if all(_fits(ahead[name], added[name], planned, decay_seconds, minutes) for name in added):
-            return minutes
-    return offered[-1] if offered else None
+    beyond = {
+        minutes: sum(
+            _beyond(ahead[name].changed(spread_out(ahead[name], rate, planned, decay_seconds, minutes)[P50]), planned)
+            for name, rate in added.items()
+        )
+        for minutes in offered
+    }
+    best = min(offered, key=lambda minutes: beyond[minutes], default=None)
+    before = sum(_beyond(ahead[name], planned) for name in added)
+    return best if best is not None and beyond[best] <= before else None
 
 
-def _fits(ahead: Ahead, added: Floats, planned: Planned, decay_seconds: float, minutes: int) -> bool:
-    first, last = planned.at.timestamp(), planned.at.timestamp() + 60 * minutes + COURSE_SECONDS
-    use = (ahead.starts + ahead.seconds > first) & (ahead.starts < last)
-    change = spread_out(ahead, added, planned, decay_seconds, minutes)
-    return bool((ahead.changed(change[P50]).expected[P90] <= ahead.carries)[use].all())
+def _beyond(ahead: Ahead, planned: Planned) -> float:
+    """Requests beyond the capacity at p90, from a send on until its slowest course has come."""
+    first = planned.at.timestamp()
+    use = (ahead.starts + ahead.seconds > first) & (ahead.starts < first + 60 * SPREAD_MINUTES[-1] + COURSE_SECONDS)
+    return float((np.maximum(ahead.expected[P90] - ahead.carries, 0.0) * ahead.seconds)[use].sum())
 
 
 def effects_of(changes: Mapping[str, Floats], ahead: Mapping[str, Ahead], starts: datetime) -> tuple[Effect, ...]:
@@ -229,8 +240,9 @@ def _effects(changes: Mapping[str, Floats], ahead: Mapping[str, Ahead], starts: 
             yield Effect("requests", name, Range.of(change[:, top]), ahead[name].moment(top), hour, starts)
 
 
-def title_of(planned: Planned, zone: ZoneInfo, minutes: int | None) -> Text:
-    at = f"{planned.at.astimezone(zone):%H:%M}"
+def title_of(planned: Planned, now: Now, minutes: int | None) -> Text:
+    local, today = planned.at.astimezone(now.zone), now.at.astimezone(now.zone).date()
+    at = f"{local:%H:%M}" if local.date() == today else f"{local:%m-%d %H:%M}"
     if minutes is None:
         return say("hold the {at} send of {channel}", at=at, channel=planned.channel)
     return say("spread the {at} send of {channel} over {minutes} min", at=at, channel=planned.channel, minutes=minutes)

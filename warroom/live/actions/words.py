@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from campaign.language import Text, say
-from campaign.numbers import Change
+from campaign.numbers import Change, local_minute
+from warroom.live.actions.log import Decision
 from warroom.live.actions.records import Effect, Measure, Range
 
 POINTS = 100
@@ -28,6 +31,44 @@ def change_words(measure: Measure, change: Range) -> Text:
     what = say("{middle}") if change.p10 == change.p90 else say("{middle} ({low} to {high})")
     value = Text(what.message, {"low": low, "middle": middle, "high": high})
     return Text(_unit(measure).message, {"value": value})
+
+
+def outcome_words(decision: Decision) -> Text:
+    """What came of a decision, beside what was expected; that it cannot be told, where it cannot."""
+    outcome = decision.outcome
+    if outcome is None:
+        return say("its effect is told an hour after it works")
+    if outcome.real is None:
+        return say("its effect cannot be told: {why}", why=outcome.why or "-")
+    measure = decision.effect.measure
+    real, expected = change_words(measure, outcome.real), change_words(measure, decision.effect.hour)
+    words = say("it did {real}; expected {expected}")
+    if outcome.verdict == "not-told-apart":
+        words = say("it may have done nothing: {real}; expected {expected}")
+    said = Text(words.message, {"real": real, "expected": expected})
+    return (
+        say("{what}, together with {n} other decisions", what=said, n=len(outcome.together))
+        if outcome.together
+        else said
+    )
+
+
+def decided_lines(decisions: Iterable[Decision], since: datetime | None, zone: ZoneInfo) -> Iterator[Text]:
+    """What was decided, taken back or told since then, a line each."""
+    for decision in decisions:
+        if _is_new(decision.at, since):
+            expected = change_words(decision.effect.measure, decision.effect.largest)
+            yield say("decided {at} by {name}: {what}, expected {expected}", at=local_minute(decision.at, zone),
+                      name=decision.by, what=decision.title, expected=expected)  # fmt: skip
+        if decision.ended_at and _is_new(decision.ended_at, since):
+            yield say("taken back {at} by {name}: {what}", at=local_minute(decision.ended_at, zone),
+                      name=decision.ended_by, what=decision.title)  # fmt: skip
+        if decision.outcome and decision.outcome.at and _is_new(decision.outcome.at, since):
+            yield say("{what}: {outcome}", what=decision.title, outcome=outcome_words(decision))
+
+
+def _is_new(moment: datetime, since: datetime | None) -> bool:
+    return since is None or moment > since
 
 
 def _unit(measure: Measure) -> Text:

@@ -23,11 +23,12 @@ def worth_per_hour(settings: Settings, relieved: Mapping[str, float]) -> float |
 def in_order(levers: Iterable[Lever], response: Response) -> tuple[Lever, ...]:
     """The order of `response:`: what saves most, then what works sooner, then what needs fewer people; head-room won
     decides where impact is equal or cannot be said. What is done already comes last."""
-    return tuple(sorted(levers, key=lambda lever: (lever.state == "done", *_order(lever, response), lever.id)))
+    return tuple(sorted(levers, key=lambda lever: (lever.state == "done", *_order(lever, response))))
 
 
 def _order(lever: Lever, response: Response) -> tuple[object, ...]:
-    return response_order(lever.impact_per_hour, _won(lever), lever.hours, lever.people, response)
+    parts = response_order(lever.impact_per_hour, _won(lever), lever.hours, lever.people, response)
+    return (*parts, -abs(lever.effect.largest.p50), lever.id)
 
 
 def _won(lever: Lever) -> float:
