@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 
+TEXTS_KEPT = 256
 KeyPath = tuple[str | int, ...]
 Record = TypeVar("Record", bound="FileRecord")
 
@@ -66,7 +68,7 @@ def read_yaml(path: Path, name: str) -> Document:
 def parse_yaml(text: str, name: str) -> Document:
     """The same of a text that is no file of its own, such as an earlier version of one."""
     try:
-        root = _yaml().compose(text)
+        root = _composed(text)
     except YAMLError as error:
         raise _not_yaml(error, name) from error
     if not isinstance(root, MappingNode):
@@ -100,6 +102,13 @@ def read_yaml_stream(path: Path, name: str) -> tuple[Document, ...]:
     if problems:
         raise UserError(problems)
     return tuple(documents)
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _composed(text: str) -> Node | None:
+    """The nodes of a text. Composing is nearly all the time that reading takes, and a service reads the same again."""
+    root: Node | None = _yaml().compose(text)
+    return root
 
 
 def _yaml() -> YAML:

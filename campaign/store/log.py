@@ -48,8 +48,12 @@ class EventLog:
     def record(self, act: Act) -> Event:
         """Write one act that depends on nothing before it; reads only the newest event."""
         with self._database.writing() as connection:
-            newest = connection.execute(select(EVENTS).order_by(EVENTS.c.sequence.desc()).limit(1)).first()
-            return self._put(connection, act, _event(newest) if newest else None)
+            return self._put(connection, act, _newest(connection))
+
+    def newest(self) -> Event | None:
+        """The newest event; None before the first act."""
+        with self._database.reading() as connection:
+            return None if connection is None else _newest(connection)
 
     def events(self, campaign: str | None = None) -> list[Event]:
         """All events in order, or those of one campaign; none where there is no store yet."""
@@ -90,6 +94,11 @@ def _read(connection: Connection, campaign: str | None = None) -> list[Event]:
     if campaign is not None:
         query = query.where(EVENTS.c.campaign == campaign)
     return [_event(row) for row in connection.execute(query)]
+
+
+def _newest(connection: Connection) -> Event | None:
+    row = connection.execute(select(EVENTS).order_by(EVENTS.c.sequence.desc()).limit(1)).first()
+    return _event(row) if row else None
 
 
 def _event(row: Row[Any]) -> Event:

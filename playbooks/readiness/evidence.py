@@ -83,7 +83,8 @@ class Evidence:
     rates: p90 just after announced instants, read where the autoscaling plan is of another model.
     bot_replay_hash: SHA-256 of the replay's file. bundle_damage: files of the frozen bundle that are not as they were
     frozen. attachments: SHA-256 of the files that signed notes brought, as they are now, by path; those that are gone
-    are left out. demands: as the checklist was written last (see `Checklist.demands`).
+    are left out. demands: as the checklist was written last (see `Checklist.demands`). inputs: SHA-256 of every
+    file that this was read from, by its path in the workspace; `state` is the log's head.
     """
 
     plan: Plan
@@ -116,6 +117,7 @@ class Evidence:
     attachments: dict[str, str] = field(default_factory=dict)
     demands: dict[str, str] = field(default_factory=dict)
     live: LiveEvidence = field(default_factory=LiveEvidence)
+    inputs: dict[str, str] = field(default_factory=dict)
 
     @property
     def plan_file(self) -> str:

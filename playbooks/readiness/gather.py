@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -52,21 +53,53 @@ class WrittenChecklist(FileRecord):
     demands: dict[str, str] = {}
 
 
-def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = None) -> Evidence:
-    """Everything that checks may ask about; `log` stands in for the workspace's own event log.
+@dataclass(frozen=True)
+class Named:
+    """Files that the log speaks of: the bundle of the newest freeze, and what was attached to notes, by path."""
+
+    bundle: str | None = None
+    attachments: frozenset[str] = frozenset()
+
+
+ReadFiles = Callable[[Workspace, str, Named], Evidence]
+"""`read_files`, or whoever kept what it read."""
+
+
+def gather(
+    workspace: Workspace, campaign: str, log: Sequence[Event] | None = None, read: ReadFiles | None = None
+) -> Evidence:
+    """Everything that checks may ask about; `log` stands in for the workspace's own event log, `read` for `read_files`.
 
     Raises:
         UserError: no such campaign, or a file that cannot be read.
     """
-    events = acts(workspace, campaign, whole_log(workspace) if log is None else log)
+    whole = whole_log(workspace) if log is None else log
+    events = acts(workspace, campaign, whole)
+    plan, stands = _plan(workspace, campaign, events), standing(events, campaign)
+    files = (read or read_files)(workspace, campaign, _named(stands))
+    head = {"state": whole[-1].hash} if whole else {}
+    live = live_evidence(workspace.folder, plan)
+    return replace(files, standing=stands, live=live, inputs=files.inputs | head)
+
+
+def _named(stands: Standing) -> Named:
+    paths = {path for note in stands.notes.values() for path in note.body.get("attachments", {})}
+    return Named(str(stands.freeze.body["bundle"]) if stands.freeze else None, frozenset(paths))
+
+
+def read_files(workspace: Workspace, campaign: str, named: Named) -> Evidence:
+    """What the workspace's files say, which is all but what `state/` holds.
+
+    Raises:
+        UserError: no such campaign, or a file that cannot be read.
+    """
     _refuse_outside(workspace, campaign)
-    plan, out = _plan(workspace, campaign, events), workspace.out(campaign)
+    plan, out = workspace.plan(campaign), workspace.out(campaign)
     replay = workspace.folder / "evidence" / campaign / "bot_replay.csv"
     file, traffic = workspace.plan_file(campaign), out / "traffic.json"
     model = _record(traffic, workspace, TrafficModel)
     dictionary = open_dictionary(workspace)
-    stands = standing(events, campaign)
-    bundle = _bundle(out, stands, workspace)
+    bundle = _bundle(out, named.bundle, workspace)
     scaling = _record(out / "playbook" / "autoscaling.json", workspace, AutoscalingPlan)
     traffic_hash = sha256(traffic) if traffic.is_file() else None
     load_test = read_load_test(out / "loadtest", workspace.folder)
@@ -102,15 +135,14 @@ def gather(workspace: Workspace, campaign: str, log: Sequence[Event] | None = No
         history_ends_at_utc=_history_end(workspace),
         retro=(out / "retro.json").is_file(),
         learned=_learned(workspace.folder / "history" / "retrospectives.jsonl", campaign),
-        standing=stands,
         binding=bind(
             plan, model, used_metric_ids(plan, dictionary), _hashes_by_part(out), proven(load_test), _floors(scaling)
         ),
         bundle=bundle,
         bundle_damage=_damage(out / "frozen" / bundle.hash, bundle) if bundle else (),
-        attachments=_attachments(stands, workspace),
+        attachments=_attachments(named.attachments, workspace),
         demands=_demands(out / "playbook" / "checklist.json"),
-        live=live_evidence(workspace.folder, plan),
+        inputs=_input_hashes(workspace, campaign),
     )
 
 
@@ -171,15 +203,15 @@ def used_metric_ids(plan: Plan, dictionary: Dictionary) -> dict[str, str]:
     return {name: dictionary.ids[name] for name in sorted(names)}
 
 
-def _bundle(out: Path, stands: Standing, workspace: Workspace) -> FrozenBundle | None:
-    """The bundle of the newest freeze.
+def _bundle(out: Path, name: str | None, workspace: Workspace) -> FrozenBundle | None:
+    """The frozen bundle of that name.
 
     Raises:
-        UserError: the log knows it, but its folder is gone.
+        UserError: its folder is gone.
     """
-    if stands.freeze is None:
+    if name is None:
         return None
-    file = out / "frozen" / str(stands.freeze.body["bundle"]) / "bundle.json"
+    file = out / "frozen" / name / "bundle.json"
     return read_json(file, _name(file, workspace), FrozenBundle)
 
 
@@ -192,13 +224,12 @@ def _damage(folder: Path, bundle: FrozenBundle) -> tuple[str, ...]:
     )
 
 
-def _attachments(stands: Standing, workspace: Workspace) -> dict[str, str]:
-    paths = {path for note in stands.notes.values() for path in note.body.get("attachments", {})}
+def _attachments(paths: frozenset[str], workspace: Workspace) -> dict[str, str]:
     return {path: sha256(file) for path in sorted(paths) if (file := workspace.folder / path).is_file()}
 
 
-def input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
-    """SHA-256 of the files that a checklist is made from, by their path in the workspace; `state` is the log's head."""
+def _input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
+    """SHA-256 of the files that a checklist is made from, by their path in the workspace."""
     out = workspace.out(campaign)
     files = [
         *(workspace.folder / name for name in (SETTINGS, DICTIONARY, CHECKLIST, LEDGER)),
@@ -208,9 +239,7 @@ def input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
         *(out / "playbook" / name for name in ("autoscaling.json", "staffing.csv", "bot_training.csv")),
         *(workspace.folder / "evidence" / campaign / name for name in BROUGHT),
     ]
-    hashes = {_name(file, workspace): sha256(file) for file in files if file.is_file()}
-    events = whole_log(workspace)
-    return hashes | ({"state": events[-1].hash} if events else {})
+    return {_name(file, workspace): sha256(file) for file in files if file.is_file()}
 
 
 def read_all_drills(workspace: Workspace, plan: Plan) -> tuple[Drill, ...]:

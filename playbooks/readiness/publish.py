@@ -19,7 +19,7 @@ from campaign.words import Words
 from campaign.workspace import Workspace, default_as_of
 from playbooks.readiness.evaluate import choose_items, evaluate, gate_states
 from playbooks.readiness.evidence import Evidence
-from playbooks.readiness.gather import gather, input_hashes
+from playbooks.readiness.gather import ReadFiles, gather
 from playbooks.readiness.handover import handover_texts
 from playbooks.readiness.invitations import calendar_file
 from playbooks.readiness.pages import as_markdown, as_page, as_sheets
@@ -37,16 +37,23 @@ class Review:
     policy: ChecklistPolicy
 
 
-def review(workspace: Workspace, campaign: str, now: datetime, log: Sequence[Event] | None = None) -> Review:
+def review(
+    workspace: Workspace,
+    campaign: str,
+    now: datetime,
+    log: Sequence[Event] | None = None,
+    read: ReadFiles | None = None,
+) -> Review:
     """The campaign's items and gates with their states at `now`; nothing is written.
 
-    `log` stands in for the workspace's own event log (an act sees the one of its own transaction).
+    `log` stands in for the workspace's own event log (an act sees the one of its own transaction), `read` for reading
+    the workspace's files.
 
     Raises:
         UserError: no such campaign, an edited log, or a file that cannot be read.
     """
     policy = read_checklist_policy(workspace.folder)
-    evidence = gather(workspace, campaign, log)
+    evidence = gather(workspace, campaign, log, read)
     plan = evidence.plan
     ratio, assumptions = load_ratio(evidence.traffic, workspace.settings, evidence.capacities)
     tier = tier_of(ratio, policy.tier_below)
@@ -64,7 +71,7 @@ def review(workspace: Workspace, campaign: str, now: datetime, log: Sequence[Eve
         historical=evidence.traffic.historical if evidence.traffic else False,
         items=items,
         gates=gate_states(policy, items, tier, evidence),
-        inputs=input_hashes(workspace, campaign),
+        inputs=evidence.inputs,
         assumptions=tuple(Words.of(text) for text in assumptions),
         bundle=evidence.bundle.hash if evidence.bundle else None,
         demands=_demands(evidence),

@@ -14,6 +14,7 @@ from campaign.store.database import STATE_URL
 from campaign.store.events import Act, Event, chain_problems
 from campaign.store.log import EventLog, open_log
 from campaign.workspace import Workspace
+from playbooks.readiness.gather import ReadFiles
 from playbooks.readiness.limits import publish_limits
 from playbooks.readiness.publish import Review, review
 
@@ -23,13 +24,21 @@ def workspace_log(workspace: Workspace) -> EventLog:
     return open_log(workspace.folder, os.environ.get(STATE_URL))
 
 
-def record(workspace: Workspace, campaign: str, now: datetime, act: Callable[[Review], Act]) -> Event:
+def record(
+    workspace: Workspace,
+    campaign: str,
+    now: datetime,
+    act: Callable[[Review], Act],
+    read: ReadFiles | None = None,
+) -> Event:
     """Do an act on the campaign's review; a decision's caps become rules whoever it is taken through.
+
+    `read` stands in for reading the workspace's files.
 
     Raises:
         UserError: the act is refused, or the log was edited or cannot be written.
     """
-    event = record_on_log(workspace, lambda log: act(review(workspace, campaign, now, log)))
+    event = record_on_log(workspace, lambda log: act(review(workspace, campaign, now, log, read)))
     if event.kind == "decide":
         publish_limits(workspace, event)
     return event
@@ -45,7 +54,7 @@ def record_on_log(workspace: Workspace, act: Callable[[Sequence[Event]], Act]) -
             raise UserError(problems)
         return act(events)
 
-    if not log.events():
+    if log.newest() is None:
         decide([])  # a refusal of the first act leaves no empty store behind
     return log.append(decide)
 

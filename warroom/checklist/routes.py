@@ -20,8 +20,8 @@ from campaign.store.events import Act
 from campaign.workspace import Workspace
 from playbooks.readiness.acts import Actor, sign_item, waive, who
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
-from playbooks.readiness.publish import Review, review
-from playbooks.readiness.record import attached, record
+from playbooks.readiness.publish import Review
+from playbooks.readiness.record import attached
 from warroom.checklist.uploads import attach
 from warroom.service.access import Person
 from warroom.service.site import NotThere, Sent, Site, sent_form
@@ -63,8 +63,8 @@ def checklist_routes(site: Site) -> APIRouter:
         workspace, now = site.workspace(), site.clock()
         fields = {"action": given.action, "note": given.note, "reason": given.reason, "until": given.until}
         act = _act(workspace, campaign, item, actor_of(person, workspace), Sent(fields, "", b""), now)
-        record(workspace, campaign, now, act)
-        return review(workspace, campaign, now).checklist
+        site.record(campaign, now, act)
+        return site.review(campaign).checklist
 
     @router.get("/campaigns/{campaign}/checklist/{item}", include_in_schema=False)
     def one(request: Request, campaign: str, item: str) -> Response:
@@ -83,7 +83,7 @@ def _acted(site: Site, request: Request, campaign: str, name: str, sent: Sent) -
     workspace, now = site.workspace(), site.clock()
     try:
         actor = actor_of(person, workspace)
-        record(workspace, campaign, now, _act(workspace, campaign, name, actor, sent, now))
+        site.record(campaign, now, _act(workspace, campaign, name, actor, sent, now))
     except UserError as error:
         return _page(site, request, campaign, name, error.problems, 422)
     return RedirectResponse(f"/campaigns/{campaign}/checklist/{name}?done=1", 303)

@@ -15,8 +15,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from campaign.language import LANGUAGES, Language, say
 from campaign.pages import render
+from campaign.store.events import Act, Event
 from campaign.workspace import Workspace
 from playbooks.readiness.publish import Review
+from playbooks.readiness.record import record
 from warroom.service.access import Door, Person
 from warroom.service.memory import Memory
 
@@ -52,6 +54,14 @@ class Site:
     def review(self, campaign: str) -> Review:
         """A campaign's checklist as it stands."""
         return self.memory.review(self.workspace(), campaign, self.clock())
+
+    def record(self, campaign: str, now: datetime, act: Callable[[Review], Act]) -> Event:
+        """Do an act on a campaign's checklist.
+
+        Raises:
+            UserError: the act is refused, or the log was edited or cannot be written.
+        """
+        return record(self.workspace(), campaign, now, act, self.memory.files)
 
     def person(self, request: Request) -> Person:
         """Whoever sends this request.
