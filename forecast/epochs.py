@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+MINUTE = 60
 HOUR = 3600
 DAY = 86400
 

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from campaign.language import Text
 from campaign.plan import Plan
 from forecast.baseline.ridge import campaign_mask
-from forecast.epochs import HOUR, epoch, epochs, naive_utc
+from forecast.epochs import HOUR, MINUTE, epoch, epochs, naive_utc
 from forecast.uplift.episodes import AFTER_SECONDS, BEFORE_SECONDS, Stretch, merged
 
 MASK_BEFORE_SECONDS, MASK_AFTER_SECONDS = 2 * HOUR, 4 * HOUR
 SEND_BEFORE_SECONDS, SEND_AFTER_SECONDS = HOUR // 2, 3 * HOUR
 ORDINARY_SHARE_LEAST = 0.25
-MINUTE = 60
 
 
 @dataclass(frozen=True)

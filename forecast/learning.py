@@ -127,11 +127,16 @@ def overlapping(
 
 def predict(learned: Learned, grid: Grid, paths: int, seed: int) -> Prediction:
     """Joint sample paths of the target and every overlapping plan over the grid."""
-    rng = np.random.default_rng([seed, 20261111])
-    draws = draw(learned.uplift, learned.baseline, paths, rng)
+    draws, rng = joint_draws(learned, paths, seed)
     settings = target_settings(learned, grid)
     rates = joint_paths(settings, learned.uplift, learned.baseline, draws, learned.minute_sd, rng)
     return Prediction(grid, rates, draws, settings, learned.baseline.services)
+
+
+def joint_draws(learned: Learned, paths: int, seed: int) -> tuple[Draws, np.random.Generator]:
+    """What all services share on each path, and where the paths' own noise is drawn from afterwards."""
+    rng = np.random.default_rng([seed, 20261111])
+    return draw(learned.uplift, learned.baseline, paths, rng), rng
 
 
 def target_settings(learned: Learned, grid: Grid) -> tuple[Setting, ...]:

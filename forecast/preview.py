@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from campaign.plan import Channel, Plan, Send
 from campaign.workspace import Workspace, default_as_of
-from forecast.epochs import epoch, moment_of
+from forecast.ahead import Ahead, ahead_of
+from forecast.epochs import HOUR, MINUTE, epoch, moment_of
 from forecast.history.reading import open_history
 from forecast.learning import Learned, grid_for, learn, overlapping, predict
-from forecast.paths.grid import Grid
+from forecast.paths.grid import SIDE_SECONDS
 from forecast.publish import evidence_of, one_thread
+from forecast.uplift.layout import holds, numbers_of
 from forecast.uplift.terms import terms_of
 
-MINUTE = 60
 PATHS = 200
 PREVIEW_SECONDS = 60
 SEED = 0
@@ -51,16 +52,24 @@ def learned_for(workspace: Workspace, plan: Plan, now: datetime) -> Learned:
         return learn(evidence, plan, (*others, plan), workspace.settings, as_of)
 
 
-def with_plan(learned: Learned, plan: Plan) -> Learned | None:
-    """The same knowledge of another version of the plan; None where it names what was never learned about."""
-    known = {(term.amplitude, term.lands_on) for term in learned.terms}
-    terms = terms_of(plan)
-    if {(term.amplitude, term.lands_on) for term in terms} - known or set(plan.drivers) - set(learned.target.drivers):
+def with_plan(learned: Learned, plan: Plan, plans: Sequence[Plan]) -> Learned | None:
+    """The same knowledge of another version of the plan, beside the other plans as they are now.
+
+    Campaigns to come teach nothing, so nothing is learned anew for them. None where one says what has no place in what
+    was learned: a channel or landing of its own, a campaign that was not there, or days too far ahead.
+    """
+    services, layout = learned.baseline.services, learned.uplift.layout
+    others = overlapping(plan, plans)
+    by_id = {known.id: known for known in (*learned.past, *others, plan)}
+    terms = tuple(term for known in by_id.values() for term in terms_of(known))
+    numbers = numbers_of([by_id[known.id] for known in learned.past], plan, others)
+    wanted = {f"field:{name}" for name in numbers.expected} | {f"campaign:{known}" for known in by_id}
+    ends = max(epoch(known.ends_at) for known in (plan, *others)) + SIDE_SECONDS
+    if ends > learned.baseline.hours[-1] or not wanted <= layout.index.keys():
         return None
-    plans = {**learned.plans, plan.id: plan}
-    others = overlapping(plan, [p for p in learned.plans.values() if p.id != plan.id])
-    kept = tuple(term for term in learned.terms if term.campaign != plan.id)
-    return replace(learned, target=plan, plans=plans, others=others, terms=(*kept, *terms))
+    if not all(holds(layout, term, services) for term in terms):
+        return None
+    return replace(learned, target=plan, plans=by_id, others=others, terms=terms, numbers=numbers)
 
 
 def outlook(learned: Learned) -> Outlook:
@@ -76,13 +85,9 @@ def outlook(learned: Learned) -> Outlook:
     return Outlook(p50, p90, at, grid.starts, middle)
 
 
-def minutes_of(learned: Learned, starts: datetime, length: timedelta) -> NDArray[np.float32]:
-    """Requests per second [path, service, minute] from a full minute on; the same draws for the same learned plan."""
-    first = epoch(starts) // MINUTE * MINUTE
-    count = int(length / timedelta(minutes=1))
-    grid = Grid(first + MINUTE * np.arange(count, dtype=np.int64), np.full(count, MINUTE, dtype=np.int64))
-    with one_thread():
-        return np.asarray(predict(learned, grid, PATHS, SEED).rates)
+def hours_from(learned: Learned, starts: datetime, hours: int) -> Ahead:
+    """The same paths minute by minute from a full hour on; the same draws for the same learned plan."""
+    return ahead_of(learned, epoch(starts), hours * HOUR // MINUTE, PATHS, SEED)
 
 
 def with_send(plan: Plan, channel: str, send: Send) -> Plan:

@@ -25,7 +25,7 @@ def effects_of(learned: Learned, prediction: Prediction) -> tuple[Effect, ...]:
     """Every driver of the target's own plan on every service it touches, at the instant where it adds most."""
     effects = []
     for service, setting in zip(learned.baseline.services, prediction.settings, strict=True):
-        drawn = amplitudes(setting, prediction.draws)
+        drawn = amplitudes(setting.features, prediction.draws)
         for (driver, _), members in _grouped(setting, learned.target.id).items():
             effects.append(_effect(driver, members, service, setting, drawn, learned.uplift, prediction))
     return tuple(sorted(effects, key=lambda e: (e.at_utc, e.driver, e.service)))

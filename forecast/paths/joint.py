@@ -18,7 +18,8 @@ from forecast.baseline.ridge import Baseline
 from forecast.paths.grid import Grid
 from forecast.uplift.episodes import typical
 from forecast.uplift.layout import AFTER, BEFORE, FOLLOWING, SURVIVAL, Numbers
-from forecast.uplift.pooled import PRIOR_CAMPAIGNS, Features, Uplift, decay_of, features, typical_volumes
+from forecast.uplift.pooled import PRIOR_CAMPAIGNS, Features, Uplift, decay_of, typical_volumes
+from forecast.uplift.pooled import features as features_of
 from forecast.uplift.shapes import inside_window, kernel_of, shoulders
 from forecast.uplift.terms import Term
 
@@ -91,7 +92,7 @@ def setting(
     middles = (starts + ends) / 2
     log_level, log_share = typical(baseline, service, middles)
     volumes = typical_volumes(learned_terms)
-    made = features(own, plans, uplift.layout, numbers, volumes, name, log_share, log_level)
+    made = features_of(own, plans, uplift.layout, numbers, volumes, name, log_share, log_level)
     return Setting(
         grid,
         made,
@@ -102,9 +103,9 @@ def setting(
     )
 
 
-def amplitudes(setting: Setting, draws: Draws) -> Floats:
+def amplitudes(features: Features, draws: Draws) -> Floats:
     """Each term's amplitude on each path [path, term]."""
-    found: Floats = np.exp(np.clip(draws.theta @ setting.features.rows.T + setting.features.offsets, -40.0, 40.0))
+    found: Floats = np.exp(np.clip(draws.theta @ features.rows.T + features.offsets, -40.0, 40.0))
     return found
 
 
@@ -113,16 +114,13 @@ def spread_over_decays(setting: Setting, uplift: Uplift, draws: Draws) -> tuple[
 
     A term whose decay is uncertain has one column per decay node; each path uses the node nearest to its own decay.
     """
-    found = amplitudes(setting, draws)
+    found = amplitudes(setting.features, draws)
     starts, ends = setting.grid.starts.astype(np.float64), setting.grid.ends.astype(np.float64)
     columns, kernels, shares = [], [], []
     for j, term in enumerate(setting.features.terms):
-        if term.decay is None:
-            nodes = [(0.0, np.ones(len(draws), dtype=bool))]
-        else:
-            nodes = _nodes(draws.theta[:, uplift.layout.index[f"decay:{term.decay}"]])
-        for log_decay, uses in nodes:
-            columns.append(np.where(uses, found[:, j], 0.0))
+        log_decays, node = decay_nodes(term, uplift, draws)
+        for i, log_decay in enumerate(log_decays):
+            columns.append(np.where(node == i, found[:, j], 0.0))
             kernels.append(kernel_of(term, starts, ends, setting.season, float(np.exp(log_decay))))
             shares.append(term.manner == "share")
     if not columns:
@@ -131,10 +129,13 @@ def spread_over_decays(setting: Setting, uplift: Uplift, draws: Draws) -> tuple[
     return np.column_stack(columns).astype(np.float32), np.array(kernels, dtype=np.float32), np.array(shares)
 
 
-def _nodes(logs: Floats) -> list[tuple[float, NDArray[np.bool_]]]:
+def decay_nodes(term: Term, uplift: Uplift, draws: Draws) -> tuple[Floats, NDArray[np.int64]]:
+    """Log decays in seconds that stand for all [node], and which of them each path uses [path]."""
+    if term.decay is None:
+        return np.zeros(1), np.zeros(len(draws), dtype=np.int64)
+    logs = draws.theta[:, uplift.layout.index[f"decay:{term.decay}"]]
     places = float(np.mean(logs)) + float(np.std(logs)) * np.array(DECAY_NODES)
-    nearest = np.abs(logs[:, None] - places).argmin(axis=1)
-    return [(float(place), nearest == i) for i, place in enumerate(places)]
+    return places, np.abs(logs[:, None] - places).argmin(axis=1)
 
 
 def expected_paths(setting: Setting, uplift: Uplift, draws: Draws, service: int) -> Singles:
@@ -146,13 +147,24 @@ def expected_paths(setting: Setting, uplift: Uplift, draws: Draws, service: int)
     if shares.any():
         rates *= 1.0 + columns[:, shares] @ kernels[shares]
     if (~shares).any():
-        following = draws.theta[:, uplift.layout.index[FOLLOWING]].astype(np.float32)
-        hour = np.exp(following[:, None] * setting.season.astype(np.float32))
-        rates += hour * (columns[:, ~shares] @ kernels[~shares])
+        rates += hour_factors(setting, uplift, draws) * (columns[:, ~shares] @ kernels[~shares])
+    rates *= level_factors(setting, uplift, draws, service)
+    return rates
+
+
+def hour_factors(setting: Setting, uplift: Uplift, draws: Draws) -> Singles:
+    """How much more or less what is added brings at an hour than at the day's usual one [path, interval]."""
+    following = draws.theta[:, uplift.layout.index[FOLLOWING]].astype(np.float32)
+    factors: Singles = np.exp(following[:, None] * setting.season.astype(np.float32))
+    return factors
+
+
+def level_factors(setting: Setting, uplift: Uplift, draws: Draws, service: int) -> Singles:
+    """The baseline's level error, and the waiting before a campaign and the exhaustion after it [path, interval]."""
     edges = draws.theta[:, [uplift.layout.index[BEFORE], uplift.layout.index[AFTER]]].astype(np.float32)
     log_factor = edges @ np.stack([setting.before, setting.after]).astype(np.float32)
-    rates *= np.exp(log_factor + draws.level[:, service, None].astype(np.float32))
-    return rates
+    factors: Singles = np.exp(log_factor + draws.level[:, service, None].astype(np.float32))
+    return factors
 
 
 def interval_noise(grid: Grid, sds: Floats, paths: int, rng: np.random.Generator) -> Singles:
@@ -182,16 +194,30 @@ def joint_paths(
     rng: np.random.Generator,
 ) -> Singles:
     """Requests per second [path, service, interval]; `minute_sd` [service] is a single minute's own deviation."""
+    rates = noise_factors(settings, uplift, baseline, len(draws), minute_sd, rng)
+    for s, made in enumerate(settings):
+        rates[:, s] *= expected_paths(made, uplift, draws, s)
+    return rates
+
+
+def noise_factors(
+    settings: Sequence[Setting],
+    uplift: Uplift,
+    baseline: Baseline,
+    paths: int,
+    minute_sd: Floats,
+    rng: np.random.Generator,
+) -> Singles:
+    """The intervals' own noise, around one [path, service, interval]."""
     grid = settings[0].grid
     inside = np.array([s.inside for s in settings])
     ordinary = np.minimum(baseline.noise_sd, 0.5)[:, None]
     sds = ordinary + (uplift.noise_sd[:, None] - ordinary) * inside
-    rates = interval_noise(grid, sds, len(draws), rng)
+    noise = interval_noise(grid, sds, paths, rng)
     alone = minute_sd[:, None] * np.sqrt(60.0 / np.maximum(grid.seconds, 60))
-    for s, made in enumerate(settings):
-        rates[:, s] += (rng.standard_normal(rates[:, s].shape, dtype=np.float32) * alone[s]).astype(np.float32)
-        rates[:, s] = np.exp(rates[:, s]) * expected_paths(made, uplift, draws, s)
-    return rates
+    for s in range(len(settings)):
+        noise[:, s] += (rng.standard_normal(noise[:, s].shape, dtype=np.float32) * alone[s]).astype(np.float32)
+    return np.exp(noise, out=noise)
 
 
 def median_decay(term: Term, uplift: Uplift) -> float:

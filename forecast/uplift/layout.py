@@ -148,9 +148,21 @@ def layout_of(
         layout.add(f"pair:{plans[term.campaign].kind}:{term.driver}", 0.0, PAIR_SD)
         for service in services if len(services) > 1 else ():
             layout.add(f"loading:{term.driver}:{service}", 0.0, LOADING_SD)
-            if term.lands_on:
-                layout.add(f"landing:{term.lands_on}:{service}", 0.0, LANDING_SD)
+        _add_landing(layout, term, services)
     return layout
+
+
+def holds(layout: Layout, term: Term, services: Sequence[str]) -> bool:
+    """Whether every parameter of its own that a term needs is there: then it is asked for without learning."""
+    wanted = Layout()
+    _add_term(wanted, term, 1.0)
+    _add_landing(wanted, term, services)
+    return wanted.index.keys() <= layout.index.keys()
+
+
+def _add_landing(layout: Layout, term: Term, services: Sequence[str]) -> None:
+    for service in services if len(services) > 1 and term.lands_on else ():
+        layout.add(f"landing:{term.lands_on}:{service}", 0.0, LANDING_SD)
 
 
 def _add_term(layout: Layout, term: Term, requests_per_visit: float) -> None:

@@ -102,6 +102,11 @@ def openers(send: Send) -> float:
     return send.reach * (OPEN_RATIO_ASSUMED if send.open_ratio is None else send.open_ratio)
 
 
+def send_term(plan: Plan, channel: str, send: Send) -> Term:
+    """One more send on a channel, which is new where the plan has none of that name."""
+    return _send(plan, next((known for known in plan.channels if known.name == channel), Channel(name=channel)), send)
+
+
 def _send(plan: Plan, channel: Channel, send: Send) -> Term:
     at = epoch(send.at)
     landing = send.lands_on or channel.lands_on

@@ -3,54 +3,74 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from campaign.numbers import local_minute, spoken
 from campaign.plan import Plan, Send
-from campaign.workspace import Workspace
+from campaign.workspace import Workspace, default_as_of
+from forecast.ahead import Ahead
 from forecast.learning import Learned
-from forecast.preview import Outlook, learned_for, minutes_of, outlook, with_plan, with_send
+from forecast.preview import Outlook, hours_from, learned_for, outlook, with_plan, with_send
 from warroom.plans.overview import collisions, model_of
 from warroom.push.carried import Carried, carried
-from warroom.push.room import AFTER_MINUTES, QUANTILE_RATIO, Floats, Room, room_for
+from warroom.push.room import AFTER_MINUTES, LATEST_MINUTES, Floats, Room, room_for
+from warroom.service.kept import Kept
 
-HOUR = timedelta(minutes=AFTER_MINUTES)
+BLOCK_HOURS = 4
+REACH_HOURS = 1 + (LATEST_MINUTES + AFTER_MINUTES) // 60
+VARIANTS_MOST = 4
+
+
+@dataclass(frozen=True)
+class Pushes:
+    """A model asked about sends on one channel."""
+
+    ahead: Ahead
+    channel: str
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return self.ahead.services
+
+    def minutes(self, send: Send | None, at: datetime) -> NDArray[np.float32]:
+        return self.ahead.minutes(at, AFTER_MINUTES, self.channel, send)
+
+
+@dataclass
+class Versions:
+    """Models of one campaign, the newest first: each holds what versions of its plan so far needed learned."""
+
+    known: deque[Learned] = field(default_factory=lambda: deque(maxlen=VARIANTS_MOST))
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Oracle:
-    """Answers what-if questions of one workspace; learning is done once and shared by all who ask."""
+    """Answers what-if questions of one workspace; what is learned or drawn for one who asks is there for the next."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._learned: dict[str, tuple[object, Learned]] = {}
-
-    def learned(self, workspace: Workspace, plan: Plan, now: datetime) -> Learned:
-        """The model for a plan, learned anew only when something it learned from has changed."""
-        with self._lock:
-            key = _learned_from(workspace, plan, now)
-            kept_key, kept = self._learned.get(plan.id, (None, None))
-            again = with_plan(kept, plan) if kept is not None and kept_key == key else None
-            if again is None:
-                again = learned_for(workspace, plan, now)
-                self._learned[plan.id] = (key, again)
-            return again
+        self._models, self._drawn = Kept(most=16), Kept(most=16)
 
     def foresee(self, workspace: Workspace, plan: Plan, now: datetime) -> tuple[Text, ...]:
         """What a plan does, beside what its saved version does."""
-        with self._lock:
-            saved = next((known for known in workspace.plans if known.id == plan.id), None)
-        model = self.learned(workspace, plan, now)
-        told = list(collisions(plan, workspace.plans))
-        after = outlook(model)
-        before = outlook(self.learned(workspace, saved, now)) if saved is not None and saved != plan else None
-        zone = workspace.settings.zone_of(plan)
-        return (*_foreseen(before, after, _calibrated(workspace, plan, before or after), zone), *told)
+        saved = next((known for known in workspace.plans if known.id == plan.id), None)
+        before = self._saved_outlook(workspace, saved, now) if saved is not None else None
+        after = before if saved == plan and before else outlook(self._learned(workspace, plan, now))
+        told = _foreseen(
+            before if saved != plan else None,
+            after,
+            _calibrated(workspace, plan, before or after),
+            workspace.settings.zone_of(plan),
+        )
+        return (*told, *collisions(plan, workspace.plans))
 
     def room(self, workspace: Workspace, plan: Plan, channel: str, send: Send, now: datetime) -> tuple[Room, Carried]:
         """Whether one more send fits.
@@ -61,31 +81,62 @@ class Oracle:
         if not plan.starts_at - timedelta(hours=6) <= send.at <= plan.ends_at:
             what = say("{at} is not during the campaign", at=send.at.isoformat())
             raise UserError(Problem(what, say("choose a time between its start and its end"), key="--at"))
-        base = self.learned(workspace, plan, now)
-        known: dict[tuple[Send | None, datetime], Floats] = {}
+        ahead = self._ahead(workspace, plan, channel, send, now)
+        most = carried(workspace, plan.id, ahead.services, send.at, LATEST_MINUTES + AFTER_MINUTES)
 
-        def demand(push: Send | None, at: datetime) -> tuple[tuple[str, ...], Floats]:
-            if (push, at) not in known:
-                asked = base if push is None else self._with(base, with_send(plan, channel, push), workspace, now)
-                paths = minutes_of(asked, at, HOUR)
-                known[push, at] = np.quantile(paths, QUANTILE_RATIO, axis=0).astype(np.float64)
-            return base.baseline.services, known[push, at]
+        def carries(at: datetime) -> Floats:
+            first = (at - send.at) // timedelta(minutes=1)
+            return most.requests_per_second[:, first : first + AFTER_MINUTES]
 
-        def carries(services: tuple[str, ...], at: datetime) -> Floats:
-            return carried(workspace, plan.id, services, at, AFTER_MINUTES).requests_per_second
+        return room_for(send, Pushes(ahead, channel), carries), most
 
-        return room_for(send, demand, carries), carried(workspace, plan.id, base.baseline.services, send.at, 1)
+    def _learned(self, workspace: Workspace, plan: Plan, now: datetime) -> Learned:
+        """The model for a plan, learned anew when what it learned from has changed and for what is new to it."""
+        versions = self._versions(workspace, plan, now)
+        with versions.lock:
+            found = next(
+                (again for known in versions.known if (again := with_plan(known, plan, workspace.plans))), None
+            )
+            if found is None:
+                found = learned_for(workspace, plan, now)
+                versions.known.appendleft(found)
+            return found
 
-    def _with(self, base: Learned, plan: Plan, workspace: Workspace, now: datetime) -> Learned:
-        return with_plan(base, plan) or self.learned(workspace, plan, now)
+    def _versions(self, workspace: Workspace, plan: Plan, now: datetime) -> Versions:
+        return self._models.get(plan.id, lambda: _learned_from(workspace, plan, now), Versions)
+
+    def _saved_outlook(self, workspace: Workspace, saved: Plan, now: datetime) -> Outlook:
+        return self._drawn.get(
+            ("outlook", saved.id),
+            lambda: _asked_with(workspace, saved, now),
+            lambda: outlook(self._learned(workspace, saved, now)),
+        )
+
+    def _ahead(self, workspace: Workspace, plan: Plan, channel: str, send: Send, now: datetime) -> Ahead:
+        """The plan's paths over the hours that an answer may speak of, the same for all who ask about these hours."""
+        block = int(send.at.timestamp()) // (BLOCK_HOURS * 3600)
+        starts = datetime.fromtimestamp(block * BLOCK_HOURS * 3600, UTC)
+
+        def make() -> Ahead:
+            model = with_plan(self._learned(workspace, with_send(plan, channel, send), now), plan, workspace.plans)
+            assert model
+            return hours_from(model, starts, BLOCK_HOURS + REACH_HOURS)
+
+        name = ("ahead", plan.id, block, channel, send.lands_on)
+        return self._drawn.get(name, lambda: _asked_with(workspace, plan, now), make)
 
 
 def _learned_from(workspace: Workspace, plan: Plan, now: datetime) -> object:
-    """Everything the model depends on besides the plan itself; a new day of history counts as new."""
-    own = f"campaigns/{plan.id}.yaml"
+    """What teaches the model: history up to the day, the settings, and campaigns that were; a new day counts as new."""
+    as_of = default_as_of(plan, now)
     stamps = [(str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in workspace.history_files()]
-    others = tuple(other for other in workspace.plans if other.id != plan.id)
-    return (now.date(), tuple(stamps), workspace.settings, others, own)
+    past = tuple(other for other in workspace.plans if other.id != plan.id and other.starts_at < as_of)
+    return (as_of.date(), tuple(stamps), workspace.settings, past)
+
+
+def _asked_with(workspace: Workspace, plan: Plan, now: datetime) -> object:
+    """What a plan's paths depend on: also on campaigns to come."""
+    return (_learned_from(workspace, plan, now), plan, workspace.plans)
 
 
 def _calibrated(workspace: Workspace, plan: Plan, uncorrected: Outlook) -> float:

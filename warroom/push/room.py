@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from campaign.plan import Send
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 QUANTILE_RATIO = 0.9
 AFTER_MINUTES = 60
 LATEST_MINUTES = 180
@@ -54,35 +56,57 @@ class Room:
     over_minutes: int | None = None
 
 
-Demand = Callable[[Send | None, datetime], tuple[tuple[str, ...], Floats]]
-"""(the push or none, first minute) → services, and p90 requests per second [service, minute] over the next hour."""
-Carries = Callable[[tuple[str, ...], datetime], Floats]
-"""(services, first minute) → requests per second carried [service, minute] over the next hour."""
+class Demand(Protocol):
+    """What is asked of the model."""
+
+    @property
+    def services(self) -> tuple[str, ...]: ...
+
+    def minutes(self, send: Send | None, at: datetime) -> Singles:
+        """Joint paths of the hour from `at`, with the send or without [path, service, minute]: requests per second."""
+
+
+Carries = Callable[[datetime], Floats]
+"""First minute → requests per second carried [service, minute] over the next hour."""
 
 
 def room_for(send: Send, demand: Demand, carries: Carries) -> Room:
     """The whole answer for one push."""
-    tightest = _tightest(send, send.at, demand, carries)
-    without = _tightest(None, send.at, demand, carries)
-    if _fits(tightest):
-        return Room(send, True, tightest, without)
+
+    def tightest(asked: Send | None) -> Tightest | None:
+        return _tightest(demand.services, demand.minutes(asked, send.at), carries(send.at), send.at)
 
     def good(changed: Send) -> bool:
-        return _fits(_tightest(changed, changed.at, demand, carries))
+        return _fits(demand.minutes(changed, changed.at), carries(changed.at))
 
-    return Room(send, False, tightest, without, _later(send, good), _fewer(send, good), _slower(send, good))
+    if good(send):
+        return Room(send, True, tightest(send), tightest(None))
+    return Room(
+        send, False, tightest(send), tightest(None), _later(send, good), _fewer(send, good), _slower(send, good)
+    )
 
 
-def _fits(tightest: Tightest | None) -> bool:
-    return tightest is None or tightest.used_ratio <= 1.0
+def planned_for(paths: Singles) -> Floats:
+    """The level that nine paths of ten do not exceed [service, minute], one that a path has."""
+    level: Floats = np.partition(paths, _rank(len(paths)), axis=0)[_rank(len(paths))].astype(np.float64)
+    return level
 
 
-def _tightest(send: Send | None, at: datetime, demand: Demand, carries: Carries) -> Tightest | None:
-    services, p90 = demand(send, at)
-    most = carries(services, at)
-    used = p90 / most
-    if not len(used) or not np.isfinite(most).any():
+def _rank(paths: int) -> int:
+    return math.ceil(QUANTILE_RATIO * paths) - 1
+
+
+def _fits(paths: Singles, most: Floats) -> bool:
+    """Whether `planned_for` is carried everywhere, found by counting."""
+    over = np.count_nonzero(paths > most.astype(np.float32), axis=0)
+    return bool((over < len(paths) - _rank(len(paths))).all())
+
+
+def _tightest(services: tuple[str, ...], paths: Singles, most: Floats, at: datetime) -> Tightest | None:
+    if not np.isfinite(most).any():
         return None
+    p90 = planned_for(paths)
+    used = p90 / most
     service, minute = np.unravel_index(int(used.argmax()), used.shape)
     when = at.replace(second=0, microsecond=0) + timedelta(minutes=int(minute))
     return Tightest(services[service], when, float(p90[service, minute]), float(most[service, minute]))

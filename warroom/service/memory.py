@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from campaign.language import Language
 from campaign.store.database import STATE_URL, STORE
@@ -17,8 +15,8 @@ from playbooks.readiness.evidence import Evidence
 from playbooks.readiness.gather import Named, read_files
 from playbooks.readiness.publish import Review, review
 from playbooks.readiness.record import workspace_log
+from warroom.service.kept import Kept
 
-Kept = TypeVar("Kept")
 REVIEW_SECONDS = 15
 READ_BY_REVIEWS = ("history", "evidence", "out/capacity", "metrics.yaml", "checklist.yaml")
 LOG_FILES = (STORE, f"{STORE}-wal")
@@ -28,26 +26,22 @@ Stamp = tuple[str, int, int]
 
 
 class Memory:
-    """Workspace, language and reviews of one folder, each made by one thread while others that want it wait.
-
-    Safe for several threads; refusals are not kept.
-    """
+    """Workspace, language and reviews of one folder. Safe for several threads; refusals are not kept."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[object, object]] = {}
-        self._locks: dict[str, threading.Lock] = {}
+        self._kept = Kept()
 
     def workspace(self, folder: Path) -> Workspace:
         """The workspace as its settings and plans say now, compared by content."""
-        return self._remembered("workspace", lambda: _contents(folder), lambda: open_workspace(folder))
+        return self._kept.get("workspace", lambda: _contents(folder), lambda: open_workspace(folder))
 
     def language(self, folder: Path) -> Language:
-        return self._remembered("language", lambda: _bytes(folder / SETTINGS), lambda: language_of(folder))
+        return self._kept.get("language", lambda: _bytes(folder / SETTINGS), lambda: language_of(folder))
 
     def review(self, workspace: Workspace, campaign: str, now: datetime) -> Review:
         """A campaign's checklist; older than a quarter of a minute, or than anything it rests on, it is made anew."""
         instant = int(now.timestamp()) // REVIEW_SECONDS
-        return self._remembered(
+        return self._kept.get(
             f"review:{campaign}",
             lambda: (instant, _log(workspace), _rests_on(workspace, campaign)),
             lambda: review(workspace, campaign, now, read=self.files),
@@ -56,25 +50,11 @@ class Memory:
     def files(self, workspace: Workspace, campaign: str, named: Named) -> Evidence:
         """What a review reads besides the log: the slow part of it, which no signature changes."""
         attached = [workspace.folder / path for path in sorted(named.attachments)]
-        return self._remembered(
+        return self._kept.get(
             f"files:{campaign}",
             lambda: (named, _rests_on(workspace, campaign), _stamps(attached)),
             lambda: read_files(workspace, campaign, named),
         )
-
-    def _remembered(self, name: str, key: Callable[[], object], make: Callable[[], Kept]) -> Kept:
-        """What is kept under a name while its key is the present one.
-
-        The key is taken before its value is made: a file that changes in between makes the value old at once. Whoever
-        waited for the lock takes the key again, since it may have changed meanwhile.
-        """
-        kept = self._kept.get(name)
-        if kept is None or kept[0] != key():
-            with self._locks.setdefault(name, threading.Lock()):
-                present, kept = key(), self._kept.get(name)
-                if kept is None or kept[0] != present:
-                    kept = self._kept[name] = (present, make())
-        return kept[1]  # type: ignore[return-value]
 
 
 def _contents(folder: Path) -> str:

@@ -1,0 +1,66 @@
+"""What many ask for at once is made once; what it came from decides how long it is kept."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from warroom.service.kept import Kept
+
+
+def test_twenty_who_ask_at_once_share_one_value() -> None:
+    kept, made = Kept(), []
+
+    def make() -> int:
+        time.sleep(0.05)
+        made.append(threading.get_ident())
+        return len(made)
+
+    with ThreadPoolExecutor(20) as threads:
+        assert set(threads.map(lambda _: kept.get("a", lambda: 1, make), range(20))) == {1}
+    assert len(made) == 1
+
+
+def test_names_do_not_wait_for_each_other() -> None:
+    kept, begun, free = Kept(), threading.Event(), threading.Event()
+
+    def slow() -> str:
+        begun.set()
+        free.wait(10)
+        return "slow"
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(kept.get, "slow", lambda: 1, slow)
+        assert begun.wait(10)
+        assert kept.get("quick", lambda: 1, lambda: "quick") == "quick"
+        free.set()
+        assert waiting.result(10) == "slow"
+
+
+def test_what_changes_while_a_value_is_made_makes_it_old_at_once() -> None:
+    kept, content = Kept(), ["first"]
+
+    def make() -> str:
+        read = content[0]
+        content[0] = "second"
+        return read
+
+    assert kept.get("file", lambda: content[0], make) == "first"
+    assert kept.get("file", lambda: content[0], lambda: content[0]) == "second"
+
+
+def test_a_refusal_is_not_kept() -> None:
+    kept = Kept()
+    with pytest.raises(ValueError, match="no"):
+        kept.get("a", lambda: 1, lambda: int("no"))
+    assert kept.get("a", lambda: 1, lambda: 7) == 7
+
+
+def test_of_more_names_than_fit_those_asked_for_last_stay() -> None:
+    kept, made = Kept(most=2), []
+    for name in ("a", "b", "a", "c", "a", "b"):
+        kept.get(name, lambda: 1, lambda name=name: made.append(name) or name)
+    assert made == ["a", "b", "c", "b"]

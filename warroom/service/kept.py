@@ -1,0 +1,52 @@
+"""Values that are made once for all who ask, and anew when what they came from has changed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+
+@dataclass
+class _Place:
+    """What is kept under one name: its key and the value; one thread at a time makes it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    kept: tuple[object, Any] | None = None
+
+
+class Kept:
+    """Values by name, at most `most` of them: those asked for last. Safe for several threads; errors are not kept."""
+
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
+        self._guard = threading.Lock()
+        self._places: OrderedDict[Hashable, _Place] = OrderedDict()
+
+    def get(self, name: Hashable, key: Callable[[], object], make: Callable[[], Value]) -> Value:
+        """The value under a name while its key is the present one, else a new one; others that want it wait.
+
+        The key is taken before the value is made: what changes in between makes the value old at once. Whoever waited
+        takes the key again, since it may have changed meanwhile.
+        """
+        place = self._place(name)
+        kept = place.kept
+        if kept is None or kept[0] != key():
+            with place.lock:
+                present, kept = key(), place.kept
+                if kept is None or kept[0] != present:
+                    kept = place.kept = (present, make())
+        value: Value = kept[1]
+        return value
+
+    def _place(self, name: Hashable) -> _Place:
+        with self._guard:
+            place = self._places.setdefault(name, _Place())
+            self._places.move_to_end(name)
+            if len(self._places) > self._most:
+                self._places.popitem(last=False)
+            return place
