@@ -253,5 +253,23 @@ def test_a_checklist_that_cannot_be_made_takes_only_its_own_block_away(room: Roo
     assert "Requests, mean of the hour 1,000" in room.section("tiles")
 
 
+def test_programs_read_the_same_state_and_are_answered_with_nothing_while_it_stays(room: Room) -> None:
+    model_files(room.folder)
+    room.synced(2, factor=5.0, since=START + 30 * timedelta(minutes=1))
+    address = f"/api/campaigns/{CAMPAIGN}/live"
+    answer = room.client.get(address, params={"minutes": "storefront"})
+    told = answer.json()
+    assert (told["call"], told["sight"], told["phase"]) == ("act", "seen", "running")
+    assert told["metrics"]["requests"][-1]["actual"] == pytest.approx(5000)
+    assert told["capacities"]["storefront"]["seconds_to_capacity"] == 0
+    assert told["alerts"][0]["owner"] == "commander"
+    assert told["switches"][0]["sheds_requests_per_second"] == {"storefront": pytest.approx(1250)}
+    series = told["minutes"]
+    assert len(series["actual"]) == len(series["frozen"]["p90"]) == len(series["starts_at_utc"])
+    known = {"if-none-match": answer.headers["etag"]}
+    assert room.client.get(address, params={"minutes": "storefront"}, headers=known).status_code == 304
+    assert room.client.get(address).json()["minutes"] is None
+
+
 def test_an_unknown_campaign_is_refused(room: Room) -> None:
     assert room.client.get("/live/nowhere").status_code == 422

@@ -60,56 +60,13 @@ def _as_text(done: Synced, zone: Any) -> str:
 
 
 def _as_json(done: Synced) -> dict[str, Any]:
-    state = done.state
+    from warroom.live.answer import state_answer
+
+    told = state_answer(done.state).model_dump(mode="json")
     return {
         "schema_version": 1,
-        "campaign": state.campaign,
-        "synced_at_utc": state.now.isoformat(),
+        "campaign": done.state.campaign,
+        "synced_at_utc": done.state.now.isoformat(),
         "hour": done.hour.isoformat() if done.hour else None,
-        "call": state.call,
-        "model": state.yardstick.model_hash,
-        "frozen": state.yardstick.frozen,
         "posted": done.posted,
-        "metrics": {
-            metric.name: [
-                {
-                    "starts_at_utc": hour.starts_at.isoformat(),
-                    "actual": hour.actual,
-                    "forecast": hour.frozen.model_dump() if hour.frozen else None,
-                    "percentile_ratio": hour.percentile_ratio,
-                    "preliminary": hour.preliminary,
-                }
-                for hour in metric.hours
-            ]
-            for metric in state.metrics
-        },
-        "capacities": {
-            name: {
-                "requests_per_second": capacity.requests_per_second,
-                "basis": capacity.basis,
-                "headroom_ratio": capacity.headroom_ratio,
-                "reached_at_utc": capacity.reached_at.isoformat() if capacity.reached_at else None,
-            }
-            for name, capacity in state.capacities.items()
-        },
-        "alerts": [
-            {
-                "key": alert.key,
-                "level": alert.level,
-                "owner": alert.owner,
-                "fired_at_utc": alert.fired_at.isoformat(),
-                "cleared_at_utc": alert.cleared_at.isoformat() if alert.cleared_at else None,
-                "impact_per_hour": alert.impact_per_hour,
-            }
-            for alert in state.alerts
-        ],
-        "sources": [
-            {
-                "name": source.name,
-                "measure": source.measure,
-                "state": source.state,
-                "watermark_utc": source.watermark.isoformat() if source.watermark else None,
-            }
-            for source in state.sources
-        ],
-    }
+    } | told

@@ -14,7 +14,9 @@ from markupsafe import Markup
 from campaign.language import current_language
 from playbooks.readiness.labels import ROLE_LABELS
 from warroom.live.page import DESKS, Asked, asked_of, blocks
-from warroom.live.watching import Seen, View, Watching
+from warroom.live.room_answer import RoomAnswer, room_answer
+from warroom.live.war_room import WarRoom
+from warroom.live.watching import Failed, Seen, View, Watching
 from warroom.service.access import Person
 from warroom.service.site import BROWSER_COOKIE, Site
 
@@ -52,7 +54,25 @@ def live_routes(site: Site, watching: Watching) -> APIRouter:
             return not_modified(view.tag)
         return tagged(HTMLResponse(view.text), view.tag)
 
+    @router.get(
+        "/api/campaigns/{campaign}/live", response_model=RoomAnswer, responses={304: {"description": "As known"}}
+    )
+    def as_json(request: Request, campaign: str, minutes: str = "") -> Response:
+        """The war room as it is now; `minutes` names a service (or `total`) whose series are wanted. With the `ETag` of
+        an earlier answer in `If-None-Match` it is answered with 304 while nothing has changed."""
+        site.person(request)
+        seen = watching.look(campaign)
+        service = minutes if minutes in seen.room.state.minutes else ""
+        view = seen.view((current_language(), "json", service), partial(_json, service))
+        if is_known(request, view.tag):
+            return not_modified(view.tag)
+        return tagged(Response(view.text, media_type="application/json"), view.tag)
+
     return router
+
+
+def _json(service: str, room: WarRoom, failed: Failed | None) -> str:
+    return room_answer(service, room, failed).model_dump_json()
 
 
 def _view(seen: Seen, desk: str, service: str) -> tuple[Asked, View]:
