@@ -93,27 +93,31 @@ def teams(names: tuple[str, ...]) -> str:
 
 def as_page(agenda: Agenda, dictionary: Dictionary, currency: str) -> str:
     """`agenda.html`: one column, readable at 390 px and on paper."""
+    return render("playbooks", "agenda.html", **page_values(agenda, dictionary, currency))
+
+
+def page_values(agenda: Agenda, dictionary: Dictionary, currency: str) -> dict[str, Any]:
+    """What `agenda_parts.html` shows, in the reader's words. pictures: SVG by metric, beside its objective."""
     units = {alert.key: unit_of(alert.rule.metric, dictionary) for alert in agenda.alerts}
-    return render(
-        "playbooks",
-        "agenda.html",
-        agenda=agenda,
-        currency=currency,
-        starts=f"{agenda.starts_at:%Y-%m-%d %H:%M}",
-        zone=str(agenda.starts_at.tzinfo),
-        alert_sentences={a.key: alert_sentence(a, units[a.key]) for a in agenda.alerts},
-        objective_sentences={r.objective.metric: kr_sentence(r, dictionary) for r in agenda.objectives},
-        titles={name: dictionary.definitions[name].title for name in dictionary.ids},
-        ids=dictionary.ids,
-        lasted_sentences={one.campaign: lasted_sentence(one) for one in agenda.lasted},
-        teams=teams,
-        lacking=lacking,
-        families=FAMILIES,
-        spoken=spoken,
-        percent=percent,
-        everybody=EVERYBODY,
-        interval=lambda d: f"{d.difference:+.3g} ({d.low:+.3g} … {d.high:+.3g})",
-    )
+    return {
+        "agenda": agenda,
+        "currency": currency,
+        "starts": f"{agenda.starts_at:%Y-%m-%d %H:%M}",
+        "zone": str(agenda.starts_at.tzinfo),
+        "alert_sentences": {a.key: alert_sentence(a, units[a.key]) for a in agenda.alerts},
+        "objective_sentences": {r.objective.metric: kr_sentence(r, dictionary) for r in agenda.objectives},
+        "titles": {name: dictionary.definitions[name].title for name in dictionary.ids},
+        "ids": dictionary.ids,
+        "lasted_sentences": {one.campaign: lasted_sentence(one) for one in agenda.lasted},
+        "teams": teams,
+        "lacking": lacking,
+        "families": FAMILIES,
+        "spoken": spoken,
+        "percent": percent,
+        "everybody": EVERYBODY,
+        "interval": lambda d: f"{d.difference:+.3g} ({d.low:+.3g} … {d.high:+.3g})",
+        "pictures": {},
+    }
 
 
 def agenda_json(agenda: Agenda, dictionary: Dictionary, inputs: dict[str, str]) -> dict[str, Any]:

@@ -131,18 +131,26 @@ def publish_agenda(opened: Opened, name: str | None, now: datetime) -> tuple[Age
     Raises:
         UserError: there is no such meeting, or an experiment's file has problems.
     """
-    meeting = _meeting(opened.rules, name)
     zone = opened.workspace.settings.zone
-    experiments, hashes = read_experiments(opened.workspace.folder)
-    definitions, plans = opened.dictionary.definitions, opened.workspace.plans
-    known = Known(known_before(opened, now), definitions, opened.families, plans, experiments, zone)
-    agenda = make_agenda(meeting, opened.rules, known, now)
-    folder = opened.workspace.folder / "out" / "meetings" / f"{meeting.id}-{agenda.starts_at:%Y-%m-%d}"
+    agenda, hashes = agenda_of(opened, _meeting(opened.rules, name), now)
+    folder = opened.workspace.folder / "out" / "meetings" / f"{agenda.meeting.id}-{agenda.starts_at:%Y-%m-%d}"
     write_text(folder / "agenda.html", as_page(agenda, opened.dictionary, opened.workspace.settings.currency))
     document = agenda_json(agenda, opened.dictionary, opened.inputs | hashes)
     write_json(folder / "agenda.json", document)
     write_bytes(folder / "meeting.ics", lambda file: file.write(calendar_file(agenda, zone, now)))
     return agenda, document, folder
+
+
+def agenda_of(opened: Opened, meeting: Meeting, now: datetime) -> tuple[Agenda, dict[str, str]]:
+    """The agenda of the meeting's next date, and the hashes of the experiments in it; nothing is written.
+
+    Raises:
+        UserError: no values before `now`, or an experiment's file has problems.
+    """
+    experiments, hashes = read_experiments(opened.workspace.folder)
+    definitions, plans, zone = opened.dictionary.definitions, opened.workspace.plans, opened.workspace.settings.zone
+    known = Known(known_before(opened, now), definitions, opened.families, plans, experiments, zone)
+    return make_agenda(meeting, opened.rules, known, now), hashes
 
 
 def _meeting(rules: RulesFile, name: str | None) -> Meeting:

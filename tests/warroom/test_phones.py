@@ -76,7 +76,7 @@ def test_two_marketers_edit_one_plan_on_phones_and_neither_loses_work(
 
 
 def test_no_page_is_wider_than_a_phone_in_either_language(address: str, chromium: Browser) -> None:
-    paths = ("", "campaigns/new", "campaigns/d11", "campaigns/d11/push", "campaigns/d11/checklist")
+    paths = ("", "growth", "campaigns/new", "campaigns/d11", "campaigns/d11/push", "campaigns/d11/checklist")
     for language in ("zh", "en"):
         page = phone(chromium, address, "lin", language)
         for path in (*paths, "campaigns/d11/checklist/third-parties-told", "campaigns/d11/support"):

@@ -26,6 +26,7 @@ from warroom.chat.targets import VARIABLE, targets_of
 from warroom.checklist.routes import checklist_routes
 from warroom.export.feed_routes import feed_routes
 from warroom.export.scrape import LiveCampaigns
+from warroom.growth.routes import growth_routes
 from warroom.live.outbox import Postman
 from warroom.live.routes import live_routes
 from warroom.live.state import live_store
@@ -107,6 +108,7 @@ def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: 
     pages = (
         checklist_routes(site),
         feed_routes(site),
+        growth_routes(site),
         support_routes(site),
         sheet_routes(site),
         push_routes(site, oracle, submitted),

@@ -1,0 +1,88 @@
+"""`/growth`: early warning by level, shared objectives and the coming meeting on one page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from markupsafe import Markup
+
+from campaign.errors import UserError
+from campaign.language import Text, _, say
+from campaign.numbers import local_minute
+from metrics.dictionary import Dictionary
+from playbooks.growth.pages import figure, page_values, teams, unit_of
+from warroom.growth.board import Board, Row, State, Warning
+from warroom.growth.gather import Boards, Read
+from warroom.live.policy import rules_of
+from warroom.service.site import Site
+from warroom.sparkline import sparkline
+
+STATES: dict[State, Text] = {
+    "red": say("act"),
+    "amber": say("watch"),
+    "well": say("well"),
+    "unknown": say("not judged"),
+}
+LEVELS = {1: say("Level 1: marketing"), 2: say("Level 2: operations"), 3: say("Level 3: the whole company")}
+BADGES: dict[State, str] = {"red": "fail", "amber": "watch", "well": "pass", "unknown": ""}
+COLOURS: dict[State, str] = {"red": "#c8322b", "amber": "#b7791f", "well": "#2f855a", "unknown": "#5b6b7b"}
+BLUE = "#1f6feb"
+
+
+def growth_routes(site: Site) -> APIRouter:
+    """The board; without daily values its rules alone, and what is missing."""
+    router, boards = APIRouter(include_in_schema=False), Boards(site)
+
+    @router.get("/growth")
+    def growth(request: Request) -> Response:
+        site.person(request)
+        try:
+            read = boards.newest()
+        except UserError as error:
+            rules = rules_of(site.workspace())  # where these are wrong the sentence alone is the page
+            watched = [rule for rule in rules.rules if rule.enabled]
+            words: dict[str, Any] = {"problems": error.problems, "rules": watched, "levels": LEVELS, "teams": teams}
+            return site.page(request, "growth_without.html", **words)
+        return site.page(request, "growth.html", **_shown(read, site.workspace().settings.currency))
+
+    return router
+
+
+def _shown(read: Read, currency: str) -> dict[str, Any]:
+    board, dictionary = read.board, read.dictionary
+    values = page_values(board.agenda, dictionary, currency) | {"pictures": _trends(board, dictionary)}
+    return values | {
+        "board": board,
+        "levels": LEVELS,
+        "states": STATES,
+        "badges": BADGES,
+        "row": lambda warning, row: row_words(warning, row, dictionary),
+        "line": lambda warning, row: row_line(warning, row, dictionary),
+        "meetings": [(meeting.title, local_minute(at, at.tzinfo)) for meeting, at in read.meetings],  # type: ignore[arg-type]
+    }
+
+
+def row_words(warning: Warning, row: Row, dictionary: Dictionary) -> str:
+    """`1.67 · limit 2.11`."""
+    if row.value is None or row.limit is None:
+        return _("no day that could be judged")
+    unit = unit_of(warning.rule.metric, dictionary)
+    return _("{value} · limit {limit}").format(value=figure(row.value, unit), limit=figure(row.limit, unit))
+
+
+def row_line(warning: Warning, row: Row, dictionary: Dictionary) -> Markup:
+    label = _("{metric}, {split}: last {n} days").format(
+        metric=dictionary.definitions[warning.rule.metric].title, split=row.split, n=len(row.values)
+    )
+    return sparkline(row.values, row.limits, label, COLOURS[row.state])
+
+
+def _trends(board: Board, dictionary: Dictionary) -> dict[str, Markup]:
+    targets = {result.objective.metric: result.target for result in board.agenda.objectives}
+    found = {}
+    for metric, values in board.trends.items():
+        label = _("{metric}: last {n} days").format(metric=dictionary.definitions[metric].title, n=len(values))
+        found[metric] = sparkline(values, [targets[metric]] * len(values), label, BLUE)
+    return found
