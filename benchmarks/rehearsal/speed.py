@@ -15,13 +15,17 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from playbooks.simulation.desks import Desk, play_desk
+from playbooks.simulation.desks import Desk, missed_at_balance, play_desk
 from playbooks.simulation.event import Event, play
 from playbooks.simulation.fleet import Demand, Fleet, Nodes
 from playbooks.simulation.limits import RateLimit
 from playbooks.simulation.retries import RetryPolicy
+from playbooks.staffing.level_table import level_table
+from playbooks.staffing.requirement import Rules
 
-PATHS, MINUTES, SERVICES, DESKS = 1000, 3 * 1440, 6, 3
+PATHS, MINUTES, SERVICES = 1000, 3 * 1440, 6
+PHONE = Rules((300.0,), 120, "served_within", 0.8, 20, redial_ratio=0.5)
+DESKS = (PHONE, Rules((480.0, 565.0, 576.0, 662.0), 120, "served_within", 0.8, 60, redial_ratio=0.5), PHONE)
 OPENINGS = (1200, 2640, 4000)
 FLOOR_AT_SD = {"calm": 3.5, "storm": 0.5, "hard": 0.5}
 FLOOR_RATIO = {"calm": 1.0, "storm": 1.0, "hard": 0.4}
@@ -51,9 +55,10 @@ def event(kind: str) -> Event:
 
 def desks() -> None:
     rng = np.random.default_rng(2)
-    for _ in range(DESKS):
+    for rules in DESKS:
+        missed = missed_at_balance(level_table(rules, 200.0), rules)
         contacts = rng.poisson(80, (PATHS, MINUTES // 30)).astype(float)
-        play_desk(Desk(contacts, np.full(MINUTES // 30, 20.0), 1800.0, 480.0, 60.0, None, 1, 120.0))
+        play_desk(Desk(contacts, np.full(MINUTES // 30, 20.0), 1800.0, rules, missed))
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ InjectOption = Annotated[
     typer.Option(
         "--inject",
         help=_("A fault to drill; several times for several. A drill writes no files."),
-        metavar="lose-replicas:SERVICE:SHARE@HH:MM|node-wait:TIMES|limit:NAME:TIMES|forecast:TIMES|push-early:MINUTESm",
+        metavar="lose-replicas:SERVICE:SHARE@HH:MM|node-wait:TIMES|limit:NAME:TIMES|forecast:TIMES|push-early:MINUTESm|bot-down[:HH:MM-HH:MM]",
     ),
 ]
 PathsOption = Annotated[int, typer.Option("--paths", min=20, help=_("Sample paths to play at most."))]

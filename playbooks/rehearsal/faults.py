@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 from playbooks.rehearsal.inputs import Inputs, with_demand, with_limit, with_node_wait, with_outage
+from playbooks.rehearsal.support import with_bot_down
 
 KEY = "--inject"
+CLOCK = r"([01]\d|2[0-3]):([0-5]\d)"
 SHAPES = {
     "lose-replicas": "lose-replicas:SERVICE:SHARE@HH:MM",
     "node-wait": "node-wait:TIMES",
     "limit": "limit:NAME:TIMES",
     "forecast": "forecast:TIMES",
     "push-early": "push-early:MINUTESm",
+    "bot-down": "bot-down[:HH:MM-HH:MM]",
 }
 
 
@@ -35,6 +39,8 @@ def injected(inputs: Inputs, fault: str, zone: ZoneInfo) -> Inputs:
         name, _colon, times = rest.rpartition(":")
         _require_known(name, [limit.name for limit in inputs.limits])
         return with_limit(inputs, name, _times(word, times))
+    if word == "bot-down":
+        return _without_bot(inputs, rest, zone)
     if word == "push-early":
         return with_demand(inputs, early_minutes=_early(inputs, rest))
     if word == "node-wait":
@@ -50,6 +56,21 @@ def _early(inputs: Inputs, rest: str) -> int:
     return minutes
 
 
+def _without_bot(inputs: Inputs, rest: str, zone: ZoneInfo) -> Inputs:
+    support = inputs.support
+    if support is None or all(desk.bot is None for desk in support.desks):
+        what = say("no desk with a bot is rehearsed, so a bot that fails changes nothing")
+        raise UserError(Problem(what, say("leave this fault out"), key=KEY))
+    if not rest:
+        return replace(inputs, support=with_bot_down(support, support.time_of(0), support.time_of(support.half_hours)))
+    found = _matched("bot-down", rf"{CLOCK}-{CLOCK}", rest)
+    begin = _nearest_to_peak(inputs, int(found[1]), int(found[2]), zone)
+    end = _nearest_to_peak(inputs, int(found[3]), int(found[4]), zone)
+    while end <= begin:
+        end += timedelta(days=1)
+    return replace(inputs, support=with_bot_down(support, begin, end))
+
+
 def _waiting(inputs: Inputs, times: float) -> Inputs:
     if all(fleet.nodes is None for fleet in inputs.fleets):
         what = say("no service waits for nodes in this plan, so waiting longer changes nothing")
@@ -58,7 +79,7 @@ def _waiting(inputs: Inputs, times: float) -> Inputs:
 
 
 def _losing(inputs: Inputs, rest: str, zone: ZoneInfo) -> Inputs:
-    found = _matched("lose-replicas", r"(.+):(0?\.\d+|1(?:\.0*)?)@([01]\d|2[0-3]):([0-5]\d)", rest)
+    found = _matched("lose-replicas", rf"(.+):(0?\.\d+|1(?:\.0*)?)@{CLOCK}", rest)
     _require_known(found[1], inputs.services)
     at = _nearest_to_peak(inputs, int(found[3]), int(found[4]), zone)
     if not 0 <= inputs.minute_of(at) < inputs.demand.minutes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from campaign.documents import read_json
 from campaign.errors import Problem, UserError
@@ -16,10 +17,14 @@ from playbooks.autoscaling.limits import room
 from playbooks.autoscaling.minutes import MinuteTraffic
 from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
 from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
+from playbooks.rehearsal.gather_support import gather_support, read_staffing
 from playbooks.rehearsal.inputs import Inputs
+from playbooks.rehearsal.policy import shipped_policy
+from playbooks.rehearsal.support import Support
 from playbooks.simulation.fleet import Demand, Fleet, Nodes
 from playbooks.simulation.limits import RateLimit
 
+SEED = 1440
 ERROR_RATIO = 0.001  # where a service's objective names none; stated in every result that used it
 
 
@@ -72,7 +77,20 @@ def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: in
             switch.id: {names.index(name): share for name, share in switch.effect.items() if name in names}
             for switch in settings.switches
         },
+        support=_support(workspace, plan, window, chosen),
     )
+
+
+def _support(
+    workspace: Workspace, plan: AutoscalingPlan, window: MinuteTraffic, chosen: NDArray[np.int64]
+) -> Support | None:
+    """Desks on the same paths; where each lies in the bot's ranges is drawn evenly, in an order of the seed."""
+    staffing = read_staffing(workspace, plan.campaign, plan.model)
+    if staffing is None:
+        return None
+    draws = (np.random.default_rng(SEED).permutation(len(chosen)) + 0.5) / len(chosen)
+    hours = (window.time_of(0), window.time_of(window.minutes))
+    return gather_support(workspace, staffing, hours, chosen, draws, shipped_policy())
 
 
 def _fleet(row: int, fact: ServiceFacts, plan: ServicePlan, policy: AutoscalingPolicy, window: MinuteTraffic) -> Fleet:

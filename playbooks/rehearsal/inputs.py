@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from playbooks.rehearsal import support as desks
+from playbooks.rehearsal.support import Support
 from playbooks.simulation.event import Event, Outage, Played, play
 from playbooks.simulation.fleet import Demand, Fleet
 from playbooks.simulation.limits import RateLimit
@@ -23,6 +25,7 @@ class Inputs:
 
     error_ratios: what each service's objective lets it lose. orders_per_request: None where the funnel says nothing.
     costs_per_replica_hour: None where nobody has said. switches: by id, the share of each row's requests that it sheds.
+    support: None where no desks are rehearsed.
     """
 
     services: tuple[str, ...]
@@ -36,6 +39,7 @@ class Inputs:
     switches: dict[str, dict[int, float]] = field(default_factory=dict)
     outages: tuple[Outage, ...] = ()
     retries: RetryPolicy = RETRIES
+    support: Support | None = None
 
     def minute_of(self, at: datetime) -> int:
         return (at - self.starts_at_utc) // timedelta(minutes=1)
@@ -57,7 +61,8 @@ def thinned(inputs: Inputs, most: int) -> Inputs:
 def on_paths(inputs: Inputs, chosen: NDArray[np.integer]) -> Inputs:
     """Only the paths of these indices, in their order."""
     rates = np.ascontiguousarray(inputs.demand.requests_per_second[:, chosen])
-    return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates))
+    support = inputs.support and desks.of_paths(inputs.support, chosen)
+    return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates), support=support)
 
 
 def with_floors(inputs: Inputs, factor: float = 1.0, more: Sequence[int] = ()) -> Inputs:
@@ -86,14 +91,15 @@ def with_limit(inputs: Inputs, name: str, factor: float) -> Inputs:
 
 
 def with_demand(inputs: Inputs, factor: float = 1.0, early_minutes: int = 0) -> Inputs:
-    """Demand times a factor, coming so many minutes early; the last minute is held to the end."""
+    """Demand and contacts times a factor, coming so many minutes early; the last minute is held to the end."""
     at = np.minimum(np.arange(inputs.demand.minutes) + early_minutes, inputs.demand.minutes - 1)
     quarters = inputs.demand.quarters
     moved = Demand(
         np.ascontiguousarray(inputs.demand.requests_per_second[:, :, at] * np.float32(factor)),
         None if quarters is None else quarters[:, at],
     )
-    return replace(inputs, demand=moved)
+    support = inputs.support and desks.with_contacts(inputs.support, factor, early_minutes)
+    return replace(inputs, demand=moved, support=support)
 
 
 def with_switch(inputs: Inputs, switch: str) -> Inputs:

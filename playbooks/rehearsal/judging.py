@@ -21,7 +21,12 @@ def losing(inputs: Inputs, played: Played) -> NDArray[np.bool_]:
 
 
 def lost_orders(inputs: Inputs, played: Played) -> Floats:
-    """[path]: orders lost for good; in each minute the service that loses most decides, for an order needs them all.
+    """[path]: orders lost for good, see `lost_orders_by_minute`."""
+    return np.asarray(lost_orders_by_minute(inputs, played).sum(axis=1, dtype=np.float64))
+
+
+def lost_orders_by_minute(inputs: Inputs, played: Played) -> NDArray[np.float32]:
+    """[path, minute]: in each minute the service that loses most decides, for an order needs them all.
 
     Zero where the funnel does not say what a request is worth.
     """
@@ -29,7 +34,7 @@ def lost_orders(inputs: Inputs, played: Played) -> Floats:
     for row, each in enumerate(inputs.orders_per_request):
         if each is not None:
             np.maximum(lost, played.lost_by_minute[row] * np.float32(each), out=lost)
-    return np.asarray(lost.sum(axis=1, dtype=np.float64))
+    return lost
 
 
 def cost(inputs: Inputs, played: Played) -> float | None:

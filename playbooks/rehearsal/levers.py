@@ -10,13 +10,14 @@ from campaign.words import Words
 from playbooks.rehearsal.inputs import Inputs, rehearse, with_floors, with_limit, with_switch
 from playbooks.rehearsal.judging import cost, losing, lost_orders
 from playbooks.rehearsal.record import CurvePoint, Lever
+from playbooks.rehearsal.support_levers import support_levers
 
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.25)
 MORE_RATIO, LIMIT_TIMES = 0.1, 1.1
 
 
 def levers(inputs: Inputs, value: float | None, progress: Progress) -> tuple[Lever, ...]:
-    """Those that save orders, the most value for their cost first."""
+    """Those that save orders, the most value for their cost first; then those that help a desk keep its promise."""
     as_planned = rehearse(inputs)
     before, spent = lost_orders(inputs, as_planned).mean(), cost(inputs, as_planned)
     changes = list(_changes(inputs))
@@ -30,7 +31,8 @@ def levers(inputs: Inputs, value: float | None, progress: Progress) -> tuple[Lev
             worth = None if value is None else saved * value
             found.append(Lever(change=Words.of(words), saved_orders=saved, saved_value=worth, cost=extra))
     progress(say("levers"), len(changes), len(changes))
-    return tuple(sorted(found, key=lambda lever: -lever.saved_orders / max(lever.cost or 0.0, 1.0)))
+    ranked = sorted(found, key=lambda lever: -lever.saved_orders / max(lever.cost or 0.0, 1.0))
+    return (*ranked, *support_levers(inputs, as_planned, progress))
 
 
 def _changes(inputs: Inputs) -> Iterator[tuple[Text, Inputs]]:

@@ -26,6 +26,7 @@ from playbooks.rehearsal.levers import curve, levers
 from playbooks.rehearsal.record import CONFIDENCE_RATIO, Break, Rehearsal
 from playbooks.rehearsal.settling import settled_in_words, settling
 from playbooks.rehearsal.stories import stories
+from playbooks.rehearsal.support_judging import desks_assumed, duration, outcomes, supported, with_desks
 from playbooks.rehearsal.verdict import IN_WORDS, verdict
 from playbooks.rehearsal.verdict import Played as PathsPlayed
 
@@ -80,6 +81,9 @@ def _rehearsed(
     progress(say("what would make it a GO"), 0, 1)
     settled = settling(inputs, played, appetite, zone) if outcome in ("no-go", "too-close") else None
     progress(say("what would make it a GO"), 1, 1)
+    support = supported(inputs, played)
+    desks = outcomes(inputs.support, support)
+    outcome, why = with_desks(outcome, why, desks)
     return Rehearsal(
         campaign=plan.campaign,
         model=plan.model,
@@ -102,9 +106,10 @@ def _rehearsed(
         replica_hours=float(played.replica_hours.mean(axis=1).sum()),
         cost=judging.cost(inputs, played),
         binding=_binding(found, zone),
+        desks=desks,
         levers=levers(fewer, value, progress),
         curve=curve(fewer, progress),
-        stories=stories(inputs, played, zone),
+        stories=stories(inputs, played, zone, support),
         assumptions=tuple(Words.of(text) for text in _assumptions(workspace, plan, inputs)),
     )
 
@@ -143,8 +148,7 @@ def _assumptions(workspace: Workspace, plan: AutoscalingPlan, inputs: Inputs) ->
         yield say("no value_lost_per_refused_order given: lost orders have no price")
     for name in (n for n in inputs.services if workspace.settings.service(n).slo.error_ratio is None):
         yield say("{service}: no error_ratio given; {ratio} is taken", service=name, ratio=f"{100 * ERROR_RATIO:g} %")
-    if workspace.settings.desks:
-        yield say("support desks, the bot and hourly re-forecasts are not part of this rehearsal")
+    yield from desks_assumed(workspace.settings, inputs.support)
     for name in plan.not_planned:
         yield say("{service} is not planned and not rehearsed", service=name)
 
@@ -162,4 +166,5 @@ def page(workspace: Workspace, found: Rehearsal, zone: ZoneInfo) -> str:
         percent=percent,
         range=in_range,
         settled=found.settled_by and settled_in_words(found.settled_by, found.currency),
+        duration=lambda minutes: str(duration(60 * minutes)),
     )

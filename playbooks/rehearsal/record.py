@@ -38,12 +38,45 @@ class Break(FileRecord):
 
 
 class Lever(FileRecord):
-    """One change, re-run on the same paths. cost: of it, None where it has none or nobody has said."""
+    """One change, re-run on the same paths. cost: of it, None where it has none or nobody has said.
+
+    effect: in words, where orders do not say it: what it does for a support desk.
+    """
 
     change: Words
     saved_orders: float
     saved_value: float | None
     cost: float | None
+    effect: Words | None = None
+
+
+class DeskOutcome(FileRecord):
+    """One support desk over the whole event, redials included.
+
+    breaks_ratio: of paths, on which its level over all judged half-hours is below `target_ratio`; half_hour_ratio: of
+    paths, in the half-hour in which most are below. level_ratio, longest_wait_minutes, given_up: over the paths.
+    """
+
+    desk: str
+    target_ratio: float
+    within_seconds: float
+    accepted_ratio: float
+    breaks_ratio: float
+    breaks_interval: Interval = Interval()
+    half_hour_ratio: float
+    worst_at_utc: AwareDatetime
+    level_ratio: Quantiles
+    longest_wait_minutes: Quantiles
+    given_up: Quantiles
+    attempts_mean: float
+
+    @property
+    def surely_keeps(self) -> bool:
+        return self.breaks_interval.high <= self.accepted_ratio
+
+    @property
+    def surely_breaks(self) -> bool:
+        return self.breaks_interval.low > self.accepted_ratio
 
 
 class CurvePoint(FileRecord):
@@ -113,6 +146,7 @@ class Rehearsal(FileRecord):
     replica_hours: float
     cost: float | None
     binding: Words | None = Field(description="what breaks first and most often")
+    desks: tuple[DeskOutcome, ...] = ()
     levers: tuple[Lever, ...]
     curve: tuple[CurvePoint, ...]
     stories: tuple[Story, ...]

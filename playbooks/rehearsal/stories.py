@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,25 +13,44 @@ from campaign.words import Words
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.rehearsal.judging import losing, lost_orders
 from playbooks.rehearsal.record import Story
+from playbooks.rehearsal.support_judging import breaking, told_of_desks
+from playbooks.simulation.desks import DeskPlayed
 from playbooks.simulation.event import Played
 
 MOST = 10
 
 
-def stories(inputs: Inputs, played: Played, zone: ZoneInfo) -> tuple[Story, ...]:
-    """At most ten, the worst first; paths on which every objective held have none."""
+def stories(
+    inputs: Inputs, played: Played, zone: ZoneInfo, support: Mapping[str, DeskPlayed] | None = None
+) -> tuple[Story, ...]:
+    """At most ten, the worst first; paths on which every objective and every desk's promise held have none."""
     over, orders = losing(inputs, played), lost_orders(inputs, played)
     lost = played.lost_by_minute.sum(axis=(0, 2))
-    bad = np.flatnonzero(over.any(axis=(0, 2)))
-    worst = bad[np.lexsort((-lost[bad], -orders[bad]))][:MOST]
+    desks = inputs.support.desks if inputs.support and support else ()
+    broken = np.array([breaking(desk, support[desk.name]) for desk in desks if support]).reshape(-1, len(orders))
+    bad = np.flatnonzero(over.any(axis=(0, 2)) | broken.any(axis=0))
+    worst = bad[np.lexsort((-broken.sum(axis=0)[bad], -lost[bad], -orders[bad]))][:MOST]
     return tuple(
         Story(
             path=int(path),
             lost_orders=float(orders[path]),
-            told=Words.of(_joined(list(_told(inputs, played, over, path, zone)))),
+            told=Words.of(_joined(list(_everything(inputs, played, over, path, zone, support)))),
         )
         for path in worst
     )
+
+
+def _everything(
+    inputs: Inputs,
+    played: Played,
+    over: np.ndarray,
+    path: int,
+    zone: ZoneInfo,
+    support: Mapping[str, DeskPlayed] | None,
+) -> Iterator[Text]:
+    yield from _told(inputs, played, over, path, zone)
+    if inputs.support and support:
+        yield from told_of_desks(inputs.support, support, path, zone)
 
 
 def _told(inputs: Inputs, played: Played, over: np.ndarray, path: int, zone: ZoneInfo) -> Iterator[Text]:

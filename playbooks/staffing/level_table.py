@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,8 @@ LOADS = 25
 class LevelTable:
     """One desk. loads: contacts in hand, rising from 0; seats_per_load: seats as a multiple of load ÷ contacts at once.
 
-    level_ratio, abandoned_ratio: [load, seats_per_load], by the desk's own definition. Loads are of first contacts; the
-    ratios, which are of all attempts, have the redials of such a load in them.
+    level_ratio, abandoned_ratio: [load, seats_per_load], by the desk's own definition. Loads are of all attempts:
+    who looks levels up lets those who give up come again.
     """
 
     at_once: int
@@ -52,6 +52,7 @@ class LevelTable:
 
 def level_table(rules: Rules, most_load: float) -> LevelTable:
     """The table for one desk, up to `most_load` contacts in hand; finest where a seat matters most."""
+    rules = replace(rules, redial_ratio=0.0)
     loads = np.linspace(np.sqrt(0.25), np.sqrt(max(most_load, 1.0)), LOADS) ** 2
     share = np.concatenate([np.linspace(0.0, 0.7, 8)[:-1], np.linspace(0.7, 1.4, 24), np.linspace(1.5, 8.0, 10)])
     level, abandoned = np.empty((LOADS, len(share))), np.empty((LOADS, len(share)))

@@ -17,7 +17,7 @@ from playbooks.staffing import shifts
 from playbooks.staffing.erlang import Floats
 from playbooks.staffing.judging import Question, flat_people, judged, question
 from playbooks.staffing.plan import DeskPlan, Judged, StaffingPlan
-from playbooks.staffing.planning import local_clock
+from playbooks.staffing.planning import Clock, local_clock
 from playbooks.staffing.policy import shipped_policy
 from playbooks.staffing.publish import plan_zone, read_demand, ready_desks
 from playbooks.staffing.roster_file import RosterRow, read_roster
@@ -109,7 +109,7 @@ def recheck_roster(workspace: Workspace, campaign: str, file: Path) -> Recheck:
     for desk in written.desks:
         rows = [row for row in roster.rows if row.desk == desk.desk]
         one = asked[desk.desk]
-        before, after = _planned_people(desk, one), _rows_people(rows, one)
+        before, after = planned_people(desk, one.clock), _rows_people(rows, one.clock)
         changes.append(
             DeskChange(
                 judged(one, before, plan, policy),
@@ -121,21 +121,22 @@ def recheck_roster(workspace: Workspace, campaign: str, file: Path) -> Recheck:
     return Recheck(tuple(changes), tuple(broken_limits(roster, policy.labour)), roster.notes)
 
 
-def _planned_people(desk: DeskPlan, asked: Question) -> Floats:
+def planned_people(desk: DeskPlan, clock: Clock) -> Floats:
+    """People on the plan's shifts (with shrinkage) in each interval of the clock."""
     options = [
         ShiftDay(one.shift, one.starts_at_utc.date(), one.starts_at_utc, one.ends_at_utc, one.break_starts_at_utc,
                  one.break_minutes)
         for one in desk.shifts
     ]  # fmt: skip
-    return _people(options, [one.agents for one in desk.shifts], asked)
+    return _people(options, [one.agents for one in desk.shifts], clock)
 
 
-def _rows_people(rows: list[RosterRow], asked: Question) -> Floats:
-    return _people([row.shift for row in rows], [row.agents for row in rows], asked)
+def _rows_people(rows: list[RosterRow], clock: Clock) -> Floats:
+    return _people([row.shift for row in rows], [row.agents for row in rows], clock)
 
 
-def _people(options: list[ShiftDay], counts: list[int], asked: Question) -> Floats:
+def _people(options: list[ShiftDay], counts: list[int], clock: Clock) -> Floats:
     if not options:
-        return np.zeros(len(asked.required))
-    found: Floats = shifts.coverage(options, asked.clock.starts_at_utc) @ np.array(counts, dtype=np.float64)
+        return np.zeros(len(clock.day))
+    found: Floats = shifts.coverage(options, clock.starts_at_utc) @ np.array(counts, dtype=np.float64)
     return found

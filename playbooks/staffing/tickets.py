@@ -83,24 +83,35 @@ def due_tickets(arrivals: Floats, deadline_intervals: int) -> Floats:
 
 
 def worked_off(arrivals: Floats, capacity: Floats, deadline_intervals: int, interval_hours: float) -> Backlog:
-    """First in first out, checked on its own: what is open, how old the oldest is, what share keeps its deadline."""
-    came, done = np.cumsum(arrivals), _done(arrivals, capacity)
-    within = np.ones(len(arrivals))
-    for i in range(len(arrivals) - deadline_intervals):
-        if arrivals[i] > 0:
-            before = came[i] - arrivals[i]
-            within[i] = np.clip((done[i + deadline_intervals] - before) / arrivals[i], 0, 1)
-    first_open = np.searchsorted(came, done + 1e-6 * max(1.0, came[-1]), side="left")
-    age = (np.arange(len(arrivals)) - first_open + 1).clip(0) * interval_hours
+    """First in first out, checked on its own: what is open, how old the oldest is, what share keeps its deadline.
+
+    arrivals: [interval], or [path, interval] for many at once, each on its own; capacity: [interval].
+    """
+    came, done = np.cumsum(arrivals, axis=-1), _done(arrivals, capacity)
+    within, checked = np.ones(arrivals.shape), arrivals.shape[-1] - deadline_intervals
+    if checked > 0:
+        first, new = (came - arrivals)[..., :checked], arrivals[..., :checked]
+        finished = np.divide(done[..., deadline_intervals:] - first, new, out=np.ones_like(new), where=new > 0)
+        within[..., :checked] = np.clip(finished, 0, 1)
+    close = 1e-6 * np.maximum(1.0, came[..., -1:])
+    first_open = _first_beyond(came, done + close)
+    age = (np.arange(arrivals.shape[-1]) - first_open + 1).clip(0) * interval_hours
     left = came - done
-    return Backlog(left, np.where(left > 1e-6 * max(1.0, came[-1]), age, 0.0), within)
+    return Backlog(left, np.where(left > close, age, 0.0), within)
 
 
 def _done(arrivals: Floats, capacity: Floats) -> Floats:
-    done, total = 0.0, 0.0
-    path = np.empty(len(arrivals))
-    for i, (new, possible) in enumerate(zip(arrivals, capacity, strict=True)):
-        total += new
-        done = min(total, done + possible)
-        path[i] = done
-    return path
+    came = np.cumsum(arrivals, axis=-1)
+    done = np.empty_like(came)
+    before = np.zeros(came.shape[:-1])
+    for i, possible in enumerate(capacity):
+        before = np.minimum(came[..., i], before + possible)
+        done[..., i] = before
+    return done
+
+
+def _first_beyond(came: Floats, done: Floats) -> NDArray[np.int64]:
+    """The first interval by whose end more had come than is done."""
+    rows = zip(came.reshape(-1, came.shape[-1]), done.reshape(-1, came.shape[-1]), strict=True)
+    found = [np.searchsorted(total, finished, side="left") for total, finished in rows]
+    return np.array(found, dtype=np.int64).reshape(came.shape)
