@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.store.events import Event
+from campaign.words import Words
 from playbooks.readiness.labels import KIND_LABELS
+from warroom.live.actions.log import ACT, DECLINE, EFFECT, REQUEST, UNDO, acts_of
+from warroom.live.actions.words import outcome_words
 from warroom.live.alerts import KIND, standing_of
 from warroom.live.respond import title_of
+
+ACTED = {
+    ACT: say("decided: {what} ({reason})"),
+    REQUEST: say("asked for: {what} ({reason})"),
+    DECLINE: say("declined: {what} ({reason})"),
+    UNDO: say("taken back: {what} ({reason})"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,8 +40,26 @@ class Happened:
 
 def happened(events: Iterable[Event], plan: Plan, now: datetime) -> tuple[Happened, ...]:
     """Acts of the log and instants of the plan up to `now`, the newest first."""
-    told = [*(_act(event) for event in events), *_instants(plan, now)]
+    log = list(events)
+    titles = {e.subject: e.body["title"] for e in log if e.kind in (ACT, REQUEST)}
+    told = [*(_act(_titled(event, titles)) for event in log if event.kind != EFFECT), *_effects(log, plan)]
+    told += _instants(plan, now)
     return tuple(sorted(told, key=lambda one: one.at, reverse=True))
+
+
+def _titled(event: Event, titles: dict[str, dict[str, str]]) -> Event:
+    """An answer to an action, with the words of what it answers."""
+    if event.kind not in (DECLINE, UNDO) or event.subject not in titles:
+        return event
+    return event.model_copy(update={"body": event.body | {"title": titles[event.subject]}})
+
+
+def _effects(log: Iterable[Event], plan: Plan) -> Iterator[Happened]:
+    """What came of decisions, when it was told."""
+    for decision in acts_of(log, plan.id).decisions:
+        if decision.outcome and decision.outcome.at:
+            what = say("{what}: {outcome}", what=decision.title, outcome=outcome_words(decision))
+            yield Happened(decision.outcome.at, what, "", decision.role, True)
 
 
 def _act(event: Event) -> Happened:
@@ -51,6 +79,9 @@ def _alert(event: Event) -> Text:
 
 
 def _done(event: Event) -> Text:
+    if event.kind in ACTED:
+        what = Words(**event.body["title"]) if "title" in event.body else event.body["lever"]
+        return Text(ACTED[event.kind].message, {"what": what, "reason": event.body.get("reason", "")})
     words = KIND_LABELS.get(event.kind)
     done = Text(words.message, {"subject": event.subject}) if words else say("{kind} {subject}", **_named(event))
     verdict = event.body.get("verdict")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from markupsafe import Markup
 
@@ -16,6 +16,9 @@ from campaign.pages import render
 from campaign.readiness import Role
 from metrics.approvals import STATES as APPROVALS
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
+from warroom.live.actions.log import Decision, Request
+from warroom.live.actions.records import Kind, Lever
+from warroom.live.actions.words import effect_words, outcome_words
 from warroom.live.can import can_draft
 from warroom.live.chart import Window, main_chart, service_name
 from warroom.live.definitions import TITLES
@@ -36,11 +39,18 @@ BLOCKS: tuple[Block, ...] = get_args(Block)
 DESKS: dict[Role, tuple[Block, ...]] = {
     "marketing": ("capacity", "tiles", "chart", "alerts", "levers", "checklist", "timeline", "definitions"),
     "sre": ("capacity", "tiles", "chart", "alerts", "switches", "levers", "checklist", "timeline", "definitions"),
-    "ops": ("capacity", "tiles", "chart", "alerts", "switches", "checklist", "timeline", "definitions"),
-    "support": ("tiles", "alerts", "desk", "checklist", "timeline", "definitions"),
+    "ops": ("capacity", "tiles", "chart", "alerts", "switches", "levers", "checklist", "timeline", "definitions"),
+    "support": ("tiles", "alerts", "levers", "desk", "checklist", "timeline", "definitions"),
     "data": ("tiles", "chart", "alerts", "checklist", "timeline", "definitions"),
 }
 """What each desk needs to see; the status line is everybody's."""
+OnPage = TypeVar("OnPage", Lever, Request, Decision)
+OWN_ACTIONS: dict[str, tuple[Kind, ...]] = {
+    "marketing": ("hold", "stagger"),
+    "sre": ("scale", "switch", "hold", "stagger"),
+    "ops": ("scale", "switch", "agents"),
+    "support": ("agents", "bot"),
+}
 SHOWN = 8
 PHASES: dict[Phase, Text] = {
     "ahead": say("before the event"),
@@ -110,7 +120,12 @@ def blocks(asked: Asked, room: WarRoom, failed: Failed | None) -> str:
         "stale_items": sum(item.state == "stale" for item in left),
         "before": [each for each in room.happened if _is_told(each, asked.desk)],
         "can": can_draft(state, room.plan, call_of_room(room), alerts, left, room.happened, room.zone),
+        "levers": _own(room.levers, asked.desk),
         "sends": _sends(room),
+        "requests": [each for each in _own(room.acts.requests, asked.desk) if each.open],
+        "decisions": _own(room.acts.decisions, asked.desk)[::-1],
+        "effect": lambda effect: effect_words(effect, room.zone),
+        "outcome": outcome_words,
         "local": local,
         "ago": lambda moment: ago(state.now - moment),
         "duration": duration,
@@ -205,6 +220,11 @@ def value_of(reading: str, value: float) -> str:
     if reading == "error_ratio":
         return f"{100 * value:.2g} %"
     return _("{n} ms").format(n=spoken(value)) if reading == "p99_ms" else spoken(value)
+
+
+def _own(actions: Sequence[OnPage], desk: str) -> list[OnPage]:
+    """What a desk acts on, or asks for."""
+    return [each for each in actions if each.kind in OWN_ACTIONS.get(desk, (each.kind,))]
 
 
 def _sends(room: WarRoom) -> list[dict[str, Any]]:

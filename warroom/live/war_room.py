@@ -15,9 +15,12 @@ from campaign.workspace import Workspace
 from playbooks.readiness.brought import Seat
 from playbooks.readiness.publish import Review
 from warroom.handed import campaign_events
+from warroom.live.actions.log import Acts, acts_of
+from warroom.live.actions.records import Lever
 from warroom.live.came import DESK_MEASURES
 from warroom.live.definitions import Defined, definitions_of
 from warroom.live.happened import Happened, happened
+from warroom.live.levers import levers
 from warroom.live.policy import dictionary_of
 from warroom.live.readings import QUEUE
 from warroom.live.records import LiveState
@@ -56,6 +59,8 @@ class WarRoom:
     items: int
     happened: tuple[Happened, ...]
     definitions: tuple[Defined, ...]
+    levers: tuple[Lever, ...]
+    acts: Acts
     unread: tuple[Text, ...] = ()
 
     @property
@@ -77,6 +82,9 @@ def open_war_room(workspace: Workspace, campaign: str, now: datetime, review: Re
     made = None if isinstance(review, UserError) else review
     decision = made.evidence.standing.decision if made else None
     left = left_of(made.checklist.items) if made else None
+    events = campaign_events(workspace, campaign)
+    acts = acts_of(events, campaign)
+    possible, unread = _levers(workspace, state)
     return WarRoom(
         plan=plan,
         zone=settings.zone_of(plan),
@@ -85,14 +93,33 @@ def open_war_room(workspace: Workspace, campaign: str, now: datetime, review: Re
         sight=sight_of(state),
         commander=commander_at(made.evidence.seats if made else None, settings.roles, now),
         verdict=str(decision.body["verdict"]) if decision else None,
-        switches=switches_now(settings.switches, made.evidence.drills if made else (), state.minutes, now, {}),
+        switches=switches_now(
+            settings.switches, made.evidence.drills if made else (), state.minutes, now, pulled_of(acts)
+        ),
         desks=desks,
         left=left,
         items=len(made.checklist.items) if made else 0,
-        happened=happened(campaign_events(workspace, campaign), plan, now),
+        happened=happened(events, plan, now),
         definitions=definitions_of(figures_of(state, desks), dictionary_of(workspace), state.sources),
-        unread=_unread(review),
+        levers=possible,
+        acts=acts,
+        unread=(*_unread(review), *unread),
     )
+
+
+def _levers(workspace: Workspace, state: LiveState) -> tuple[tuple[Lever, ...], tuple[Text, ...]]:
+    """What can be done; a file of the plan that cannot be read takes only this block away."""
+    try:
+        return levers(workspace, state), ()
+    except UserError as error:
+        return (), tuple(say("what can be done: {what}", what=str(problem)) for problem in error.problems)
+
+
+def pulled_of(acts: Acts) -> dict[str, datetime]:
+    """Since when switches are pulled, by id."""
+    names = {decision.subject for decision in acts.decisions if decision.kind == "switch"}
+    standing = {name: acts.standing("switch", name) for name in names}
+    return {name: decision.at for name, decision in standing.items() if decision}
 
 
 def _unread(review: Review | UserError) -> tuple[Text, ...]:

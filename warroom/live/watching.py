@@ -31,7 +31,14 @@ SHARE_MOST = 0.2
 ELSEWHERE_SECONDS = 5
 """How often a store is read whose changes no file shows (SURGEPLAN_STATE)."""
 WATCHED = (STORE, f"{STORE}-wal", RULES, DICTIONARY)
-WATCHED_OUT = ("traffic.json", "loadtest/results.json", "playbook/autoscaling.json", "playbook/staffing.csv", "live")
+WATCHED_OUT = (
+    "traffic.json",
+    "loadtest/results.json",
+    "playbook/autoscaling.json",
+    "playbook/staffing.csv",
+    "effects.json",
+    "live",
+)
 
 
 @dataclass(frozen=True)

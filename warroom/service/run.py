@@ -27,6 +27,7 @@ from warroom.checklist.routes import checklist_routes
 from warroom.export.feed_routes import feed_routes
 from warroom.export.scrape import LiveCampaigns
 from warroom.growth.routes import growth_routes
+from warroom.live.act_routes import act_routes
 from warroom.live.outbox import Postman
 from warroom.live.routes import live_routes
 from warroom.live.state import live_store
@@ -113,6 +114,7 @@ def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: 
         sheet_routes(site),
         push_routes(site, oracle, submitted),
         live_routes(site, Watching(site)),
+        act_routes(site),
         plan_routes(site, foresee, submitted),
         plan_api(site, foresee, submitted),
     )

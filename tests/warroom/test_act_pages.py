@@ -1,0 +1,138 @@
+"""Deciding and asking on a phone: one page an action, two taps, forms of our own only."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from campaign.workspace import open_workspace
+from tests.warroom.conftest import form_token
+from tests.warroom.live_event import CAMPAIGN, model_files
+from tests.warroom.test_levers import NOW, PLAN, PUSH, SETTINGS
+from warroom.live.decisions import decisions, requests
+from warroom.service.access import Door
+from warroom.service.run import site_app
+from warroom.service.site import Site
+
+HOLD = "hold:app-push@20261110T130000Z"
+ACT = f"/live/{CAMPAIGN}/act"
+
+
+@pytest.fixture(scope="module")
+def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("event")
+    (made / "campaigns").mkdir()
+    (made / "surgeplan.yaml").write_text(SETTINGS, "utf-8")
+    (made / "campaigns" / "d11.yaml").write_text(PLAN, "utf-8")
+    model_files(made, effects=(PUSH,))
+    return made
+
+
+@pytest.fixture
+def folder(event: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("SURGEPLAN_STATE", raising=False)
+    return Path(shutil.copytree(event, tmp_path / "shop"))
+
+
+@pytest.fixture
+def phones(folder: Path) -> dict[str, TestClient]:
+    """Two phones, marketing's and the commander's, and one that may only look; the service runs at NOW."""
+    site = Site(folder, Door("local", "a secret of this test", {}), lambda: NOW)
+    app = site_app(site)
+    found = {}
+    for name, role in (("lin", "marketing"), ("zhou", "commander")):
+        found[name] = TestClient(app)
+        token = form_token(found[name], "/me")
+        found[name].post("/me", data={"name": name, "role": role, "form_token": token})
+    return found | {"": TestClient(app)}
+
+
+def tap(phone: TestClient, verb: str, lever: str = HOLD, **fields: str) -> int:
+    token = form_token(phone, f"{ACT}?lever={lever}")
+    sent = {"lever": lever, "verb": verb, "reason": "no room", "form_token": token} | fields
+    return phone.post(ACT, data=sent, follow_redirects=False).status_code
+
+
+def test_an_action_says_what_is_expected_who_decides_and_offers_the_tap_that_is_ones_own(
+    phones: dict[str, TestClient],
+) -> None:
+    marketing, commander = (phones[name].get(f"{ACT}?lever={HOLD}&lang=en").text for name in ("lin", "zhou"))
+    assert "hold the 21:00 send of app-push" in commander
+    assert "storefront at 21:" in commander
+    assert ") requests/s" in commander
+    assert "Decide: do it" in commander
+    assert "Decide: do it" not in marketing
+    assert "Ask for it" in marketing
+    assert 'name="verb"' not in phones[""].get(f"{ACT}?lever={HOLD}").text
+
+
+def test_marketing_asks_the_commander_sees_it_and_decides(phones: dict[str, TestClient], folder: Path) -> None:
+    assert tap(phones["lin"], "request") == 303
+    page = phones["zhou"].get(f"/live/{CAMPAIGN}?lang=en&done=1").text
+    assert "asked for" in page
+    assert "lin: no room" in page
+    assert tap(phones["zhou"], "act", reason="storefront is full") == 303
+    assert tap(phones["zhou"], "act", reason="storefront is full") == 303
+    (decision,) = decisions(open_workspace(folder), CAMPAIGN)
+    assert (decision.by, decision.asked_by, decision.reason) == ("zhou", "lin", "storefront is full")
+    page = phones["zhou"].get(f"/live/{CAMPAIGN}?lang=en&done=1").text
+    assert "Decided, and what came of it" in page
+    assert "its effect is told an hour after it works" in page
+    assert "decided: hold the 21:00 send of app-push (storefront is full)" in page
+
+
+def test_marketing_cannot_decide_on_a_send(phones: dict[str, TestClient], folder: Path) -> None:
+    assert tap(phones["lin"], "act") == 422
+    assert decisions(open_workspace(folder), CAMPAIGN) == ()
+
+
+def test_a_form_of_another_site_or_of_somebody_who_may_only_look_does_nothing(
+    phones: dict[str, TestClient], folder: Path
+) -> None:
+    sent = {"lever": HOLD, "verb": "act", "reason": "x"}
+    assert phones["zhou"].post(ACT, data=sent).status_code == 403
+    looking = phones[""]
+    token = form_token(looking, "/me")
+    assert looking.post(ACT, data=sent | {"form_token": token}).status_code == 403
+    assert requests(open_workspace(folder), CAMPAIGN) == ()
+
+
+def test_another_number_may_be_typed_and_a_decision_taken_back(phones: dict[str, TestClient], folder: Path) -> None:
+    sre = phones["lin"]
+    sre.post("/me", data={"name": "wang", "role": "sre", "form_token": form_token(sre, "/me")})
+    assert tap(sre, "act", "scale:storefront:12", amount="14") == 303
+    assert [decision.amount for decision in decisions(open_workspace(folder), CAMPAIGN)] == [14]
+    assert "Take back" in sre.get(f"{ACT}?lever=scale:storefront:14&lang=en").text
+    assert tap(sre, "undo", "scale:storefront:14") == 303
+    assert not decisions(open_workspace(folder), CAMPAIGN)[0].stands
+
+
+def test_a_pulled_switch_is_shown_as_pulled(phones: dict[str, TestClient]) -> None:
+    sre = phones["lin"]
+    sre.post("/me", data={"name": "wang", "role": "sre", "form_token": form_token(sre, "/me")})
+    assert tap(sre, "act", "switch:recommend-off") == 303
+    page = sre.get(f"/live/{CAMPAIGN}?lang=en&done=1").text
+    assert "pulled 20:30" in page
+    assert "Put back" in page
+
+
+@pytest.mark.parametrize("lever", ["hold:nothing", "", "switch:x"])
+def test_an_action_that_does_not_exist_has_no_page(phones: dict[str, TestClient], lever: str) -> None:
+    assert phones["zhou"].get(ACT, params={"lever": lever}).status_code == 404
+
+
+def test_programs_see_and_do_the_same_in_json(phones: dict[str, TestClient]) -> None:
+    phone, told = phones["zhou"], f"/api/campaigns/{CAMPAIGN}/levers"
+    first = phone.get(told).json()
+    assert {lever["kind"] for lever in first["levers"]} == {"scale", "switch", "hold", "stagger"}
+    given = {"lever": HOLD, "verb": "act", "reason": "no room"}
+    assert phone.post(f"/api/campaigns/{CAMPAIGN}/act", data=given).status_code == 422
+    after = phone.post(f"/api/campaigns/{CAMPAIGN}/act", json=given).json()
+    assert after["decisions"][0]["effects"][0]["hour"]["p50"] < 0
+    assert after["decisions"][0]["outcome"] is None
+    held = next(lever for lever in after["levers"] if lever["lever"] == HOLD)
+    assert held["state"] == "done"
+    assert after["levers"][-1] == held
