@@ -27,19 +27,50 @@ class CapacityRange(FileRecord):
         return self
 
 
+class Estimate(FileRecord):
+    """A share or a coefficient, with its 95 % interval."""
+
+    low: Annotated[float, Field(ge=0)]
+    mid: Annotated[float, Field(ge=0)]
+    high: Annotated[float, Field(ge=0)]
+
+
 class ReplicasMeasured(FileRecord):
-    """What so many replicas carried together, for each of them; efficiency is of one replica's own figure."""
+    """What so many replicas carried together, for each of them; efficiency is of one replica's own figure.
+
+    saturated_requests_per_second: what all of them together replied to where more was offered; None where it never was.
+    """
 
     replicas: Annotated[int, Field(ge=1)]
     capacity_requests_per_second_per_replica: CapacityRange
     efficiency_ratio: float | None = None
+    saturated_requests_per_second: CapacityRange | None = None
+
+
+class ExpectedEfficiency(FileRecord):
+    """What each of so many replicas is expected to carry when saturated, as a share of what one alone does."""
+
+    replicas: int
+    efficiency_ratio: Estimate
+
+
+class ReplicaScaling(FileRecord):
+    """The Universal Scalability Law over replicas, fitted to what 1, 2, 4 … of them carried when saturated.
+
+    N carry one * N / (1 + contention (N - 1) + coherency N (N - 1)).
+    """
+
+    requests_per_second_of_one: CapacityRange
+    contention: Estimate
+    coherency: Estimate
+    expected: tuple[ExpectedEfficiency, ...]
 
 
 class Capacity(FileRecord):
     """`out/capacity/<service>.json`, or the declared figure as a stated assumption.
 
     lower_bound: carried, but never pushed to its limit. replicas: each number of replicas that was measured; with one
-    alone, scaling is assumed to be linear.
+    alone, scaling is assumed to be linear. scaling: what more of them are worth, where three numbers were saturated.
     """
 
     schema_version: Literal[1] = 1
@@ -48,6 +79,7 @@ class Capacity(FileRecord):
     capacity_requests_per_second_per_replica: CapacityRange
     lower_bound: bool = False
     replicas: tuple[ReplicasMeasured, ...] = ()
+    scaling: ReplicaScaling | None = None
     slo: ServiceLevelObjective = ServiceLevelObjective()
     measured_at_utc: AwareDatetime | None = None
     campaign: str | None = None

@@ -17,7 +17,8 @@ from campaign.errors import Problem, UserError
 from campaign.language import say
 
 SIGNIFICANT_DIGITS = 6
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (*FULL, errno.EROFS)
 
 
 def sha256(path: Path) -> str:
@@ -53,12 +54,11 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: OSError) -> UserError:
+    todo = say("make the folder writable or choose another workspace; earlier files are untouched")
+    if error.errno in FULL:
+        todo = say("free some room or choose another workspace; earlier files are untouched")
     return UserError(
-        Problem(
-            say("cannot be written: {reason}", reason=error.strerror or str(error)),
-            say("make the folder writable or choose another workspace; earlier files are untouched"),
-            file=str(path),
-        )
+        Problem(say("cannot be written: {reason}", reason=error.strerror or str(error)), todo, file=str(path))
     )
 
 

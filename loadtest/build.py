@@ -63,7 +63,8 @@ class Wanted:
     def problems(self) -> list[Problem]:
         found = []
         if self.curve not in QUANTILES and self.curve != WORST:
-            found.append(Problem(say("{curve} is no curve", curve=self.curve), say("known: p10, p50, p90, p99, worst")))
+            key, todo = "--quantile or --path", say("known: p10, p50, p90, p99, worst")
+            found.append(Problem(say("{curve} is no curve", curve=self.curve), todo, key=key))
         if not 1 <= self.compression <= COMPRESSION_MAX:
             what = say("compression {given} is not between 1 and {max}", given=self.compression, max=COMPRESSION_MAX)
             found.append(Problem(what, say("beyond that a test no longer resembles the campaign"), key="--compress"))

@@ -301,15 +301,17 @@ def _measured(
     from loadtest.measure import publish_capacity
     from loadtest.measurement import outcome_in_words
     from loadtest.publish import read_scenario
-    from loadtest.shown import steps_text
+    from loadtest.shown import scaling_lines, steps_text
 
     if campaign is None:
         todo = say("name one that was built: --campaign ID")
         raise UserError(Problem(say("whose mix of requests is to be sent?"), todo, key="--campaign"))
     opened = open_workspace(folder)
     with console.progress() as progress:
-        found = publish_capacity(opened, service, read_scenario(opened, campaign), wanted, clock(now), progress)
-    console.result(f"{outcome_in_words(found)}\n{steps_text(found)}", found.model_dump(mode="json"))
+        scenario = read_scenario(opened, campaign)
+        found, capacity = publish_capacity(opened, service, scenario, wanted, clock(now), progress)
+    text = "\n".join([str(outcome_in_words(found)), steps_text(found), *scaling_lines(capacity)])
+    console.result(text, found.model_dump(mode="json"))
     console.next(f"surgeplan playbook {campaign}")
     codes = {
         "measured": ExitCode.YES,

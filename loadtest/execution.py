@@ -154,7 +154,7 @@ def practice_target(target: PracticeTarget, port: int = 0, extra: tuple[str, ...
     """
     command = [
         sys.executable, "-m", "loadtest.practice", "--port", str(port), "--workers", str(target.workers),
-        "--service-ms", str(target.service_ms), *extra,
+        "--service-ms", str(target.service_ms), "--replicas", str(target.replicas), *extra,
     ]  # fmt: skip
     if target.distribution == "exponential":
         command.append("--exponential")

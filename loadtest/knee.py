@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression, least_squares
+from scipy.optimize import isotonic_regression
 
 Floats = NDArray[np.float64]
 DRAWS = 400
@@ -25,7 +25,6 @@ SLOW_RATIO = 0.01
 # Bootstrap of an isotonic fit with as many draws as steps is too sure of itself (Sen, Banerjee, Woodroofe 2010, Annals
 # of Statistics 38, 1953); with fewer draws than steps it is not.
 DRAWN_RATIO = 0.6
-SATURATED_RATIO = 0.97
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,21 @@ class Step:
 
     counts: [second, bucket] requests whose response time (from the intended start) falls into each bucket.
     bucket_ms: upper edge of each bucket.
-    achieved_per_second: replies per second; mean_ms: mean response time.
+    intended, done: [second] requests meant for each second, and replies that came in it; mean_ms: mean response time.
     """
 
     offered_per_second: float
-    achieved_per_second: float
     mean_ms: float
     lag_p99_ms: float
     counts: NDArray[np.int64]
     bucket_ms: Floats
+    intended: Floats
+    done: Floats
+
+    @property
+    def achieved_per_second(self) -> float:
+        """Replies per second."""
+        return float(self.done.mean())
 
     @property
     def p99_ms(self) -> float:
@@ -64,23 +69,6 @@ class Knee:
     low: float
     mid: float
     high: float
-
-
-@dataclass(frozen=True)
-class Usl:
-    """Universal Scalability Law, X(N) = lambda N / (1 + alpha (N - 1) + beta N (N - 1)) (Gunther 2007).
-
-    N is the mean number of requests inside, X * R by Little's law.
-    """
-
-    requests_per_second_of_one: float
-    contention: float
-    coherency: float
-
-    @property
-    def peak_requests_per_second(self) -> float:
-        n = np.arange(1, 10_001, dtype=float)
-        return float(usl_throughput(n, (self.requests_per_second_of_one, self.contention, self.coherency)).max())
 
 
 def buckets_of(histograms: Sequence[HdrHistogram | None]) -> tuple[NDArray[np.int64], Floats]:
@@ -151,30 +139,3 @@ def _quantile(counts: NDArray[np.int64], bucket_ms: Floats, q: float) -> float:
         return float(bucket_ms[0])
     index = int(np.searchsorted(np.cumsum(counts), np.ceil(q * total)))
     return float(bucket_ms[min(index, len(bucket_ms) - 1)])
-
-
-def saturated(step: Step) -> bool:
-    """More was offered than came back."""
-    return step.achieved_per_second < SATURATED_RATIO * step.offered_per_second
-
-
-def fit_usl(steps: Sequence[Step]) -> Usl | None:
-    """The law fitted to all steps; None without a saturated step, where it would be confidently wrong."""
-    if not any(saturated(step) for step in steps) or len(steps) < 4:
-        return None
-    x = np.array([step.achieved_per_second for step in steps])
-    n = np.maximum(x * np.array([step.mean_ms for step in steps]) / 1000, 1e-3)
-    start = (float((x / np.maximum(n, 1)).max()), 0.1, 1e-4)
-
-    def misfit(parameters: Floats) -> Floats:
-        return np.asarray((usl_throughput(n, parameters) - x) / x.max(), dtype=np.float64)
-
-    fitted = least_squares(
-        misfit, start, loss="soft_l1", bounds=([1e-6, 0, 0], [np.inf, 1, 1]), x_scale=[start[0], 0.1, 1e-3]
-    )
-    return Usl(*(float(value) for value in fitted.x))
-
-
-def usl_throughput(n: Floats, parameters: Sequence[float] | Floats) -> Floats:
-    one, contention, coherency = parameters
-    return np.asarray(one * n / (1 + contention * (n - 1) + coherency * n * (n - 1)), dtype=np.float64)

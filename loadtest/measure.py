@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from campaign.capacity import CapacityRange
+from campaign.capacity import Capacity, CapacityRange
 from campaign.console import Progress
 from campaign.errors import Problem, UserError
 from campaign.files import sha256, write_json
@@ -19,18 +19,20 @@ from loadtest.execution import OBSERVATIONS, Launch, practice_target, run_locust
 from loadtest.funnel import ASSUMED_P99_MS, reach_ratios
 from loadtest.hosts import checked_target, require_listening, require_marked
 from loadtest.journeys import LOCUSTFILE
-from loadtest.knee import Knee, Step, find_knee, fit_usl, knee_point, saturated
+from loadtest.knee import Knee, Step, find_knee, knee_point
 from loadtest.measurement import Measurement, MeasureOutcome, StepRecord, UslRecord
 from loadtest.observations import read_observations
 from loadtest.policy import shipped_validity
 from loadtest.queueing import knee_per_second
 from loadtest.replicas import capacity_of, measured_before, steps_name
 from loadtest.results import PracticeTarget
+from loadtest.scaling_law import fit_usl, saturated, saturated_throughput
 from loadtest.scenario import SCENARIO, Scenario
 from loadtest.steps import (
     FOCUS_TIMES,
     LADDER_SECONDS,
     Slot,
+    beyond_rates,
     climbed_region,
     focus_rates,
     ladder,
@@ -40,6 +42,7 @@ from loadtest.steps import (
     steps_seen,
     throughput_seen,
 )
+from loadtest.steps_elsewhere import StepPoint, log_p99_knee
 
 Runner = Callable[[Sequence[Slot], bool], tuple[list[Step], float]]
 
@@ -89,7 +92,7 @@ def mix_of(scenario: Scenario, service: str) -> dict[str, float]:
 
 def publish_capacity(
     workspace: Workspace, service_name: str, scenario: Scenario, wanted: MeasureWanted, now: datetime, told: Progress
-) -> Measurement:
+) -> tuple[Measurement, Capacity | None]:
     """Measure one replica of a service (or several, for how they scale) and write `out/capacity/<service>.json` where
     the knee was found. Ctrl-C leaves the steps finished so far.
 
@@ -100,15 +103,14 @@ def publish_capacity(
     mix = mix_of(scenario, service_name)
     if wanted.practice is None:
         return _measure_at(workspace, service, scenario, mix, wanted, now, told, str(wanted.host))
-    workers = wanted.practice.workers * wanted.replicas
-    with practice_target(wanted.practice.model_copy(update={"workers": workers})) as url:
+    with practice_target(wanted.practice.model_copy(update={"replicas": wanted.replicas})) as url:
         return _measure_at(workspace, service, scenario, mix, wanted, now, told, url)
 
 
 def _measure_at(
     workspace: Workspace, service: Service, scenario: Scenario, mix: Mapping[str, float], wanted: MeasureWanted,
     now: datetime, told: Progress, url: str,
-) -> Measurement:  # fmt: skip
+) -> tuple[Measurement, Capacity | None]:  # fmt: skip
     target = checked_target(url, scenario.allowed_hosts, wanted.confirmed)
     require_listening(target)
     require_marked(target, scenario.marker)
@@ -150,8 +152,10 @@ def _measure_at(
         objective_assumed=service.slo.p99_ms is None,
         mix=dict(mix),
         knee=_per_replica(knee, wanted.replicas) if knee else None,
+        log_p99_knee_requests_per_second=_log_p99_knee(steps, objective_ms, wanted.replicas) if knee else None,
         practice_truth_requests_per_second=_truth(wanted.practice, objective_ms, wanted.replicas),
         steps=tuple(_step_record(s) for s in sorted(steps, key=lambda s: s.offered_per_second)),
+        saturated_requests_per_second=saturated_throughput(steps, rng),
         usl=_usl(steps),
         seed=wanted.seed,
         measured_at_utc=now,
@@ -161,10 +165,11 @@ def _measure_at(
         inputs={LOCUSTFILE: sha256(journeys / LOCUSTFILE)},
     )
     write_json(folder / steps_name(wanted.replicas), measurement.model_dump(mode="json"))
-    if measurement.outcome == "measured" and measurement.knee:
-        capacity = capacity_of(service, measurement, measured_before(folder))
-        write_json(folder.parent / f"{service.name}.json", capacity.model_dump(mode="json"))
-    return measurement
+    if measurement.outcome != "measured":
+        return measurement, None
+    capacity = capacity_of(service, measurement, measured_before(folder))
+    write_json(folder.parent / f"{service.name}.json", capacity.model_dump(mode="json"))
+    return measurement, capacity
 
 
 def _outcome(interrupted: bool, late: bool, knee: Knee | None) -> MeasureOutcome:
@@ -179,10 +184,15 @@ def _per_replica(knee: Knee, replicas: int) -> CapacityRange:
     return CapacityRange(low=knee.low / replicas, mid=knee.mid / replicas, high=knee.high / replicas)
 
 
+def _log_p99_knee(steps: Sequence[Step], objective_ms: float, replicas: int) -> float | None:
+    return log_p99_knee([StepPoint(s.offered_per_second, s.p99_ms, replicas) for s in steps], objective_ms)
+
+
 def search(
     run: Runner, objective_ms: float, wanted: MeasureWanted, rng: np.random.Generator
 ) -> tuple[list[Step], tuple[float, float] | None]:
-    """Double until the objective breaks, measure that region in random order, then twice close around what was found.
+    """Double until the objective breaks, measure that region in random order, then twice close around what was found;
+    with a step well beyond until one was saturated.
 
     Returns:
         The measured steps, and the region; without a region the steps are those of the doubling.
@@ -200,7 +210,7 @@ def search(
         more, _throughput = run(slots_of(_shuffled(rates, rng), seconds, throughput), False)
         steps += more
         knee = knee_point(steps, objective_ms)
-        rates = focus_rates(knee) if knee else rates
+        rates = (focus_rates(knee) if knee else rates) + beyond_rates(steps, wanted.highest_per_second)
     return steps, limits
 
 
@@ -241,10 +251,10 @@ def _judged_by(scenario: Scenario, objective_ms: float, seed: int) -> Scenario:
 
 
 def _truth(target: PracticeTarget | None, objective_ms: float, replicas: int) -> float | None:
-    """The practice target's own knee for each replica, where it has a closed form; all replicas share one queue."""
+    """The practice target's own knee for each replica, where it has a closed form."""
     if target is None or target.distribution != "exponential":
         return None
-    return knee_per_second(target.workers * replicas, target.service_ms / 1000, objective_ms / 1000) / replicas
+    return knee_per_second(target.workers, target.service_ms / 1000, objective_ms / 1000, dealt_to=replicas)
 
 
 def _step_record(step: Step) -> StepRecord:

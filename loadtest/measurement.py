@@ -34,7 +34,8 @@ class UslRecord(FileRecord):
 class Measurement(FileRecord):
     """`out/capacity/<service>/steps.json` (`steps-2-replicas.json`): how a capacity was found.
 
-    Steps are of all replicas together, `knee` is of each.
+    Steps and what saturated ones carried are of all replicas together, `knee` is of each.
+    log_p99_knee_requests_per_second: the same knee from p99 of whole steps alone, a check beside it.
     """
 
     schema_version: Literal[1] = 1
@@ -46,8 +47,10 @@ class Measurement(FileRecord):
     objective_assumed: bool
     mix: dict[str, float]
     knee: CapacityRange | None = None
+    log_p99_knee_requests_per_second: float | None = None
     practice_truth_requests_per_second: float | None = None
     steps: tuple[StepRecord, ...]
+    saturated_requests_per_second: CapacityRange | None = None
     usl: UslRecord | None = None
     seed: int
     measured_at_utc: AwareDatetime

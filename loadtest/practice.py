@@ -3,7 +3,8 @@ first served.
 
 Starts and ends of service are computed, not slept: a request that arrives at t begins when a worker is free,
 max(t, earliest end), and its reply is sent at its computed end. So the queue is exact however late a timer fires, and
-capacity is workers / service time. Run as `python -m loadtest.practice`; it listens on 127.0.0.1 only.
+capacity is workers / service time. Several replicas have a queue each and are dealt the requests in turn.
+Run as `python -m loadtest.practice`; it listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import asyncio
 import heapq
 import random
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 
 REPLY = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%sX-Practice-Target: 1\r\n\r\n%s"
 OK_BODY = b'{"practice": true}'
@@ -106,8 +109,8 @@ class Desk:
 class Connection(asyncio.Protocol):
     """One keep-alive connection; replies go out in the order of the requests."""
 
-    def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop) -> None:
-        self.desk, self.loop = desk, loop
+    def __init__(self, desks: Iterator[Desk], loop: asyncio.AbstractEventLoop) -> None:
+        self.desks, self.loop = desks, loop
         self.transport: asyncio.Transport | None = None
         self.received = b""
 
@@ -130,22 +133,23 @@ class Connection(asyncio.Protocol):
             self._answer()
 
     def _answer(self) -> None:
-        now = self.loop.time()
-        if not self.desk.survives(now):
+        now, desk = self.loop.time(), next(self.desks)
+        if not desk.survives(now):
             self._abort()
             return
-        if not self.desk.admits(now):
+        if not desk.admits(now):
             self._send(REPLY % (429, b"Too Many Requests", len(BUSY_BODY), b"Retry-After: 1\r\n", BUSY_BODY))
             return
-        ends = self.desk.served_at(now)
+        ends = desk.served_at(now)
         if ends is None:
             self._send(REPLY % (503, b"Busy", len(BUSY_BODY), b"Retry-After: 1\r\n", BUSY_BODY))
         else:
-            self.loop.call_at(ends, self._reply_unless_killed, now, REPLY % (200, b"OK", len(OK_BODY), b"", OK_BODY))
+            reply = REPLY % (200, b"OK", len(OK_BODY), b"", OK_BODY)
+            self.loop.call_at(ends, self._reply_unless_killed, desk, now, reply)
 
-    def _reply_unless_killed(self, came_at: float, reply: bytes) -> None:
+    def _reply_unless_killed(self, desk: Desk, came_at: float, reply: bytes) -> None:
         """Requests that were inside when it was killed get no reply."""
-        if came_at < self.desk.dead_until:
+        if came_at < desk.dead_until:
             self._abort()
         else:
             self._send(reply)
@@ -159,15 +163,16 @@ class Connection(asyncio.Protocol):
             self.transport.write(reply)
 
 
-async def serve(desk: Desk, port: int) -> None:
+async def serve(desks: Sequence[Desk], port: int) -> None:
     """Listen until cancelled; the port is said on stdout as soon as connections are accepted."""
-    loop = asyncio.get_running_loop()
+    loop, in_turn = asyncio.get_running_loop(), cycle(desks)
     try:
-        server = await loop.create_server(lambda: Connection(desk, loop), "127.0.0.1", port, backlog=4096)
+        server = await loop.create_server(lambda: Connection(in_turn, loop), "127.0.0.1", port, backlog=4096)
     except OSError as error:
         sys.stdout.write(f"refused {error.strerror or error}\n")
         return
-    desk.open(loop.time())
+    for desk in desks:
+        desk.open(loop.time())
     sys.stdout.write(f"listening {server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await _until_parent_is_gone(server)
@@ -193,6 +198,7 @@ async def _read_to_end(reader: asyncio.StreamReader, gone: asyncio.Event) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loadtest.practice", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--service-ms", type=float, default=10.0)
     parser.add_argument("--exponential", action="store_true")
@@ -204,12 +210,14 @@ def main() -> None:
     parser.add_argument("--cold-start-seconds", type=float, default=0.0)
     parser.add_argument("--memory-requests", type=int)
     given = parser.parse_args()
-    desk = Desk(
-        given.workers, given.service_ms / 1000, given.exponential, given.queue_max,
-        given.stall_from_seconds, given.stall_seconds, given.seed, given.admits_per_second,
-        given.cold_start_seconds, given.memory_requests,
-    )  # fmt: skip
-    asyncio.run(serve(desk, given.port))
+    desks = [
+        Desk(
+            given.workers, given.service_ms / 1000, given.exponential, given.queue_max,
+            given.stall_from_seconds, given.stall_seconds, given.seed + replica, given.admits_per_second,
+            given.cold_start_seconds, given.memory_requests,
+        ) for replica in range(given.replicas)
+    ]  # fmt: skip
+    asyncio.run(serve(desks, given.port))
 
 
 if __name__ == "__main__":

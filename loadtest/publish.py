@@ -237,11 +237,11 @@ class Keeper:
         self.scenario, self.made, self.folder, self.follower = scenario, made, folder, follower
         self.scheduled = counts_per_second(build_schedule(scenario).at_seconds, scenario.duration_seconds)
         self.earlier = _earlier(folder / RESULTS)
-        self.due_at_seconds = KEPT_EVERY_SECONDS
+        self.due_at_seconds = 0.0
 
     def keep_now_and_then(self, gone_seconds: float) -> None:
         """`keep`, where it is due; seldom enough that it takes less than a tenth of a core."""
-        if gone_seconds < self.due_at_seconds:
+        if gone_seconds < self.due_at_seconds or not self.follower.catch_up().cells:
             return
         began = time.monotonic()
         with suppress(UserError):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from campaign.capacity import Capacity, ReplicasMeasured
 from campaign.documents import read_json
 from campaign.errors import UserError
 from campaign.settings import Service, ServiceLevelObjective
 from loadtest.measurement import Measurement
+from loadtest.scaling_law import scaling_of_replicas
 
 
 def steps_name(replicas: int) -> str:
@@ -34,13 +37,17 @@ def capacity_of(service: Service, latest: Measurement, known: Sequence[Measureme
     Comparable are those of the same mix, image and version; more replicas can only share what one has to itself.
     """
     alike = [m for m in known if _comparable(m, latest)]
-    rows = scaling(alike)
+    rows = measured_rows(alike)
     lowest = min((row.capacity_requests_per_second_per_replica for row in rows), key=lambda found: found.low)
     return Capacity(
         service=service.name,
         source="measured",
         capacity_requests_per_second_per_replica=lowest,
         replicas=rows,
+        scaling=scaling_of_replicas(
+            {m.replicas: m.saturated_requests_per_second for m in alike if m.saturated_requests_per_second},
+            np.random.default_rng(latest.seed),
+        ),
         slo=ServiceLevelObjective(p99_ms=latest.objective_p99_ms, error_ratio=service.slo.error_ratio),
         measured_at_utc=latest.measured_at_utc,
         campaign=latest.campaign,
@@ -58,7 +65,7 @@ def _comparable(one: Measurement, other: Measurement) -> bool:
     return same_mix and (one.image, one.version) == (other.image, other.version)
 
 
-def scaling(measurements: Sequence[Measurement]) -> tuple[ReplicasMeasured, ...]:
+def measured_rows(measurements: Sequence[Measurement]) -> tuple[ReplicasMeasured, ...]:
     """What each number of replicas carried per replica, and how much that is of one replica's own."""
     alone = next((m.knee.mid for m in measurements if m.replicas == 1 and m.knee), None)
     return tuple(
@@ -66,6 +73,7 @@ def scaling(measurements: Sequence[Measurement]) -> tuple[ReplicasMeasured, ...]
             replicas=m.replicas,
             capacity_requests_per_second_per_replica=m.knee,
             efficiency_ratio=m.knee.mid / alone if alone else None,
+            saturated_requests_per_second=m.saturated_requests_per_second,
         )
         for m in measurements
         if m.knee

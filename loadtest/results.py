@@ -118,22 +118,19 @@ class GeneratorResult(FileRecord):
 
 
 class PracticeTarget(FileRecord):
-    """The built-in target: its capacity is workers / service time; `admits_per_second` is its limiter's rate.
+    """The built-in target: each replica carries workers / service time; `admits_per_second` is its limiter's rate.
 
     stall_seconds: it begins nothing for so long, ten seconds after its start. For the rest see loadtest.practice.Desk.
     """
 
     workers: int
     service_ms: float
+    replicas: int = 1
     distribution: Literal["constant", "exponential"] = "constant"
     admits_per_second: float | None = None
     stall_seconds: float | None = None
     cold_start_seconds: float | None = None
     memory_requests: int | None = None
-
-    @property
-    def capacity_requests_per_second(self) -> float:
-        return 1000 * self.workers / self.service_ms
 
 
 class Reason(FileRecord):

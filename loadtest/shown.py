@@ -8,6 +8,7 @@ from campaign.console import table
 from campaign.language import _
 
 if TYPE_CHECKING:
+    from campaign.capacity import Capacity
     from loadtest.calibrate import Calibration
     from loadtest.measurement import Measurement
     from loadtest.past_peaks import Carried
@@ -144,6 +145,9 @@ def steps_text(found: Measurement) -> str:
          f"{s.generator_lag_p99_ms:.1f}"] for s in found.steps
     ]  # fmt: skip
     lines = [table(headings, rows, left=0)]
+    if found.log_p99_knee_requests_per_second:
+        by_p99 = f"{found.log_p99_knee_requests_per_second:.0f}"
+        lines.append(_("isotonic regression of log p99 says {rate} per second and replica").format(rate=by_p99))
     if found.usl:
         lines.append(_("saturates at {rate} per second (Universal Scalability Law)").format(
             rate=f"{found.usl.peak_requests_per_second:.0f}"))  # fmt: skip
@@ -151,6 +155,35 @@ def steps_text(found: Measurement) -> str:
         truth = f"{found.practice_truth_requests_per_second:.0f}"
         lines.append(_("the practice target's true figure is {rate}").format(rate=truth))
     return "\n".join(lines)
+
+
+def scaling_lines(capacity: Capacity | None) -> list[str]:
+    """What each number of replicas carried, and what the law expects of more."""
+    if capacity is None or len(capacity.replicas) < 2:
+        return []
+    headings = [_("replicas"), _("per replica, per second"), _("of one replica's own"), _("saturated, all together")]
+    rows = [
+        [str(r.replicas), f"{r.capacity_requests_per_second_per_replica.low:.0f}", _share(r.efficiency_ratio),
+         f"{r.saturated_requests_per_second.mid:.0f}" if r.saturated_requests_per_second else "-"]
+        for r in capacity.replicas
+    ]  # fmt: skip
+    lines = [table(headings, rows, left=0)]
+    if capacity.scaling is None:
+        lines.append(_("how more replicas scale is not known: it takes three numbers of them, each saturated once"))
+        return lines
+    for found in capacity.scaling.expected:
+        ratio = found.efficiency_ratio
+        lines.append(
+            _("{replicas} replicas: each is expected to carry {mid} of one's own, {low} to {high}").format(
+                replicas=found.replicas, mid=_share(ratio.mid), low=_share(ratio.low), high=_share(ratio.high)
+            )
+        )
+    lines.append(_("plans use the lowest figure measured: measure near the number of replicas you plan"))
+    return lines
+
+
+def _share(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.0%}"
 
 
 def _figure(value: float | None) -> str:

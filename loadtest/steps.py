@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.knee import Step, buckets_of
-from loadtest.observations import ALL_STAGES, DONE, LAG, RESPONSE, Observations, merged, quantiles_ms
+from loadtest.knee import Floats, Step, buckets_of
+from loadtest.observations import ALL_STAGES, DONE, INTENDED, LAG, RESPONSE, Observations, merged, quantiles_ms
+from loadtest.scaling_law import saturated
 from loadtest.scenario import Scenario, Stream
 from loadtest.schedule import segments_of
 
 LADDER_SECONDS, REGION_STEPS, FOCUS_STEPS, FOCUS_TIMES = 3, 6, 5, 2
 # A rung of three seconds at a low rate has few requests: one or two slow ones there are chance.
 BROKEN_RATIO, BROKEN_REQUESTS = 0.05, 5
+BEYOND_RATIO = 1.25
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,16 @@ def focus_rates(knee: float) -> list[float]:
     return [float(r) for r in knee * np.linspace(0.82, 1.14, FOCUS_STEPS)]
 
 
+def beyond_rates(steps: Sequence[Step], highest: float) -> list[float]:
+    """One step well beyond the most replies per second, until one was saturated; never above `highest`.
+
+    A target may break its objective long before it is saturated, and doubling stops too soon after it to tell.
+    """
+    if any(saturated(step) for step in steps):
+        return []
+    return [min(BEYOND_RATIO * max(step.achieved_per_second for step in steps), highest)]
+
+
 def slots_of(rates: Sequence[float], seconds: int, throughput: float | None) -> list[Slot]:
     """Place steps one after the other, with a pause in which the backlog of an overloading one is worked off."""
     slots, at = [], 0
@@ -126,20 +138,21 @@ def _step(scenario: Scenario, slot: Slot, seen: Observations, first: int) -> Ste
     lag = merged(h for h in (seen.histograms.get((ALL_STAGES, LAG, s)) for s in seconds) if h is not None)
     return Step(
         offered_per_second=slot.rate_per_second,
-        achieved_per_second=_done(seen, stages, seconds) / len(seconds),
         mean_ms=float((total * bucket_ms).sum() / max(total.sum(), 1)),
         lag_p99_ms=quantiles_ms(lag).get("p99", 0.0),
         counts=counts,
         bucket_ms=bucket_ms,
+        intended=_of_all_stages(scenario, seen, INTENDED)[seconds],
+        done=_of_all_stages(scenario, seen, DONE)[seconds],
     )
 
 
 def throughput_seen(scenario: Scenario, seen: Observations) -> float:
     """The most replies per second, over two seconds in a row."""
-    done = sum(seen.counts(i, scenario.duration_seconds + 1)[:, DONE] for i in range(len(scenario.stages)))
-    return float(np.convolve(np.asarray(done, float), [0.5, 0.5], "valid").max())
+    return float(np.convolve(_of_all_stages(scenario, seen, DONE), [0.5, 0.5], "valid").max())
 
 
-def _done(seen: Observations, stages: range, seconds: range) -> int:
-    """Replies that came in those seconds."""
-    return sum(int(cell[DONE]) for (second, stage), cell in seen.cells.items() if second in seconds and stage in stages)
+def _of_all_stages(scenario: Scenario, seen: Observations, field: int) -> Floats:
+    """One count by second of the run, all stages together."""
+    counts = [seen.counts(i, scenario.duration_seconds + 1)[:, field] for i in range(len(scenario.stages))]
+    return np.asarray(np.sum(counts, axis=0), np.float64)

@@ -69,10 +69,7 @@ def knee_of_points(
     Raises:
         UserError: every step broke it.
     """
-    allowed = ASSUMED_ERROR_RATIO if error_ratio is None else error_ratio
-    ordered = sorted(points, key=lambda point: point.per_replica)
-    rates = np.array([point.per_replica for point in ordered])
-    slowness = np.log([p.p99_ms if p.error_ratio <= allowed else max(p.p99_ms, 10 * objective_ms) for p in ordered])
+    rates, slowness = _log_p99(points, objective_ms, ASSUMED_ERROR_RATIO if error_ratio is None else error_ratio)
     whole = _crossing(rates, slowness, float(np.log(objective_ms)))
     if whole is None:
         if slowness.min() > np.log(objective_ms):
@@ -86,6 +83,18 @@ def knee_of_points(
     known = [draw for draw in draws if draw is not None] or [whole]
     low, high = np.quantile(known, [0.025, 0.975])
     return Knee(float(min(low, whole)), whole, float(max(high, whole)))
+
+
+def log_p99_knee(points: Sequence[StepPoint], objective_ms: float) -> float | None:
+    """Where log p99, made never to fall with the rate, meets the objective, per replica; None where it never does."""
+    return _crossing(*_log_p99(points, objective_ms, ASSUMED_ERROR_RATIO), float(np.log(objective_ms)))
+
+
+def _log_p99(points: Sequence[StepPoint], objective_ms: float, allowed_errors: float) -> tuple[Floats, Floats]:
+    """Rates per replica, rising, and the logarithm of each one's p99; errors beyond what is allowed count as slow."""
+    ordered = sorted(points, key=lambda point: point.per_replica)
+    p99_ms = [p.p99_ms if p.error_ratio <= allowed_errors else max(p.p99_ms, 10 * objective_ms) for p in ordered]
+    return np.array([point.per_replica for point in ordered]), np.log(p99_ms)
 
 
 def best_carried(points: Sequence[StepPoint], objective_ms: float) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from campaign.language import Text, say
+from loadtest.login import TO_LOGIN
 from loadtest.observations import (
     ALL_STAGES,
     DONE,
@@ -33,6 +34,7 @@ from loadtest.scenario import Scenario, ScenarioStage
 
 Counts = NDArray[np.int64]
 StageOutcome = Literal["GO", "NO-GO", "INCONCLUSIVE"]
+LOGGED_OUT = ("401", "403", TO_LOGIN)
 
 
 @dataclass(frozen=True)
@@ -193,13 +195,13 @@ def _clocks(seen: Observations, policy: Validity) -> Iterator[Cause]:
 
 
 def _unauthorised(scenario: Scenario, seen: Observations) -> Iterator[Cause]:
-    """Replies of 401 and 403 beyond the error objective: the test's own login, not the system under load."""
+    """Replies of 401, 403 and login pages beyond the error objective: the test's own login, not the system's fault."""
     for index, stage in enumerate(scenario.stages):
-        refused = sum(n for (of, text), n in seen.errors.items() if of == index and text[:3] in ("401", "403"))
+        refused = sum(n for (of, text), n in seen.errors.items() if of == index and text.startswith(LOGGED_OUT))
         replied = sum(int(cell[OK] + cell[FAILED]) for (_s, of), cell in seen.cells.items() if of == index)
         if refused > max(stage.objective.error_ratio * replied, 10):
             yield Cause("unauthorised", "INVALID", say(
-                "{stage}: {n} of {all} replies were 401 or 403: the journeys' login has expired, or is none",
+                "{stage}: {n} of {all} replies were 401, 403 or a login page: the login has expired, or is none",
                 stage=stage.stage, n=refused, all=replied))  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from loadtest.measure import MeasureWanted, search, warmup_seconds
 from loadtest.practice import Desk
 from loadtest.queueing import knee_per_second
 from loadtest.steps import Slot
+from loadtest.steps_elsewhere import StepPoint, log_p99_knee
 
 SETTINGS = ((1, 4.0, 40.0), (2, 10.0, 80.0), (4, 20.0, 120.0), (8, 20.0, 120.0), (16, 30.0, 160.0))
 
@@ -49,11 +50,10 @@ def _step(slot: Slot, at: np.ndarray, response: np.ndarray, warmup: int) -> Step
             histogram.record_value(max(int(value * 1e6), 1))
         histograms.append(histogram)
     counts, bucket_ms = buckets_of(histograms)
-    seconds = slot.last - slot.first - warmup
-    done = at + response
-    inside = ((done >= slot.first + warmup) & (done < slot.last)).sum()
+    edges = np.arange(slot.first + warmup, slot.last + 1)
+    came, done = np.histogram(at, edges)[0], np.histogram(at + response, edges)[0]
     mean = float((counts.sum(axis=0) * bucket_ms).sum() / max(counts.sum(), 1))
-    return Step(slot.rate_per_second, inside / seconds, mean, 0.0, counts, bucket_ms)
+    return Step(slot.rate_per_second, mean, 0.0, counts, bucket_ms, came.astype(float), done.astype(float))
 
 
 def measured(workers: int, service_ms: float, objective_ms: float, step_seconds: int, seed: int):
@@ -73,7 +73,8 @@ def measured(workers: int, service_ms: float, objective_ms: float, step_seconds:
         )
 
     steps, limits = search(run, objective_ms, MeasureWanted(step_seconds=step_seconds, highest_per_second=4000), rng)
-    return find_knee(steps, objective_ms, rng) if limits else None
+    points = [StepPoint(step.offered_per_second, step.p99_ms) for step in steps]
+    return find_knee(steps, objective_ms, rng) if limits else None, log_p99_knee(points, objective_ms)
 
 
 def main() -> None:
@@ -83,14 +84,17 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0, help="other runs than those that the method was made with")
     parser.add_argument("--setting", type=int, choices=range(len(SETTINGS)), help="only this one of the settings")
     given = parser.parse_args()
-    print("workers  service ms  objective ms   truth  share of capacity  median  worst error  covered  width")
+    print("workers  service ms  objective ms   truth  share of capacity  median  worst error  covered  width"
+          "  log p99: median, worst")  # fmt: skip
     for workers, service_ms, objective_ms in SETTINGS if given.setting is None else SETTINGS[given.setting :][:1]:
         truth = knee_per_second(workers, service_ms / 1000, objective_ms / 1000)
         runs = [
             (workers, service_ms, objective_ms, given.step_seconds, given.first_seed + run) for run in range(given.runs)
         ]
         with ProcessPoolExecutor() as pool:
-            found = [knee for knee in pool.map(measured, *zip(*runs, strict=True)) if knee is not None]
+            both = list(pool.map(measured, *zip(*runs, strict=True)))
+        found = [knee for knee, _by_p99 in both if knee is not None]
+        by_p99 = np.array([rate / truth - 1 for _knee, rate in both if rate is not None])
         errors = np.array([knee.mid / truth - 1 for knee in found])
         covered = sum(knee.low <= truth <= knee.high for knee in found)
         width = np.median([(knee.high - knee.low) / truth for knee in found])
@@ -98,6 +102,7 @@ def main() -> None:
         print(
             f"{workers:7d}{service_ms:12g}{objective_ms:14g}{truth:8.0f}{share:19.2f}{np.median(errors):8.1%}"
             f"{np.abs(errors).max():13.1%}{covered:6d}/{given.runs}{width:7.1%}"
+            f"{np.median(by_p99):10.1%}{np.abs(by_p99).max():8.1%}"
         )
 
 

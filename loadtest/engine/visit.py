@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadtest.engine.connections import Refused
 from loadtest.engine.session import Session
+from loadtest.login import TO_LOGIN, is_login
 
 if TYPE_CHECKING:
     from loadtest.engine.pump import Run
@@ -143,12 +144,20 @@ def error_name(meta: Mapping[str, Any]) -> str | None:
     """A short name for what went wrong: the status code and when to come back, or the exception's kind."""
     exception = meta["exception"]
     if exception is None:
-        return None
+        return TO_LOGIN if sent_to_login(meta) else None
     code = status_of(meta)
     if not code:
         return type(exception).__name__
     wait = (getattr(meta["response"], "headers", None) or {}).get("Retry-After")
     return f"{code}, Retry-After: {wait}" if wait else str(code)
+
+
+def sent_to_login(meta: Mapping[str, Any]) -> bool:
+    """Whether a redirect led to a login page, and nobody had asked for one."""
+    redirects = getattr(meta["response"], "history", None)
+    if not redirects:
+        return False
+    return is_login(redirects[-1].headers.get("location") or "") and not is_login(meta["url"])
 
 
 def status_of(meta: Mapping[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from openpyxl import load_workbook
 
 from campaign.charts import chart, save_chart
 from campaign.errors import UserError
-from campaign.files import sha256, to_json, write_text, writing
+from campaign.files import sha256, to_json, unwritable, write_text, writing
 from campaign.spreadsheets import Sheet, write_workbook
 from campaign.traffic import Quantiles, TrafficPaths
 
@@ -34,6 +35,11 @@ def test_an_unwritable_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         write_text(tmp_path / "file" / "a.txt", "text")
+
+
+def test_a_full_disk_is_told_from_a_folder_without_permission(tmp_path: Path) -> None:
+    for number, todo in ((errno.ENOSPC, "free some room"), (errno.EACCES, "make the folder writable")):
+        assert todo in str(unwritable(tmp_path / "a.txt", OSError(number, "no")))
 
 
 def test_json_has_six_significant_digits_and_no_nan() -> None:

@@ -21,7 +21,10 @@ from campaign.errors import UserError
 from campaign.workspace import open_workspace
 from loadtest.build import Wanted
 from loadtest.hosts import OK_PATH, Target, require_listening, require_marked
-from loadtest.publish import publish_scenario
+from loadtest.login import TO_LOGIN, is_login
+from loadtest.observations import Follower
+from loadtest.publish import Keeper, publish_scenario, read_scenario
+from loadtest.record import Circumstances
 from surgeplan.cli import main
 
 Reply = Callable[[int, str], tuple[int, dict[str, str]]]
@@ -124,12 +127,33 @@ def test_a_target_that_cuts_connections_gets_no_storm_of_retries(workspace):
 
 
 @pytest.mark.slow
-def test_a_login_that_expires_makes_the_run_invalid_not_a_no_go(workspace, capsys):
+@pytest.mark.parametrize(("reply", "error"), [((401, {}), "401"), ((302, {"Location": "/sso/login"}), TO_LOGIN)])
+def test_a_login_that_expires_makes_the_run_invalid_not_a_no_go(workspace, capsys, reply, error):
     _build(workspace)
-    with target(lambda n, _path: (401, {}) if n > 60 else (200, {})) as at:
+    with target(lambda n, path: reply if n > 60 and "login" not in path else (200, {})) as at:
         assert _run(workspace, "--host", f"http://{at}") == 3
     assert "unauthorised" in _codes(workspace)
-    assert "replies were 401 or 403: the journeys' login has expired" in capsys.readouterr().out
+    assert "replies were 401, 403 or a login page: the login has expired" in capsys.readouterr().out
+    assert set(_results(workspace)["endpoints"][0]["errors"]) == {error}
+
+
+def test_login_pages_are_told_by_their_path():
+    known = ("/login", "https://shop.staging/user/sign-in?next=/cart", "/sso/start", "/passport.html", "/LOGIN/")
+    assert all(map(is_login, known))
+    assert not any(map(is_login, ("/p/1", "/catalogin", "/blog/in", "/cart?from=login", "")))
+
+
+def test_results_of_an_earlier_run_give_way_at_the_first_request(workspace):
+    _build(workspace)
+    scenario = read_scenario(open_workspace(workspace), "opening")
+    seen, results = workspace / "observations.jsonl", _folder(workspace) / "results.json"
+    keeper = Keeper(scenario, Circumstances("http://127.0.0.1:1", "second"), _folder(workspace), Follower(seen))
+    keeper.keep_now_and_then(0.5)
+    assert not results.exists()
+    seen.write_text('{"begins_at_epoch": 1.0, "workers": 1}\n{"cells": [[0, 0, 9, 9, 9, 0, 0, 9, 0]]}\n')
+    keeper.keep_now_and_then(1.0)
+
+    assert (_results(workspace)["run_id"], _results(workspace)["finished"]) == ("second", False)
 
 
 def test_a_feeder_that_runs_out_stops_the_run_and_names_its_rows(workspace, capsys):

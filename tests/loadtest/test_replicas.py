@@ -1,5 +1,6 @@
 """How replicas scale, and what an interrupted measurement leaves."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -7,7 +8,9 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from campaign.capacity import CapacityRange
@@ -17,6 +20,9 @@ from loadtest.build import Wanted
 from loadtest.measurement import Measurement
 from loadtest.publish import publish_scenario
 from loadtest.replicas import capacity_of, measured_before, steps_name
+from loadtest.results import PracticeTarget
+from loadtest.scaling_law import scaling_of_replicas
+from loadtest.steps import slots_of
 
 AT = datetime(2026, 11, 8, tzinfo=UTC)
 
@@ -43,6 +49,42 @@ def test_measurements_are_kept_by_number_of_replicas(tmp_path):
     (tmp_path / "steps-2-replicas.json").write_text("{ cut")
 
     assert [m.replicas for m in measured_before(tmp_path)] == [1, 4]
+
+
+@pytest.fixture
+def benchmark():
+    """The benchmark's practice targets behind its balancer."""
+    script = Path(__file__).parents[2] / "benchmarks" / "loadtest" / "replicas.py"
+    spec = importlib.util.spec_from_file_location("replicas_benchmark", script)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+def test_one_two_and_four_replicas_behind_a_balancer_give_the_law_of_what_they_share(tmp_path, monkeypatch, benchmark):
+    shares = (0.08, 0.01)
+    carries = {n: n * 50 / benchmark.stretched(n, *shares) for n in benchmark.SIZES}
+
+    def two_steps(run, _objective_ms, wanted, _rng):
+        """One step that holds and one that saturates, in place of the whole search."""
+        rates = [0.5 * carries[wanted.replicas], 1.4 * carries[wanted.replicas]]
+        return run(slots_of(rates, 6, carries[wanted.replicas]), False)[0], (rates[0], rates[1])
+
+    monkeypatch.setattr("loadtest.measure.search", two_steps)
+    workspace, scenario = benchmark.workspace_of(tmp_path)
+    carried = {}
+    for replicas in benchmark.SIZES:
+        target = PracticeTarget(workers=1, service_ms=20 * benchmark.stretched(replicas, *shares))
+        wanted = benchmark.MeasureWanted(step_seconds=6, seed=replicas)
+        found, _capacity = benchmark.measured(workspace, scenario, replicas, wanted, target)
+        carried[replicas] = found.saturated_requests_per_second
+        assert [step.saturated for step in found.steps] == [False, True]
+        assert carried[replicas].mid == pytest.approx(carries[replicas], rel=0.05)
+
+    law = scaling_of_replicas(carried, np.random.default_rng(0))
+    assert law.expected[0].efficiency_ratio.mid == pytest.approx(1 / benchmark.stretched(8, *shares), abs=0.1)
 
 
 @pytest.mark.slow
