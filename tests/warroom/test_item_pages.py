@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 
 from campaign.workspace import open_workspace
@@ -104,3 +106,17 @@ def test_a_table_without_contacts_is_refused(browser: TestClient, folder: Path) 
     assert answer.status_code == 422
     assert "x.csv: holds no contacts" in answer.text
     assert not (folder / "history").exists()
+
+
+def test_a_page_that_says_nothing_new_is_not_sent_again(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, path = as_sre(browser), "/campaigns/d11/checklist"
+    first = browser.get(path)
+    known = {"if-none-match": first.headers["etag"]}
+    later = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: later)  # tokens carry the time at which they were made
+    again = browser.get(path, headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    assert browser.get(path, headers=known | {"cookie": "surgeplan_browser=another"}).status_code == 200
+    assert browser.get(f"{path}?lang=zh", headers=known).status_code == 200
+    browser.post(ITEM, data={"form_token": token, "note": "told", "action": "sign"})
+    assert browser.get(path, headers=known).status_code == 200

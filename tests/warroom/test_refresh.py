@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from campaign.workspace import open_workspace
 from tests.warroom.conftest import NOW
 from warroom.refresh.changes import Level, told
 from warroom.refresh.due import due, last_night
+from warroom.refresh.worker import Refresher
+from warroom.service.site import Site
 
 START = datetime(2026, 11, 10, 12, tzinfo=UTC)
 
@@ -69,3 +73,26 @@ def test_owners_hear_only_what_matters(folder: Path) -> None:
     moved = [str(s) for s in told(before, model(100, NOW, peak_at=START + timedelta(hours=4)), zone)]
     assert moved == ["The peak moves from 11-10 20:00 to 11-11 00:00."]
     assert str(told(None, model(100, NOW), zone)[0]).startswith("First forecast: peak 80 requests/s")
+
+
+def test_plans_saved_one_after_another_are_forecast_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    refresher = Refresher(site, lambda *_: None, settled_seconds=0.2)
+    monkeypatch.setattr(refresher, "_refresh", lambda: looks.append(time.monotonic()))
+    refresher.start()
+    wait_until(lambda: len(looks) == 1)
+    for _ in range(10):
+        refresher.poke("d11")
+        time.sleep(0.02)
+    poked = time.monotonic()
+    wait_until(lambda: len(looks) == 2)
+    refresher.stop()
+    assert looks[1] >= poked + 0.1
+    assert len(looks) == 2
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    latest = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < latest
+        time.sleep(0.01)

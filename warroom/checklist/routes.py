@@ -48,7 +48,7 @@ def checklist_routes(site: Site) -> APIRouter:
         workspace = site.workspace()
         made = site.review(campaign).checklist
         feed = site.door.feed(campaign)
-        return site.page(request, "checklist.html", feed=feed, **_shown(workspace, made, owner))
+        return site.page(request, "checklist.html", again=(feed,), feed=feed, **_shown(workspace, made, owner))
 
     @router.get("/api/campaigns/{campaign}/checklist")
     def as_json(request: Request, campaign: str) -> Checklist:
@@ -148,7 +148,12 @@ def _page(
     if item is None:
         raise NotThere
     until = (now + timedelta(days=WAIVED_DAYS)).astimezone(workspace.settings.zone).strftime("%Y-%m-%dT%H:%M")
-    values = {"item": item, "problems": problems, "until": until, "done": request.query_params.get("done") == "1"}
+    values: dict[str, Any] = {
+        "item": item,
+        "problems": problems,
+        "until": until,
+        "done": request.query_params.get("done") == "1",
+    }
     return site.page(request, "checklist_item.html", status, **_shown(workspace, made, ""), **values)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -18,9 +17,8 @@ from warroom.live.room_answer import RoomAnswer, room_answer
 from warroom.live.war_room import WarRoom
 from warroom.live.watching import Failed, Seen, View, Watching
 from warroom.service.access import Person
+from warroom.service.revalidation import is_known, not_modified, quoted, tag_of, tagged
 from warroom.service.site import BROWSER_COOKIE, Site
-
-REVALIDATE = "private, no-cache"
 
 
 def live_routes(site: Site, watching: Watching) -> APIRouter:
@@ -84,25 +82,4 @@ def _view(seen: Seen, desk: str, service: str) -> tuple[Asked, View]:
 def _framed(view: View, person: Person) -> str:
     """The tag of the page with its frame, which names who reads it. The form's token is no part of it: an older one
     works for days."""
-    return hashlib.sha256(f"{view.tag} {current_language()} {person.name} {person.role}".encode()).hexdigest()[:24]
-
-
-def is_known(request: Request, tag: str) -> bool:
-    """Whether whoever asks has what would be sent."""
-    known = request.headers.get("if-none-match", "")
-    return known.strip() == "*" or quoted(tag) in [each.strip().removeprefix("W/") for each in known.split(",")]
-
-
-def not_modified(tag: str) -> Response:
-    return tagged(Response(status_code=304), tag)
-
-
-def tagged(answer: Response, tag: str) -> Response:
-    """An answer that may be kept, if it is asked for again each time."""
-    answer.headers["etag"] = quoted(tag)
-    answer.headers["cache-control"] = REVALIDATE
-    return answer
-
-
-def quoted(tag: str) -> str:
-    return f'"{tag}"'
+    return tag_of(view.tag, current_language(), person.name, person.role)

@@ -64,7 +64,7 @@ def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIR
     @router.get("/")
     def campaigns(request: Request) -> Response:
         site.person(request)
-        return site.page(request, "campaigns.html", groups=cards_of(site.workspace(), site.clock()))
+        return site.page(request, "campaigns.html", again=(), groups=cards_of(site.workspace(), site.clock()))
 
     @router.get("/campaigns/new")
     def new(request: Request) -> Response:

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -21,16 +22,20 @@ LOG = logging.getLogger("surgeplan.refresh")
 LOOK_EVERY_SECONDS = 60.0
 FORECAST_SECONDS_MAX = 900
 RETRY_AFTER_SECONDS = 3600.0
+SETTLED_SECONDS, SETTLED_SECONDS_MAX = 5.0, 60.0
 
 Tell = Callable[[Workspace, str, tuple[Text, ...]], object]
 """(workspace, campaign, sentences): the owners hear what a new forecast changed."""
 
 
 class Refresher:
-    """Looks for due forecasts every minute and at once when poked; stops with the service."""
+    """Looks for due forecasts every minute, and soon after it was poked; stops with the service.
 
-    def __init__(self, site: Site, tell: Tell) -> None:
-        self.site, self.tell = site, tell
+    settled_seconds: for so long nobody must have poked it again.
+    """
+
+    def __init__(self, site: Site, tell: Tell, settled_seconds: float = SETTLED_SECONDS) -> None:
+        self.site, self.tell, self.settled_seconds = site, tell, settled_seconds
         self._poked, self._stopped = threading.Event(), threading.Event()
         self._failed: dict[str, datetime] = {}
         self._running: subprocess.Popen[bytes] | None = None
@@ -40,7 +45,7 @@ class Refresher:
         self._thread.start()
 
     def poke(self, campaign: str) -> None:
-        """A plan was submitted: look now, and try again even if its last forecast failed."""
+        """A plan was submitted: look soon, and try again even if its last forecast failed."""
         self._failed.pop(campaign, None)
         self._poked.set()
 
@@ -59,7 +64,15 @@ class Refresher:
                 self._refresh()
             except UserError as error:
                 LOG.warning("the workspace cannot be read: %s", error)
-            self._poked.wait(LOOK_EVERY_SECONDS)
+            if self._poked.wait(LOOK_EVERY_SECONDS):
+                self._settle()
+
+    def _settle(self) -> None:
+        """Plans are often saved several times in a row: one forecast does for all, but nobody waits for ever."""
+        latest = time.monotonic() + SETTLED_SECONDS_MAX
+        while self._poked.is_set() and not self._stopped.is_set() and time.monotonic() < latest:
+            self._poked.clear()
+            self._poked.wait(self.settled_seconds)
 
     def _refresh(self) -> None:
         workspace, now = self.site.workspace(), self.site.clock()
@@ -76,6 +89,8 @@ class Refresher:
     def _forecast(self, campaign: str, now: datetime) -> bool:
         command = [
             "nice",
+            "-n",
+            "19",
             sys.executable,
             "-m",
             "surgeplan",

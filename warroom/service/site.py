@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from playbooks.readiness.publish import Review
 from playbooks.readiness.record import record
 from warroom.service.access import Door, Person
 from warroom.service.memory import Memory
+from warroom.service.revalidation import is_known, not_modified, tag_of, tagged
 
 BROWSER_COOKIE, SESSION_COOKIE, LANGUAGE_COOKIE = "surgeplan_browser", "surgeplan_session", "surgeplan_lang"
 FORM_TOKEN = "form_token"
@@ -102,21 +103,31 @@ class Site:
             raise NotAllowed(say("say who you are first (top of the page); viewers can only look"))
         return person
 
-    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        """A page in the reader's language, with the token its forms need."""
+    def page(
+        self, request: Request, template: str, status: int = 200, *, again: Sequence[str] | None = None, **values: Any
+    ) -> Response:
+        """A page in the reader's language, with the token its forms need.
+
+        again: of a page that is looked at again and again, which is sent only when it says something new: what in it
+        is no news, such as other tokens. That of the forms never is: an older one works for days.
+        """
         browser = request.cookies.get(BROWSER_COOKIE, "") or secrets.token_urlsafe(24)
+        token = self.door.form_token(browser)
         text = render(
             "warroom",
             template,
             person=self.door.person(request.cookies.get(SESSION_COOKIE, ""), request.headers),
             mode=self.door.mode,
-            form_token=self.door.form_token(browser),
+            form_token=token,
             path=request.url.path,
             **values,
         )
         answer = HTMLResponse(text, status)
         if BROWSER_COOKIE not in request.cookies:
             keep(answer, request, BROWSER_COOKIE, browser)
+        elif again is not None:
+            tag = tag_of(without(text, (token, *again)))
+            return not_modified(tag) if is_known(request, tag) else tagged(answer, tag)
         return answer
 
     def sentence(self, request: Request, what: object, status: int) -> Response:
@@ -143,6 +154,12 @@ async def sent_form(request: Request) -> Sent:
         if isinstance(upload, UploadFile) and upload.filename:
             return Sent(fields, upload.filename, await upload.read())
         return Sent(fields, "", b"")
+
+
+def without(text: str, parts: Sequence[str]) -> str:
+    for part in parts:
+        text = text.replace(part, "")
+    return text
 
 
 def keep(answer: Response, request: Request, name: str, value: str) -> None:
