@@ -59,9 +59,14 @@ class Workspace:
     def input_hashes(self) -> dict[str, str]:
         """SHA-256 of every file that a forecast reads, by its path in the workspace."""
         files = [self.folder / SETTINGS, self.folder / "metrics.yaml", self.folder / "rules.yaml"]
-        files += sorted((self.folder / "campaigns").glob("*.yaml"))
+        files += plan_files(self.folder)
         files += [f for name in ("traffic", "contacts", "orders", "retrospectives") for f in self.history_files(name)]
         return {str(f.relative_to(self.folder)): sha256(f) for f in files if f.is_file()}
+
+
+def plan_files(folder: Path) -> list[Path]:
+    """`campaigns/*.yaml` in name order, without what an editor or a service is just writing beside it."""
+    return sorted(path for path in (folder / "campaigns").glob("*.yaml") if not path.name.startswith("."))
 
 
 def default_as_of(plan: Plan, now: datetime) -> datetime:
@@ -92,7 +97,7 @@ def open_workspace(folder: Path) -> Workspace:
     except UserError as error:
         settings, problems = None, [*error.problems]
     documents: dict[str, tuple[Plan, Document]] = {}
-    for file in sorted((folder / "campaigns").glob("*.yaml")):
+    for file in plan_files(folder):
         name = f"campaigns/{file.name}"
         try:
             document = read_yaml(file, name)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.plan import Send
+from forecast.chance import chance_of
 from forecast.epochs import MINUTE, epoch
-from forecast.learning import Learned, joint_draws, target_settings
+from forecast.learning import Learned, target_settings
 from forecast.paths.grid import Grid
 from forecast.paths.joint import (
     Draws,
@@ -23,7 +24,6 @@ from forecast.paths.joint import (
     expected_paths,
     hour_factors,
     level_factors,
-    noise_factors,
 )
 from forecast.publish import one_thread
 from forecast.uplift.episodes import typical
@@ -100,10 +100,9 @@ def ahead_of(learned: Learned, starts: int, minutes: int, paths: int, seed: int)
     uplift, baseline = learned.uplift, learned.baseline
     middles = (grid.starts + grid.ends) / 2
     with one_thread():
-        draws, rng = joint_draws(learned, paths, seed)
         settings = target_settings(learned, grid)
-        weight = noise_factors(settings, uplift, baseline, paths, learned.minute_sd, rng)
-        rates = weight.copy()
+        chance = chance_of(learned, settings, paths, seed)
+        draws, rates, weight = chance.draws, chance.noise, chance.noise.copy()
         for s, made in enumerate(settings):
             rates[:, s] *= expected_paths(made, uplift, draws, s)
             weight[:, s] *= hour_factors(made, uplift, draws) * level_factors(made, uplift, draws, s)

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from campaign.plan import Channel, Plan, Send
 from campaign.workspace import Workspace, default_as_of
 from forecast.ahead import Ahead, ahead_of
+from forecast.chance import Chance, chance_of
 from forecast.epochs import HOUR, MINUTE, epoch, moment_of
 from forecast.history.reading import open_history
-from forecast.learning import Learned, grid_for, learn, overlapping, predict
+from forecast.learning import Learned, grid_for, learn, overlapping, target_settings
 from forecast.paths.grid import SIDE_SECONDS
+from forecast.paths.joint import expected_paths
 from forecast.publish import evidence_of, one_thread
 from forecast.uplift.layout import holds, numbers_of
 from forecast.uplift.terms import terms_of
@@ -29,7 +31,8 @@ SEED = 0
 class Outlook:
     """The campaign's peak on all services together, and the middle of its course.
 
-    starts: seconds since 1970 [interval]; middle_requests_per_second: median over paths [interval].
+    starts: seconds since 1970 [interval]; middle_requests_per_second: median over paths [interval]; chance: what it was
+    drawn with.
     """
 
     peak_p50: float
@@ -37,6 +40,7 @@ class Outlook:
     peak_at: datetime
     starts: NDArray[np.int64]
     middle_requests_per_second: NDArray[np.float64]
+    chance: Chance
 
 
 def learned_for(workspace: Workspace, plan: Plan, now: datetime) -> Learned:
@@ -72,17 +76,26 @@ def with_plan(learned: Learned, plan: Plan, plans: Sequence[Plan]) -> Learned | 
     return replace(learned, target=plan, plans=by_id, others=others, terms=terms, numbers=numbers)
 
 
-def outlook(learned: Learned) -> Outlook:
-    """Peak and course of the learned plan, from a few hundred joint paths."""
+def outlook(learned: Learned, like: Outlook | None = None) -> Outlook:
+    """Peak and course of the learned plan, from a few hundred joint paths.
+
+    like: of another version of the plan; what chance brought there is used again where it is the same, which is half
+    of the work.
+    """
     target = learned.target
     grid = grid_for(target, learned.others, PREVIEW_SECONDS)
     with one_thread():
-        total = predict(learned, grid, PATHS, SEED).rates.sum(axis=1)
+        settings = target_settings(learned, grid)
+        kept = like.chance if like and like.chance.holds(learned, settings) else None
+        chance = kept or chance_of(learned, settings, PATHS, SEED)
+        total = np.zeros((PATHS, len(grid.starts)), dtype=np.float32)
+        for s, made in enumerate(settings):
+            total += chance.noise[:, s] * expected_paths(made, learned.uplift, chance.draws, s)
     inside = (grid.ends > epoch(target.starts_at)) & (grid.starts < epoch(target.ends_at))
     p50, p90 = (float(q) for q in np.quantile(total[:, inside].max(axis=1), (0.5, 0.9)))
     middle = np.median(total, axis=0).astype(np.float64)
     at = moment_of(float(grid.starts[inside][middle[inside].argmax()]))
-    return Outlook(p50, p90, at, grid.starts, middle)
+    return Outlook(p50, p90, at, grid.starts, middle, chance)
 
 
 def hours_from(learned: Learned, starts: datetime, hours: int) -> Ahead:

@@ -1,5 +1,5 @@
 """The web service under a war room's load: 200 phones that look each 15 s, beside 20 people who sign, attach and submit
-plans (each of which is forecast anew), then 20 marketers who ask whether a push fits and see what their drafts would do.
+plans (which are forecast anew), then 20 marketers who ask whether a push fits and see what their drafts would do.
 
     python benchmarks/warroom/service.py WORKSPACE CAMPAIGN
 
@@ -83,7 +83,7 @@ async def watch(client: httpx2.AsyncClient, path: str, number: int, ends: float,
     await asyncio.sleep(EVERY_SECONDS * number / WATCHERS)
     while (began := time.perf_counter()) < ends:
         answer = await client.get(path, headers=headers)
-        assert answer.status_code in (200, 304)
+        assert answer.status_code in (200, 304), answer.text
         headers["if-none-match"] = answer.headers["etag"]
         took.append(time.perf_counter() - began)
         await asyncio.sleep(max(0.0, EVERY_SECONDS - took[-1]))
@@ -140,8 +140,9 @@ def kept(folder: Path, campaign: str) -> int:
 
 
 async def token(client: httpx2.AsyncClient, path: str) -> str:
-    found = re.search(r'name="form_token" value="([^"]+)"', (await client.get(path)).text)
-    assert found
+    page = (await client.get(path)).text
+    found = re.search(r'name="form_token" value="([^"]+)"', page)
+    assert found, page
     return found[1]
 
 
@@ -191,5 +192,5 @@ def say(what: str, seconds: list[float]) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as copy:
-        shutil.copytree(sys.argv[1], copy, dirs_exist_ok=True)
+        shutil.copytree(sys.argv[1], copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("state", ".git"))
         asyncio.run(main(Path(copy), sys.argv[2]))

@@ -71,6 +71,14 @@ def test_a_larger_audience_in_the_plan_is_a_larger_peak() -> None:
     assert peaks[0] < peaks[1] < peaks[2]
 
 
+@pytest.mark.parametrize("more", [{"drivers": {"audience": 5e5}}, {"ends_at": NEXT.ends_at + timedelta(hours=3)}])
+def test_a_version_is_foreseen_the_same_with_and_without_another_one_before(more: dict[str, object]) -> None:
+    changed = again(NEXT.model_copy(update=more))
+    first, second = outlook(changed), outlook(changed, like=outlook(again(NEXT)))
+    assert (first.peak_p50, first.peak_p90, first.peak_at) == (second.peak_p50, second.peak_p90, second.peak_at)
+    np.testing.assert_array_equal(first.middle_requests_per_second, second.middle_requests_per_second)
+
+
 def test_campaigns_to_come_are_taken_as_they_are_now_without_learning() -> None:
     nearer = LATER.model_copy(update={"starts_at": NEXT.starts_at, "ends_at": NEXT.ends_at, "moments": NEXT.moments})
     assert outlook(again(NEXT, nearer)).peak_p50 > 1.2 * outlook(again(NEXT)).peak_p50

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from campaign.errors import UserError
+from campaign.files import writing
 from playbooks.readiness.acts import Actor, sign_item
 from tests.warroom.conftest import NOW, PLAN, form_token
 from warroom.service.memory import Memory
@@ -65,3 +66,9 @@ def test_a_signature_does_not_make_the_files_be_read_again(folder: Path, site: S
     (folder / "out" / "capacity" / "storefront.json").write_text("{", "utf-8")
     with pytest.raises(UserError, match="is not valid JSON"):
         site.review("d11")
+
+
+def test_a_plan_that_is_just_being_written_is_none(folder: Path) -> None:
+    path = folder / "campaigns" / "d11.yaml"
+    with writing(path):
+        assert [plan.id for plan in Memory().workspace(folder).plans] == ["d11"]

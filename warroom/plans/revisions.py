@@ -49,7 +49,8 @@ def catch_up(folder: Path) -> tuple[str, ...]:
     if not _inside_git(folder):
         return ()
     told = _git(folder, "status", "--porcelain", "-z", "--no-renames", "--", "campaigns").split("\0")
-    left = [line[3:].rpartition("/")[2] for line in told if line.endswith(".yaml") and "D" not in line[:2]]
+    changed = [line[3:].rpartition("/")[2] for line in told if line.endswith(".yaml") and "D" not in line[:2]]
+    left = [name for name in changed if not name.startswith(".")]  # not what was being written when it ended
     for name in left:
         commit(
             folder,

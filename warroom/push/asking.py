@@ -63,7 +63,7 @@ class Oracle:
         """What a plan does, beside what its saved version does."""
         saved = next((known for known in workspace.plans if known.id == plan.id), None)
         before = self._saved_outlook(workspace, saved, now) if saved is not None else None
-        after = before if saved == plan and before else outlook(self._learned(workspace, plan, now))
+        after = before if saved == plan and before else outlook(self._learned(workspace, plan, now), before)
         told = _foreseen(
             before if saved != plan else None,
             after,

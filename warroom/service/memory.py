@@ -10,7 +10,7 @@ from pathlib import Path
 
 from campaign.language import Language
 from campaign.store.database import STATE_URL, STORE
-from campaign.workspace import SETTINGS, Workspace, language_of, open_workspace
+from campaign.workspace import SETTINGS, Workspace, language_of, open_workspace, plan_files
 from playbooks.readiness.evidence import Evidence
 from playbooks.readiness.gather import Named, read_files
 from playbooks.readiness.publish import Review, review
@@ -59,7 +59,7 @@ class Memory:
 
 def _contents(folder: Path) -> str:
     told = hashlib.sha256()
-    for path in (folder / SETTINGS, *sorted((folder / "campaigns").glob("*.yaml"))):
+    for path in (folder / SETTINGS, *plan_files(folder)):
         told.update(path.name.encode() + b"\0" + _bytes(path) + b"\0")
     return told.hexdigest()
 

@@ -50,6 +50,7 @@ from warroom.support.routes import support_routes
 
 LOG = logging.getLogger("surgeplan")
 BACKLOG = 1024
+KEEP_ALIVE_SECONDS = 60  # pages that are open ask each 15 s
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,13 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
             {"proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"} if mode == "proxy" else {"proxy_headers": False}
         )
         config = uvicorn.Config(
-            app, log_config=None, log_level="warning", server_header=False, timeout_graceful_shutdown=5, **trusted
+            app,
+            log_config=None,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            **trusted,
         )
         signal.signal(signal.SIGTERM, _end)
         for part in (sender, refresher, daily, live, postman):
