@@ -1,4 +1,4 @@
-"""The whole playbook of a campaign: autoscaling, staffing and checklist, one after the other."""
+"""The whole playbook of a campaign: autoscaling, staffing, rehearsal where asked for, and checklist."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from campaign.workspace import Workspace
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.publish import publish_autoscaling
 from playbooks.readiness.publish import publish_checklist
+from playbooks.rehearsal.publish import Wanted, publish_rehearsal
+from playbooks.rehearsal.record import Rehearsal
 from playbooks.staffing.plan import StaffingPlan
 from playbooks.staffing.publish import publish_staffing
 
@@ -31,6 +33,14 @@ class Playbook:
     checklist: Checklist
 
 
+@dataclass(frozen=True)
+class RehearsedPlaybook:
+    """A playbook and what playing it through found."""
+
+    playbook: Playbook
+    rehearsal: Rehearsal
+
+
 def publish_playbook(
     workspace: Workspace, campaign: str, now: datetime, progress: Progress, targets: Sequence[str] = ()
 ) -> Playbook:
@@ -41,14 +51,37 @@ def publish_playbook(
     Raises:
         UserError: no such campaign, no traffic model yet, or a plan that its inputs do not allow.
     """
+    autoscaling, staffing = _plans(workspace, campaign, now, progress, targets)
+    return Playbook(autoscaling, staffing, _checklist(workspace, campaign, now, progress))
+
+
+def publish_rehearsed_playbook(
+    workspace: Workspace, campaign: str, now: datetime, progress: Progress
+) -> RehearsedPlaybook:
+    """The same with the rehearsal, before the checklist that reads its verdict.
+
+    Raises:
+        UserError: what any of them refuses.
+    """
+    autoscaling, staffing = _plans(workspace, campaign, now, progress, ())
+    rehearsal = publish_rehearsal(workspace, campaign, Wanted(), progress)
+    return RehearsedPlaybook(Playbook(autoscaling, staffing, _checklist(workspace, campaign, now, progress)), rehearsal)
+
+
+def _plans(
+    workspace: Workspace, campaign: str, now: datetime, progress: Progress, targets: Sequence[str]
+) -> tuple[AutoscalingPlan, StaffingPlan]:
     progress(say("autoscaling"), 0, STEPS)
     autoscaling = publish_autoscaling(workspace, campaign, now, progress, targets)
     progress(say("staffing"), 1, STEPS)
-    staffing = publish_staffing(workspace, campaign, now, progress)
+    return autoscaling, publish_staffing(workspace, campaign, now, progress)
+
+
+def _checklist(workspace: Workspace, campaign: str, now: datetime, progress: Progress) -> Checklist:
     progress(say("checklist"), 2, STEPS)
     checklist = publish_checklist(workspace, campaign, now)
     progress(say("checklist"), STEPS, STEPS)
-    return Playbook(autoscaling, staffing, checklist)
+    return checklist
 
 
 def model_as_of(workspace: Workspace, campaign: str) -> datetime:

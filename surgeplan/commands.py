@@ -30,7 +30,9 @@ def mount(app: typer.Typer) -> None:
     """Add these commands to the app."""
     app.callback()(_before_any_command)
     app.command("init", help=_("Make a new workspace: a shipped example, or your own exports."))(init)
-    app.command("run", help=_("The whole pack of one campaign: forecast, load test, playbook, one page."))(run)
+    app.command("run", help=_("The whole pack of one campaign: forecast, load test, playbook, rehearsal, one page."))(
+        run
+    )
     app.command("check", help=_("Validate everything in the workspace; every problem at once."))(check)
 
 

@@ -13,6 +13,8 @@ from campaign.language import _
 from campaign.numbers import local_minute, percent, spoken
 from campaign.pages import render
 from campaign.workspace import Workspace
+from playbooks.rehearsal.settling import settled_in_words
+from playbooks.rehearsal.verdict import IN_WORDS
 from surgeplan.run import Pack
 from surgeplan.summary import items_by_gate
 
@@ -33,6 +35,8 @@ def publish_index(workspace: Workspace, pack: Pack) -> Path:
         knowledge=knowledge_in_words(pack.traffic.knowledge),
         verdicts=verdicts_in_words(),
         effects=largest_effects(pack),
+        verdict=IN_WORDS[pack.rehearsal.verdict],
+        settled=settled_in_words(pack.rehearsal),
         spoken=spoken,
         percent=percent,
         at=lambda instant: local_minute(instant, zone),
@@ -44,6 +48,7 @@ def publish_index(workspace: Workspace, pack: Pack) -> Path:
 
 
 PICTURES = {
+    "rehearsal": "rehearsal.svg",
     "traffic": "traffic.svg",
     "autoscaling": "playbook/autoscaling.svg",
     "staffing": "playbook/staffing.svg",

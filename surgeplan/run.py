@@ -14,7 +14,8 @@ from forecast.publish import publish_forecast
 from loadtest.build import Wanted
 from loadtest.publish import publish_scenario
 from loadtest.scenario import Scenario
-from playbooks.publish import Playbook, publish_playbook
+from playbooks.publish import Playbook, publish_rehearsed_playbook
+from playbooks.rehearsal.record import Rehearsal
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,13 @@ class Pack:
     traffic: TrafficModel
     scenario: Scenario
     playbook: Playbook
+    rehearsal: Rehearsal
 
 
 def run_campaign(
     workspace: Workspace, campaign: str, as_of: datetime | None, now: datetime, seed: int, progress: Progress
 ) -> Pack:
-    """Forecast, load-test scenario and playbook of one campaign, each reading the files of the one before.
+    """Forecast, load-test scenario, playbook and rehearsal of one campaign, each reading the files of the one before.
 
     The playbook's clock is the forecast's as-of, so that the same inputs make the same pack on any day.
 
@@ -41,5 +43,5 @@ def run_campaign(
     traffic = publish_forecast(workspace, campaign, as_of, now, seed, progress)
     progress(say("load-test scenario"), 0, 1)
     scenario = publish_scenario(workspace, campaign, Wanted(seed=seed))
-    playbook = publish_playbook(workspace, campaign, traffic.as_of_utc, progress)
-    return Pack(plan, traffic, scenario, playbook)
+    made = publish_rehearsed_playbook(workspace, campaign, traffic.as_of_utc, progress)
+    return Pack(plan, traffic, scenario, made.playbook, made.rehearsal)

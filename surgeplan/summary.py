@@ -10,12 +10,17 @@ from campaign.console import width
 from campaign.language import _
 from campaign.numbers import local_minute, spoken
 from campaign.traffic import QUANTILES, Peak
+from playbooks.rehearsal.settling import settled_in_words
+from playbooks.rehearsal.verdict import headline
 from surgeplan.run import Pack
 
 
 def summary_rows(pack: Pack, zone: ZoneInfo) -> list[tuple[str, str]]:
     """Label and words of each line of the summary, in reading order."""
-    rows = [(_("peak, all services"), _peak_in_words(pack.traffic.total, zone))]
+    rows = [(_("rehearsal"), str(headline(pack.rehearsal)))]
+    if settled := settled_in_words(pack.rehearsal):
+        rows.append((_("what would do"), str(settled)))
+    rows.append((_("peak, all services"), _peak_in_words(pack.traffic.total, zone)))
     rows += [(name, _peak_in_words(peak, zone)) for name, peak in pack.traffic.services.items()]
     replicas = ", ".join(f"{name} {plan.replicas.peak}" for name, plan in pack.playbook.autoscaling.services.items())
     rows.append((_("replicas at peak"), replicas or "-"))
@@ -53,6 +58,8 @@ def summary_document(pack: Pack, files: list[str]) -> dict[str, Any]:
     return {
         "campaign": pack.plan.id,
         "as_of_utc": pack.traffic.as_of_utc.isoformat(),
+        "verdict": pack.rehearsal.verdict,
+        "verdict_why": pack.rehearsal.why.en,
         "peaks": {
             name: {q: getattr(peak.peak_requests_per_second, q) for q in QUANTILES}
             | {"peak_at_utc": peak.peak_at_utc.isoformat()}

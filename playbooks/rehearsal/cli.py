@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from campaign.console import Console, JsonOption, LangOption, WorkspaceOption, open_workspace, table
+from campaign.console import (
+    Console,
+    JsonOption,
+    LangOption,
+    NowOption,
+    WorkspaceOption,
+    moment_option,
+    open_workspace,
+    table,
+)
 from campaign.language import _
 from campaign.numbers import spoken
 
@@ -23,8 +32,20 @@ InjectOption = Annotated[
         metavar="lose-replicas:SERVICE:SHARE@HH:MM|node-wait:TIMES|limit:NAME:TIMES|forecast:TIMES|push-early:MINUTESm|bot-down[:HH:MM-HH:MM]",
     ),
 ]
+GameDayOption = Annotated[
+    bool, typer.Option("--game-day", help=_("Also a script to print: the worst two faults, practised by people."))
+]
+SubsetOption = Annotated[
+    int | None, typer.Option("--seed", help=_("Chooses the paths where fewer are played; evenly where left out."))
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, metavar="N", help=_("Processes here; one per core."))
+]
+ClusterOption = Annotated[
+    str | None, typer.Option("--cluster", metavar="ADDRESS", help=_("A dask scheduler that plays the paths."))
+]
 PathsOption = Annotated[int, typer.Option("--paths", min=20, help=_("Sample paths to play at most."))]
-PATHS = 2000
+PATHS = 2000  # as `publish.PATHS`, which is not loaded for the help
 
 
 def mount(app: typer.Typer) -> None:
@@ -37,20 +58,27 @@ def rehearse(
     workspace: WorkspaceOption = Path(),
     inject: InjectOption = None,
     paths: PathsOption = PATHS,
+    game_day: GameDayOption = False,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
+    seed: SubsetOption = None,
+    now: NowOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    from playbooks.rehearsal.publish import publish_rehearsal
+    from playbooks.rehearsal.publish import Wanted, publish_rehearsal
 
     console = Console.open(workspace, lang, as_json)
     opened = open_workspace(workspace)
+    at = moment_option(now, "--now")
+    wanted = Wanted(paths, tuple(inject or ()), seed, at, workers, cluster, game_day)
     with console.progress() as progress:
-        found = publish_rehearsal(opened, campaign, paths, inject or (), progress)
+        found = publish_rehearsal(opened, campaign, wanted, progress)
     from playbooks.rehearsal.verdict import EXITS
 
     console.result(_in_words(found, opened), found.model_dump(mode="json"))
     if not inject:
-        console.look(opened.out(campaign) / "rehearsal.html")
+        console.look(opened.out(campaign) / ("gameday.html" if game_day else "rehearsal.html"))
     raise typer.Exit(EXITS[found.verdict])
 
 
@@ -58,7 +86,7 @@ def _in_words(found: Rehearsal, workspace: Workspace) -> str:
     from campaign.numbers import local_minute
     from playbooks.rehearsal.certainty import with_interval
     from playbooks.rehearsal.settling import settled_in_words
-    from playbooks.rehearsal.verdict import IN_WORDS
+    from playbooks.rehearsal.verdict import headline
 
     zone = workspace.settings.zone_of(workspace.plan(found.campaign))
     rows = [
@@ -70,9 +98,13 @@ def _in_words(found: Rehearsal, workspace: Workspace) -> str:
         ]
         for one in found.breaks
     ]
-    parts = [f"{IN_WORDS[found.verdict]}: {found.why}"]
-    if found.settled_by:
-        parts.append(str(settled_in_words(found.settled_by, found.currency)))
+    rows += [
+        [desk.desk, with_interval(desk.breaks_ratio, desk.breaks_interval), "-", local_minute(desk.worst_at_utc, zone)]
+        for desk in found.desks
+    ]
+    parts = [str(headline(found))]
+    if settled := settled_in_words(found):
+        parts.append(str(settled))
     parts.append(table([_("what"), _("events"), _("worst minute"), _("at")], rows))
     parts.append(
         _("orders lost: {mean} on average, p90 {p90}, p99 {p99}").format(

@@ -46,8 +46,8 @@ def read_plan(workspace: Workspace, campaign: str) -> AutoscalingPlan:
     return plan
 
 
-def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: int) -> Inputs:
-    """The planned hours on at most `paths` sample paths, evenly chosen.
+def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: int, seed: int | None = None) -> Inputs:
+    """The planned hours on at most `paths` sample paths, chosen evenly or by a seed.
 
     Raises:
         UserError: files that are missing or do not belong together, or paths that are all alike.
@@ -57,7 +57,7 @@ def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: in
     facts, _unknown, _hashes = read_facts(workspace, own, traffic, policy)
     names = tuple(name for name in plan.services if name in facts)
     window = traffic.between(traffic.minute_of(plan.starts_at_utc), traffic.minute_of(plan.ends_at_utc))
-    chosen = np.linspace(0, window.paths - 1, min(paths, window.paths)).round().astype(int)
+    chosen = _chosen(window.paths, min(paths, window.paths), seed)
     rows = [window.services.index(name) for name in names]
     rates = np.ascontiguousarray(window.requests_per_second[rows][:, chosen])
     if not np.ptp(rates.max(axis=2), axis=1).any():
@@ -77,20 +77,26 @@ def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: in
             switch.id: {names.index(name): share for name, share in switch.effect.items() if name in names}
             for switch in settings.switches
         },
-        support=_support(workspace, plan, window, chosen),
+        support=_support(workspace, plan, window, chosen, seed or SEED),
     )
 
 
 def _support(
-    workspace: Workspace, plan: AutoscalingPlan, window: MinuteTraffic, chosen: NDArray[np.int64]
+    workspace: Workspace, plan: AutoscalingPlan, window: MinuteTraffic, chosen: NDArray[np.int64], seed: int
 ) -> Support | None:
     """Desks on the same paths; where each lies in the bot's ranges is drawn evenly, in an order of the seed."""
     staffing = read_staffing(workspace, plan.campaign, plan.model)
     if staffing is None:
         return None
-    draws = (np.random.default_rng(SEED).permutation(len(chosen)) + 0.5) / len(chosen)
+    draws = (np.random.default_rng(seed).permutation(len(chosen)) + 0.5) / len(chosen)
     hours = (window.time_of(0), window.time_of(window.minutes))
     return gather_support(workspace, staffing, hours, chosen, draws, shipped_policy())
+
+
+def _chosen(paths: int, count: int, seed: int | None) -> NDArray[np.int64]:
+    if seed is None:
+        return np.linspace(0, paths - 1, count).round().astype(np.int64)
+    return np.sort(np.random.default_rng(seed).choice(paths, count, replace=False))
 
 
 def _fleet(row: int, fact: ServiceFacts, plan: ServicePlan, policy: AutoscalingPolicy, window: MinuteTraffic) -> Fleet:

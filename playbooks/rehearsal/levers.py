@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from campaign.console import Progress
 from campaign.language import Text, say
+from campaign.spreading import HERE, Spread
 from campaign.words import Words
-from playbooks.rehearsal.inputs import Inputs, rehearse, with_floors, with_limit, with_switch
-from playbooks.rehearsal.judging import cost, losing, lost_orders
+from playbooks.rehearsal.inputs import Inputs, with_floors, with_limit, with_switch
 from playbooks.rehearsal.record import CurvePoint, Lever
+from playbooks.rehearsal.replays import Outcome, outcome_of, outcomes, rehearse_in_parts
 from playbooks.rehearsal.support_levers import support_levers
 
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.25)
 MORE_RATIO, LIMIT_TIMES = 0.1, 1.1
 
 
-def levers(inputs: Inputs, value: float | None, progress: Progress) -> tuple[Lever, ...]:
+def levers(inputs: Inputs, value: float | None, progress: Progress, everywhere: Spread = HERE) -> tuple[Lever, ...]:
     """Those that save orders, the most value for their cost first; then those that help a desk keep its promise."""
-    as_planned = rehearse(inputs)
-    before, spent = lost_orders(inputs, as_planned).mean(), cost(inputs, as_planned)
+    played = rehearse_in_parts(inputs, everywhere)
+    as_planned = outcome_of(inputs, played)
     changes = list(_changes(inputs))
+    changed = _in_waves([change for _, change in changes], say("levers"), progress, everywhere)
     found = []
-    for done, (words, changed) in enumerate(changes):
-        progress(say("levers"), done, len(changes))
-        played = rehearse(changed)
-        saved, spends = float(before - lost_orders(changed, played).mean()), cost(changed, played)
-        extra = None if spent is None or spends is None else spends - spent
+    for (words, _change), after in zip(changes, changed, strict=True):
+        saved = as_planned.lost_orders - after.lost_orders
+        extra = None if as_planned.cost is None or after.cost is None else after.cost - as_planned.cost
         if saved > 0:
             worth = None if value is None else saved * value
             found.append(Lever(change=Words.of(words), saved_orders=saved, saved_value=worth, cost=extra))
-    progress(say("levers"), len(changes), len(changes))
     ranked = sorted(found, key=lambda lever: -lever.saved_orders / max(lever.cost or 0.0, 1.0))
-    return (*ranked, *support_levers(inputs, as_planned, progress))
+    return (*ranked, *support_levers(inputs, played, progress))
+
+
+def _in_waves(variants: Sequence[Inputs], step: Text, progress: Progress, everywhere: Spread) -> list[Outcome]:
+    """All outcomes, as many at once as there is room for, told as they come."""
+    found: list[Outcome] = []
+    progress(step, 0, len(variants))
+    for first in range(0, len(variants), everywhere.width):
+        found += outcomes(variants[first : first + everywhere.width], everywhere)
+        progress(step, len(found), len(variants))
+    return found
 
 
 def _changes(inputs: Inputs) -> Iterator[tuple[Text, Inputs]]:
@@ -46,21 +55,8 @@ def _changes(inputs: Inputs) -> Iterator[tuple[Text, Inputs]]:
         yield say("switch {switch} pulled for the whole event", switch=switch), with_switch(inputs, switch)
 
 
-def curve(inputs: Inputs, progress: Progress) -> tuple[CurvePoint, ...]:
+def curve(inputs: Inputs, progress: Progress, everywhere: Spread = HERE) -> tuple[CurvePoint, ...]:
     """Risk against cost: all floors times each factor."""
-    points = []
-    for done, factor in enumerate(FACTORS):
-        progress(say("risk against cost"), done, len(FACTORS))
-        changed = with_floors(inputs, factor)
-        played = rehearse(changed)
-        points.append(
-            CurvePoint(
-                floor_factor=factor,
-                replica_hours=float(played.replica_hours.mean(axis=1).sum()),
-                cost=cost(changed, played),
-                lost_orders=float(lost_orders(changed, played).mean()),
-                event_ratio=float(losing(changed, played).any(axis=(0, 2)).mean()),
-            )
-        )
-    progress(say("risk against cost"), len(FACTORS), len(FACTORS))
-    return tuple(points)
+    variants = [with_floors(inputs, factor) for factor in FACTORS]
+    played = _in_waves(variants, say("risk against cost"), progress, everywhere)
+    return tuple(CurvePoint(floor_factor=factor, **vars(one)) for factor, one in zip(FACTORS, played, strict=True))

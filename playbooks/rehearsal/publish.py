@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from campaign.console import Progress
 from campaign.documents import read_json
+from campaign.errors import Problem, UserError
 from campaign.files import sha256, write_json, write_text
 from campaign.language import Text, say
 from campaign.numbers import local_minute, percent, spoken
 from campaign.pages import render
+from campaign.spreading import Spread, spread
 from campaign.traffic import Quantiles, TrafficModel
 from campaign.words import Words
 from campaign.workspace import Workspace
@@ -21,39 +26,64 @@ from playbooks.rehearsal.certainty import in_range
 from playbooks.rehearsal.chart import draw_rehearsal
 from playbooks.rehearsal.faults import injected
 from playbooks.rehearsal.gather import ERROR_RATIO, gather, read_plan
-from playbooks.rehearsal.inputs import Inputs, rehearse, thinned
+from playbooks.rehearsal.inputs import Inputs, thinned
 from playbooks.rehearsal.levers import curve, levers
+from playbooks.rehearsal.publish_gameday import publish_game_day
 from playbooks.rehearsal.record import CONFIDENCE_RATIO, Break, Rehearsal
+from playbooks.rehearsal.replays import rehearse_in_parts
 from playbooks.rehearsal.settling import settled_in_words, settling
 from playbooks.rehearsal.stories import stories
 from playbooks.rehearsal.support_judging import desks_assumed, duration, outcomes, supported, with_desks
 from playbooks.rehearsal.verdict import IN_WORDS, verdict
 from playbooks.rehearsal.verdict import Played as PathsPlayed
 
+PATHS = 2000
 REPLAYED_PATHS = 500  # by levers and curve, twenty replays or so: a difference on the same paths needs fewer
 NEGLIGIBLE_RATIO = 1e-3  # of what is lost: below it, capacity is not what loses
 
 
-def publish_rehearsal(
-    workspace: Workspace, campaign: str, paths: int, faults: Sequence[str], progress: Progress
-) -> Rehearsal:
+@dataclass(frozen=True)
+class Wanted:
+    """How to rehearse. seed: chooses the paths where fewer are played than there are; None: evenly.
+
+    now: None for the model's as-of. workers: processes here, one for each core where None. cluster: of a dask scheduler
+    instead. game_day: write the script of the worst two faults as well.
+    """
+
+    paths: int = PATHS
+    faults: tuple[str, ...] = ()
+    seed: int | None = None
+    now: datetime | None = None
+    workers: int | None = None
+    cluster: str | None = None
+    game_day: bool = False
+
+
+def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progress: Progress) -> Rehearsal:
     """Rehearse and write. A drill (any fault) writes nothing: the files say what the plan itself would do.
 
     Raises:
         UserError: whatever is missing, made from another model, or not known.
     """
+    faults = wanted.faults
+    if faults and wanted.game_day:
+        todo = say("leave --inject out: the worst two faults are found and played without it")
+        raise UserError(Problem(say("a game day is of the plan, not of a drill"), todo, key="--game-day"))
     plan = read_plan(workspace, campaign)
     zone = workspace.settings.zone_of(workspace.plan(campaign))
-    inputs = gather(workspace, campaign, plan, paths)
+    inputs = gather(workspace, campaign, plan, wanted.paths, wanted.seed)
     for fault in faults:
         inputs = injected(inputs, fault, zone)
-    found = _rehearsed(workspace, plan, inputs, tuple(faults), zone, progress)
+    with spread(wanted.workers or os.cpu_count() or 1, wanted.cluster) as everywhere:
+        found = _rehearsed(workspace, plan, inputs, wanted, zone, progress, everywhere)
     if not faults:
         out = workspace.out(campaign)
         draw_rehearsal(out / "rehearsal.png", found, zone)
         draw_rehearsal(out / "rehearsal.svg", found, zone)
         write_text(out / "rehearsal.html", page(workspace, found, zone))
         write_json(out / "rehearsal.json", found.model_dump(mode="json"))
+        if wanted.game_day:
+            publish_game_day(workspace, campaign, inputs, progress)
     return found
 
 
@@ -61,13 +91,14 @@ def _rehearsed(
     workspace: Workspace,
     plan: AutoscalingPlan,
     inputs: Inputs,
-    faults: tuple[str, ...],
+    wanted: Wanted,
     zone: ZoneInfo,
     progress: Progress,
+    everywhere: Spread,
 ) -> Rehearsal:
     settings, out = workspace.settings, workspace.out(plan.campaign)
     progress(say("rehearsal"), 0, 1)
-    played = rehearse(inputs)
+    played = rehearse_in_parts(inputs, everywhere)
     progress(say("rehearsal"), 1, 1)
     fewer = thinned(inputs, REPLAYED_PATHS)
     found, orders = judging.breaks(inputs, played), judging.lost_orders(inputs, played)
@@ -75,11 +106,11 @@ def _rehearsed(
     appetite = risk.overload_probability_per_minute or read_policy(workspace.folder).overload_probability_per_minute
     above, limited = float(played.above_capacity_requests.sum()), float(played.limited_requests.sum())
     model = read_json(out / "traffic.json", f"out/{plan.campaign}/traffic.json", TrafficModel)
-    paths = inputs.demand.paths
+    paths, now = inputs.demand.paths, wanted.now or model.as_of_utc
     on = PathsPlayed(paths, max(model.paths, paths), above <= NEGLIGIBLE_RATIO * limited)
     outcome, why = verdict(found, appetite, on)
     progress(say("what would make it a GO"), 0, 1)
-    settled = settling(inputs, played, appetite, zone) if outcome in ("no-go", "too-close") else None
+    settled = settling(inputs, played, appetite, zone, everywhere) if outcome in ("no-go", "too-close") else None
     progress(say("what would make it a GO"), 1, 1)
     support = supported(inputs, played)
     desks = outcomes(inputs.support, support)
@@ -90,9 +121,11 @@ def _rehearsed(
         playbook=sha256(out / "playbook" / "autoscaling.json"),
         seed=model.seed,
         paths=paths,
+        as_of_utc=now,
+        historical=now >= workspace.plan(plan.campaign).starts_at,
         paths_available=on.available,
         tick_seconds=15.0,
-        injected=faults,
+        injected=wanted.faults,
         verdict=outcome,
         why=Words.of(why),
         settled_by=settled,
@@ -107,8 +140,8 @@ def _rehearsed(
         cost=judging.cost(inputs, played),
         binding=_binding(found, zone),
         desks=desks,
-        levers=levers(fewer, value, progress),
-        curve=curve(fewer, progress),
+        levers=levers(fewer, value, progress, everywhere),
+        curve=curve(fewer, progress, everywhere),
         stories=stories(inputs, played, zone, support),
         assumptions=tuple(Words.of(text) for text in _assumptions(workspace, plan, inputs)),
     )
@@ -165,6 +198,6 @@ def page(workspace: Workspace, found: Rehearsal, zone: ZoneInfo) -> str:
         spoken=spoken,
         percent=percent,
         range=in_range,
-        settled=found.settled_by and settled_in_words(found.settled_by, found.currency),
+        settled=settled_in_words(found),
         duration=lambda minutes: str(duration(60 * minutes)),
     )

@@ -128,6 +128,8 @@ class Rehearsal(FileRecord):
     playbook: str
     seed: int = Field(description="of the traffic model; a rehearsal draws nothing of its own")
     paths: int
+    as_of_utc: AwareDatetime | None = Field(default=None, description="when it was rehearsed: --now, else the model's")
+    historical: bool = Field(default=False, description="of a campaign that had begun by then")
     paths_available: int | None = Field(default=None, description="in the forecast")
     confidence_ratio: float = CONFIDENCE_RATIO
     interval_method: Literal["clopper-pearson"] = "clopper-pearson"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,59 +12,79 @@ from numpy.typing import NDArray
 
 from campaign.language import Text, say
 from campaign.numbers import Quantity, local_minute
+from campaign.spreading import HERE, Spread
 from campaign.words import Words
 from playbooks.rehearsal.certainty import interval, with_interval
 from playbooks.rehearsal.inputs import Inputs, on_paths, rehearse, with_more
 from playbooks.rehearsal.judging import breaks, cost, losing
-from playbooks.rehearsal.record import Added, Settling
+from playbooks.rehearsal.record import Added, Rehearsal, Settling
+from playbooks.rehearsal.replays import rehearse_in_parts
 from playbooks.rehearsal.verdict import surely_within
 from playbooks.simulation.event import Played
 
 STEPS = (0.05, 0.1, 0.2, 0.4, 0.8)
-BEFORE_MINUTES, AFTER_MINUTES = 30, 15  # pods and their nodes are ready within half an hour
+BEFORE_MINUTES, AFTER_MINUTES, QUARTER = 30, 15, 15  # pods and their nodes are ready within half an hour
 
 Lost = NDArray[np.bool_]
 
 
-def settling(inputs: Inputs, played: Played, accepted_ratio: float, zone: ZoneInfo) -> Settling | None:
+def settling(
+    inputs: Inputs, played: Played, accepted_ratio: float, zone: ZoneInfo, everywhere: Spread = HERE
+) -> Settling | None:
     """More replicas for the services that are not surely within what is accepted, a step more as long as they are not.
 
     Searched on the paths that lose something, for more replicas lose no more; what is found is replayed on all paths.
     None where 80 % more do not do it, as where a quota or a limit is in the way.
     """
     lost = losing(inputs, played)
-    broken, around = np.flatnonzero(lost.any(axis=(0, 2))), _around(np.asarray(lost.any(axis=1)))
-    sure = _sure(lost, inputs.demand.paths, accepted_ratio)
+    paths, broken = inputs.demand.paths, np.flatnonzero(lost.any(axis=(0, 2)))
+    allowed = _hits_allowed(paths, accepted_ratio)
+    around = _around(lost.sum(axis=1) > allowed, inputs.starts_at_utc.minute)
+    sure = _sure(lost, allowed)
     most, more = [int(fleet.floor.max()) for fleet in inputs.fleets], [0] * len(inputs.fleets)
     for step in STEPS:
         more = [added if ok else math.ceil(step * top) for added, ok, top in zip(more, sure, most, strict=True)]
         added = around * np.array(more)[:, None]
         few = with_more(on_paths(inputs, broken), added)
-        sure = _sure(losing(few, rehearse(few)), inputs.demand.paths, accepted_ratio)
-        if all(sure) and (found := _confirmed(inputs, played, added, accepted_ratio, zone)):
+        sure = _sure(losing(few, rehearse(few)), allowed)
+        if all(sure) and (found := _confirmed(inputs, played, added, accepted_ratio, zone, everywhere)):
             return found
     return None
 
 
-def _around(breaking: Lost) -> Lost:
-    """[service, minute]: the minutes that break, from half an hour before to a quarter after."""
-    wide = np.zeros_like(breaking)
-    for row, minute in np.argwhere(breaking):
-        wide[row, max(0, minute - BEFORE_MINUTES) : minute + AFTER_MINUTES + 1] = True
+def _hits_allowed(paths: int, accepted_ratio: float) -> int:
+    """The most breaks of one minute on so many paths that are surely within what is accepted; -1: not even none."""
+    return next((hits - 1 for hits in range(paths + 1) if interval(hits, paths).high > accepted_ratio), paths)
+
+
+def _around(doubtful: Lost, first_minute: int) -> Lost:
+    """[service, minute]: from half an hour before to a quarter after, in whole quarters of the clock.
+
+    Minute 0 is `first_minute` after the hour.
+    """
+    wide = np.zeros_like(doubtful)
+    for row, minute in np.argwhere(doubtful):
+        starts = (minute + first_minute - BEFORE_MINUTES) // QUARTER * QUARTER - first_minute
+        ends = -((minute + first_minute + AFTER_MINUTES) // -QUARTER) * QUARTER - first_minute
+        wide[row, max(0, starts) : ends] = True
     return wide
 
 
-def _sure(lost: Lost, paths: int, accepted_ratio: float) -> list[bool]:
-    """Of `lost` [service, path, minute], on those of `paths` paths that may lose anything: which are surely within."""
-    worst = lost.sum(axis=1).max(axis=1)
-    return [interval(int(hits), paths).high <= accepted_ratio for hits in worst]
+def _sure(lost: Lost, allowed: int) -> list[bool]:
+    """Which services break in no minute of `lost` [service, path, minute] on more paths than allowed."""
+    return [bool(hits <= allowed) for hits in lost.sum(axis=1).max(axis=1)]
 
 
 def _confirmed(
-    inputs: Inputs, played: Played, more: NDArray[np.integer], accepted_ratio: float, zone: ZoneInfo
+    inputs: Inputs,
+    played: Played,
+    more: NDArray[np.integer],
+    accepted_ratio: float,
+    zone: ZoneInfo,
+    everywhere: Spread,
 ) -> Settling | None:
     changed = with_more(inputs, more)
-    again = rehearse(changed)
+    again = rehearse_in_parts(changed, everywhere)
     services = [one for one in breaks(changed, again) if one.kind == "service"]
     if not surely_within(services, accepted_ratio):
         return None
@@ -71,7 +92,7 @@ def _confirmed(
     added = tuple(_stretches(inputs, more))
     before, after = cost(inputs, played), cost(changed, again)
     return Settling(
-        change=Words.of(say("more replicas ({which})", which="; ".join(_told(one, zone) for one in added))),
+        change=Words.of(say("more replicas ({which})", which=_told(added, zone))),
         added=added,
         cost=None if before is None or after is None else after - before,
         worst_minute_ratio=worst.worst_minute_ratio,
@@ -91,17 +112,29 @@ def _stretches(inputs: Inputs, more: NDArray[np.integer]) -> Iterator[Added]:
             )
 
 
-def _told(one: Added, zone: ZoneInfo) -> str:
-    ends = one.ends_at_utc.astimezone(zone)
-    return f"{one.service} +{one.replicas} {local_minute(one.starts_at_utc, zone)} – {ends:%H:%M}"
+def _told(added: Iterable[Added], zone: ZoneInfo) -> str:
+    """Services that get more at the same time together: `gateway +2, storefront +3 11-10 19:30 – 20:15`."""
+    stretches: dict[tuple[datetime, datetime], list[str]] = {}
+    for one in added:
+        stretches.setdefault((one.starts_at_utc, one.ends_at_utc), []).append(f"{one.service} +{one.replicas}")
+    return "; ".join(
+        f"{', '.join(more)} {local_minute(starts, zone)} – {ends.astimezone(zone):%H:%M}"
+        for (starts, ends), more in stretches.items()
+    )
 
 
-def settled_in_words(found: Settling, currency: str) -> Text:
-    """One sentence on what would make it a GO, with what it costs where that is known."""
-    after = with_interval(found.worst_minute_ratio, found.worst_minute_interval)
-    if found.cost is None:
-        return say("GO with {change}: then {after} in the worst minute", change=found.change, after=after)
-    return say(
-        "GO with {change}, for {cost} {currency} more: then {after} in the worst minute",
-        change=found.change, cost=Quantity(found.cost), currency=currency, after=after,
-    )  # fmt: skip
+def settled_in_words(found: Rehearsal) -> Text | None:
+    """One sentence on what would make it a GO (where a desk leaves it open: what would do for the services)."""
+    settled = found.settled_by
+    if settled is None:
+        return None
+    said = {
+        "change": settled.change,
+        "after": with_interval(settled.worst_minute_ratio, settled.worst_minute_interval),
+        "cost": say("cost unknown")
+        if settled.cost is None
+        else say("{cost} {currency} more", cost=Quantity(settled.cost), currency=found.currency),
+    }
+    if all(desk.surely_keeps for desk in found.desks):
+        return say("GO with {change} ({cost}): then {after} in the worst minute", **said)
+    return say("Services surely hold with {change} ({cost}): then {after} in the worst minute", **said)

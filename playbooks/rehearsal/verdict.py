@@ -9,7 +9,7 @@ from campaign.errors import ExitCode
 from campaign.language import Text, say
 from campaign.numbers import percent
 from playbooks.rehearsal.certainty import paths_that_decide, with_interval
-from playbooks.rehearsal.record import Break, Verdict
+from playbooks.rehearsal.record import Break, Rehearsal, Verdict
 
 IN_WORDS: dict[Verdict, Text] = {
     "go": say("GO"),
@@ -74,13 +74,18 @@ def worst_minute(one: Break) -> str:
 def _undecided(worst: Break, accepted_ratio: float, played: Played, said: dict[str, str]) -> Text:
     if played.paths >= played.available:
         return say(
-            "{name} loses more than its objective allows with probability {ratio} in its worst minute; {accepted} is "
-            "accepted, and all {paths} paths of the forecast do not decide; taking the careful side, this is no GO",
+            "{name} loses more than its objective allows with probability {ratio} in its worst minute, {accepted} is "
+            "accepted; all {paths} paths of the forecast leave it open, so to be careful this is no GO",
             paths=played.paths, **said,
         )  # fmt: skip
     needed = paths_that_decide(worst.worst_minute_ratio, accepted_ratio, played.paths) or played.available
     return say(
-        "{name} loses more than its objective allows with probability {ratio} in its worst minute; {accepted} is "
-        "accepted, and {paths} paths do not decide; run with --paths {more}",
+        "{name} loses more than its objective allows with probability {ratio} in its worst minute, {accepted} is "
+        "accepted; {paths} paths leave it open: rehearse with --paths {more}",
         paths=played.paths, more=min(needed, played.available), **said,
     )  # fmt: skip
+
+
+def headline(found: Rehearsal) -> Text:
+    """The verdict and why, as one sentence."""
+    return say("{verdict}: {why}", verdict=IN_WORDS[found.verdict], why=found.why)

@@ -16,6 +16,7 @@ from small_shop import BEGINS, SETTINGS, sale
 
 from campaign.errors import UserError
 from campaign.language import Text
+from campaign.spreading import spread
 from campaign.traffic import TrafficModel, TrafficPaths
 from forecast.baseline.ridge import robust_ridge
 from forecast.baseline.seasons import design
@@ -235,7 +236,7 @@ def test_the_command_forecasts_every_service_and_leaves_no_pieces(tmp_path: Path
 
 
 def test_a_scheduler_that_does_not_answer_is_a_problem_in_words() -> None:
-    with pytest.raises(UserError) as refusal, running.runner(1, "tcp://127.0.0.1:9"):
+    with pytest.raises(UserError) as refusal, spread(1, "tcp://127.0.0.1:9"):
         pass
     assert str(refusal.value.problems[0]) == (
         "--cluster: no dask scheduler answers at tcp://127.0.0.1:9\n"

@@ -43,6 +43,9 @@ CONTRACT_FILES = [
     "playbook/checklist.html",
     "playbook/checklist.xlsx",
     "playbook/warroom.ics",
+    "rehearsal.json",
+    "rehearsal.html",
+    "rehearsal.png",
     "index.html",
 ]
 

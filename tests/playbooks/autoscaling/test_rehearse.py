@@ -7,6 +7,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from campaign.errors import UserError
@@ -26,7 +27,7 @@ def shop(published: Path, tmp_path: Path) -> Path:
 
 
 def rehearse(shop: Path, *options: str) -> int:
-    return main(["rehearse", "coupon-drop", "--workspace", str(shop), "--paths", "20", *options])
+    return main(["rehearse", "coupon-drop", "--workspace", str(shop), "--paths", "20", "--workers", "1", *options])
 
 
 def test_files_hold_the_verdict_that_was_printed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,6 +67,20 @@ def test_a_drill_is_worse_and_writes_nothing(shop: Path, capsys: pytest.CaptureF
     assert not (shop / "out" / "coupon-drop" / "rehearsal.json").exists()
 
 
+def test_the_game_day_is_a_page_to_print_with_boxes_and_fields(shop: Path) -> None:
+    assert rehearse(shop, "--game-day") in (0, 1, 4)
+    page = (shop / "out" / "coupon-drop" / "gameday.html").read_text("utf-8")
+    assert "@page { size: A4" in page
+    assert page.count("<section") == 2
+    assert "surgeplan rehearse coupon-drop --inject lose-replicas:" in page
+    assert "seconds to effect" in page or "no switch sheds requests" in page
+
+
+def test_a_game_day_of_a_drill_is_refused(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rehearse(shop, "--game-day", "--inject", "forecast:2") == 2
+    assert "--game-day: a game day is of the plan, not of a drill" in capsys.readouterr().err
+
+
 def test_another_forecast_than_the_playbooks_is_refused(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     traffic = shop / "out" / "coupon-drop" / "traffic.json"
     traffic.write_text(traffic.read_text("utf-8") + "\n", "utf-8")
@@ -73,6 +88,21 @@ def test_another_forecast_than_the_playbooks_is_refused(shop: Path, capsys: pyte
     said = capsys.readouterr().err
     assert "the forecast changed since the playbook was built" in said
     assert "surgeplan playbook coupon-drop" in said
+
+
+def test_a_seed_chooses_other_paths_and_the_same_ones_each_time(shop: Path) -> None:
+    workspace = open_workspace(shop)
+    plan = read_plan(workspace, "coupon-drop")
+    evenly, once, again = (gather(workspace, "coupon-drop", plan, 20, seed) for seed in (None, 3, 3))
+    assert np.array_equal(once.demand.requests_per_second, again.demand.requests_per_second)
+    assert not np.array_equal(once.demand.requests_per_second, evenly.demand.requests_per_second)
+
+
+def test_after_the_start_it_is_marked_historical(shop: Path) -> None:
+    rehearse(shop, "--now", "2026-11-12T12:00+08:00")
+    record = json.loads((shop / "out" / "coupon-drop" / "rehearsal.json").read_text("utf-8"))
+    assert record["historical"]
+    assert record["as_of_utc"] == "2026-11-12T04:00:00Z"
 
 
 def test_without_a_playbook_the_next_step_is_named(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,8 +83,8 @@ def test_paths_that_decide_are_neither_too_few_nor_many_more_than_needed() -> No
 
 
 @pytest.mark.parametrize(("paths", "available", "said"), [
-    (100, 2000, "100 paths do not decide; run with --paths 370"),
-    (300, 300, "all 300 paths of the forecast do not decide; taking the careful side, this is no GO"),
+    (100, 2000, "100 paths leave it open: rehearse with --paths 370"),
+    (300, 300, "all 300 paths of the forecast leave it open, so to be careful this is no GO"),
 ])  # fmt: skip
 def test_few_paths_without_a_break_are_too_close_to_call(paths: int, available: int, said: str) -> None:
     found = breaks(few := small_event([800] * paths), rehearse(few))
@@ -114,8 +114,8 @@ def test_what_settles_it_is_added_around_the_minutes_that_break_only() -> None:
     inputs = replace(inputs, demand=Demand(rates))
     found = settling(inputs, rehearse(inputs), 0.01, ZONE)
     assert found is not None
-    assert [(inputs.minute_of(a.starts_at_utc), inputs.minute_of(a.ends_at_utc)) for a in found.added] == [(70, 118)]
-    assert found.cost == pytest.approx(48 / 60 * 3.0)
+    assert [(inputs.minute_of(a.starts_at_utc), inputs.minute_of(a.ends_at_utc)) for a in found.added] == [(60, 120)]
+    assert found.cost == pytest.approx(3.0)
 
 
 def test_nothing_settles_what_a_quota_ends() -> None:
