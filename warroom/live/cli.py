@@ -1,7 +1,8 @@
-"""The command `sync`."""
+"""The commands `sync` and `act`."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +12,15 @@ from campaign.console import Console, JsonOption, LangOption, NowOption, Workspa
 from campaign.language import _
 
 if TYPE_CHECKING:
+    from campaign.store.events import Event
+    from campaign.workspace import Workspace
+    from warroom.live.decisions import Verb
     from warroom.live.sync import Synced
 
 
 def mount(app: typer.Typer) -> None:
     app.command("sync", help=_("One sync: what came against the frozen forecast, alerts, the hour's message."))(sync)
+    app.command("act", help=_("What can be done while it runs, and what it did; decide on it, or ask for it."))(act)
 
 
 def sync(
@@ -70,3 +75,89 @@ def _as_json(done: Synced) -> dict[str, Any]:
         "hour": done.hour.isoformat() if done.hour else None,
         "posted": done.posted,
     } | told
+
+
+def act(
+    campaign: Annotated[str, typer.Argument(help=_("The campaign's id."), metavar="ID")],
+    lever: Annotated[
+        str | None,
+        typer.Argument(help=_("An action as it is listed; all are listed where left out."), metavar="ACTION"),
+    ] = None,
+    workspace: WorkspaceOption = Path(),
+    reason: Annotated[str, typer.Option("--reason", help=_("Why, in a sentence."))] = "",
+    request: Annotated[bool, typer.Option("--request", help=_("Ask those who decide, instead of deciding."))] = False,
+    decline: Annotated[bool, typer.Option("--decline", help=_("Decline what somebody asked for."))] = False,
+    undo: Annotated[bool, typer.Option("--undo", help=_("Take a decision back."))] = False,
+    by: Annotated[
+        str | None, typer.Option("--as", help=_("Who acts; SURGEPLAN_USER where left out."), metavar="NAME")
+    ] = None,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+    now: NowOption = None,
+) -> None:
+    from campaign.console import actor
+    from campaign.errors import Problem, UserError
+    from campaign.language import say
+    from playbooks.readiness.acts import who
+    from warroom.live.decisions import Wanted, take
+    from warroom.live.lever_answer import levers_answer
+
+    console = Console.open(workspace, lang, as_json)
+    opened, at = open_workspace(workspace), clock(now)
+    if request + decline + undo > 1:
+        raise UserError(
+            Problem(say("--request, --decline and --undo exclude each other"), say("leave all but one out"))
+        )
+    if lever is None:
+        told = levers_answer(opened, campaign, at)
+        console.result(_listed(opened, campaign, at), told.model_dump(mode="json"))
+        first = next((each.lever for each in told.levers if each.state != "done"), "ACTION")
+        console.next(f"surgeplan act {campaign} {first} --reason WHY")
+        return
+    verb: Verb = "request" if request else "decline" if decline else "undo" if undo else "act"
+    event = take(opened, campaign, verb, Wanted(lever, who(actor(by), opened.settings), reason, at))
+    console.result(_taken(opened, event), event.model_dump(mode="json"))
+    console.next(f"surgeplan act {campaign}")
+
+
+def _taken(opened: Workspace, event: Event) -> str:
+    from campaign.numbers import local_minute
+    from warroom.live.happened import done_words
+
+    text = _("{actor} ({role}), {at}: {done}; log head {head}")
+    at = local_minute(event.at_utc, opened.settings.zone, year=True)
+    return text.format(actor=event.actor, role=event.role, at=at, done=done_words(event), head=event.hash[:12])
+
+
+def _listed(opened: Workspace, campaign: str, at: datetime) -> str:
+    """Actions in response order, open requests, and decisions with what came of them."""
+    from campaign.numbers import local_minute, percent
+    from warroom.handed import campaign_events
+    from warroom.live.actions.log import acts_of
+    from warroom.live.actions.words import effect_words, outcome_words
+    from warroom.live.levers import levers
+    from warroom.live.state import live_state
+
+    zone = opened.settings.zone_of(opened.plan(campaign))
+    lines = []
+    for lever in levers(opened, live_state(opened, campaign, at)):
+        lines += [f"{lever.id}  {lever.title}", f"    {effect_words(lever.effect, zone)}"]
+        if lever.headroom_before is not None and lever.headroom_after is not None:
+            room = _("head-room {before} → {after}")
+            lines.append(
+                "    " + room.format(before=percent(lever.headroom_before), after=percent(lever.headroom_after))
+            )
+        lines.append(f"    {lever.how}")
+    acts = acts_of(campaign_events(opened, campaign), campaign)
+    for asked in (asked for asked in acts.requests if asked.open):
+        text = _("asked for {at} by {name}: {what} ({reason})")
+        lines.append(text.format(at=local_minute(asked.at, zone), name=asked.by, what=asked.title, reason=asked.reason))
+    for decision in acts.decisions:
+        text = _("decided {at} by {name}: {what} ({reason})")
+        lines.append(
+            text.format(
+                at=local_minute(decision.at, zone), name=decision.by, what=decision.title, reason=decision.reason
+            )
+        )
+        lines.append(f"    {outcome_words(decision)}")
+    return "\n".join(lines or [_("nothing can be done now: there is no forecast, or the event is over")])

@@ -65,7 +65,7 @@ def _effects(log: Iterable[Event], plan: Plan) -> Iterator[Happened]:
 def _act(event: Event) -> Happened:
     if event.kind == KIND:
         return Happened(event.at_utc, _alert(event), "", event.role, True)
-    return Happened(event.at_utc, _done(event), event.actor, event.role, event.kind not in ("sign", "waive"))
+    return Happened(event.at_utc, done_words(event), event.actor, event.role, event.kind not in ("sign", "waive"))
 
 
 def _alert(event: Event) -> Text:
@@ -78,7 +78,8 @@ def _alert(event: Event) -> Text:
     return Text(words.message, {"level": standing.level, "alert": title_of(standing, None, None)})
 
 
-def _done(event: Event) -> Text:
+def done_words(event: Event) -> Text:
+    """An act in a sentence."""
     if event.kind in ACTED:
         what = Words(**event.body["title"]) if "title" in event.body else event.body["lever"]
         return Text(ACTED[event.kind].message, {"what": what, "reason": event.body.get("reason", "")})

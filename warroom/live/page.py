@@ -18,6 +18,7 @@ from metrics.approvals import STATES as APPROVALS
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
 from warroom.live.actions.log import Decision, Request
 from warroom.live.actions.records import Kind, Lever
+from warroom.live.actions.sends import Planned
 from warroom.live.actions.words import effect_words, outcome_words
 from warroom.live.can import can_draft
 from warroom.live.chart import Window, main_chart, service_name
@@ -231,4 +232,6 @@ def _sends(room: WarRoom) -> list[dict[str, Any]]:
     """Sends that are still to come, the next first."""
     sends = [(channel.name, send) for channel in room.plan.channels for send in channel.sends]
     ahead = sorted((pair for pair in sends if pair[1].at > room.state.now), key=lambda pair: pair[1].at)
-    return [{"channel": name, "send": send} for name, send in ahead]
+    holds = {lever.subject: lever for lever in room.levers if lever.kind == "hold"}
+    at = [Planned(name, send.at, (send,)).id for name, send in ahead]
+    return [{"channel": name, "send": send, "hold": holds.get(i)} for (name, send), i in zip(ahead, at, strict=True)]
