@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.warroom.conftest import PLAN
+from tests.warroom.phones import chromium, is_as_wide_as_a_phone, phone, serving
 
-CHROMIUM = Path("/usr/bin/chromium")
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-
+__all__ = ["chromium"]
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def address(folder: Path) -> Iterator[str]:
-    """The service as people start it, on a free port."""
-    command = [sys.executable, "-m", "surgeplan", "warroom", "--workspace", str(folder), "--port", "0"]
-    command += ["--now", "2026-10-20T12:00+08:00", "--lang", "en"]
-    service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert service.stderr is not None
-    try:
-        told = service.stderr.readline()
-        assert told.startswith("listening on http://127.0.0.1:"), told
-        yield told.split()[2].rstrip(";")
-    finally:
-        service.terminate()
-        service.wait(timeout=30)
-        service.stderr.close()
-
-
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    assert CHROMIUM.is_file(), "apt-get install chromium"
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-def phone(chromium: Browser, address: str, name: str, language: str, *, scripts: bool = True) -> Page:
-    page = chromium.new_context(**PHONE, java_script_enabled=scripts).new_page()  # type: ignore[arg-type]
-    page.goto(f"{address}/language/{language}?back=/me")
-    page.fill("#name", name)
-    page.select_option("#role", "marketing")
-    page.click("form button")
-    return page
+    with serving(folder, "2026-10-20T12:00+08:00") as address:
+        yield address
 
 
 def test_two_marketers_edit_one_plan_on_phones_and_neither_loses_work(
@@ -81,7 +50,7 @@ def test_no_page_is_wider_than_a_phone_in_either_language(address: str, chromium
         page = phone(chromium, address, "lin", language)
         for path in (*paths, "campaigns/d11/checklist/third-parties-told", "campaigns/d11/support"):
             page.goto(f"{address}/{path}")
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390, (language, path)
+            assert is_as_wide_as_a_phone(page), (language, path)
             small = page.evaluate(
                 "[...document.querySelectorAll('button, .button, input:not([type=hidden]):not([type=checkbox])')]"
                 ".filter(e => e.offsetHeight && e.offsetHeight < 40).length"

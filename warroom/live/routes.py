@@ -80,6 +80,5 @@ def _view(seen: Seen, desk: str, service: str) -> tuple[Asked, View]:
 
 
 def _framed(view: View, person: Person) -> str:
-    """The tag of the page with its frame, which names who reads it. The form's token is no part of it: an older one
-    works for days."""
+    """The tag of the page with its frame, which names who reads it."""
     return tag_of(view.tag, current_language(), person.name, person.role)
