@@ -91,7 +91,7 @@ class LiveStore:
         )
         if measures:
             query = query.where(table.measure.in_(measures))
-        return [Measured(**row._mapping) for row in self._rows(query)]
+        return [Measured(*row) for row in self._rows(query)]
 
     def newest(self, campaign: str, seconds: int, measure: str) -> datetime | None:
         """When the newest stretch of that length begins of which there is a value."""

@@ -88,8 +88,15 @@ def asked_of(room: WarRoom, desk: str, service: str) -> Asked:
     return Asked(known, service if service in room.state.minutes else "")  # type: ignore[arg-type]
 
 
-def blocks(asked: Asked, room: WarRoom, failed: Failed | None) -> str:
-    """The whole page below its frame; the same for everybody who asks for this view in this language."""
+def charted(asked: Asked, room: WarRoom) -> str:
+    """The service whose chart is shown: the one asked for, else the tightest."""
+    tightest = room.state.tightest
+    return asked.service or (tightest.service if tightest else TOTAL)
+
+
+def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> str:
+    """The whole page below its frame; the same for everybody who asks for this view in this language. charts: of its
+    service, drawn once for all views."""
     state = room.state
     shown = DESKS[asked.desk] if asked.desk else BLOCKS
     left = [item for item in room.left or () if asked.desk in ("", item.owner)]
@@ -109,8 +116,8 @@ def blocks(asked: Asked, room: WarRoom, failed: Failed | None) -> str:
         "phase": PHASES[state.clock.phase],
         "known_until": known_until(state),
         "capacities": sorted(state.capacities.values(), key=lambda c: c is not state.tightest),
-        "pictures": _pictures(room, asked),
-        "service": asked.service or _tightest(state),
+        "charts": Markup(charts),
+        "service": charted(asked, room),
         "readings": [name for name in READINGS if any(name in row for row in services.values())],
         "services": services,
         "read_at": max((r.at for row in services.values() for r in row.values()), default=None),
@@ -181,19 +188,15 @@ def _local(moment: datetime, room: WarRoom) -> str:
     return there.strftime("%H:%M" if there.date() == today else "%m-%d %H:%M")
 
 
-def _tightest(state: LiveState) -> str:
-    return state.tightest.service if state.tightest else TOTAL
-
-
-def _pictures(room: WarRoom, asked: Asked) -> list[Markup]:
-    """The hours around now while it runs, and the whole event."""
-    state, service = room.state, asked.service or _tightest(room.state)
+def charts_of(service: str, room: WarRoom, _failed: Failed | None) -> str:
+    """The hours around now while it runs, and the whole event; empty where nothing is forecast."""
+    state = room.state
     if service not in state.minutes:
-        return []
+        return ""
     windows: tuple[Window, ...] = ("near", "whole") if state.clock.minute_watch else ("whole",)
     final = final_until(state.sources).get("traffic")
     made = (main_chart(state, room.plan, service, final, room.zone, window) for window in windows)
-    return [picture for picture in made if picture is not None]
+    return "".join(Markup("<figure>{}</figure>").format(picture) for picture in made if picture is not None)
 
 
 CONCERNS: dict[str, tuple[str, ...]] = {"support": ("contacts", "orders"), "marketing": ("orders", "requests", "peak")}

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from campaign.language import current_language
 from playbooks.readiness.labels import ROLE_LABELS
-from warroom.live.page import DESKS, Asked, asked_of, blocks
+from warroom.live.page import DESKS, Asked, asked_of, blocks, charted, charts_of
 from warroom.live.room_answer import RoomAnswer, room_answer
 from warroom.live.war_room import WarRoom
 from warroom.live.watching import Failed, Seen, View, Watching
@@ -75,8 +75,10 @@ def _json(service: str, room: WarRoom, failed: Failed | None) -> str:
 
 def _view(seen: Seen, desk: str, service: str) -> tuple[Asked, View]:
     """What the address asks for, in the reader's language."""
-    asked = asked_of(seen.room, desk, service)
-    return asked, seen.view((current_language(), asked), partial(blocks, asked))
+    asked, language = asked_of(seen.room, desk, service), current_language()
+    of = charted(asked, seen.room)
+    charts = seen.view((language, "charts", of), partial(charts_of, of))
+    return asked, seen.view((language, asked), partial(blocks, asked, charts.text))
 
 
 def _framed(view: View, person: Person) -> str:

@@ -66,11 +66,14 @@ class Seen:
     key: object
     failed: Failed | None = None
     _views: dict[Hashable, View] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _locks: dict[Hashable, threading.Lock] = field(default_factory=dict)
 
     def view(self, name: Hashable, render: Callable[[WarRoom, Failed | None], str]) -> View:
         """One view of it, rendered once."""
-        with self._lock:
+        known = self._views.get(name)
+        if known is not None:
+            return known
+        with self._locks.setdefault(name, threading.Lock()):
             found = self._views.get(name)
             if found is None:
                 text = render(self.room, self.failed)
