@@ -43,3 +43,5 @@ def test_actions_are_listed_asked_for_decided_and_listed_with_their_decision(
     answer = json.loads(act("--json")[1].partition("\nnext")[0])
     assert [decision["by"] for decision in answer["decisions"]] == ["zhou"]
     assert answer["requests"][0]["answer"] == "act"
+    code, told = act(HOLD, "--as", "zhou", "--reason", "room again", "--undo")
+    assert (code, "taken back: hold the 21:00 send of app-push (room again)" in told) == (0, True)

@@ -41,17 +41,9 @@ class Happened:
 def happened(events: Iterable[Event], plan: Plan, now: datetime) -> tuple[Happened, ...]:
     """Acts of the log and instants of the plan up to `now`, the newest first."""
     log = list(events)
-    titles = {e.subject: e.body["title"] for e in log if e.kind in (ACT, REQUEST)}
-    told = [*(_act(_titled(event, titles)) for event in log if event.kind != EFFECT), *_effects(log, plan)]
+    told = [*(_act(event) for event in log if event.kind != EFFECT), *_effects(log, plan)]
     told += _instants(plan, now)
     return tuple(sorted(told, key=lambda one: one.at, reverse=True))
-
-
-def _titled(event: Event, titles: dict[str, dict[str, str]]) -> Event:
-    """An answer to an action, with the words of what it answers."""
-    if event.kind not in (DECLINE, UNDO) or event.subject not in titles:
-        return event
-    return event.model_copy(update={"body": event.body | {"title": titles[event.subject]}})
 
 
 def _effects(log: Iterable[Event], plan: Plan) -> Iterator[Happened]:
@@ -81,8 +73,8 @@ def _alert(event: Event) -> Text:
 def done_words(event: Event) -> Text:
     """An act in a sentence."""
     if event.kind in ACTED:
-        what = Words(**event.body["title"]) if "title" in event.body else event.body["lever"]
-        return Text(ACTED[event.kind].message, {"what": what, "reason": event.body.get("reason", "")})
+        what = Words(**event.body["title"])
+        return Text(ACTED[event.kind].message, {"what": what, "reason": event.body["reason"]})
     words = KIND_LABELS.get(event.kind)
     done = Text(words.message, {"subject": event.subject}) if words else say("{kind} {subject}", **_named(event))
     verdict = event.body.get("verdict")

@@ -163,11 +163,15 @@ def request_for(lever: Lever, campaign: str, by: Actor, now: datetime, reason: s
 
 
 def declined(request: Request, campaign: str, by: Actor, role: str, now: datetime, reason: str) -> Act:
-    return _act(DECLINE, campaign, request.id, by.name, role, now, {"lever": request.lever, "reason": reason})
+    return _act(DECLINE, campaign, request.id, by.name, role, now, _answer(request, reason))
 
 
 def undone(decision: Decision, campaign: str, by: Actor, role: str, now: datetime, reason: str) -> Act:
-    return _act(UNDO, campaign, decision.id, by.name, role, now, {"lever": decision.lever, "reason": reason})
+    return _act(UNDO, campaign, decision.id, by.name, role, now, _answer(decision, reason))
+
+
+def _answer(to: Request | Decision, reason: str) -> dict[str, Any]:
+    return {"lever": to.lever, "title": to.title.model_dump(), "reason": reason}
 
 
 def effect_of(decision: Decision, campaign: str, outcome: Outcome, now: datetime) -> Act:
