@@ -58,13 +58,21 @@ class EffectQuantiles(FileRecord):
     p90: float
 
 
+class Course(FileRecord):
+    """How what a send adds comes and goes: from the send on, minute by minute, shares of its largest."""
+
+    sent_at_utc: AwareDatetime
+    ratios: tuple[float, ...]
+
+
 class Effect(FileRecord):
-    """What one named driver of the plan adds on one service at its largest."""
+    """What one named driver of the plan adds on one service at its largest; course: of a send, None of the others."""
 
     driver: str
     at_utc: AwareDatetime
     service: str
     added_requests_per_second: EffectQuantiles
+    course: Course | None = None
 
 
 class LearnedFrom(FileRecord):

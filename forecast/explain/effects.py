@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign.traffic import Effect, EffectQuantiles, SecondProfile
+from campaign.traffic import Course, Effect, EffectQuantiles, SecondProfile
 from forecast.epochs import epoch, moment_of
 from forecast.learning import Learned, Prediction, target_settings
 from forecast.paths.grid import Grid
@@ -15,10 +15,12 @@ from forecast.paths.joint import Setting, amplitudes, median_decay
 from forecast.uplift.layout import FOLLOWING, SURVIVAL
 from forecast.uplift.pooled import Uplift
 from forecast.uplift.shapes import kernel_of
+from forecast.uplift.terms import Term
 
 Floats = NDArray[np.float64]
 
 PROFILE_SECONDS = (-120, 300)
+MINUTE, GONE_RATIO = 60, 0.01
 
 
 def effects_of(learned: Learned, prediction: Prediction) -> tuple[Effect, ...]:
@@ -58,7 +60,22 @@ def _effect(
     p10, p50, p90 = (float(q) for q in np.quantile(level * (drawn[:, members] @ shapes[:, top]), [0.1, 0.5, 0.9]))
     quantiles = EffectQuantiles(p10=p10, p50=p50, p90=p90)
     at = max(float(starts[top]), float(terms[0].starts))
-    return Effect(driver=driver, at_utc=moment_of(at), service=service, added_requests_per_second=quantiles)
+    course = _course(terms[0], setting.grid, np.median(drawn[:, members], axis=0) @ shapes)
+    return Effect(
+        driver=driver, at_utc=moment_of(at), service=service, added_requests_per_second=quantiles, course=course
+    )
+
+
+def _course(term: Term, grid: Grid, added: Floats) -> Course | None:
+    """Of a send, as long as minutes follow it and a hundredth of its top is left; None of what is no send."""
+    if term.kernel != "pulse" or added.max() <= 0:
+        return None
+    first = int(np.searchsorted(grid.ends, term.starts, side="right"))
+    gone = np.flatnonzero((grid.seconds[first:] != MINUTE) | (added[first:] < GONE_RATIO * added.max()))
+    rising = int(added[first:].argmax())
+    last = first + int(next((at for at in gone if at > rising), len(added) - first))
+    ratios = tuple(float(f"{ratio:.3g}") for ratio in added[first:last] / added.max())
+    return Course(sent_at_utc=moment_of(float(grid.starts[first])), ratios=ratios) if ratios else None
 
 
 def _position(service: str, prediction: Prediction) -> int:

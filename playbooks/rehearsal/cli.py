@@ -29,7 +29,7 @@ InjectOption = Annotated[
     typer.Option(
         "--inject",
         help=_("A fault to drill; several times for several. A drill writes no files."),
-        metavar="lose-replicas:SERVICE:SHARE@HH:MM|node-wait:TIMES|limit:NAME:TIMES|forecast:TIMES|push-early:MINUTESm|bot-down[:HH:MM-HH:MM]",
+        metavar="lose-replicas:SERVICE:SHARE@HH:MM|node-wait:TIMES|limit:NAME:TIMES|forecast:TIMES|push-early:MINUTESm[@HH:MM]|bot-down[:HH:MM-HH:MM]",
     ),
 ]
 GameDayOption = Annotated[

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 from playbooks.rehearsal.inputs import Inputs, with_demand, with_limit, with_node_wait, with_outage
+from playbooks.rehearsal.sends import with_send_early
 from playbooks.rehearsal.support import with_bot_down
 
 KEY = "--inject"
@@ -19,7 +20,7 @@ SHAPES = {
     "node-wait": "node-wait:TIMES",
     "limit": "limit:NAME:TIMES",
     "forecast": "forecast:TIMES",
-    "push-early": "push-early:MINUTESm",
+    "push-early": "push-early:MINUTESm[@HH:MM]",
     "bot-down": "bot-down[:HH:MM-HH:MM]",
 }
 
@@ -42,18 +43,31 @@ def injected(inputs: Inputs, fault: str, zone: ZoneInfo) -> Inputs:
     if word == "bot-down":
         return _without_bot(inputs, rest, zone)
     if word == "push-early":
-        return with_demand(inputs, early_minutes=_early(inputs, rest))
+        return _early(inputs, rest, zone)
     if word == "node-wait":
         return _waiting(inputs, _times(word, rest))
-    return with_demand(inputs, factor=_times(word, rest))
+    return with_demand(inputs, _times(word, rest))
 
 
-def _early(inputs: Inputs, rest: str) -> int:
-    minutes = int(_matched("push-early", r"(\d{1,3})m?", rest)[1])
-    if minutes >= inputs.demand.minutes:
+def _early(inputs: Inputs, rest: str, zone: ZoneInfo) -> Inputs:
+    found = _matched("push-early", rf"(\d{{1,3}})m?(?:@{CLOCK})?", rest)
+    if not inputs.sends:
+        what = say("the forecast knows of no send within the planned hours")
+        raise UserError(Problem(what, say("run `surgeplan forecast` again if the plan has one"), key=KEY))
+    send = max(inputs.sends, key=lambda each: each.most_requests_per_second)
+    if found[2] is not None:
+        clock = f"{found[2]}:{found[3]}"
+        known = {f"{inputs.time_of(each.minute).astimezone(zone):%H:%M}": each for each in inputs.sends}
+        if clock not in known:
+            what = say("nothing is sent at {time}", time=clock)
+            raise UserError(Problem(what, say("known: {names}", names=", ".join(known)), key=KEY))
+        send = known[clock]
+    minutes = int(found[1])
+    if minutes > send.minute:
         what = say("{minutes} minutes early is before the planned hours begin", minutes=minutes)
-        raise UserError(Problem(what, say("the plan covers {count} minutes", count=inputs.demand.minutes), key=KEY))
-    return minutes
+        todo = say("the plan begins {count} minutes before it is sent", count=send.minute)
+        raise UserError(Problem(what, todo, key=KEY))
+    return replace(inputs, demand=with_send_early(inputs.demand, send, minutes))
 
 
 def _without_bot(inputs: Inputs, rest: str, zone: ZoneInfo) -> Inputs:

@@ -105,7 +105,7 @@ def _candidates(inputs: Inputs, zone: ZoneInfo) -> Iterator[str]:
         yield f"node-wait:{NODE_TIMES}"
     for limit in inputs.limits:
         yield f"limit:{limit.name}:{LIMIT_TIMES}"
-    if inputs.demand.minutes > EARLY_MINUTES:
+    if any(send.minute >= EARLY_MINUTES for send in inputs.sends):
         yield f"push-early:{EARLY_MINUTES}m"
 
 

@@ -20,6 +20,7 @@ from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
 from playbooks.rehearsal.gather_support import gather_support, read_staffing
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.rehearsal.policy import shipped_policy
+from playbooks.rehearsal.sends import sends_of
 from playbooks.rehearsal.support import Support
 from playbooks.simulation.fleet import Demand, Fleet, Nodes
 from playbooks.simulation.limits import RateLimit
@@ -53,7 +54,8 @@ def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: in
         UserError: files that are missing or do not belong together, or paths that are all alike.
     """
     own, policy, settings = workspace.plan(campaign), read_policy(workspace.folder), workspace.settings
-    traffic = merged_traffic(list(read_together(workspace, campaign, sharing(workspace, own, policy)).values()))
+    reads = read_together(workspace, campaign, sharing(workspace, own, policy))
+    traffic = merged_traffic(list(reads.values()))
     facts, _unknown, _hashes = read_facts(workspace, own, traffic, policy)
     names = tuple(name for name in plan.services if name in facts)
     window = traffic.between(traffic.minute_of(plan.starts_at_utc), traffic.minute_of(plan.ends_at_utc))
@@ -77,6 +79,7 @@ def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: in
             switch.id: {names.index(name): share for name, share in switch.effect.items() if name in names}
             for switch in settings.switches
         },
+        sends=sends_of(reads[campaign].model.effects, names, window.time_of(0), np.median(rates, axis=1)),
         support=_support(workspace, plan, window, chosen, seed or SEED),
     )
 

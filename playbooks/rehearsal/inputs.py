@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playbooks.rehearsal import support as desks
+from playbooks.rehearsal.sends import Send
 from playbooks.rehearsal.support import Support
 from playbooks.simulation.event import Event, Outage, Played, play
 from playbooks.simulation.fleet import Demand, Fleet
@@ -40,6 +41,7 @@ class Inputs:
     outages: tuple[Outage, ...] = ()
     retries: RetryPolicy = RETRIES
     support: Support | None = None
+    sends: tuple[Send, ...] = ()
 
     def minute_of(self, at: datetime) -> int:
         return (at - self.starts_at_utc) // timedelta(minutes=1)
@@ -90,16 +92,11 @@ def with_limit(inputs: Inputs, name: str, factor: float) -> Inputs:
     return replace(inputs, limits=limits)
 
 
-def with_demand(inputs: Inputs, factor: float = 1.0, early_minutes: int = 0) -> Inputs:
-    """Demand and contacts times a factor, coming so many minutes early; the last minute is held to the end."""
-    at = np.minimum(np.arange(inputs.demand.minutes) + early_minutes, inputs.demand.minutes - 1)
-    quarters = inputs.demand.quarters
-    moved = Demand(
-        np.ascontiguousarray(inputs.demand.requests_per_second[:, :, at] * np.float32(factor)),
-        None if quarters is None else quarters[:, at],
-    )
-    support = inputs.support and desks.with_contacts(inputs.support, factor, early_minutes)
-    return replace(inputs, demand=moved, support=support)
+def with_demand(inputs: Inputs, factor: float) -> Inputs:
+    """Demand and contacts times a factor."""
+    rates = inputs.demand.requests_per_second * np.float32(factor)
+    support = inputs.support and desks.with_contacts(inputs.support, factor)
+    return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates), support=support)
 
 
 def with_switch(inputs: Inputs, switch: str) -> Inputs:

@@ -38,12 +38,12 @@ def lost_orders_by_minute(inputs: Inputs, played: Played) -> NDArray[np.float32]
 
 
 def cost(inputs: Inputs, played: Played) -> float | None:
-    """Mean over the paths; None where a service has no price."""
+    """Mean over the paths, of the services that have a price; None where none has."""
     hours = played.replica_hours.mean(axis=1)
-    prices = inputs.costs_per_replica_hour
-    if any(price is None for price in prices):
-        return None
-    return float(sum(h * (price or 0.0) for h, price in zip(hours, prices, strict=True)))
+    priced = [
+        float(h) * price for h, price in zip(hours, inputs.costs_per_replica_hour, strict=True) if price is not None
+    ]
+    return sum(priced) if priced else None
 
 
 def breaks(inputs: Inputs, played: Played) -> tuple[Break, ...]:

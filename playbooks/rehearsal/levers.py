@@ -10,7 +10,7 @@ from campaign.spreading import HERE, Spread
 from campaign.words import Words
 from playbooks.rehearsal.inputs import Inputs, with_floors, with_limit, with_switch
 from playbooks.rehearsal.record import CurvePoint, Lever
-from playbooks.rehearsal.replays import Outcome, outcome_of, outcomes, rehearse_in_parts
+from playbooks.rehearsal.replays import Outcome, more_cost, outcome_of, outcomes, rehearse_in_parts
 from playbooks.rehearsal.support_levers import support_levers
 
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.25)
@@ -26,7 +26,7 @@ def levers(inputs: Inputs, value: float | None, progress: Progress, everywhere: 
     found = []
     for (words, _change), after in zip(changes, changed, strict=True):
         saved = as_planned.lost_orders - after.lost_orders
-        extra = None if as_planned.cost is None or after.cost is None else after.cost - as_planned.cost
+        extra = more_cost(as_planned, after)
         if saved > 0:
             worth = None if value is None else saved * value
             found.append(Lever(change=Words.of(words), saved_orders=saved, saved_value=worth, cost=extra))
@@ -59,4 +59,13 @@ def curve(inputs: Inputs, progress: Progress, everywhere: Spread = HERE) -> tupl
     """Risk against cost: all floors times each factor."""
     variants = [with_floors(inputs, factor) for factor in FACTORS]
     played = _in_waves(variants, say("risk against cost"), progress, everywhere)
-    return tuple(CurvePoint(floor_factor=factor, **vars(one)) for factor, one in zip(FACTORS, played, strict=True))
+    return tuple(
+        CurvePoint(
+            floor_factor=factor,
+            replica_hours=one.replica_hours,
+            cost=one.cost,
+            lost_orders=one.lost_orders,
+            event_ratio=one.event_ratio,
+        )
+        for factor, one in zip(FACTORS, played, strict=True)
+    )

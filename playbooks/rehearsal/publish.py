@@ -177,6 +177,14 @@ def _assumptions(workspace: Workspace, plan: AutoscalingPlan, inputs: Inputs) ->
     yield say("an order is lost where the service that loses most in that minute loses it")
     if any(each is None for each in inputs.orders_per_request):
         yield say("services that the funnel does not name lose no orders here")
+    if not inputs.limits:
+        yield say("no rate limit of these services is known: nothing is refused before replicas are full")
+    prices = zip(inputs.services, inputs.costs_per_replica_hour, strict=True)
+    if unpriced := [name for name, price in prices if price is None]:
+        yield say(
+            "{services}: no cost_per_replica_hour given; cost is that of the other services",
+            services=", ".join(unpriced),
+        )
     if workspace.settings.risk.value_lost_per_refused_order is None:
         yield say("no value_lost_per_refused_order given: lost orders have no price")
     for name in (n for n in inputs.services if workspace.settings.service(n).slo.error_ratio is None):

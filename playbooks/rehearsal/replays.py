@@ -21,10 +21,14 @@ FEWEST_PATHS = 250  # in a part: below it every tick costs as much as more paths
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a variant of the plan comes to, means over its paths; event_ratio: paths on which an objective broke."""
+    """What a variant of the plan comes to, means over its paths; event_ratio: paths on which an objective broke.
+
+    cost: of the services that have a price; unpriced_hours: replica-hours of the others.
+    """
 
     lost_orders: float
     cost: float | None
+    unpriced_hours: float
     replica_hours: float
     event_ratio: float
 
@@ -43,6 +47,15 @@ def _part(_shared: None, inputs: Inputs) -> Played:
     return rehearse(inputs)
 
 
+def more_cost(before: Outcome, after: Outcome) -> float | None:
+    """What a variant costs more; None where that is mostly of services without a price."""
+    if before.cost is None or after.cost is None:
+        return None
+    more = after.cost - before.cost
+    unpriced, all_hours = after.unpriced_hours - before.unpriced_hours, after.replica_hours - before.replica_hours
+    return None if abs(unpriced) > abs(all_hours - unpriced) else more
+
+
 def outcomes(variants: Sequence[Inputs], everywhere: Spread) -> list[Outcome]:
     """Each variant played whole."""
     return everywhere.run(_outcome, None, variants)
@@ -53,9 +66,11 @@ def _outcome(_shared: None, inputs: Inputs) -> Outcome:
 
 
 def outcome_of(inputs: Inputs, played: Played) -> Outcome:
+    hours = played.replica_hours.mean(axis=1)
     return Outcome(
         lost_orders=float(lost_orders(inputs, played).mean()),
         cost=cost(inputs, played),
-        replica_hours=float(played.replica_hours.mean(axis=1).sum()),
+        unpriced_hours=float(sum(hours[i] for i, price in enumerate(inputs.costs_per_replica_hour) if price is None)),
+        replica_hours=float(hours.sum()),
         event_ratio=float(losing(inputs, played).any(axis=(0, 2)).mean()),
     )

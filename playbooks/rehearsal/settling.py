@@ -16,9 +16,9 @@ from campaign.spreading import HERE, Spread
 from campaign.words import Words
 from playbooks.rehearsal.certainty import interval, with_interval
 from playbooks.rehearsal.inputs import Inputs, on_paths, rehearse, with_more
-from playbooks.rehearsal.judging import breaks, cost, losing
+from playbooks.rehearsal.judging import breaks, losing
 from playbooks.rehearsal.record import Added, Rehearsal, Settling
-from playbooks.rehearsal.replays import rehearse_in_parts
+from playbooks.rehearsal.replays import more_cost, outcome_of, rehearse_in_parts
 from playbooks.rehearsal.verdict import surely_within
 from playbooks.simulation.event import Played
 
@@ -90,11 +90,10 @@ def _confirmed(
         return None
     worst = max(services, key=lambda one: one.worst_minute_ratio)
     added = tuple(_stretches(inputs, more))
-    before, after = cost(inputs, played), cost(changed, again)
     return Settling(
         change=Words.of(say("more replicas ({which})", which=_told(added, zone))),
         added=added,
-        cost=None if before is None or after is None else after - before,
+        cost=more_cost(outcome_of(inputs, played), outcome_of(changed, again)),
         worst_minute_ratio=worst.worst_minute_ratio,
         worst_minute_interval=worst.worst_minute_interval,
     )

@@ -161,18 +161,10 @@ def of_paths(support: Support, chosen: NDArray[np.integer]) -> Support:
     return replace(support, desks=desks, orders_felt=support.orders_felt[chosen], draws=support.draws[chosen])
 
 
-def with_contacts(support: Support, factor: float, early_minutes: int) -> Support:
-    """Contacts and orders times a factor, coming so many minutes early; the last half-hour is held to the end."""
-    desks = tuple(replace(d, contacts=_moved(d.contacts, early_minutes) * factor) for d in support.desks)
-    return replace(support, desks=desks, orders_felt=_moved(support.orders_felt, early_minutes) * factor)
-
-
-def _moved(values: Floats, early_minutes: int) -> Floats:
-    whole, part = divmod(early_minutes / HALF_HOUR_MINUTES, 1.0)
-    at = np.arange(values.shape[1]) + int(whole)
-    last = values.shape[1] - 1
-    found: Floats = (1 - part) * values[:, np.minimum(at, last)] + part * values[:, np.minimum(at + 1, last)]
-    return found
+def with_contacts(support: Support, factor: float) -> Support:
+    """Contacts and orders times a factor."""
+    desks = tuple(replace(desk, contacts=desk.contacts * factor) for desk in support.desks)
+    return replace(support, desks=desks, orders_felt=support.orders_felt * factor)
 
 
 def with_agents(support: Support, name: str, more: int) -> Support:

@@ -45,8 +45,9 @@ class Played:
     """What came of it, totals [row, path] and minutes [row, path, minute].
 
     offered_requests: fresh ones. tried_requests: with those that came again. above_capacity_requests: let in but beyond
-    the ready replicas. limited_requests: kept out by a limit. lost_requests: that gave up for good, and those still
-    waiting to come again at the end. utilization_ratio: the worst tick's tries over what could be carried.
+    the ready replicas. limited_requests: kept out by a limit. lost_requests: that gave up for good; those still
+    waiting to come again at the end are lost in the last minute. utilization_ratio: the worst tick's tries over what
+    could be carried.
     """
 
     overloaded_minutes: Counts
@@ -86,7 +87,8 @@ def play(event: Event) -> Played:
         totals.cost(running.scale(tick, passed, limit))
         if tick % ticks.per_minute == ticks.per_minute - 1:
             totals.end_minute()
-    return totals.played(ticks, waiting.pending)
+    totals.lose(event.demand.minutes - 1, waiting.pending)
+    return totals.played(ticks)
 
 
 @dataclass
@@ -149,7 +151,7 @@ class _Totals:
         self.overloaded += self.minute_overloaded
         self.minute_overloaded[:] = False
 
-    def played(self, ticks: Ticks, pending: Rates) -> Played:
+    def played(self, ticks: Ticks) -> Played:
         second = ticks.seconds
         return Played(
             overloaded_minutes=self.overloaded,
@@ -157,7 +159,7 @@ class _Totals:
             tried_requests=self.tried * second,
             above_capacity_requests=self.above * second,
             limited_requests=self.limited * second,
-            lost_requests=(self.lost + pending) * second,
+            lost_requests=self.lost * second,
             replica_hours=self.hours * second / 3600,
             most_replicas=self.most,
             utilization_ratio=self.utilization,

@@ -61,6 +61,17 @@ def test_the_true_effects_lie_inside_their_intervals() -> None:
     assert {driver for driver, _ in effects} == {"campaign", "opening", "push"}
 
 
+def test_a_send_says_how_what_it_adds_comes_and_goes_minute_by_minute() -> None:
+    effects = usual().model.effects
+    push = next(e for e in effects if e.driver == "push")
+    assert push.course is not None
+    assert max(push.course.ratios) == 1.0
+    top = push.course.sent_at_utc + timedelta(minutes=push.course.ratios.index(1.0))
+    assert top == push.at_utc
+    assert push.course.ratios[-1] < 0.05
+    assert all(e.course is None for e in effects if e.driver != "push")
+
+
 def test_quantiles_are_ordered_finite_and_never_negative() -> None:
     paths = usual().paths
     assert np.isfinite(paths.requests_per_second).all()

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from campaign.console import no_progress
 from campaign.errors import UserError
+from campaign.traffic import Course, Effect, EffectQuantiles
 from playbooks.rehearsal.certainty import interval, paths_that_decide
 from playbooks.rehearsal.faults import injected
 from playbooks.rehearsal.inputs import Inputs, rehearse, with_floors, with_limit
-from playbooks.rehearsal.judging import breaks, lost_orders
+from playbooks.rehearsal.judging import breaks, cost, lost_orders
 from playbooks.rehearsal.levers import curve, levers
 from playbooks.rehearsal.record import Break
+from playbooks.rehearsal.sends import sends_of
 from playbooks.rehearsal.settling import settling
 from playbooks.rehearsal.stories import stories
 from playbooks.rehearsal.verdict import Played as PathsPlayed
@@ -28,7 +30,7 @@ from playbooks.rehearsal.verdict import verdict
 from playbooks.simulation.event import Played
 from playbooks.simulation.fleet import Demand, Fleet, Nodes
 from playbooks.simulation.limits import RateLimit
-from playbooks.simulation.retries import NO_RETRIES
+from playbooks.simulation.retries import NO_RETRIES, RetryPolicy
 
 STARTS_AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -178,6 +180,31 @@ def test_levers_are_found_by_playing_again_and_cost_what_they_add() -> None:
     assert best.cost == pytest.approx(1 * MINUTES / 60 * 3.0)
 
 
+def test_what_has_no_price_is_left_out_of_the_cost_and_of_what_a_change_costs() -> None:
+    inputs = small_event([800, 1050])
+    fleets = (inputs.fleets[0], replace(inputs.fleets[0], service=1))
+    rates = np.repeat(inputs.demand.requests_per_second, 2, axis=0)
+    two = replace(
+        inputs,
+        services=("checkout", "coupon"),
+        demand=Demand(rates),
+        fleets=fleets,
+        error_ratios=(0.001, 0.001),
+        orders_per_request=(0.1, 0.2),
+        costs_per_replica_hour=(3.0, None),
+    )
+    assert cost(two, rehearse(two)) == pytest.approx(10 * MINUTES / 60 * 3.0)
+    bought = {lever.change.en: lever.cost for lever in levers(two, None, no_progress)}
+    assert bought["replicas of coupon: +1"] is None
+    assert cost(replace(two, costs_per_replica_hour=(None, None)), rehearse(two)) is None
+
+
+def test_requests_that_still_wait_at_the_end_are_lost_in_the_last_minute() -> None:
+    inputs = replace(small_event([800, 1200]), retries=RetryPolicy())
+    played = rehearse(inputs)
+    assert played.lost_by_minute.sum(axis=2) == pytest.approx(played.lost_requests, rel=1e-4)
+
+
 def test_more_floor_costs_more_and_loses_no_more() -> None:
     points = curve(small_event([800, 1100, 1300]), no_progress)
     costs, lost = [point.cost for point in points], [point.lost_orders for point in points]
@@ -200,7 +227,6 @@ def test_only_paths_on_which_something_broke_have_a_story_the_worst_first() -> N
     [
         ("forecast:1.5", 200 * 60 * MINUTES * 0.1),
         ("limit:payment:0.5", 300 * 60 * MINUTES * 0.1),
-        ("push-early:5m", 0.0),
     ],
 )
 def test_a_fault_loses_what_it_takes_away(fault: str, lost: float) -> None:
@@ -209,6 +235,40 @@ def test_a_fault_loses_what_it_takes_away(fault: str, lost: float) -> None:
     if fault == "forecast:1.5":
         changed = replace(changed, limits=())
     assert lost_orders(changed, rehearse(changed)).mean() == pytest.approx(lost)
+
+
+def with_push(inputs: Inputs) -> Inputs:
+    """400 of 900 requests a second in minutes 10 to 12 are an app push's, sent then."""
+    rates = np.full_like(inputs.demand.requests_per_second, 500)
+    rates[:, :, 10:13] = 900
+    effect = Effect(
+        driver="app-push",
+        at_utc=inputs.time_of(10),
+        service="checkout",
+        added_requests_per_second=EffectQuantiles(p10=300, p50=400, p90=500),
+        course=Course(sent_at_utc=inputs.time_of(10), ratios=(1.0, 1.0, 1.0)),
+    )
+    sends = sends_of([effect], inputs.services, inputs.starts_at_utc, rates[:, 0])
+    return replace(inputs, demand=Demand(rates), sends=sends)
+
+
+@pytest.mark.parametrize("fault", ["push-early:5m", "push-early:5m@20:10"])
+def test_an_early_push_moves_what_it_brings_and_nothing_else(fault: str) -> None:
+    moved = injected(with_push(small_event([500, 500])), fault, ZONE).demand.requests_per_second
+    assert moved[0, 1, 5:8] == pytest.approx(900)
+    assert np.delete(moved[0, 1], range(5, 8)) == pytest.approx(500)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("push-early:11m", "11 minutes early is before the planned hours begin"),
+        ("push-early:5m@21:00", "nothing is sent at 21:00"),
+    ],
+)
+def test_a_push_that_cannot_come_so_early_is_refused(fault: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        injected(with_push(small_event([500, 500])), fault, ZONE)
 
 
 def test_lost_replicas_are_missing_from_that_minute_on() -> None:
@@ -228,7 +288,7 @@ def test_lost_replicas_are_missing_from_that_minute_on() -> None:
         ("node-wait:2", "no service waits for nodes"),
         ("forecast:0", "write forecast:TIMES"),
         ("limit:payment:0.0", "write limit:NAME:TIMES"),
-        ("push-early:20m", "20 minutes early is before the planned hours begin"),
+        ("push-early:5m", "no send within the planned hours"),
         ("lose-replicas:checkout:0.3@09:00", "outside the planned hours"),
     ],
 )
