@@ -30,6 +30,7 @@ from warroom.chat.targets import Target, targets_of
 from warroom.service.site import Site
 
 SAID = Message("双11", ["head-room 12 %", "next: scale checkout"])
+APPRISE = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # it loads a hundred plug-ins
 QUIET = datetime(2026, 11, 10, 12, 7, tzinfo=UTC)
 
 
@@ -60,6 +61,14 @@ class Chat:
             return {"errcode": 40058, "errmsg": "markdown.content exceed max length 4096"}
         return self._keep(body, {"errcode": 45009, "errmsg": "api freq out of limit"}, {"errcode": 0})
 
+    def apprise(self, _query: dict[str, list[str]], body: dict[str, object]) -> dict[str, object]:
+        """What is sent on by apprise is judged by the status alone."""
+        return self._keep(body, {"status": 429}, {"status": 200})
+
+    def hooks(self, query: dict[str, list[str]], body: dict[str, object]) -> dict[str, object]:
+        """A robot that takes Slack's messages (Mattermost's address has its key in the path)."""
+        return self.apprise(query, body) if body.get("text") else {"status": 400}
+
     def _keep(self, body: dict[str, object], no: dict[str, object], yes: dict[str, object]) -> dict[str, object]:
         now = self.clock[0]
         if sum(now - at < timedelta(minutes=1) for at in self.times) >= self.per_minute:
@@ -76,8 +85,9 @@ def listening(chat: Chat) -> Iterator[str]:
         def do_POST(self) -> None:
             parts = urlsplit(self.path)
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            told = json.dumps(getattr(chat, parts.path.strip("/"))(parse_qs(parts.query), body)).encode()
-            self.send_response(200)
+            answer = getattr(chat, parts.path.strip("/").partition("/")[0])(parse_qs(parts.query), body)
+            told = json.dumps(answer).encode()
+            self.send_response(answer.get("status", 200))
             self.send_header("content-length", str(len(told)))
             self.end_headers()
             self.wfile.write(told)
@@ -113,6 +123,39 @@ def test_sixty_messages_arrive_although_the_platform_takes_twenty_a_minute(platf
         assert all(done.taken for _ in range(60) for done in sender.send(lambda _: SAID))
     assert len(chat.taken) == 60
     assert chat.refused == 0
+
+
+@APPRISE
+@pytest.mark.parametrize("kind", ["json://{host}/apprise", "mmost://{host}/akeythatissecret"])
+def test_other_chats_are_reached_through_apprise_within_twenty_a_minute(kind: str) -> None:
+    clock = [QUIET]
+    chat = Chat("", 20, clock)
+    with listening(chat) as address:
+        sender = sender_on(clock, Target("apprise", kind.format(host=address.removeprefix("http://"))))
+        assert all(done.taken for _ in range(30) for done in sender.send(lambda _: SAID))
+    assert len(chat.taken) == 30
+    assert chat.refused == 0
+    said = json.dumps(chat.taken[0])
+    assert all(part in said for part in (json.dumps(SAID.title).strip('"'), *SAID.lines))
+
+
+@APPRISE
+def test_what_apprise_could_not_deliver_is_tried_again_and_its_address_shown_nowhere(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = [QUIET]
+    chat = Chat("", 1, clock)
+    with listening(chat) as address, caplog.at_level(0):
+        busy = Target("apprise", f"json://someone:s3cret@{address.removeprefix('http://')}/apprise")
+        sender = sender_on(clock, busy, Target("apprise", "carrier-pigeon://s3cret"))
+        for _ in range(2):
+            taken, unknown = sender.send(lambda _: SAID)
+            assert taken.taken
+            assert (unknown.taken, unknown.why) == (False, "apprise does not know this address")
+    assert chat.refused >= 1
+    away = sender_on(clock, Target("apprise", "json://someone:s3cret@127.0.0.1:9/apprise")).send(lambda _: SAID)[0]
+    assert not away.taken
+    assert "s3cret" not in f"{away} {unknown} {caplog.text}"
 
 
 def test_a_wrong_secret_is_told_once_and_never_shown() -> None:

@@ -65,6 +65,7 @@ def _through_apprise(message: Message, target: Target) -> tuple[bool, bool, str]
         from apprise import Apprise
     except ImportError:
         return False, False, "needs surgeplan[notify]"
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it logs addresses, and those are secrets
     sender = Apprise()
     if not sender.add(target.url):
         return False, False, "apprise does not know this address"
