@@ -39,8 +39,8 @@ def results_text(results: Results, judgement: Judgement) -> str:
     """The verdict, why, and the endpoints' figures, for people."""
     from loadtest.report import figures, outcome_in_words
 
-    headings = [_("stage"), "", _("requests"), _("errors"), _("slow, %"), _("p50, ms"), _("p99, ms"),
-                _("p99 from sending, ms"), _("objective, ms")]  # fmt: skip
+    headings = [_("stage"), "", _("p99, ms"), _("objective, ms"), _("slow, %"), _("requests"), _("errors"),
+                _("p50, ms"), _("p99 from sending, ms")]  # fmt: skip
     rows = [[e.stage, e.outcome, *figures(e)] for e in results.endpoints]
     generator = results.generator
     lines = [f"{results.outcome}: {outcome_in_words(results.outcome)}"]

@@ -66,7 +66,15 @@ def judge(scenario: Scenario, scheduled: Counts, seen: Observations, policy: Val
     causes = list(_validity(scenario, scheduled, judged, generator, policy))
     endpoints, broken = judge_endpoints(scenario, judged, policy)
     causes += broken
-    return Judgement(worst(causes), tuple(causes), endpoints, generator)
+    outcome = worst(causes)
+    if outcome == "INVALID":
+        endpoints = tuple(_nothing_proved(endpoint) for endpoint in endpoints)
+    return Judgement(outcome, tuple(causes), endpoints, generator)
+
+
+def _nothing_proved(endpoint: EndpointResult) -> EndpointResult:
+    """What an invalid run says of an endpoint that broke its objective: it may have been the generator."""
+    return endpoint.model_copy(update={"outcome": "INCONCLUSIVE"}) if endpoint.outcome == "NO-GO" else endpoint
 
 
 def with_causes(judgement: Judgement, more: Sequence[Cause]) -> Judgement:

@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 
+import numpy as np
+
 from campaign.capacity import Capacity
 from campaign.console import no_progress
 from campaign.files import write_text
@@ -31,6 +33,7 @@ from loadtest.measure import MeasureWanted, publish_capacity
 from loadtest.measurement import Measurement
 from loadtest.queueing import knee_per_second
 from loadtest.results import PracticeTarget
+from loadtest.scaling_law import scaling_of_replicas
 from loadtest.scenario import Objective, Scenario, ScenarioStage, Stream, Stretch
 
 WORKERS, SERVICE_MS, OBJECTIVE_MS = 4, 20.0, 200.0
@@ -163,7 +166,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     shares = given.contention, given.coherency
-    capacity = None
+    carried = {}
     print("replicas  knee each, truth  measured (95 %)         saturated together, truth  measured (95 %)")
     with tempfile.TemporaryDirectory() as name:
         workspace, scenario = workspace_of(Path(name))
@@ -171,14 +174,16 @@ def main() -> None:
             wanted = MeasureWanted(step_seconds=given.step_seconds, seed=given.seed + replicas)
             service_ms = SERVICE_MS * stretched(replicas, *shares)
             target = PracticeTarget(workers=WORKERS, service_ms=service_ms, distribution="exponential")
-            found, capacity = measured(workspace, scenario, replicas, wanted, target)
+            found, _capacity = measured(workspace, scenario, replicas, wanted, target)
+            if found.saturated_requests_per_second:
+                carried[replicas] = found.saturated_requests_per_second
             knee, most = truth_of(replicas, *shares)
             print(f"{replicas:8d}{knee:18.1f}  {_range(found.knee):22}{replicas * most:27.1f}  "
                   f"{_range(found.saturated_requests_per_second)}   {found.outcome}", flush=True)  # fmt: skip
-    if capacity is None or capacity.scaling is None:
-        print("no law over replicas: some number of them was not measured, or never saturated")
+    law = scaling_of_replicas(carried, np.random.default_rng(given.seed))
+    if law is None:
+        print("no law over replicas: some number of them was never saturated")
         return
-    law = capacity.scaling
     print(
         f"contention {shares[0]:g}: {_range(law.contention, 3)}   coherency {shares[1]:g}: {_range(law.coherency, 4)}"
     )
