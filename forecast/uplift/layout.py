@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.plan import Plan
-from forecast.uplift.terms import SUDDEN, Term
+from forecast.uplift.terms import Term
 
 Floats = NDArray[np.float64]
 
@@ -49,6 +49,7 @@ DECAYS: Mapping[str, tuple[float, float]] = {
     "pulse": (math.log(1200.0), 0.5),
     "spike": (math.log(240.0), 0.6),
     "surge": (math.log(3000.0), 0.5),
+    "ramp": (math.log(300.0), 0.5),
 }
 EXPONENT = (1.0, 0.15)
 SPEND_EXPONENT = (0.7, 0.2)
@@ -58,7 +59,7 @@ SPEND_EXPONENT = (0.7, 0.2)
 def usual_of(term: Term) -> str:
     """The family of amplitudes that a term belongs to."""
     family = f"{term.kernel}/{term.manner}"
-    return f"{family}/sudden" if f"{family}/sudden" in USUAL and term.driver in SUDDEN else family
+    return f"{family}/sudden" if f"{family}/sudden" in USUAL and term.sudden else family
 
 
 @dataclass

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from forecast.epochs import DAY, HOUR
 from forecast.uplift import kernels
-from forecast.uplift.terms import SUDDEN, Term
+from forecast.uplift.terms import Term
 
 Floats = NDArray[np.float64]
 
@@ -26,9 +26,11 @@ def kernel_of(term: Term, starts: Floats, ends: Floats, season: Floats, decay_se
     if term.kernel == "spike":
         return _at_instant(term, lambda x, y: kernels.spike(x, y, decay_seconds), a, b)
     if term.kernel == "surge":
-        return kernels.spike(a, b, decay_seconds, kernels.SURGE_RISE_SECONDS)
+        rise = kernels.SPIKE_RISE_SECONDS if term.sudden else kernels.SURGE_RISE_SECONDS
+        return kernels.spike(a, b, decay_seconds, rise)
     if term.kernel == "ramp":
-        return _at_instant(term, kernels.ramp, a, b)
+        gathering = kernels.RAMP_SECONDS if term.decay is None else decay_seconds
+        return _at_instant(term, lambda x, y: kernels.ramp(x, y, gathering), a, b)
     if term.kernel == "opening":
         return _opening(term, a, b) * (starts < term.ends)
     if term.kernel == "closing":
@@ -45,7 +47,7 @@ def kernel_of(term: Term, starts: Floats, ends: Floats, season: Floats, decay_se
 
 def _at_instant(term: Term, kernel: Callable[[Floats, Floats], Floats], a: Floats, b: Floats) -> Floats:
     """Clocks open sales to the second; a half-time comes when it comes."""
-    return kernel(a, b) if term.driver in SUDDEN else kernels.about(kernel, a, b)
+    return kernel(a, b) if term.sudden else kernels.about(kernel, a, b)
 
 
 def _opening(term: Term, a: Floats, b: Floats) -> Floats:

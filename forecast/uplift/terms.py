@@ -51,11 +51,17 @@ class Term:
         return f"{self.driver}/{self.kernel}/{self.manner}"
 
     @property
+    def sudden(self) -> bool:
+        """Whether it happens at an instant that people know to the second."""
+        return self.driver in SUDDEN
+
+    @property
     def decay(self) -> str | None:
-        """The learned decay that this term shares with its like; None for kernels of fixed form."""
+        """The learned time scale that this term shares with its like; None for kernels of fixed form."""
         if self.kernel == "pulse":
             return "pulse"
-        return f"{self.driver}/{self.kernel}" if self.kernel in ("spike", "surge") else None
+        learned = self.kernel in ("spike", "surge") or (self.kernel == "ramp" and self.sudden)
+        return f"{self.driver}/{self.kernel}" if learned else None
 
 
 def terms_of(plan: Plan) -> tuple[Term, ...]:

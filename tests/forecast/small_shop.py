@@ -19,7 +19,7 @@ from forecast.uplift.terms import terms_of
 BEGINS = datetime(2026, 1, 5, tzinfo=UTC)
 SERVICES = {"web": 200.0, "orders": 20.0}
 SHARE, SPIKE, SURGE, PUSH = 0.5, 3.0, 0.8, 6.0
-DECAYS = {"pulse": 1200.0, "spike": 200.0, "surge": 2700.0}
+DECAYS = {"pulse": 1200.0, "spike": 200.0, "surge": 2700.0, "ramp": 300.0}
 SETTINGS = Settings(
     time_zone="UTC",
     services=tuple(Service(name=name) for name in SERVICES),

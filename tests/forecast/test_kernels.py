@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 from forecast.uplift import kernels
 
 
+def ramp(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    return kernels.ramp(starts, ends, 420.0)
+
+
 def seconds(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
     starts = np.arange(first, last, dtype=np.float64)
     return starts, starts + 1.0
@@ -31,15 +35,13 @@ def test_a_spike_rises_within_a_minute_to_about_one_and_decays() -> None:
 
 
 def test_nothing_is_left_of_a_ramp_after_its_instant() -> None:
-    found = kernels.ramp(*seconds(-3600, 600))
+    found = ramp(*seconds(-3600, 600))
     assert np.all(np.diff(found[:3600]) > 0)
     assert np.all(found[3600:] == 0.0)
 
 
 def test_an_instant_known_to_minutes_keeps_its_mass_and_loses_its_tooth() -> None:
-    sharp, blunt = (
-        made(*seconds(-7200, 7200)) for made in (kernels.ramp, lambda a, b: kernels.about(kernels.ramp, a, b))
-    )
+    sharp, blunt = (made(*seconds(-7200, 7200)) for made in (ramp, lambda a, b: kernels.about(ramp, a, b)))
     assert blunt.sum() == pytest.approx(sharp.sum(), rel=1e-3)
     assert np.abs(np.diff(blunt)).max() < 0.4 * np.abs(np.diff(sharp)).max()
     assert np.all(blunt[7200 + 241 :] == 0.0)
@@ -65,7 +67,7 @@ def test_an_hour_is_the_mean_of_its_minutes(decay: float, shift: int) -> None:
         lambda a, b: kernels.pulse(a, b, 300.0, decay),
         lambda a, b: kernels.spike(a, b, decay),
         lambda a, b: kernels.ramp(a, b, decay),
-        lambda a, b: kernels.about(kernels.ramp, a, b),
+        lambda a, b: kernels.about(ramp, a, b),
         lambda a, b: kernels.soft(a, b, decay),
         lambda a, b: kernels.plateau(a, b, 5400.0, decay),
     ):
