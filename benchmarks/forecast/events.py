@@ -39,20 +39,24 @@ class Event:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One event of one set, forecast `lead_days` before its start; kept_in: where that is remembered."""
+    """One event of one set, forecast `lead_days` before its start, the peers too if `peers`; kept_in: where that is
+    remembered."""
 
     folder: Path
     name: str
     plan: str
     lead_days: float
     kept_in: Path
+    peers: bool = True
 
 
-def events_of(data: DataSet, folder: Path, lead_days: float, kept_in: Path, most: int | None) -> tuple[Event, ...]:
+def events_of(
+    data: DataSet, folder: Path, lead_days: float, kept_in: Path, most: int | None, peers: bool = True
+) -> tuple[Event, ...]:
     """The set's events in time order, the last `most` of them, made by two processes."""
     chosen = testable(data.evidence, data.plans, lead_days, FAR)
     chosen = chosen if most is None else chosen[-most:]
-    wanted = [Wanted(folder, data.name, plan.id, lead_days, kept_in) for plan in chosen]
+    wanted = [Wanted(folder, data.name, plan.id, lead_days, kept_in, peers) for plan in chosen]
     return tuple(event for event in _made(wanted) if event is not None)
 
 
@@ -77,6 +81,8 @@ def made(wanted: Wanted) -> Event | None:
         tested, seconds = found
         if tested is None:
             return None
+        if not wanted.peers:
+            return Event(tested, (), seconds)
         theirs = wanted.kept_in / f"{_hash(*about, _peer_code(), _data_code())}.peers"
         peers = _kept(theirs)
         if peers is None:

@@ -1,10 +1,11 @@
 """Past events of real series, each forecast some days before it, beside the peers, in one run.
 
-    .venv/bin/python benchmarks/forecast/run.py ../shared/data [LEAD_DAYS] [--quick] [--kept-in FOLDER]
+    .venv/bin/python benchmarks/forecast/run.py ../shared/data [--leads 3 7 21] [--quick] [--kept-in FOLDER]
 
 Prints the tables that README.md shows: mean over events; WAPE by hour, error of the busiest hour, share of busiest
-hours inside p90 and p99, head-room paid (median quantile over actual), seconds for each event. `--quick` takes the last
-twelve events of each set, for work on the model; forecasts are kept in FOLDER until the model or the data changes.
+hours inside p90 and p99, head-room paid (median quantile over actual), seconds for each event. The peers are run at the
+first lead; further ones are scored on their own. `--quick` takes the last twelve events of each set, for work on the
+model; forecasts are kept in FOLDER until the model or the data changes.
 """
 
 from __future__ import annotations
@@ -101,6 +102,13 @@ def over_all(results: Sequence[Result]) -> Iterator[str]:
         yield f"{words}: " + _inside(scores)
 
 
+def at_lead(lead_days: float, results: Sequence[Result]) -> Iterator[str]:
+    """Peaks and WAPE at one lead, over all sets and by set."""
+    every = [score for one in results for score in one.methods(False).get(OURS, [])]
+    yield f"\n{lead_days:g} days before, all events: {_inside(every)}"
+    yield from (line(one.data.name, OURS, scores, None) for one in results if (scores := one.methods(False).get(OURS)))
+
+
 def _inside(scores: Sequence[MethodScore]) -> str:
     said = []
     for level, inside, paid in (
@@ -119,21 +127,27 @@ def _inside(scores: Sequence[MethodScore]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("lead_days", type=float, nargs="?", default=3.0)
+    parser.add_argument("--leads", type=float, nargs="+", default=[3.0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--kept-in", type=Path, default=KEPT_IN)
     asked = parser.parse_args()
     head = "| set | method | WAPE | peak error | in p90 | in p99 | p90/peak | p99/peak | s |\n|---|---|" + "---:|" * 7
     print(head)
+    most, (first, *further) = QUICK if asked.quick else None, asked.leads
     results = []
     for data in data_sets(asked.folder):
-        events = events_of(data, asked.folder, asked.lead_days, asked.kept_in, QUICK if asked.quick else None)
-        results.append(result(data, events, asked.lead_days))
+        events = events_of(data, asked.folder, first, asked.kept_in, most)
+        results.append(result(data, events, first))
         print("\n".join(rows(data.name, results[-1].methods(False), results[-1].seconds)), flush=True)
     print("\nFewer than three earlier events:\n\n" + head)
     for one in results:
         print("\n".join(rows(one.data.name, one.methods(True), one.seconds)))
-    print("\n" + "\n".join(over_all(results)))
+    print("\n" + "\n".join(over_all(results)), flush=True)
+    for lead in further:
+        events_at = [
+            (data, events_of(data, asked.folder, lead, asked.kept_in, most, False)) for data in data_sets(asked.folder)
+        ]
+        print("\n".join(at_lead(lead, [result(data, events, lead) for data, events in events_at])), flush=True)
 
 
 if __name__ == "__main__":

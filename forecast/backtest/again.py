@@ -18,6 +18,7 @@ from forecast.evidence import Evidence, known_before, undisturbed
 from forecast.learning import Learned, grid_for, learn, overlapping, predict
 from forecast.paths.calibration import OTHER_KIND, Score
 from forecast.paths.grid import Grid
+from forecast.paths.tail import Z90
 from forecast.stack.members import STRUCTURAL, members_of
 
 Floats = NDArray[np.float64]
@@ -27,6 +28,31 @@ PATHS = 400
 HISTORY_DAYS = 14
 HOURS_LEAST = 6
 CALIBRATING = 10
+TOP_HOURS = 8
+
+
+@dataclass(frozen=True)
+class Tops:
+    """The busiest hours of each path: which ones, as positions in the test's hours, and their rates [path, rank]."""
+
+    at: NDArray[np.int64]
+    rates: Floats
+
+    @staticmethod
+    def of(paths: Floats) -> Tops:
+        """Of paths by hour [path, hour]."""
+        count = min(TOP_HOURS, paths.shape[1])
+        at = np.argpartition(-paths, count - 1, axis=1)[:, :count].astype(np.int64)
+        return Tops(at, np.take_along_axis(paths, at, axis=1))
+
+    def bent(self, ratio: Floats) -> Tops:
+        """With every hour multiplied by its `ratio` [hour]."""
+        return Tops(self.at, self.rates * ratio[self.at])
+
+    @property
+    def highest(self) -> Floats:
+        """The busiest hour [path]."""
+        return np.asarray(self.rates.max(axis=1))
 
 
 @dataclass(frozen=True)
@@ -34,8 +60,9 @@ class Tested:
     """A past campaign's forecast beside what came, hour by hour on the total of all services.
 
     hours: seconds since 1970; actual, middle, last_week: mean requests per second [hour], NaN where not known.
-    peak_hours: the forecast's busiest hour on each path [path]; members: the middle of each member of the stack [hour];
-    live: how re-forecasts during the campaign would have done [score, way].
+    peak_hours: the forecast's busiest hour on each path [path]; tops: the busiest few, among which the busiest is found
+    when hours are bent; members: the middle of each member of the stack [hour]; live: how re-forecasts during the
+    campaign would have done [score, way].
     """
 
     score: Score
@@ -45,6 +72,7 @@ class Tested:
     middle: Floats
     last_week: Floats
     peak_hours: Floats
+    tops: Tops
     members: Mapping[str, Floats]
     live: Floats
 
@@ -113,10 +141,11 @@ def forecast_again(
     found = members_of(before, plan, known_plans, settings, learned.baseline, hours, seed)
     members = {STRUCTURAL: middle, **{name: values + rest for name, values in found.items()}}
     past = last_week(evidence, hours, as_of)
-    score = _score(plan, learned, actual[inside], rates.sum(axis=1)[:, inside], by_hour, middle, past)
+    score = _score(plan, learned, actual[inside], rates.sum(axis=1)[:, inside], by_hour, paths_by_hour, past)
     paths = TrafficPaths(rates, learned.baseline.services, naive_utc(grid.starts), grid.seconds)
     live = live_scores(paths, dict(zip(paths.services, each, strict=True)), plan.starts_at, plan.ends_at)
-    return Tested(score, as_of, hours, by_hour, middle, past, paths_by_hour.max(axis=1), members, live)
+    tops = Tops.of(paths_by_hour)
+    return Tested(score, as_of, hours, by_hour, middle, past, tops.highest, tops, members, live)
 
 
 def finest_of(evidence: Evidence, plan: Plan) -> int:
@@ -127,8 +156,9 @@ def finest_of(evidence: Evidence, plan: Plan) -> int:
 
 
 def _score(
-    plan: Plan, learned: Learned, actual: Floats, total: Singles, by_hour: Floats, middle: Floats, past: Floats
+    plan: Plan, learned: Learned, actual: Floats, total: Singles, by_hour: Floats, paths_by_hour: Floats, past: Floats
 ) -> Score:
+    middle, volumes = np.median(paths_by_hour, axis=0), paths_by_hour.mean(axis=1)
     p10, p50, p90, p99 = (float(q) for q in np.quantile(total.max(axis=1), [0.1, 0.5, 0.9, 0.99]))
     both = ~np.isnan(past)
     return Score(
@@ -140,6 +170,9 @@ def _score(
         peak_p50=p50,
         peak_p90=p90,
         peak_p99=p99,
+        volume_actual=float(by_hour.mean()),
+        volume_middle=float(middle.mean()),
+        volume_sd=float(np.log(np.quantile(volumes, 0.9) / np.median(volumes))) / Z90,
         floor_wape_ratio=wape(by_hour[both], past[both]) if both.any() else float("nan"),
         floor_peak=float(np.max(past[both])) if both.any() else float("nan"),
         campaigns_known=campaigns_known(learned.past, plan),

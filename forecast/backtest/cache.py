@@ -20,7 +20,7 @@ from campaign.files import rounded, write_json
 from campaign.language import say
 from campaign.plan import Plan
 from campaign.settings import Settings
-from forecast.backtest.again import Tested, forecast_again
+from forecast.backtest.again import Tested, Tops, forecast_again
 from forecast.epochs import HOUR, epoch
 from forecast.evidence import Evidence
 from forecast.paths.calibration import Score
@@ -40,7 +40,8 @@ class KeptTest(FileRecord):
     actual: tuple[float | None, ...]
     middle: tuple[float | None, ...]
     last_week: tuple[float | None, ...]
-    peak_hours: tuple[float, ...]
+    top_hours: tuple[tuple[int, ...], ...]
+    top_rates: tuple[tuple[float, ...], ...]
     members: dict[str, tuple[float, ...]]
     live: tuple[tuple[float | None, ...], ...]
 
@@ -129,7 +130,8 @@ def _kept(key: str, tested: Tested) -> KeptTest:
         actual=_plain(tested.actual),
         middle=_plain(tested.middle),
         last_week=_plain(tested.last_week),
-        peak_hours=tuple(float(v) for v in tested.peak_hours),
+        top_hours=tuple(tuple(int(v) for v in row) for row in tested.tops.at),
+        top_rates=tuple(tuple(float(v) for v in row) for row in tested.tops.rates),
         members={name: tuple(float(v) for v in values) for name, values in tested.members.items()},
         live=tuple(_plain(row) for row in tested.live),
     )
@@ -141,6 +143,7 @@ def _plain(values: Floats) -> tuple[float | None, ...]:
 
 def _tested(kept: KeptTest) -> Tested:
     names = {"campaign": str(kept.score["campaign"]), "kind": str(kept.score["kind"])}
+    tops = Tops(np.array(kept.top_hours, dtype=np.int64), np.array(kept.top_rates))
     figures = {k: float("nan") if v is None else float(v) for k, v in kept.score.items() if k not in names}
     return Tested(
         Score(**names, **figures),  # type: ignore[arg-type]
@@ -149,7 +152,8 @@ def _tested(kept: KeptTest) -> Tested:
         _array(kept.actual),
         _array(kept.middle),
         _array(kept.last_week),
-        np.array(kept.peak_hours),
+        tops.highest,
+        tops,
         {name: np.array(values) for name, values in kept.members.items()},
         np.array([_array(row) for row in kept.live]),
     )

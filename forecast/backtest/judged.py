@@ -40,9 +40,10 @@ def weights_of(tested: Sequence[Tested]) -> dict[str, float]:
 
 
 def bent(tested: Tested, weights: dict[str, float]) -> Tested:
-    """The test with the stack's middle; its paths keep their shape around it."""
+    """The test with the stack's middle; its paths keep their distance from it hour by hour, as published ones do."""
     middle = stacked(tested.members, weights)
-    ratio = float(middle.max() / max(float(tested.middle.max()), 1e-9))
+    tops = tested.tops.bent(middle / np.maximum(tested.middle, 1e-9))
+    ratio = float(np.median(tops.highest) / max(float(np.median(tested.peak_hours)), 1e-9))
     old = tested.score
     score = replace(
         old,
@@ -51,8 +52,9 @@ def bent(tested: Tested, weights: dict[str, float]) -> Tested:
         peak_p50=old.peak_p50 * ratio,
         peak_p90=old.peak_p90 * ratio,
         peak_p99=old.peak_p99 * ratio,
+        volume_middle=float(middle.mean()),
     )
-    return replace(tested, score=score, middle=middle, peak_hours=tested.peak_hours * ratio)
+    return replace(tested, score=score, middle=middle, peak_hours=tops.highest, tops=tops)
 
 
 def corrected(tested: Tested, calibration: Calibration) -> Tested:
@@ -60,7 +62,8 @@ def corrected(tested: Tested, calibration: Calibration) -> Tested:
     old = tested.score
     quantiles = moved_quantiles(old.peak_p10, old.peak_p50, old.peak_p90, old.peak_p99, calibration)
     p10, p50, p90, p99 = quantiles.tolist()
-    middle = tested.middle * float(np.exp(calibration.bias_log))
+    moved_by = float(np.exp(calibration.bias))
+    middle = tested.middle * moved_by
     score = replace(
         old,
         wape_ratio=wape(tested.actual, middle),
@@ -68,6 +71,7 @@ def corrected(tested: Tested, calibration: Calibration) -> Tested:
         peak_p50=p50,
         peak_p90=p90,
         peak_p99=p99,
+        volume_middle=old.volume_middle * moved_by,
     )
     return replace(tested, score=score, middle=middle, peak_hours=moved(tested.peak_hours, calibration))
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.signal import lfilter
 
+from forecast.baseline.scatter import Scatter, scatter_of
 from forecast.baseline.seasons import design
 from forecast.epochs import DAY, HOUR, epochs
 
@@ -28,7 +29,6 @@ ROBUST_ROUNDS = 3
 FLOOR_SHARE = 0.005
 FLOOR_REQUESTS_PER_SECOND = 1.0 / 3600.0
 LEVEL_SD_MIN, LEVEL_SD_MAX = 0.02, 1.0
-NOISE_SD_MIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Baseline:
     log_requests_per_second: natural log of the hour's mean rate [hour, service].
     level_sd: how far a whole day may lie off at the horizon, on the log scale [service].
     past_level_sd: the same inside history, where days on both sides are known [service].
-    noise_sd, noise_correlation: an hour's own deviation, and how much of it the next hour keeps [service].
+    scatter: how far single hours lie off, up and down, and how long that lasts.
     """
 
     services: tuple[str, ...]
@@ -47,8 +47,7 @@ class Baseline:
     log_requests_per_second: Floats
     level_sd: Floats
     past_level_sd: Floats
-    noise_sd: Floats
-    noise_correlation: Floats
+    scatter: Scatter
 
     def log_at(self, service: int, times: NDArray[np.int64] | Floats) -> Floats:
         """Log rate at instants (seconds since 1970), linear between the middles of the hours."""
@@ -88,7 +87,9 @@ def fit_baseline(
         tuple(str(name) for name in hourly.columns),
         epochs(hours),
         np.column_stack([part.log_rate for part in parts]),
-        *(np.array([getattr(part, name) for part in parts]) for name in _SPREADS),
+        np.array([part.level_sd for part in parts]),
+        np.array([part.past_level_sd for part in parts]),
+        Scatter.joined([part.scatter for part in parts]),
     )
 
 
@@ -99,18 +100,14 @@ def days_silent(rates: NDArray[np.floating]) -> Floats:
     return np.asarray(hours * HOUR / DAY)
 
 
-_SPREADS = ("level_sd", "past_level_sd", "noise_sd", "noise_correlation")
-
-
 @dataclass(frozen=True)
 class Levelled:
-    """One service's log rates [hour] and spreads, as `Baseline` has them."""
+    """One service's log rates [hour] and spreads, as `Baseline` has them (its scatter has one service)."""
 
     log_rate: Floats
     level_sd: float
     past_level_sd: float
-    noise_sd: float
-    noise_correlation: float
+    scatter: Scatter
 
 
 def _one(rates: Floats, known: NDArray[np.bool_], columns: Floats, penalties: Floats, lead_days: float) -> Levelled:
@@ -155,8 +152,7 @@ def levelled(fitted: Floats, residual: Floats, known: NDArray[np.bool_], lead_da
         fitted + level,
         float(np.clip(np.hypot(error, 0.5 * shift), LEVEL_SD_MIN, LEVEL_SD_MAX)),
         float(np.clip(0.6 * error, LEVEL_SD_MIN, LEVEL_SD_MAX)),
-        max(float(np.nanstd(_winsorised(left))), NOISE_SD_MIN),
-        _correlation(left),
+        scatter_of(_winsorised(left), fitted + level),
     )
 
 
@@ -203,14 +199,6 @@ def _level_error(daily: Floats, level: Floats, lead_days: float) -> float:
     if len(errors) < 5:
         return 0.15
     return float(np.sqrt(np.mean(_winsorised(errors, 5.0) ** 2)))
-
-
-def _correlation(left: Floats) -> float:
-    a, b = left[:-1], left[1:]
-    both = ~np.isnan(a) & ~np.isnan(b)
-    if both.sum() < 24:
-        return 0.5
-    return float(np.clip(np.corrcoef(a[both], b[both])[0, 1], 0.0, 0.97))
 
 
 def campaign_mask(

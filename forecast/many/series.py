@@ -20,6 +20,7 @@ from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
 from forecast.baseline.ridge import HUBER, Levelled, days_silent, levelled, rate_floor, robust_ridge
+from forecast.baseline.scatter import Scatter, two_sided
 from forecast.baseline.seasons import Design, design
 from forecast.epochs import HOUR, naive_utc
 
@@ -33,9 +34,9 @@ KNOWN_HOURS_LEAST = 5 * 24
 ANSWER_SD, ANSWER_NOISE_SD = 0.3, 0.15
 LUCK_SD, LUCK_PRIOR = 0.12, 4.0
 NOISE_SD_MOST = 0.5
-NOISE_SECONDS = 1800.0
 LEVEL_FREEDOM = 6.0
 LITTLE_KNOWN_SD = 0.4
+LITTLE_KNOWN = Scatter(np.array([LITTLE_KNOWN_SD]), np.array([LITTLE_KNOWN_SD]), np.array([0.5]))
 OWN_LEVEL_SHARE_LEAST = 0.3
 
 
@@ -103,7 +104,7 @@ def ordinary(chunk: Chunk, made: Design, count: int, lead_days: float) -> list[L
     return [
         levelled(fitted[:, s], left[:, s], known[:, s], leads[s])
         if known[:, s].sum() >= KNOWN_HOURS_LEAST
-        else Levelled(np.full(count, np.nan), LITTLE_KNOWN_SD, LITTLE_KNOWN_SD, LITTLE_KNOWN_SD, 0.5)
+        else Levelled(np.full(count, np.nan), LITTLE_KNOWN_SD, LITTLE_KNOWN_SD, LITTLE_KNOWN)
         for s in range(rates.shape[1])
     ]
 
@@ -152,7 +153,7 @@ def one_service(shared: Shared, chunk: Chunk, place: int, hours: NDArray[np.int6
     heavy = np.sqrt(LEVEL_FREEDOM / rng.chisquare(LEVEL_FREEDOM, count))
     shift = heavy * (own * rng.standard_normal(count) + luck_sd * rng.standard_normal(count))
     logs = base + answer * shared.lift + shift[:, None]
-    logs += _noise(shared.seconds, min(part.noise_sd, NOISE_SD_MOST), count, rng)
+    logs += _noise(shared.seconds, part.scatter, count, rng)
     rates_drawn: Singles = np.exp(np.clip(logs, -40.0, 40.0)).astype(np.float32)
     return rates_drawn
 
@@ -172,10 +173,11 @@ def answer_of(shared: Shared, rates: Floats, log_ordinary: Floats, touched: bool
     return float(np.clip(answer, 0.0, 3.0)), float(luck)
 
 
-def _noise(seconds: NDArray[np.int64], sd: float, count: int, rng: np.random.Generator) -> Floats:
-    """Autocorrelated deviations on the log scale [path, interval]."""
+def _noise(seconds: NDArray[np.int64], scatter: Scatter, count: int, rng: np.random.Generator) -> Floats:
+    """Deviations on the log scale that last a while [path, interval]."""
     fresh = rng.standard_normal((count, len(seconds)))
-    keep = np.exp(-seconds / NOISE_SECONDS)
     for i in range(1, len(seconds)):
-        fresh[:, i] = keep[i - 1] * fresh[:, i - 1] + np.sqrt(1.0 - keep[i - 1] ** 2) * fresh[:, i]
-    return np.asarray(sd * fresh)
+        keep = scatter.kept_ratio(float(seconds[i - 1]))[0]
+        fresh[:, i] = keep * fresh[:, i - 1] + np.sqrt(1.0 - keep**2) * fresh[:, i]
+    up, down = (np.minimum(side, NOISE_SD_MOST) for side in (scatter.up, scatter.down))
+    return two_sided(fresh, up, down)

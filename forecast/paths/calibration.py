@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,14 @@ from forecast.paths.tail import THRESHOLD, Z90, Tail, tail_from, tailed, tailed_
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-PSEUDO_CAMPAIGNS = 5.0
+PSEUDO_CAMPAIGNS = 2.0
 HALF_LIFE_CAMPAIGNS = 8.0
 OTHER_KIND = 1.0 / 3.0
-BIAS_SD = 0.1
-Z_MOST = 3.0
-SCALE_LEAST, SCALE_MOST = 0.35, 2.5
+VOLUME_BIAS_SD, PEAK_BIAS_SD = 0.15, 0.07
+MISS_MOST = 1.5
+WIDTH_LEAST = 0.05
+SCALE_LEAST, SCALE_MOST = 0.2, 3.0
+NEAR_PEAK_POWER, MONOTONE = 2.0, 0.9
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,9 @@ class Score:
     """One past campaign forecast at its own lead, against what came.
 
     wape_ratio: sum of absolute errors of the median over the sum of actuals, by hour and service.
-    peak_*: of the total. floor_*: the same hours a week earlier (seasonal naive). campaigns_known: how many past
-    campaigns the forecast rested on.
+    peak_*: of the total; volume_*: its mean over the hours, what came and the sum of the medians, and the paths'
+    standard deviation of it on the log scale. floor_*: the same hours a week earlier (seasonal naive).
+    campaigns_known: how many past campaigns the forecast rested on.
     """
 
     campaign: str
@@ -39,6 +42,9 @@ class Score:
     peak_p50: float
     peak_p90: float
     peak_p99: float
+    volume_actual: float
+    volume_middle: float
+    volume_sd: float
     floor_wape_ratio: float
     floor_peak: float
     campaigns_known: float = 0.0
@@ -49,52 +55,79 @@ class Score:
         return float(np.log(self.peak_actual / self.peak_p50))
 
     @property
-    def width(self) -> float:
-        """Standard deviation of the forecast's own upper half, on the log scale."""
-        return max(float(np.log(self.peak_p90 / self.peak_p50)) / Z90, 0.02)
+    def log_volume_miss(self) -> float:
+        """The same for the volume."""
+        return float(np.log(max(self.volume_actual, 1e-9) / max(self.volume_middle, 1e-9)))
 
     @property
-    def z(self) -> float:
-        """The miss in standard deviations."""
-        return self.log_miss / self.width
+    def width(self) -> float:
+        """Standard deviation of the forecast's own upper half, on the log scale."""
+        return max(float(np.log(self.peak_p90 / self.peak_p50)) / Z90, WIDTH_LEAST)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How to correct sample paths: `bias_log` is added on the log scale, deviations from the median are scaled.
+    """How to correct sample paths, on the log scale: `bias` moves everything, `peak_bias` what is near a path's peak.
 
-    campaigns: how many past campaigns stand behind it; zero leaves paths as they are. weights: of the stack's members.
-    tail: where the highest fifth of peaks goes.
+    bias_sd: how far the two may be wrong together; miss: how far off earlier peaks were without them (root mean
+    square); weight: how many of them that is worth; campaigns: how many stand behind it, zero leaves paths as they are.
+    weights: of the stack's members. tail: where the highest fifth of peaks goes.
     """
 
-    bias_log: float = 0.0
-    scale_ratio: float = 1.0
+    bias: float = 0.0
+    peak_bias: float = 0.0
+    bias_sd: float = 0.0
+    miss: float = 0.0
+    weight: float = 0.0
     campaigns: int = 0
     back_test: BackTest | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     tail: Tail = field(default_factory=Tail)
 
+    def scale_ratio(self, width: float) -> float:
+        """By how much to stretch a forecast whose peak has that standard deviation."""
+        variance = (PSEUDO_CAMPAIGNS * width**2 + self.weight * self.miss**2) / (PSEUDO_CAMPAIGNS + self.weight)
+        return float(np.clip(np.hypot(np.sqrt(variance), self.bias_sd) / width, SCALE_LEAST, SCALE_MOST))
+
 
 def calibration_from(scores: Sequence[Score], kind: str, campaigns_known: float) -> Calibration:
-    """Bias and width from scores of earlier campaigns in time order, for a forecast that rests on `campaigns_known`.
+    """Biases and width from scores of earlier campaigns in time order, for a forecast that rests on `campaigns_known`.
 
-    A miss counts for the bias by how sure that forecast was, against a prior of no bias; the width is shrunk as if five
-    more campaigns had been as wide as said. Past misses are not exchangeable with the one to come: they count less with
-    age, with another kind, and with another state of knowledge (weighted conformal prediction, Barber et al. 2023), so
-    that a first campaign that surprised everyone does not widen the thirtieth.
+    A miss counts for a bias by how sure that forecast was, against a prior of none. The width is what earlier misses
+    were, and what the paths say counts as two more: how wide the paths of one campaign are beside another's says little
+    about where it will come (on nine sets of real events, pinball loss at p90 0.127 so, 0.142 with misses in units of
+    each forecast's own width). Past misses are not exchangeable with the one to come: they count less with age, with
+    another kind, and with another state of knowledge (weighted conformal prediction, Barber et al. 2023), so that a
+    first campaign that surprised everyone does not widen the thirtieth.
     """
     if not scores:
         return Calibration()
     weights = np.array([_alike(score, kind, campaigns_known) for score in scores])
     weights *= 0.5 ** (np.arange(len(scores))[::-1] / HALF_LIFE_CAMPAIGNS)
-    misses = np.clip([score.log_miss for score in scores], -1.0, 1.0)
-    zs = np.clip([score.z for score in scores], -Z_MOST, Z_MOST)
-    trust = weights / np.array([score.width for score in scores]) ** 2
-    bias = float(np.sum(trust * misses) / (trust.sum() + 1.0 / BIAS_SD**2))
-    square = (PSEUDO_CAMPAIGNS + np.sum(weights * zs**2)) / (PSEUDO_CAMPAIGNS + weights.sum())
-    scale = float(np.clip(np.sqrt(square), SCALE_LEAST, SCALE_MOST))
-    standardised = (misses - bias) / (scale * np.array([score.width for score in scores]))
-    return Calibration(bias, scale, len(scores), summary(scores), tail=tail_from(standardised, weights))
+    widths = np.array([score.width for score in scores])
+    volume_sds = np.maximum([score.volume_sd for score in scores], WIDTH_LEAST)
+    bias = _shrunk([score.log_volume_miss for score in scores], weights / volume_sds**2, VOLUME_BIAS_SD)
+    misses = np.array([score.log_miss for score in scores]) - bias.middle
+    peak_bias = _shrunk(misses, weights / widths**2, PEAK_BIAS_SD)
+    left = np.clip(misses - peak_bias.middle, -MISS_MOST, MISS_MOST)
+    known = float(weights.sum())
+    miss = float(np.sqrt(weights @ left**2 / known))
+    unsure = float(np.hypot(bias.sd, peak_bias.sd))
+    found = Calibration(bias.middle, peak_bias.middle, unsure, miss, known, len(scores), summary(scores))
+    calibrated_widths = widths * [found.scale_ratio(width) for width in widths]
+    return replace(found, tail=tail_from(left / calibrated_widths, weights))
+
+
+@dataclass(frozen=True)
+class _Shrunk:
+    middle: float
+    sd: float
+
+
+def _shrunk(misses: Sequence[float] | Floats, trust: Floats, prior_sd: float) -> _Shrunk:
+    """Mean of the misses with the precision of each, and a prior of none."""
+    precision = float(trust.sum()) + 1.0 / prior_sd**2
+    return _Shrunk(float(trust @ np.clip(misses, -MISS_MOST, MISS_MOST)) / precision, precision**-0.5)
 
 
 def _alike(score: Score, kind: str, campaigns_known: float) -> float:
@@ -105,17 +138,20 @@ def _alike(score: Score, kind: str, campaigns_known: float) -> float:
 
 def moved(draws: Floats, calibration: Calibration) -> Floats:
     """Draws of one peak corrected as paths are."""
-    middle = float(np.median(draws))
-    apart = calibration.scale_ratio * np.log(np.maximum(draws, 1e-9) / middle)
-    return np.asarray(middle * np.exp(calibration.bias_log + tailed_draws(apart, calibration.tail)))
+    draws = np.maximum(draws, 1e-9)
+    middle, high = np.quantile(draws, [0.5, 0.9])
+    scale = calibration.scale_ratio(max(float(np.log(high / middle)) / Z90, WIDTH_LEAST))
+    apart = tailed_draws(scale * np.log(draws / middle), calibration.tail)
+    return np.asarray(middle * np.exp(calibration.bias + calibration.peak_bias + apart))
 
 
 def moved_quantiles(p10: float, p50: float, p90: float, p99: float, calibration: Calibration) -> Floats:
     """p10, p50, p90 and p99 of one peak corrected as paths are."""
-    apart = calibration.scale_ratio * np.log(np.maximum([p10, p50, p90, p99], 1e-9) / p50)
+    apart = np.log(np.maximum([p10, p50, p90, p99], 1e-9) / p50)
+    apart = calibration.scale_ratio(max(float(apart[2]) / Z90, WIDTH_LEAST)) * apart
     width = max(float(apart[2]) / Z90, 1e-3)
     apart = tailed(apart, np.array([0.1, 0.5, 0.9, 0.99]), THRESHOLD * width, width, calibration.tail)
-    return np.asarray(p50 * np.exp(calibration.bias_log + apart))
+    return np.asarray(p50 * np.exp(calibration.bias + calibration.peak_bias + apart))
 
 
 def summary(scores: Sequence[Score]) -> BackTest:
@@ -138,16 +174,28 @@ def _mean_known(values: Sequence[float]) -> float | None:
 
 
 def calibrated(rates: Singles, calibration: Calibration) -> Singles:
-    """Paths [path, service, interval] shifted and widened around their median, then the highest fifth of them moved to
-    where the tail wants the total's peak; joint moves stay."""
-    if calibration.bias_log == 0.0 and calibration.scale_ratio == 1.0 and calibration.tail.say_ratio == 0.0:
+    """Paths [path, service, interval] moved by the bias and stretched around their median; then each one's surroundings
+    of its peak so that the total's peaks lie where earlier peaks say. Joint moves stay."""
+    if calibration.campaigns == 0:
         return rates
-    middle = np.maximum(np.median(rates, axis=0), np.float32(1e-9))
-    corrected: Singles = middle * np.exp(
-        np.float32(calibration.bias_log)
-        + np.float32(calibration.scale_ratio) * np.log(np.maximum(rates, np.float32(1e-9)) / middle)
+    peaks = rates.sum(axis=1).max(axis=1).astype(np.float64)
+    middle, high = np.quantile(np.maximum(peaks, 1e-9), [0.5, 0.9])
+    scale = calibration.scale_ratio(max(float(np.log(high / middle)) / Z90, WIDTH_LEAST))
+    usual = np.maximum(np.median(rates, axis=0), np.float32(1e-9))
+    corrected: Singles = usual * np.exp(
+        np.float32(calibration.bias) + np.float32(scale) * np.log(np.maximum(rates, np.float32(1e-9)) / usual)
     )
-    peaks = np.log(corrected.sum(axis=1).max(axis=1).astype(np.float64))
-    apart = peaks - float(np.median(peaks))
-    corrected *= np.exp(tailed_draws(apart, calibration.tail) - apart).astype(np.float32)[:, None, None]
+    total = corrected.sum(axis=1)
+    top = np.maximum(total.max(axis=1), np.float32(1e-9))
+    corrected *= _pulled(total / top[:, None], np.log(moved(peaks, calibration) / top))[:, None, :]
     return corrected.astype(np.float32)
+
+
+def _pulled(near: Singles, pull: Floats) -> Singles:
+    """Factors [path, interval] that move each path's peak by `pull` [path] and what is lower by less.
+
+    near: the total over its peak [path, interval]. The order of a path's intervals stays, also where the peak falls.
+    """
+    power = np.minimum(NEAR_PEAK_POWER, MONOTONE / np.maximum(-pull, 1e-9))
+    factors: Singles = np.exp((pull[:, None] * near ** power[:, None]).astype(np.float32))
+    return factors

@@ -15,6 +15,7 @@ from scipy.linalg import cholesky
 
 from campaign.plan import Plan
 from forecast.baseline.ridge import Baseline
+from forecast.baseline.scatter import Scatter, two_sided
 from forecast.paths.grid import Grid
 from forecast.uplift.episodes import typical
 from forecast.uplift.layout import AFTER, BEFORE, FOLLOWING, SURVIVAL, Numbers
@@ -29,7 +30,7 @@ Singles = NDArray[np.float32]
 LEVEL_FREEDOM = 6.0
 LEVEL_SHARED = 0.7
 NOISE_SHARED = 0.5
-NOISE_SECONDS = 1800.0
+ORDINARY_SD_MOST = 0.5
 DECAY_NODES = (-1.4, -0.6, 0.0, 0.6, 1.4)
 
 
@@ -167,21 +168,17 @@ def level_factors(setting: Setting, uplift: Uplift, draws: Draws, service: int) 
     return factors
 
 
-def interval_noise(grid: Grid, sds: Floats, paths: int, rng: np.random.Generator) -> Singles:
-    """Autocorrelated deviations on the log scale [path, service, interval]; half of them shared by all services.
-
-    sds: standard deviation [service, interval].
-    """
-    services, intervals = sds.shape
-    noise = np.empty((paths, services, intervals), dtype=np.float32)
-    own, shared = np.zeros((paths, services)), np.zeros((paths, 1))
-    for i in range(intervals):
-        keep = 0.0 if i == 0 else float(np.exp(-grid.seconds[i - 1] / NOISE_SECONDS))
+def interval_noise(scatter: Scatter, seconds: NDArray[np.int64], paths: int, rng: np.random.Generator) -> Singles:
+    """Standard normal deviations that last a while [path, service, interval]; half of them shared by all services."""
+    services = len(scatter.correlation)
+    noise = np.empty((paths, services, len(seconds)), dtype=np.float32)
+    own, shared = np.zeros((paths, services)), np.zeros((paths, services))
+    for i in range(len(seconds)):
+        keep = np.zeros(services) if i == 0 else scatter.kept_ratio(float(seconds[i - 1]))
         fresh = np.sqrt(1.0 - keep**2)
         own = keep * own + fresh * rng.standard_normal((paths, services))
         shared = keep * shared + fresh * rng.standard_normal((paths, 1))
-        mixed = np.sqrt(NOISE_SHARED) * shared + np.sqrt(1.0 - NOISE_SHARED) * own
-        noise[:, :, i] = mixed * sds[:, i]
+        noise[:, :, i] = np.sqrt(NOISE_SHARED) * shared + np.sqrt(1.0 - NOISE_SHARED) * own
     return noise
 
 
@@ -209,13 +206,15 @@ def noise_factors(
     rng: np.random.Generator,
 ) -> Singles:
     """The intervals' own noise, around one [path, service, interval]."""
-    grid = settings[0].grid
-    inside = np.array([s.inside for s in settings])
-    ordinary = np.minimum(baseline.noise_sd, 0.5)[:, None]
-    sds = ordinary + (uplift.noise_sd[:, None] - ordinary) * inside
-    noise = interval_noise(grid, sds, paths, rng)
-    alone = minute_sd[:, None] * np.sqrt(60.0 / np.maximum(grid.seconds, 60))
-    for s in range(len(settings)):
+    seconds = settings[0].grid.seconds
+    noise = interval_noise(baseline.scatter, seconds, paths, rng)
+    alone = minute_sd[:, None] * np.sqrt(60.0 / np.maximum(seconds, 60))
+    for s, made in enumerate(settings):
+        up, down = (
+            np.minimum(outside[s], ORDINARY_SD_MOST) * (1.0 - made.inside) + within[s] * made.inside
+            for outside, within in ((baseline.scatter.up, uplift.noise_up), (baseline.scatter.down, uplift.noise_down))
+        )
+        noise[:, s] = two_sided(noise[:, s], up, down)
         noise[:, s] += (rng.standard_normal(noise[:, s].shape, dtype=np.float32) * alone[s]).astype(np.float32)
     return np.exp(noise, out=noise)
 

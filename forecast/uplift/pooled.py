@@ -20,6 +20,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from campaign.plan import Plan
 from forecast.baseline.ridge import Baseline
+from forecast.baseline.scatter import sides
 from forecast.uplift.episodes import Block
 from forecast.uplift.layout import (
     AFTER,
@@ -39,6 +40,7 @@ Floats = NDArray[np.float64]
 
 INDEPENDENT_SECONDS, PERSISTENT_SECONDS = 1200.0, 3600.0
 NOISE_SD = 0.12
+PRIOR_ROWS, OUTLIER = 40.0, 3.0
 TAIL_FREEDOM = 5.0
 PRIOR_CAMPAIGNS = 4.0
 STEPS_FIRST, STEPS_AGAIN, ROUNDS = 25, 6, 3
@@ -61,7 +63,8 @@ class Uplift:
     """The fitted model: posterior mean and covariance of every parameter, and the spreads around it.
 
     campaign_sd: how much campaigns differ for no reason the plans give; service_sd: the same per service; campaigns:
-    how many past ones stand behind that. noise_sd [service]: an interval's deviation. All on the log scale.
+    how many past ones stand behind that. noise_sd [service]: an interval's deviation, as the fit weighs rows; noise_up,
+    noise_down [service]: how far busy intervals lie off on each side, as paths draw it. All on the log scale.
     """
 
     layout: Layout
@@ -71,6 +74,8 @@ class Uplift:
     service_sd: float
     campaigns: int
     noise_sd: Floats
+    noise_up: Floats
+    noise_down: Floats
 
 
 def features(
@@ -181,7 +186,8 @@ def fit_uplift(
         theta, covariance = _climb(ready, layout, theta, means, sds, spread.noise, steps)
         spread = _respread(ready, layout, theta, covariance, spread, len(baseline.services))
     learned = {plans[terms[i].campaign].id for block in blocks for i in block.terms}
-    return Uplift(layout, theta, covariance, spread.campaign, spread.service, len(learned), spread.noise)
+    busy = _busy_noise(ready, layout, theta, spread.noise)
+    return Uplift(layout, theta, covariance, spread.campaign, spread.service, len(learned), spread.noise, *busy)
 
 
 @dataclass(frozen=True)
@@ -335,16 +341,33 @@ def _respread(
     service = _shrunk(SERVICE_SD, theta[per_service] ** 2 + variances[per_service])
     noise = []
     for s in range(services):
-        total, weight = 40.0 * NOISE_SD**2, 40.0
+        total, weight = PRIOR_ROWS * NOISE_SD**2, PRIOR_ROWS
         for rows in ready:
             if rows.block.service == s:
                 residual = rows.block.log_rates - parts_of(rows, layout, theta)[0].log_rate
-                clipped = np.clip(residual, -3 * spread.noise[s], 3 * spread.noise[s])
+                clipped = np.clip(residual, -OUTLIER * spread.noise[s], OUTLIER * spread.noise[s])
                 effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
                 total += float(np.sum(effective * clipped**2))
                 weight += float(np.sum(effective))
         noise.append(np.sqrt(total / weight))
     return _Spread(campaign, service, np.array(noise))
+
+
+def _busy_noise(ready: Sequence[_Rows], layout: Layout, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
+    """How far campaigns' intervals lie off, up and down [service]: each counts by its traffic beside its block's."""
+    found = []
+    for s, usual in enumerate(noise):
+        left, weights = [np.zeros(0)], [np.zeros(0)]
+        for rows in (r for r in ready if r.block.service == s):
+            log_rate = parts_of(rows, layout, theta)[0].log_rate
+            effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
+            busy = np.exp(log_rate - log_rate.max())
+            left.append(rows.block.log_rates - log_rate)
+            weights.append(effective * busy / busy.mean())
+        clipped = np.clip(np.concatenate(left), -OUTLIER * usual, OUTLIER * usual)
+        found.append(sides(clipped, np.concatenate(weights), NOISE_SD, PRIOR_ROWS / 2.0))
+    up, down = np.array(found).T
+    return up, down
 
 
 def _shrunk(prior_sd: float, squares: Floats) -> float:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaign.traffic import TrafficModel
 from forecast.backtest.again import actual_on, last_week, wape
 from forecast.backtest.scores_file import interval, score_of
 from forecast.epochs import HOUR, moment_of
 from forecast.evidence import Evidence
-from forecast.paths.calibration import Calibration, Score, calibrated, calibration_from
+from forecast.paths.calibration import Calibration, Score, calibrated, calibration_from, moved
 from forecast.paths.grid import Grid
+from forecast.paths.tail import Tail
 from forecast.uplift.episodes import Stretch
 
 
 def score(actual: float, p50: float = 100.0, p90: float = 130.0, kind: str = "sale") -> Score:
-    return Score("x", kind, 0.1, actual, p50 * p50 / p90, p50, p90, p90 * 1.2, 0.3, 80.0, 8.0)
+    return Score("x", kind, 0.1, actual, p50 * p50 / p90, p50, p90, p90 * 1.2, actual, p50, 0.2, 0.3, 80.0, 8.0)
 
 
 def test_without_earlier_campaigns_nothing_is_corrected() -> None:
@@ -29,21 +34,44 @@ def test_peaks_that_always_came_higher_lift_the_forecast_and_many_misses_widen_i
     low = calibration_from([score(140.0)] * 12, "sale", 8.0)
     wild = calibration_from([score(190.0), score(60.0)] * 6, "sale", 8.0)
     tame = calibration_from([score(101.0), score(99.0)] * 6, "sale", 8.0)
-    assert low.bias_log > 0.05
-    assert wild.scale_ratio > 1.5 > 1.0 > tame.scale_ratio
-    assert abs(wild.bias_log) < 0.05
+    assert low.bias > 0.05
+    assert wild.scale_ratio(0.2) > 1.5 > 1.0 > tame.scale_ratio(0.2)
+    assert abs(wild.bias) < 0.05
+
+
+def test_a_volume_that_is_right_under_peaks_that_are_not_moves_peaks_alone() -> None:
+    peaky = [replace(score(70.0), volume_actual=100.0)] * 12
+    made = calibration_from(peaky, "sale", 8.0)
+    assert abs(made.bias) < 0.01
+    assert made.peak_bias < -0.05
 
 
 def test_campaigns_of_other_kinds_count_less() -> None:
-    own, other = (calibration_from([score(140.0, kind=kind)] * 3, "sale", 8.0).bias_log for kind in ("sale", "tour"))
+    own, other = (calibration_from([score(140.0, kind=kind)] * 3, "sale", 8.0).bias for kind in ("sale", "tour"))
     assert own > other > 0
 
 
-def test_correcting_keeps_the_middle_times_the_bias_and_the_order_of_paths() -> None:
+def test_paths_are_moved_around_their_middle_and_keep_their_order() -> None:
     rates = np.exp(np.random.default_rng(0).normal(0, 0.3, (501, 1, 4))).astype(np.float32)
-    made = calibrated(rates, Calibration(bias_log=0.1, scale_ratio=2.0, campaigns=5))
-    assert np.median(made, axis=0) == pytest.approx(np.median(rates, axis=0) * np.exp(0.1), rel=1e-5)
+    rates[:, 0, 0] *= 50.0
+    made = calibrated(rates, Calibration(bias=0.1, miss=0.6, weight=1e9, campaigns=5))
+    assert np.median(made, axis=0) == pytest.approx(np.median(rates, axis=0) * np.exp(0.1), rel=0.02)
     assert np.array_equal(np.argsort(rates[:, 0, 0]), np.argsort(made[:, 0, 0]))
+
+
+@given(peak_bias=st.floats(-1.5, 1.5), miss=st.floats(0.05, 1.0), weight=st.floats(0.0, 20.0))
+def test_peaks_of_corrected_paths_are_the_corrected_peaks(peak_bias: float, miss: float, weight: float) -> None:
+    rates = np.exp(np.random.default_rng(1).normal(0, 0.4, (101, 2, 6))).astype(np.float32)
+    calibration = Calibration(0.1, peak_bias, 0.1, miss, weight, 5, tail=Tail(say_ratio=0.5))
+    found = calibrated(rates, calibration).sum(axis=1).max(axis=1)
+    assert found == pytest.approx(moved(rates.sum(axis=1).max(axis=1), calibration), rel=1e-3)
+
+
+def test_lowering_the_peak_leaves_the_order_of_a_path_and_its_quiet_hours() -> None:
+    rates = np.linspace(1.0, 100.0, 50, dtype=np.float32)[None, None, :].repeat(3, axis=0)
+    made = calibrated(rates, Calibration(peak_bias=-1.2, campaigns=5))
+    assert (np.diff(made, axis=-1) > 0).all()
+    assert made[0, 0, 0] == pytest.approx(1.0, rel=0.05)
 
 
 def test_what_came_is_averaged_over_each_interval_and_missing_stays_missing() -> None:
