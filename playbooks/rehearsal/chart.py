@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,37 +13,58 @@ from matplotlib.axes import Axes
 from campaign.charts import AMBER, BLUE, GREEN, INK, RED, chart, save_chart
 from campaign.language import _
 from campaign.numbers import local_minute, percent
-from playbooks.rehearsal.record import Break, Rehearsal
+from playbooks.rehearsal.record import Interval, Rehearsal
 
 WIDTH_INCHES, ROW_INCHES, CURVE_INCHES, LETTERS = 4.4, 0.42, 3.0, 10
 
 
+@dataclass(frozen=True)
+class Bar:
+    """How often something breaks, and what colour that deserves."""
+
+    name: str
+    ratio: float
+    interval: Interval
+    at: datetime
+    colour: str
+
+
 def draw_rehearsal(path: Path, found: Rehearsal, zone: ZoneInfo) -> None:
     """Two panels; the ending of `path` says as what."""
-    bars = 1.1 + ROW_INCHES * len(found.breaks)
-    with chart(WIDTH_INCHES, bars + CURVE_INCHES) as figure:
-        upper, lower = figure.subplots(2, 1, height_ratios=[bars, CURVE_INCHES])
-        _breaks(upper, found, zone)
+    bars = list(_bars(found))
+    height = 1.1 + ROW_INCHES * len(bars)
+    with chart(WIDTH_INCHES, height + CURVE_INCHES) as figure:
+        upper, lower = figure.subplots(2, 1, height_ratios=[height, CURVE_INCHES])
+        _breaks(upper, bars, zone)
         _curve(lower, found)
         save_chart(figure, path)
 
 
-def _breaks(axes: Axes, found: Rehearsal, zone: ZoneInfo) -> None:
-    shown = found.breaks[::-1]
-    ratios = [100 * one.event_ratio for one in shown]
-    colours = [_colour(one, found.appetite_probability_per_minute) for one in shown]
-    axes.barh([one.name for one in shown], ratios, color=colours)
-    intervals = [one.event_interval for one in shown]
-    for row, found_interval in enumerate(intervals):
-        ends = 100 * found_interval.low, 100 * found_interval.high
-        axes.plot(ends, (row, row), color=INK, linewidth=1, marker="|", markersize=8)
-    for row, one in enumerate(shown):
-        words = percent(one.event_ratio)
-        if one.event_ratio:
-            words += " · " + local_minute(one.worst_at_utc, zone)
+def _bars(found: Rehearsal) -> Iterator[Bar]:
+    """Services and limits by their worst minute, then desks by the whole event."""
+    for one in found.breaks:
+        colour = _colour(one.worst_minute_interval, found.appetite_probability_per_minute)
+        yield Bar(one.name, one.event_ratio, one.event_interval, one.worst_at_utc, colour)
+    for desk in found.desks:
+        colour = _colour(desk.breaks_interval, desk.accepted_ratio)
+        yield Bar(desk.desk, desk.breaks_ratio, desk.breaks_interval, desk.worst_at_utc, colour)
+
+
+def _colour(interval: Interval, accepted_ratio: float) -> str:
+    """Red where it surely breaks more often than accepted, green where surely not, amber where it is open."""
+    if interval.low > accepted_ratio:
+        return RED
+    return GREEN if interval.high <= accepted_ratio else AMBER
+
+
+def _breaks(axes: Axes, bars: Sequence[Bar], zone: ZoneInfo) -> None:
+    shown = bars[::-1]
+    axes.barh([bar.name for bar in shown], [100 * bar.ratio for bar in shown], color=[bar.colour for bar in shown])
+    for row, bar in enumerate(shown):
+        axes.plot((100 * bar.interval.low, 100 * bar.interval.high), (row, row), color=INK, marker="|", markersize=8)
         axes.annotate(
-            words,
-            (max(ratios[row], 100 * one.event_interval.high), row),
+            percent(bar.ratio) + (" · " + local_minute(bar.at, zone) if bar.ratio else ""),
+            (100 * bar.interval.high, row),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
@@ -48,16 +72,9 @@ def _breaks(axes: Axes, found: Rehearsal, zone: ZoneInfo) -> None:
         )
     axes.set_axisbelow(True)
     axes.grid(visible=False, axis="y")
-    axes.set_xlim(0, max([*ratios, *(100 * each.high for each in intervals), 1.0]) * 1.8)
+    axes.set_xlim(0, max([*(100 * bar.interval.high for bar in shown), 1.0]) * 1.8)
     axes.tick_params(labelsize=LETTERS)
     axes.set_title(_("breaks in % of events, worst minute"), fontsize=LETTERS + 2)
-
-
-def _colour(one: Break, accepted_ratio: float) -> str:
-    """Red where it surely breaks more often than accepted, green where surely not, amber where it is open."""
-    if one.worst_minute_interval.low > accepted_ratio:
-        return RED
-    return GREEN if one.worst_minute_interval.high <= accepted_ratio else AMBER
 
 
 def _curve(axes: Axes, found: Rehearsal) -> None:
