@@ -1,4 +1,5 @@
-"""The live war room under load: 200 phones that ask each 15 s, 20 people who sign, two hours into the event.
+"""The live war room under load: 200 phones that ask each 15 s beside 20 people who sign, attach and submit,
+two hours into the event.
 
     PYTHONPATH=. python benchmarks/warroom/live_page.py WORKSPACE CAMPAIGN
 
@@ -23,7 +24,20 @@ from pathlib import Path
 import httpx2
 import numpy as np
 
-from benchmarks.warroom.service import EVERY_SECONDS, SECONDS, WATCHERS, WRITERS, WRITES, say, write
+from benchmarks.warroom.service import (
+    ATTACHING,
+    EVERY_SECONDS,
+    SECONDS,
+    SIGNING,
+    SUBMITTING,
+    WATCHERS,
+    WRITES,
+    attach,
+    say,
+    sign,
+    submit,
+    write,
+)
 from campaign.files import write_text
 from campaign.plan import Plan
 from campaign.traffic import TrafficPaths
@@ -40,7 +54,7 @@ LANGUAGES = ("zh", "en")
 def main(folder: Path, campaign: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "workspace"
-        shutil.copytree(folder, copy)
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("state", ".git"))
         plan = open_workspace(copy).plan(campaign)
         now = plan.starts_at + HOURS * HOUR + 10 * MINUTE
         comes(copy, plan, now)
@@ -88,12 +102,14 @@ async def measured(address: str, campaign: str) -> None:
         answers: Counter[int] = Counter()
         ends = time.perf_counter() + SECONDS
         watching = [watch(client, campaign, i, ends, first, polls, answers) for i in range(WATCHERS)]
-        writing = [write(client.base_url, campaign, i) for i in range(WRITERS)]
-        results = await asyncio.gather(*watching, *writing)
-        done = sum(n for n in results if n)
+        acts = [sign] * SIGNING + [attach] * ATTACHING + [submit] * SUBMITTING
+        writes: list[float] = []
+        writing = [write(client.base_url, campaign, i, act, writes) for i, act in enumerate(acts)]
+        await asyncio.gather(*watching, *writing)
     say(f"live page opened, {WATCHERS} clients of all desks and languages", first)
-    say(f"live page asked again each {EVERY_SECONDS:.0f} s, {WRITERS} writers beside", polls)
-    print(f"answered with nothing: {answers[304]} of {answers.total()}; writes: {done} of {WRITERS * WRITES} taken")
+    say(f"live page asked again each {EVERY_SECONDS:.0f} s, {len(acts)} writers beside", polls)
+    print(f"answered with nothing: {answers[304]} of {answers.total()}")
+    print(f"writes: {len(writes)} of {WRITES * len(acts)} taken")
 
 
 async def watch(

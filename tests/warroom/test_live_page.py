@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from campaign.files import write_text
+from campaign.language import say
 from campaign.store.live import Measured
 from campaign.workspace import open_workspace
-from tests.warroom.conftest import SETTINGS
+from tests.warroom.conftest import PLAN, SETTINGS
 from tests.warroom.live_event import CAMPAIGN, END, START, came, model_files
 from warroom.live.due import HOUR
-from warroom.live.state import live_store
+from warroom.live.freshness import as_rows
+from warroom.live.records import Source
+from warroom.live.state import SYNC, live_store
 from warroom.live.sync import sync
 from warroom.service.access import PROXY_HEADER, Door
 from warroom.service.run import site_app
@@ -40,6 +46,7 @@ class Room:
     """A service whose clock the test sets."""
 
     folder: Path
+    events: Callable[[int, float], Path]
     now: datetime
     client: TestClient
 
@@ -53,18 +60,49 @@ class Room:
         found = re.search(rf'<section id="{name}">(.*?)</section>', self.page(**query), re.S)
         return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[1])) if found else ""
 
-    def synced(self, hours: int, factor: float = 1.0, since: datetime | None = None) -> None:
+    def synced(self, hours: int, factor: float = 1.0) -> None:
+        """The event as it is some hours in, demand times `factor` since half past eight."""
         self.now = START + hours * HOUR + LATE
-        came(self.folder, self.now - timedelta(minutes=3), factor, since)
-        for hour in range(1, hours + 1):
-            sync(open_workspace(self.folder), CAMPAIGN, START + hour * HOUR + LATE, (), lambda _: None)
+        shutil.copytree(self.events(hours, factor), self.folder, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, float], Path]:
+    """Workspaces that were synced hour by hour, each made once."""
+
+    @cache
+    def made(hours: int, factor: float) -> Path:
+        folder = tmp_path_factory.mktemp("event")
+        with pytest.MonkeyPatch.context() as environment:
+            environment.delenv("SURGEPLAN_STATE", raising=False)
+            settled(folder)
+            for hour in range(1, hours + 1):
+                synced(folder, hour, factor)
+        return folder
+
+    return made
+
+
+def settled(folder: Path) -> None:
+    """Settings, plan, forecast, and what the service desk tells."""
+    write_text(folder / "surgeplan.yaml", SETTINGS + MORE)
+    write_text(folder / "campaigns" / f"{CAMPAIGN}.yaml", PLAN)
+    write_text(folder / "history" / "contacts.csv", CONTACTS)
+    model_files(folder)
+
+
+def synced(folder: Path, hours: int, factor: float = 1.0) -> None:
+    """One more hour of it."""
+    now = START + hours * HOUR + LATE
+    came(folder, now - timedelta(minutes=3), factor, START + HOUR / 2)
+    sync(open_workspace(folder), CAMPAIGN, now, (), lambda _: None)
 
 
 @pytest.fixture
-def room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+def room(folder: Path, events: Callable[[int, float], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
     monkeypatch.delenv("SURGEPLAN_STATE", raising=False)
     (folder / "surgeplan.yaml").write_text(SETTINGS + MORE, "utf-8")
-    made = Room(folder, START + 20 * timedelta(minutes=1), None)  # type: ignore[arg-type]
+    made = Room(folder, events, START + 20 * timedelta(minutes=1), None)  # type: ignore[arg-type]
     site = Site(folder, Door("proxy", "secret", {"lin": "marketing", "wang": "sre"}), lambda: made.now)
     with TestClient(site_app(site), headers={PROXY_HEADER: "lin"}) as client:
         made.client = client
@@ -97,7 +135,6 @@ def test_before_the_event_it_counts_down_against_the_forecast(room: Room) -> Non
 
 
 def test_an_event_without_figures_for_two_hours_is_blind_not_go(room: Room) -> None:
-    model_files(room.folder)
     room.synced(1)
     room.now = START + 2 * HOUR
     assert "GO T+02:00" in room.section("status")
@@ -108,9 +145,6 @@ def test_an_event_without_figures_for_two_hours_is_blind_not_go(room: Room) -> N
 
 
 def test_a_normal_hour_stands_with_its_band_place_and_age(room: Room) -> None:
-    model_files(room.folder)
-    (room.folder / "history").mkdir(exist_ok=True)
-    (room.folder / "history" / "contacts.csv").write_text(CONTACTS, "utf-8")
     room.synced(1)
     assert "GO T+01:09 running" in room.section("status")
     tiles = room.section("tiles")
@@ -123,7 +157,20 @@ def test_a_normal_hour_stands_with_its_band_place_and_age(room: Room) -> None:
     meaning = room.section("definitions")
     assert re.search(r"orders@[0-9a-f]{12} Paid orders \(orders\) · not agreed on", meaning)
     assert "from history/orders" in meaning
-    assert "by definition settled after 24 h 00 min" in meaning
+    assert "by definition settled after 24 h" in meaning
+
+
+def test_a_source_that_does_not_answer_is_named_with_how_far_it_had_told(room: Room) -> None:
+    room.synced(1)
+    room.now = START + 2 * HOUR
+    why = say("{source}: does not answer: {reason}", source="prom", reason="refused")
+    dead = Source("prom", "traffic", START + HOUR / 2, HOUR, None, None, "dead", why)
+    document = {"hour": START.isoformat(), "sources": as_rows([dead])}
+    live_store(open_workspace(room.folder)).write(CAMPAIGN, SYNC, room.now, document)
+    state = room.section("state")
+    assert "Told up to 20:30 1 h 30 min ago" in state
+    assert "prom: does not answer: refused since 20:30" in state
+    assert "prom traffic 20:30 1 h 30 min ago does not answer" in state
 
 
 def test_a_preliminary_hour_is_hatched_and_named(room: Room) -> None:
@@ -136,8 +183,7 @@ def test_a_preliminary_hour_is_hatched_and_named(room: Room) -> None:
 
 
 def test_demand_beyond_the_capacity_is_act_with_what_to_do(room: Room) -> None:
-    model_files(room.folder)
-    room.synced(2, factor=5.0, since=START + 30 * timedelta(minutes=1))
+    room.synced(2, factor=5.0)
     assert "ACT T+02:09" in room.section("status")
     assert "now storefront at" in room.section("capacity")
     alerts = room.section("alerts")
@@ -151,7 +197,6 @@ def test_demand_beyond_the_capacity_is_act_with_what_to_do(room: Room) -> None:
 
 
 def test_switches_say_whether_they_were_ever_pulled_and_what_they_shed(room: Room) -> None:
-    model_files(room.folder)
     room.synced(1)
     switches = room.section("switches")
     assert "recommend-off ready works in 12 s storefront −250/s when: p99 is high" in switches
@@ -159,7 +204,6 @@ def test_switches_say_whether_they_were_ever_pulled_and_what_they_shed(room: Roo
 
 
 def test_the_chart_has_the_band_the_actual_and_every_push_and_moment(room: Room) -> None:
-    model_files(room.folder)
     room.synced(1)
     chart = re.search(r'<section id="chart">.*?</section>', room.page(), re.S)
     assert chart
@@ -176,8 +220,7 @@ def test_the_chart_has_the_band_the_actual_and_every_push_and_moment(room: Room)
 
 
 def test_a_desk_sees_its_own_and_what_the_commander_decides(room: Room) -> None:
-    model_files(room.folder)
-    room.synced(2, factor=5.0, since=START + 30 * timedelta(minutes=1))
+    room.synced(2, factor=5.0)
     marketing = room.page(desk="marketing")
     assert 'id="levers"' in marketing
     assert 'id="switches"' not in marketing
@@ -190,7 +233,6 @@ def test_a_desk_sees_its_own_and_what_the_commander_decides(room: Room) -> None:
 
 
 def test_after_the_event_its_last_state_is_shown_as_such(room: Room) -> None:
-    model_files(room.folder)
     room.synced(1)
     room.now = END + HOUR
     assert "T+29:00 ended, figures settle" in room.section("status")
@@ -200,14 +242,12 @@ def test_after_the_event_its_last_state_is_shown_as_such(room: Room) -> None:
 
 
 def test_it_is_said_in_the_readers_language(room: Room) -> None:
-    model_files(room.folder)
     room.synced(1)
     assert "距触顶时间" in room.section("capacity", lang="zh")
     assert "Time to capacity" in room.section("capacity", lang="en")
 
 
 def test_who_has_it_is_answered_with_nothing_until_it_changes(room: Room) -> None:
-    model_files(room.folder)
     room.synced(1)
     address = f"/live/{CAMPAIGN}/blocks"
     first = room.client.get(address)
@@ -232,7 +272,6 @@ def test_the_whole_page_is_named_by_its_content_and_its_reader(room: Room) -> No
 
 
 def test_what_cannot_be_read_any_more_leaves_the_last_state_and_says_why(room: Room) -> None:
-    model_files(room.folder)
     room.synced(1)
     assert "GO" in room.section("status")
     (room.folder / "rules.yaml").write_text("live: {hourly: {clear_readings: none}}\n", "utf-8")
@@ -241,7 +280,6 @@ def test_what_cannot_be_read_any_more_leaves_the_last_state_and_says_why(room: R
 
 
 def test_a_checklist_that_cannot_be_made_takes_only_its_own_block_away(room: Room) -> None:
-    model_files(room.folder)
     room.synced(1)
     evidence = room.folder / "evidence" / CAMPAIGN
     evidence.mkdir(parents=True)
@@ -252,8 +290,7 @@ def test_a_checklist_that_cannot_be_made_takes_only_its_own_block_away(room: Roo
 
 
 def test_programs_read_the_same_state_and_are_answered_with_nothing_while_it_stays(room: Room) -> None:
-    model_files(room.folder)
-    room.synced(2, factor=5.0, since=START + 30 * timedelta(minutes=1))
+    room.synced(2, factor=5.0)
     address = f"/api/campaigns/{CAMPAIGN}/live"
     answer = room.client.get(address, params={"minutes": "storefront"})
     told = answer.json()

@@ -9,14 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from campaign.workspace import open_workspace
-from tests.warroom.conftest import PLAN, SETTINGS
-from tests.warroom.live_event import CAMPAIGN, START, came, model_files
+from tests.warroom.live_event import CAMPAIGN
 from tests.warroom.phones import chromium, is_as_wide_as_a_phone, phone, serving
-from tests.warroom.test_live_page import CONTACTS, MORE
-from warroom.live.due import HOUR
+from tests.warroom.test_live_page import settled, synced
 from warroom.live.page import DESKS
-from warroom.live.sync import sync
 
 __all__ = ["chromium"]
 pytestmark = pytest.mark.slow
@@ -33,14 +29,7 @@ def own_state(monkeypatch: pytest.MonkeyPatch) -> None:
 def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An event whose first hour went as forecast."""
     folder = tmp_path_factory.mktemp("event")
-    for name, content in {
-        "surgeplan.yaml": SETTINGS + MORE,
-        f"campaigns/{CAMPAIGN}.yaml": PLAN,
-        "history/contacts.csv": CONTACTS,
-    }.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(content, "utf-8")
-    model_files(folder)
+    settled(folder)
     synced(folder, 1)
     return folder
 
@@ -49,12 +38,6 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(event: Path) -> Iterator[str]:
     with serving(event, NOW) as address:
         yield address
-
-
-def synced(folder: Path, hours: int, factor: float = 1.0) -> None:
-    now = START + hours * HOUR + LATE
-    came(folder, now - timedelta(minutes=3), factor, START + 30 * timedelta(minutes=1))
-    sync(open_workspace(folder), CAMPAIGN, now, (), lambda _: None)
 
 
 def test_no_view_is_wider_than_a_phone_and_a_browser_complains_about_nothing(address: str, chromium: Browser) -> None:

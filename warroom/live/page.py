@@ -173,10 +173,12 @@ def ago(age: timedelta) -> Text:
 
 
 def duration(length: timedelta) -> Text:
-    """`12 min`, `2 h 05 min`, `3 days`."""
+    """`12 min`, `2 h`, `2 h 05 min`, `3 days`."""
     minutes = round(abs(length) / MINUTE)
     if minutes < 60:
         return say("{n} min", n=minutes)
+    if minutes < 48 * 60 and minutes % 60 == 0:
+        return say("{n} h", n=minutes // 60)
     if minutes < 48 * 60:
         return say("{h} h {m} min", h=minutes // 60, m=f"{minutes % 60:02d}")
     return say("{n} days", n=minutes // (24 * 60))
