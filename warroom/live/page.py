@@ -72,6 +72,7 @@ VERDICTS: dict[str, Text] = {
     "go-with-limits": say("decided: GO with limits"),
 }
 MINUTE = timedelta(minutes=1)
+SOON = 90 * MINUTE  # as far ahead as the shipped alert on capacity stands
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> s
         "clock": t_plus(state.clock.since_start),
         "phase": PHASES[state.clock.phase],
         "known_until": known_until(state),
+        "soon": SOON,
         "capacities": sorted(state.capacities.values(), key=lambda c: c is not state.tightest),
         "charts": Markup(charts),
         "service": charted(asked, room),
