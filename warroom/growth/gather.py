@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from playbooks.growth.policy import RULES, Meeting
 from playbooks.growth.publish import agenda_of, known_before, open_rules
 from warroom.growth.board import Board, levels_of, trends_of
 from warroom.live.yardstick import stamp_of
+from warroom.service.kept import Kept
 from warroom.service.site import Site
 
 KEPT_SECONDS = 60
@@ -50,16 +50,14 @@ class Boards:
     """The newest board of one workspace, for everyone who looks. Safe for several threads."""
 
     def __init__(self, site: Site) -> None:
-        self.site = site
-        self._lock = threading.Lock()
-        self._kept: tuple[object, Read] | None = None
+        self.site, self._kept = site, Kept()
 
     def newest(self) -> Read:
         """Raises as `read_board`; a refusal is not kept."""
         workspace, now = self.site.workspace(), self.site.clock()
-        stamps = tuple(stamp_of(workspace.folder / name) for name in (RULES, DICTIONARY))
-        key = (int(now.timestamp()) // KEPT_SECONDS, id(workspace), stamps)
-        with self._lock:
-            if self._kept is None or self._kept[0] != key:
-                self._kept = key, read_board(workspace, now)
-            return self._kept[1]
+
+        def key() -> object:
+            stamps = tuple(stamp_of(workspace.folder / name) for name in (RULES, DICTIONARY))
+            return int(now.timestamp()) // KEPT_SECONDS, id(workspace), stamps
+
+        return self._kept.get("board", key, lambda: read_board(workspace, now))
