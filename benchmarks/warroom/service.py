@@ -31,6 +31,7 @@ from warroom.plans.revisions import revisions
 SECONDS = 45
 WATCHERS, EVERY_SECONDS = 200, 15.0
 SIGNING, ATTACHING, SUBMITTING = 8, 6, 6
+WRITERS = SIGNING + ATTACHING + SUBMITTING
 WRITES = 5
 PLANNERS, ROUNDS, BETWEEN_SECONDS = 20, 3, 3.0
 BEFORE_START = timedelta(days=4)
@@ -73,8 +74,8 @@ async def watched(client: httpx2.AsyncClient, folder: Path, campaign: str) -> No
     await asyncio.gather(*watching, *writing)
     say("checklist page, 200 clients each 15 s and 20 writers", looks)
     say("writes with the page that follows", writes)
-    count = WRITES * len(acts)
-    print(f"writes: {count} sent, {len(writes)} taken, {kept(folder, campaign)} found in the log and the history")
+    found = kept(folder, campaign)
+    print(f"writes: {WRITES * WRITERS} sent, {len(writes)} taken, {found} found in the log and the history")
 
 
 async def watch(client: httpx2.AsyncClient, path: str, number: int, ends: float, took: list[float]) -> None:

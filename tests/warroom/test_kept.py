@@ -40,6 +40,24 @@ def test_names_do_not_wait_for_each_other() -> None:
         assert waiting.result(10) == "slow"
 
 
+def test_who_is_not_patient_gets_the_value_before_while_another_is_made() -> None:
+    kept, begun, free = Kept(), threading.Event(), threading.Event()
+    kept.get("a", lambda: 1, lambda: "first")
+
+    def slow() -> str:
+        begun.set()
+        free.wait(10)
+        return "second"
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(kept.get, "a", lambda: 2, slow)
+        assert begun.wait(10)
+        assert kept.get("a", lambda: 2, lambda: "third", patient=False) == "first"
+        free.set()
+        assert waiting.result(10) == kept.get("a", lambda: 2, lambda: "third", patient=False) == "second"
+    assert kept.get("a", lambda: 3, lambda: "third", patient=False) == "third"
+
+
 def test_what_changes_while_a_value_is_made_makes_it_old_at_once() -> None:
     kept, content = Kept(), ["first"]
 

@@ -46,7 +46,7 @@ def checklist_routes(site: Site) -> APIRouter:
     def checklist(request: Request, campaign: str, owner: str = "") -> Response:
         site.person(request)
         workspace = site.workspace()
-        made = site.review(campaign).checklist
+        made = site.review(campaign, patient=False).checklist
         feed = site.door.feed(campaign)
         return site.page(request, "checklist.html", again=(feed,), feed=feed, **_shown(workspace, made, owner))
 

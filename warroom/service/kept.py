@@ -27,15 +27,19 @@ class Kept:
         self._guard = threading.Lock()
         self._places: OrderedDict[Hashable, _Place] = OrderedDict()
 
-    def get(self, name: Hashable, key: Callable[[], object], make: Callable[[], Value]) -> Value:
+    def get(
+        self, name: Hashable, key: Callable[[], object], make: Callable[[], Value], *, patient: bool = True
+    ) -> Value:
         """The value under a name while its key is the present one, else a new one; others that want it wait.
+
+        Who is not patient gets the value before while another is made: it is older by no more than that takes.
 
         The key is taken before the value is made: what changes in between makes the value old at once. Whoever waited
         takes the key again, since it may have changed meanwhile.
         """
         place = self._place(name)
         kept = place.kept
-        if kept is None or kept[0] != key():
+        if kept is None or (kept[0] != key() and (patient or not place.lock.locked())):
             with place.lock:
                 present, kept = key(), place.kept
                 if kept is None or kept[0] != present:

@@ -38,13 +38,17 @@ class Memory:
     def language(self, folder: Path) -> Language:
         return self._kept.get("language", lambda: _bytes(folder / SETTINGS), lambda: language_of(folder))
 
-    def review(self, workspace: Workspace, campaign: str, now: datetime) -> Review:
-        """A campaign's checklist; older than a quarter of a minute, or than anything it rests on, it is made anew."""
+    def review(self, workspace: Workspace, campaign: str, now: datetime, *, patient: bool = True) -> Review:
+        """A campaign's checklist; older than a quarter of a minute, or than anything it rests on, it is made anew.
+
+        patient: wait where that is under way, as whoever has just signed does.
+        """
         instant = int(now.timestamp()) // REVIEW_SECONDS
         return self._kept.get(
             f"review:{campaign}",
             lambda: (instant, _log(workspace), _rests_on(workspace, campaign)),
             lambda: review(workspace, campaign, now, read=self.files),
+            patient=patient,
         )
 
     def files(self, workspace: Workspace, campaign: str, named: Named) -> Evidence:

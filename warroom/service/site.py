@@ -52,9 +52,9 @@ class Site:
         """The workspace as it is on disk now; its plans may have been edited elsewhere."""
         return self.memory.workspace(self.folder)
 
-    def review(self, campaign: str) -> Review:
-        """A campaign's checklist as it stands."""
-        return self.memory.review(self.workspace(), campaign, self.clock())
+    def review(self, campaign: str, *, patient: bool = True) -> Review:
+        """A campaign's checklist as it stands; without patience, as it stood a moment ago while it is made anew."""
+        return self.memory.review(self.workspace(), campaign, self.clock(), patient=patient)
 
     def record(self, campaign: str, now: datetime, act: Callable[[Review], Act]) -> Event:
         """Do an act on a campaign's checklist.
