@@ -17,15 +17,16 @@ from playbooks.autoscaling.limits import room
 from playbooks.autoscaling.minutes import MinuteTraffic
 from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
 from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
-from playbooks.rehearsal.gather_support import gather_support, read_staffing
+from playbooks.rehearsal.gather_support import conversions, gather_support, read_staffing
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.rehearsal.policy import shipped_policy
+from playbooks.rehearsal.sampling import Uncertain, even_draws, triangular
 from playbooks.rehearsal.sends import sends_of
 from playbooks.rehearsal.support import Support
 from playbooks.simulation.fleet import Demand, Fleet, Nodes
+from playbooks.simulation.funnel import Funnel
 from playbooks.simulation.limits import RateLimit
 
-SEED = 1440
 ERROR_RATIO = 0.001  # where a service's objective names none; stated in every result that used it
 
 
@@ -66,6 +67,8 @@ def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: in
         what = say("all sample paths are alike: there is no risk to rehearse")
         file = f"out/{campaign}/traffic_paths.npz"
         raise UserError(Problem(what, say("run `surgeplan forecast` again"), file=file))
+    rng = np.random.default_rng(seed or shipped_policy().seed)
+    bot_draws = even_draws(rng, len(chosen))
     return Inputs(
         services=names,
         starts_at_utc=window.time_of(0),
@@ -80,18 +83,64 @@ def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: in
             for switch in settings.switches
         },
         sends=sends_of(reads[campaign].model.effects, names, window.time_of(0), np.median(rates, axis=1)),
-        support=_support(workspace, plan, window, chosen, seed or SEED),
+        support=_support(workspace, plan, window, chosen, bot_draws),
+        uncertain=Uncertain(
+            capacity=_capacities(names, facts, rng, len(chosen)),
+            conversion=conversions(workspace, campaign, chosen),
+            bot=bot_draws,
+        ),
+        funnel=_funnel(settings, names),
+    )
+
+
+def _capacities(
+    names: tuple[str, ...], facts: dict[str, ServiceFacts], rng: np.random.Generator, paths: int
+) -> NDArray[np.float64]:
+    """[service, path]: drawn from the measured range, or from the policy's around a declared figure."""
+    declared = shipped_policy().declared_capacity
+    found = np.empty((len(names), paths))
+    for row, name in enumerate(names):
+        each = facts[name].capacity.capacity_requests_per_second_per_replica
+        ends = (each.low, each.mid, each.high)
+        if is_exact(facts[name]):
+            ends = (each.mid * declared.low, each.mid * declared.mid, each.mid * declared.high)
+        found[row] = triangular(*ends, even_draws(rng, paths))
+    return found
+
+
+def is_exact(fact: ServiceFacts) -> bool:
+    """One figure without a range: nobody measured how sure it is."""
+    each = fact.capacity.capacity_requests_per_second_per_replica
+    return each.low == each.high
+
+
+def _funnel(settings: Settings, names: tuple[str, ...]) -> Funnel | None:
+    """The funnel's stages with the rehearsed services as rows; None where it asks none of them."""
+    stages = settings.funnel
+    requests = np.array([[stage.requests.get(name, 0.0) for name in names] for stage in stages])
+    if not stages or not requests.any():
+        return None
+    goes_on = np.array([stage.continues_ratio for stage in stages])
+    return Funnel(
+        stages=tuple(stage.stage for stage in stages),
+        requests=requests,
+        reach=np.concatenate([[1.0], np.cumprod(goes_on[:-1])]),
+        orders=np.cumprod(goes_on[::-1])[::-1],
+        think_seconds=np.array([stage.think_seconds for stage in stages]),
     )
 
 
 def _support(
-    workspace: Workspace, plan: AutoscalingPlan, window: MinuteTraffic, chosen: NDArray[np.int64], seed: int
+    workspace: Workspace,
+    plan: AutoscalingPlan,
+    window: MinuteTraffic,
+    chosen: NDArray[np.int64],
+    draws: NDArray[np.float64],
 ) -> Support | None:
-    """Desks on the same paths; where each lies in the bot's ranges is drawn evenly, in an order of the seed."""
+    """Desks on the same paths."""
     staffing = read_staffing(workspace, plan.campaign, plan.model)
     if staffing is None:
         return None
-    draws = (np.random.default_rng(seed).permutation(len(chosen)) + 0.5) / len(chosen)
     hours = (window.time_of(0), window.time_of(window.minutes))
     return gather_support(workspace, staffing, hours, chosen, draws, shipped_policy())
 

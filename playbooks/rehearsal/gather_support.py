@@ -22,7 +22,7 @@ from playbooks.staffing.level_table import LevelTable, load_tables
 from playbooks.staffing.plan import DeskPlan, StaffingPlan
 from playbooks.staffing.planning import Clock, local_clock
 from playbooks.staffing.policy import shipped_policy
-from playbooks.staffing.publish import read_demand, ready_desks
+from playbooks.staffing.publish import demand_file, read_demand, ready_desks
 from playbooks.staffing.recheck import planned_people
 
 
@@ -82,6 +82,20 @@ def gather_support(
         bot_up=np.ones(len(clock.day)),
         accepted_ratio=1 - staffing.staffed_to_quantile,
     )
+
+
+def conversions(workspace: Workspace, campaign: str, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[path]: orders per session of each path against the mean; one everywhere without demand paths of them."""
+    even = np.ones(len(chosen))
+    if not demand_file(workspace, campaign).is_file():
+        return even
+    demand = read_demand(workspace, campaign)
+    if len(demand.orders) <= int(chosen.max()):
+        return even
+    sessions, orders = (part[chosen].sum(axis=1, dtype=np.float64) for part in (demand.sessions, demand.orders))
+    ratio = np.divide(orders, sessions, out=even, where=sessions > 0)
+    mean = float(ratio.mean())
+    return ratio / mean if mean > 0 else np.ones(len(chosen))
 
 
 def _aligned(half_hours: NDArray[np.float64], demand: DemandPaths) -> NDArray[np.float64]:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playbooks.rehearsal import support as desks
+from playbooks.rehearsal.sampling import Uncertain
 from playbooks.rehearsal.sends import Send
 from playbooks.rehearsal.support import Support
 from playbooks.simulation.event import Event, Outage, Played, play
 from playbooks.simulation.fleet import Demand, Fleet
+from playbooks.simulation.funnel import Funnel
 from playbooks.simulation.limits import RateLimit
 from playbooks.simulation.retries import RetryPolicy
 
@@ -26,7 +28,8 @@ class Inputs:
 
     error_ratios: what each service's objective lets it lose. orders_per_request: None where the funnel says nothing.
     costs_per_replica_hour: None where nobody has said. switches: by id, the share of each row's requests that it sheds.
-    support: None where no desks are rehearsed.
+    support: None where no desks are rehearsed. uncertain: None where everything is as planned. funnel: None
+    where none is given; its rows are services.
     """
 
     services: tuple[str, ...]
@@ -42,6 +45,8 @@ class Inputs:
     retries: RetryPolicy = RETRIES
     support: Support | None = None
     sends: tuple[Send, ...] = ()
+    uncertain: Uncertain | None = None
+    funnel: Funnel | None = None
 
     def minute_of(self, at: datetime) -> int:
         return (at - self.starts_at_utc) // timedelta(minutes=1)
@@ -52,7 +57,17 @@ class Inputs:
 
 def rehearse(inputs: Inputs) -> Played:
     """Play every path through the plan."""
-    return play(Event(inputs.demand, inputs.fleets, inputs.limits, inputs.retries, inputs.outages))
+    return play(
+        Event(
+            inputs.demand,
+            inputs.fleets,
+            inputs.limits,
+            inputs.retries,
+            inputs.outages,
+            capacity=None if inputs.uncertain is None else inputs.uncertain.capacity,
+            funnel=inputs.funnel,
+        )
+    )
 
 
 def thinned(inputs: Inputs, most: int) -> Inputs:
@@ -64,7 +79,9 @@ def on_paths(inputs: Inputs, chosen: NDArray[np.integer]) -> Inputs:
     """Only the paths of these indices, in their order."""
     rates = np.ascontiguousarray(inputs.demand.requests_per_second[:, chosen])
     support = inputs.support and desks.of_paths(inputs.support, chosen)
-    return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates), support=support)
+    uncertain = inputs.uncertain and inputs.uncertain.on(chosen)
+    demand = replace(inputs.demand, requests_per_second=rates)
+    return replace(inputs, demand=demand, support=support, uncertain=uncertain)
 
 
 def with_floors(inputs: Inputs, factor: float = 1.0, more: Sequence[int] = ()) -> Inputs:

@@ -26,15 +26,18 @@ def lost_orders(inputs: Inputs, played: Played) -> Floats:
 
 
 def lost_orders_by_minute(inputs: Inputs, played: Played) -> NDArray[np.float32]:
-    """[path, minute]: in each minute the service that loses most decides, for an order needs them all.
+    """[path, minute]: of visits that lost a stage; without a funnel, of the service that loses most in that minute.
 
-    Zero where the funnel does not say what a request is worth.
+    Zero where nothing says what a request is worth. On each path as many of its visits order as its conversion says.
     """
+    conversion = np.float32(1) if inputs.uncertain is None else inputs.uncertain.conversion[:, None].astype(np.float32)
+    if played.lost_orders_by_minute is not None:
+        return np.asarray(played.lost_orders_by_minute * conversion, np.float32)
     lost = np.zeros(played.lost_by_minute.shape[1:], np.float32)
     for row, each in enumerate(inputs.orders_per_request):
         if each is not None:
             np.maximum(lost, played.lost_by_minute[row] * np.float32(each), out=lost)
-    return lost
+    return np.asarray(lost * conversion, np.float32)
 
 
 def cost(inputs: Inputs, played: Played) -> float | None:

@@ -20,8 +20,18 @@ class LostOrders(FileRecord):
     complain_ratio: Ratio
 
 
+class DeclaredCapacity(FileRecord):
+    """What a replica may carry of a figure that was declared and never measured."""
+
+    low: Positive
+    mid: Positive
+    high: Positive
+
+
 class RehearsalPolicy(FileRecord):
     schema_version: Literal[1] = 1
+    seed: int
+    declared_capacity: DeclaredCapacity
     lost_orders: LostOrders
     support_hours_before: NonNegative
     support_days_after: NonNegative

@@ -28,6 +28,8 @@ from playbooks.rehearsal.faults import injected
 from playbooks.rehearsal.gather import ERROR_RATIO, gather, read_plan
 from playbooks.rehearsal.inputs import Inputs, thinned
 from playbooks.rehearsal.levers import curve, levers
+from playbooks.rehearsal.measuring import drivers, measure_next
+from playbooks.rehearsal.policy import shipped_policy
 from playbooks.rehearsal.publish_gameday import publish_game_day
 from playbooks.rehearsal.record import CONFIDENCE_RATIO, Break, Rehearsal
 from playbooks.rehearsal.replays import rehearse_in_parts
@@ -36,6 +38,7 @@ from playbooks.rehearsal.stories import stories
 from playbooks.rehearsal.support_judging import desks_assumed, duration, outcomes, supported, with_desks
 from playbooks.rehearsal.verdict import IN_WORDS, verdict
 from playbooks.rehearsal.verdict import Played as PathsPlayed
+from playbooks.simulation.event import Played
 
 PATHS = 2000
 REPLAYED_PATHS = 500  # by levers and curve, twenty replays or so: a difference on the same paths needs fewer
@@ -115,6 +118,7 @@ def _rehearsed(
     support = supported(inputs, played)
     desks = outcomes(inputs.support, support)
     outcome, why = with_desks(outcome, why, desks)
+    driving = drivers(inputs, played, support)
     return Rehearsal(
         campaign=plan.campaign,
         model=plan.model,
@@ -139,12 +143,23 @@ def _rehearsed(
         replica_hours=float(played.replica_hours.mean(axis=1).sum()),
         cost=judging.cost(inputs, played),
         binding=_binding(found, zone),
+        lost_orders_by_stage=_by_stage(inputs, played),
         desks=desks,
+        drivers=driving,
+        measure_next=measure_next(driving),
         levers=levers(fewer, value, progress, everywhere),
         curve=curve(fewer, progress, everywhere),
         stories=stories(inputs, played, zone, support),
         assumptions=tuple(Words.of(text) for text in _assumptions(workspace, plan, inputs)),
     )
+
+
+def _by_stage(inputs: Inputs, played: Played) -> dict[str, float]:
+    if inputs.funnel is None or played.lost_orders_by_stage is None:
+        return {}
+    conversion = 1.0 if inputs.uncertain is None else inputs.uncertain.conversion
+    means = (played.lost_orders_by_stage * conversion).mean(axis=1)
+    return {stage: float(mean) for stage, mean in zip(inputs.funnel.stages, means, strict=True)}
 
 
 def _binding(found: Sequence[Break], zone: ZoneInfo) -> Words | None:
@@ -169,12 +184,18 @@ def _assumptions(workspace: Workspace, plan: AutoscalingPlan, inputs: Inputs) ->
         "error is not in them",
         paths=paths, confidence=percent(CONFIDENCE_RATIO),
     )  # fmt: skip
-    yield say("each replica is taken to carry the low end of its capacity's range; the range itself is not sampled")
+    yield from _drawn()
     yield say(
         "{share} of refused requests come again, up to {tries} times, after {seconds:g} s and then twice as long",
         share=percent(retries.again_ratio), tries=retries.tries_most, seconds=retries.first_seconds,
     )  # fmt: skip
-    yield say("an order is lost where the service that loses most in that minute loses it")
+    if inputs.funnel is None:
+        yield say("an order is lost where the service that loses most in that minute loses it")
+    else:
+        yield say(
+            "a stage of the funnel fails as often as its worst service loses requests for good; who fails makes no "
+            "requests at later stages and orders nothing"
+        )
     if any(each is None for each in inputs.orders_per_request):
         yield say("services that the funnel does not name lose no orders here")
     if not inputs.limits:
@@ -192,6 +213,16 @@ def _assumptions(workspace: Workspace, plan: AutoscalingPlan, inputs: Inputs) ->
     yield from desks_assumed(workspace.settings, inputs.support)
     for name in plan.not_planned:
         yield say("{service} is not planned and not rehearsed", service=name)
+
+
+def _drawn() -> Iterator[Text]:
+    """What was drawn for each path, and from what."""
+    declared = shipped_policy().declared_capacity
+    yield say(
+        "what one replica carries is drawn for each path from its measured range; where it was only declared, from "
+        "{low} to {high} of that; conversion and contacts per order are each path's own",
+        low=percent(declared.low), high=percent(declared.high),
+    )  # fmt: skip
 
 
 def page(workspace: Workspace, found: Rehearsal, zone: ZoneInfo) -> str:

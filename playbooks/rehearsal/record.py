@@ -50,6 +50,22 @@ class Lever(FileRecord):
     effect: Words | None = None
 
 
+class Driver(FileRecord):
+    """One uncertain thing and how much it drives what happens to services or support, by rank regression.
+
+    variance_ratio: of the variance of the result's ranks. breaks_*_ratio: how often something breaks where it lies in
+    its lowest and in its highest quarter. name: the service or desk, where it is one's.
+    """
+
+    result: Literal["services", "support"]
+    kind: Literal["demand", "capacity", "orders", "bot", "contacts"]
+    name: str = ""
+    variance_ratio: float
+    breaks_lowest_quarter_ratio: float
+    breaks_highest_quarter_ratio: float
+    told: Words
+
+
 class DeskOutcome(FileRecord):
     """One support desk over the whole event, redials included.
 
@@ -126,7 +142,7 @@ class Rehearsal(FileRecord):
     campaign: str
     model: str
     playbook: str
-    seed: int = Field(description="of the traffic model; a rehearsal draws nothing of its own")
+    seed: int = Field(description="of the traffic model")
     paths: int
     as_of_utc: AwareDatetime | None = Field(default=None, description="when it was rehearsed: --now, else the model's")
     historical: bool = Field(default=False, description="of a campaign that had begun by then")
@@ -148,7 +164,10 @@ class Rehearsal(FileRecord):
     replica_hours: float
     cost: float | None
     binding: Words | None = Field(description="what breaks first and most often")
+    lost_orders_by_stage: dict[str, float] = Field(default={}, description="mean, by stage of the funnel")
     desks: tuple[DeskOutcome, ...] = ()
+    drivers: tuple[Driver, ...] = ()
+    measure_next: Words | None = Field(default=None, description="what drives the result most and can be measured")
     levers: tuple[Lever, ...]
     curve: tuple[CurvePoint, ...]
     stories: tuple[Story, ...]

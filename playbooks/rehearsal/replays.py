@@ -7,7 +7,7 @@ whole, to the last bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def rehearse_in_parts(inputs: Inputs, everywhere: Spread) -> Played:
         return rehearse(inputs)
     chosen = np.array_split(np.arange(inputs.demand.paths), parts)
     played = everywhere.run(_part, None, [on_paths(inputs, paths) for paths in chosen])
-    return Played(*(np.concatenate([getattr(part, f.name) for part in played], axis=1) for f in fields(Played)))
+    return Played.joined(played)
 
 
 def _part(_shared: None, inputs: Inputs) -> Played:

@@ -7,12 +7,14 @@ drill injects: capacity that is lost at an instant.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from playbooks.simulation.fleet import EVERY_SYNC, FULL_RATIO, Demand, Fleet, Ticks
+from playbooks.simulation.funnel import Funnel, Visits
 from playbooks.simulation.hpa import Counts, Rates
 from playbooks.simulation.limits import RateLimit, let_in
 from playbooks.simulation.retries import NO_RETRIES, RetryPolicy, Waiting
@@ -30,7 +32,11 @@ class Outage:
 
 @dataclass(frozen=True)
 class Event:
-    """Everything planned. fleets: one row each. Rows that share a demand may stand for plans to compare."""
+    """Everything planned. fleets: one row each. Rows that share a demand may stand for plans to compare.
+
+    capacity: [row, path] requests per second that one replica really carries; the planned one where None. funnel: whose
+    rows are the fleets'; None where refusals at one service keep nobody from the next.
+    """
 
     demand: Demand
     fleets: Sequence[Fleet]
@@ -38,6 +44,8 @@ class Event:
     retries: RetryPolicy = NO_RETRIES
     outages: Sequence[Outage] = ()
     ticks: Ticks = field(default=EVERY_SYNC)
+    capacity: Rates | None = None
+    funnel: Funnel | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Played:
     offered_requests: fresh ones. tried_requests: with those that came again. above_capacity_requests: let in but beyond
     the ready replicas. limited_requests: kept out by a limit. lost_requests: that gave up for good; those still
     waiting to come again at the end are lost in the last minute. utilization_ratio: the worst tick's tries over what
-    could be carried.
+    could be carried. With a funnel, lost_orders_by_minute [path, minute] and lost_orders_by_stage [stage, path].
     """
 
     overloaded_minutes: Counts
@@ -60,6 +68,18 @@ class Played:
     most_replicas: Counts
     utilization_ratio: NDArray[np.float32]
     lost_by_minute: NDArray[np.float32]
+    lost_orders_by_minute: NDArray[np.float32] | None = None
+    lost_orders_by_stage: Rates | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Played]) -> Played:
+        """Parts of the paths put together again, in their order."""
+        return cls(*(_joined([getattr(part, each.name) for part in parts], each.name) for each in fields(cls)))
+
+
+def _joined(parts: list[Any], name: str) -> Any:
+    """None where nothing was counted; paths come first in [path, minute], second everywhere else."""
+    return None if parts[0] is None else np.concatenate(parts, axis=0 if name == "lost_orders_by_minute" else 1)
 
 
 def play(event: Event) -> Played:
@@ -67,8 +87,10 @@ def play(event: Event) -> Played:
     ticks, fleets = event.ticks, event.fleets
     rows, paths, minutes = len(fleets), event.demand.paths, event.demand.minutes
     which = np.array([fleet.service for fleet in fleets])
-    running = Running.warm(fleets, event.demand.at(0, ticks)[which], ticks)
+    running = Running.warm(fleets, event.demand.at(0, ticks)[which], ticks, event.capacity)
     waiting = Waiting.none(event.retries, ticks, rows, paths)
+    visits = None if event.funnel is None else Visits.none(event.funnel, ticks)
+    orders = None if event.funnel is None else _LostOrders.none(event.funnel, paths, minutes)
     totals = _Totals.none(running.ready, minutes)
     for tick in range(minutes * ticks.per_minute):
         minute = tick // ticks.per_minute
@@ -77,18 +99,44 @@ def play(event: Event) -> Played:
             if outage.minute == minute:
                 limit = running.fail(tick, outage.row, outage.share_ratio)
         fresh, again = event.demand.at(tick, ticks)[which], waiting.arriving(tick)
+        if visits is not None:
+            fresh = visits.thinned(fresh)
         load = fresh + again.sum(axis=0) if len(again) else fresh
         passed = let_in(load, event.limits, minute)
         served = np.minimum(passed, limit)
         totals.add(minute, fresh, load, passed, served, limit)
+        lost = None
         if np.any(served < load):
             refused_ratio = np.where(load > 0, 1 - served / np.maximum(load, 1e-12), 0.0)
-            totals.lose(minute, waiting.refuse(tick, fresh, again, refused_ratio))
+            lost = waiting.refuse(tick, fresh, again, refused_ratio)
+            totals.lose(minute, lost)
+        if visits is not None and orders is not None:
+            orders.add(minute, visits.lose(fresh, lost), ticks.seconds)
         totals.cost(running.scale(tick, passed, limit))
         if tick % ticks.per_minute == ticks.per_minute - 1:
             totals.end_minute()
     totals.lose(event.demand.minutes - 1, waiting.pending)
-    return totals.played(ticks)
+    if visits is not None and orders is not None and waiting.pending.any():
+        orders.add(event.demand.minutes - 1, visits.lose(fresh, waiting.pending), ticks.seconds)
+    played = totals.played(ticks)
+    if orders is None:
+        return played
+    return replace(played, lost_orders_by_minute=orders.by_minute, lost_orders_by_stage=orders.by_stage)
+
+
+@dataclass
+class _LostOrders:
+    by_minute: NDArray[np.float32]
+    by_stage: Rates
+
+    @classmethod
+    def none(cls, funnel: Funnel, paths: int, minutes: int) -> _LostOrders:
+        return cls(np.zeros((paths, minutes), np.float32), np.zeros((len(funnel.stages), paths)))
+
+    def add(self, minute: int, lost: Rates | None, seconds: float) -> None:
+        if lost is not None:
+            self.by_minute[:, minute] += lost.sum(axis=0) * seconds
+            self.by_stage += lost * seconds
 
 
 @dataclass

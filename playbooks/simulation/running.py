@@ -32,11 +32,17 @@ class Running:
     _node_ticks: Counts
 
     @classmethod
-    def warm(cls, fleets: Sequence[Fleet], load: Rates, ticks: Ticks = EVERY_SYNC) -> Running:
-        """As many ready replicas as each policy settles at under `load` [row, path]."""
-        capacity = column([fleet.capacity_requests_per_second_per_replica for fleet in fleets])
-        scaler = Scaler.of(fleets, capacity, ticks)
-        ready = scaler.settled(load)
+    def warm(
+        cls, fleets: Sequence[Fleet], load: Rates, ticks: Ticks = EVERY_SYNC, capacity: Rates | None = None
+    ) -> Running:
+        """As many ready replicas as each policy settles at under `load` [row, path].
+
+        capacity: [row, path] of one replica; what the fleets were planned with where None.
+        """
+        planned = column([fleet.capacity_requests_per_second_per_replica for fleet in fleets])
+        capacity = planned if capacity is None else capacity
+        scaler = Scaler.of(fleets, planned, ticks)
+        ready = scaler.settled(load, capacity)
         start_ticks, node_ticks = _delays(fleets, ticks)
         starting = pods.Starting.none(int(node_ticks.max()), *ready.shape)
         return cls(ready, capacity, ticks, scaler, starting, Room.of(fleets, ready, ticks), start_ticks, node_ticks)
@@ -113,8 +119,9 @@ class Scaler:
             recommended=Window(hpa.DOWN_WINDOW_SECONDS // hpa.SYNC_SECONDS),
         )
 
-    def settled(self, load: Rates) -> Counts:
-        wanted = np.ceil(load / self.target_rate - hpa.ROUNDING).astype(np.int64)
+    def settled(self, load: Rates, capacity: Rates) -> Counts:
+        each = np.where(self.by_rate, self.target_rate, self.target * capacity)
+        wanted = np.ceil(load / each - hpa.ROUNDING).astype(np.int64)
         wanted = np.where(self.still, 0, wanted)
         return np.minimum(np.maximum(np.maximum(wanted, 1), self.floor[:, :1]), self.ceiling)
 
