@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from playbooks.simulation.desks import Desk, missed_at_balance, play_desk
 from playbooks.simulation.event import Event, play
 from playbooks.simulation.fleet import Demand, Fleet, Nodes
+from playbooks.simulation.funnel import Funnel
 from playbooks.simulation.limits import RateLimit
 from playbooks.simulation.retries import RetryPolicy
 from playbooks.staffing.level_table import level_table
@@ -26,6 +27,13 @@ from playbooks.staffing.requirement import Rules
 PATHS, MINUTES, SERVICES = 1000, 3 * 1440, 6
 PHONE = Rules((300.0,), 120, "served_within", 0.8, 20, redial_ratio=0.5)
 DESKS = (PHONE, Rules((480.0, 565.0, 576.0, 662.0), 120, "served_within", 0.8, 60, redial_ratio=0.5), PHONE)
+FUNNEL = Funnel(
+    stages=tuple(f"stage-{stage}" for stage in range(SERVICES)),
+    requests=np.eye(SERVICES) * 3,
+    reach=0.7 ** np.arange(SERVICES),
+    orders=0.7 ** np.arange(SERVICES, 0, -1),
+    think_seconds=np.full(SERVICES, 15.0),
+)
 OPENINGS = (1200, 2640, 4000)
 FLOOR_AT_SD = {"calm": 3.5, "storm": 0.5, "hard": 0.5}
 FLOOR_RATIO = {"calm": 1.0, "storm": 1.0, "hard": 0.4}
@@ -50,7 +58,8 @@ def event(kind: str) -> Event:
     ceiling = 400 if kind == "calm" else int(floor.max() * 1.05)
     fleets = [Fleet(s, 100.0, floor, ceiling=ceiling, nodes=Nodes(), floor_late_seconds=30) for s in range(SERVICES)]
     limit = RateLimit("pay", {4: 1.0, 5: 0.2}, 9000.0 if kind == "calm" else 4500.0)
-    return Event(Demand(rates), fleets, [limit], RetryPolicy())
+    capacity = rng.triangular(90.0, 100.0, 110.0, (SERVICES, PATHS))
+    return Event(Demand(rates), fleets, [limit], RetryPolicy(), capacity=capacity, funnel=FUNNEL)
 
 
 def desks() -> None:
