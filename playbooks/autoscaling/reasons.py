@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from campaign.language import Text, say
@@ -99,10 +99,14 @@ def _why(
     )
 
 
-def window_of(plans: Sequence[Plan], traffic: MinuteTraffic, policy: AutoscalingPolicy) -> Window:
-    """From before the first start or instant to after the last, within the traffic."""
+def hours_of(plans: Sequence[Plan], policy: AutoscalingPolicy) -> tuple[datetime, datetime]:
+    """From before the first start or instant to after the last."""
     begins = min(min(plan.starts_at, *plan.instants) if plan.instants else plan.starts_at for plan in plans)
     ends = max(max(plan.ends_at, *plan.instants) if plan.instants else plan.ends_at for plan in plans)
-    first = traffic.minute_of(begins - timedelta(hours=policy.hours_before))
-    last = traffic.minute_of(ends + timedelta(hours=policy.hours_after))
-    return Window(first, last)
+    return begins - timedelta(hours=policy.hours_before), ends + timedelta(hours=policy.hours_after)
+
+
+def window_of(plans: Sequence[Plan], traffic: MinuteTraffic, policy: AutoscalingPolicy) -> Window:
+    """Those hours within the traffic."""
+    begins, ends = hours_of(plans, policy)
+    return Window(traffic.minute_of(begins), traffic.minute_of(ends))

@@ -16,6 +16,8 @@ def rehearsal(evidence: Evidence) -> Finding:
         return Finding("pending", say("not rehearsed yet: surgeplan rehearse {id}", id=evidence.plan.id))
     if found.model != evidence.traffic_hash:
         return Finding("stale", say("the forecast changed after the rehearsal"))
+    if found.playbook is None:
+        return Finding("pending", say("rehearsed without a playbook: surgeplan rehearse {id}", id=evidence.plan.id))
     if found.playbook != evidence.binding.parts.get("autoscaling"):
         return Finding("stale", say("the autoscaling plan changed after the rehearsal"))
     return Finding(STATES[found.verdict], say("{why}", why=found.why))

@@ -105,6 +105,8 @@ def _in_words(found: Rehearsal, workspace: Workspace) -> str:
     parts = [str(headline(found))]
     if settled := settled_in_words(found):
         parts.append(str(settled))
+    if found.missing:
+        parts.append("\n".join(f"- {each}" for each in found.missing))
     parts.append(table([_("what"), _("events"), _("worst minute"), _("at")], rows))
     parts.append(
         _("orders lost: {mean} on average, p90 {p90}, p99 {p99}").format(

@@ -95,6 +95,10 @@ def _waiting(inputs: Inputs, times: float) -> Inputs:
 def _losing(inputs: Inputs, rest: str, zone: ZoneInfo) -> Inputs:
     found = _matched("lose-replicas", rf"(.+):(0?\.\d+|1(?:\.0*)?)@{CLOCK}", rest)
     _require_known(found[1], inputs.services)
+    if found[1] in inputs.never_full:
+        what = say("{service} has no known capacity and is never full here", service=found[1])
+        todo = say("run `surgeplan loadtest capacity {service}` first", service=found[1])
+        raise UserError(Problem(what, todo, key=KEY))
     at = _nearest_to_peak(inputs, int(found[3]), int(found[4]), zone)
     if not 0 <= inputs.minute_of(at) < inputs.demand.minutes:
         what = say("{time} is outside the planned hours", time=f"{found[3]}:{found[4]}")

@@ -98,6 +98,8 @@ def game_day(inputs: Inputs, switches: Sequence[Switch], zone: ZoneInfo, progres
 def _candidates(inputs: Inputs, zone: ZoneInfo) -> Iterator[str]:
     """Faults that a team can stage; a forecast that is too low it cannot."""
     for row, name in enumerate(inputs.services):
+        if name in inputs.never_full:
+            continue
         peak = int(inputs.demand.requests_per_second[row].mean(axis=0).argmax())
         at = inputs.time_of(min(peak + AFTER_PEAK_MINUTES, inputs.demand.minutes - 1)).astimezone(zone)
         yield f"lose-replicas:{name}:{SHARE_LOST}@{at:%H:%M}"

@@ -5,61 +5,45 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign.documents import read_json
 from campaign.errors import Problem, UserError
-from campaign.files import sha256
 from campaign.language import say
-from campaign.settings import Settings
+from campaign.settings import Service, Settings
 from campaign.workspace import Workspace
 from playbooks.autoscaling.inputs import merged_traffic, read_facts, read_together, sharing
 from playbooks.autoscaling.known import ServiceFacts, orders_per_request
 from playbooks.autoscaling.limits import room
 from playbooks.autoscaling.minutes import MinuteTraffic
-from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
-from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
+from playbooks.autoscaling.policy import read_policy
+from playbooks.rehearsal.fleets import NEVER_FULL, PlannedFleets, fleet_of, never_full
 from playbooks.rehearsal.gather_support import conversions, gather_support, read_staffing
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.rehearsal.policy import shipped_policy
 from playbooks.rehearsal.sampling import Uncertain, even_draws, triangular
 from playbooks.rehearsal.sends import sends_of
 from playbooks.rehearsal.support import Support
-from playbooks.simulation.fleet import Demand, Fleet, Nodes
+from playbooks.simulation.fleet import Demand
 from playbooks.simulation.funnel import Funnel
 from playbooks.simulation.limits import RateLimit
 
 ERROR_RATIO = 0.001  # where a service's objective names none; stated in every result that used it
 
 
-def read_plan(workspace: Workspace, campaign: str) -> AutoscalingPlan:
-    """The playbook's replicas, of the traffic model as it is now.
-
-    Raises:
-        UserError: no such campaign, no model, no playbook, or one that was made from another model.
-    """
-    out, name = workspace.out(workspace.plan(campaign).id), f"out/{campaign}/playbook/autoscaling.json"
-    for file, step in (("traffic.json", "forecast"), ("playbook/autoscaling.json", "playbook")):
-        if not (out / file).is_file():
-            todo = say("run `surgeplan {step} {campaign}` first", step=step, campaign=campaign)
-            raise UserError(Problem(say("does not exist"), todo, file=f"out/{campaign}/{file}"))
-    plan = read_json(out / "playbook" / "autoscaling.json", name, AutoscalingPlan)
-    if plan.model != sha256(out / "traffic.json"):
-        todo = say("run `surgeplan playbook {campaign}`, then rehearse again", campaign=campaign)
-        raise UserError(Problem(say("the forecast changed since the playbook was built"), todo, file=name))
-    return plan
-
-
-def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: int, seed: int | None = None) -> Inputs:
+def gather(workspace: Workspace, planned: PlannedFleets, paths: int, seed: int | None = None) -> Inputs:
     """The planned hours on at most `paths` sample paths, chosen evenly or by a seed.
+
+    Services whose capacity nobody knows are never full; their requests still use limits up.
 
     Raises:
         UserError: files that are missing or do not belong together, or paths that are all alike.
     """
-    own, policy, settings = workspace.plan(campaign), read_policy(workspace.folder), workspace.settings
+    campaign, policy, settings = planned.campaign, read_policy(workspace.folder), workspace.settings
+    own = workspace.plan(campaign)
     reads = read_together(workspace, campaign, sharing(workspace, own, policy))
     traffic = merged_traffic(list(reads.values()))
-    facts, _unknown, _hashes = read_facts(workspace, own, traffic, policy)
-    names = tuple(name for name in plan.services if name in facts)
-    window = traffic.between(traffic.minute_of(plan.starts_at_utc), traffic.minute_of(plan.ends_at_utc))
+    facts, unknown, _hashes = read_facts(workspace, own, traffic, policy)
+    services = tuple(each for each in settings.services if each.name in facts or each.name in unknown)
+    names = tuple(each.name for each in services)
+    window = traffic.between(traffic.minute_of(planned.starts_at_utc), traffic.minute_of(planned.ends_at_utc))
     chosen = _chosen(window.paths, min(paths, window.paths), seed)
     rows = [window.services.index(name) for name in names]
     rates = np.ascontiguousarray(window.requests_per_second[rows][:, chosen])
@@ -73,23 +57,29 @@ def gather(workspace: Workspace, campaign: str, plan: AutoscalingPlan, paths: in
         services=names,
         starts_at_utc=window.time_of(0),
         demand=Demand(rates, window.quarters[rows]),
-        fleets=tuple(_fleet(i, facts[n], plan.services[n], policy, window) for i, n in enumerate(names)),
+        fleets=tuple(
+            fleet_of(row, facts[name], planned.services[name], policy, window)
+            if name in facts
+            else never_full(row, services[row], policy, window.minutes)
+            for row, name in enumerate(names)
+        ),
         limits=_limits(settings, names),
-        error_ratios=tuple(_error_ratio(facts[name]) for name in names),
+        error_ratios=tuple(_error_ratio(service) for service in services),
         orders_per_request=tuple(orders_per_request(settings, name) for name in names),
-        costs_per_replica_hour=tuple(facts[name].service.cost_per_replica_hour for name in names),
+        costs_per_replica_hour=tuple(service.cost_per_replica_hour for service in services),
         switches={
             switch.id: {names.index(name): share for name, share in switch.effect.items() if name in names}
             for switch in settings.switches
         },
         sends=sends_of(reads[campaign].model.effects, names, window.time_of(0), np.median(rates, axis=1)),
-        support=_support(workspace, plan, window, chosen, bot_draws),
+        support=_support(workspace, planned, window, chosen, bot_draws),
         uncertain=Uncertain(
             capacity=_capacities(names, facts, rng, len(chosen)),
             conversion=conversions(workspace, campaign, chosen),
             bot=bot_draws,
         ),
         funnel=_funnel(settings, names),
+        never_full=tuple(name for name in names if name in unknown),
     )
 
 
@@ -98,8 +88,10 @@ def _capacities(
 ) -> NDArray[np.float64]:
     """[service, path]: drawn from the measured range, or from the policy's around a declared figure."""
     declared = shipped_policy().declared_capacity
-    found = np.empty((len(names), paths))
+    found = np.full((len(names), paths), NEVER_FULL)
     for row, name in enumerate(names):
+        if name not in facts:
+            continue
         each = facts[name].capacity.capacity_requests_per_second_per_replica
         ends = (each.low, each.mid, each.high)
         if is_exact(facts[name]):
@@ -132,13 +124,13 @@ def _funnel(settings: Settings, names: tuple[str, ...]) -> Funnel | None:
 
 def _support(
     workspace: Workspace,
-    plan: AutoscalingPlan,
+    planned: PlannedFleets,
     window: MinuteTraffic,
     chosen: NDArray[np.int64],
     draws: NDArray[np.float64],
 ) -> Support | None:
     """Desks on the same paths."""
-    staffing = read_staffing(workspace, plan.campaign, plan.model)
+    staffing = read_staffing(workspace, planned.campaign, planned.model)
     if staffing is None:
         return None
     hours = (window.time_of(0), window.time_of(window.minutes))
@@ -149,23 +141,6 @@ def _chosen(paths: int, count: int, seed: int | None) -> NDArray[np.int64]:
     if seed is None:
         return np.linspace(0, paths - 1, count).round().astype(np.int64)
     return np.sort(np.random.default_rng(seed).choice(paths, count, replace=False))
-
-
-def _fleet(row: int, fact: ServiceFacts, plan: ServicePlan, policy: AutoscalingPolicy, window: MinuteTraffic) -> Fleet:
-    floor = np.full(window.minutes, plan.replicas.floor)
-    for step in plan.steps:
-        floor[window.minute_of(step.starts_at_utc) :] = step.replicas
-    return Fleet(
-        service=row,
-        capacity_requests_per_second_per_replica=plan.capacity_requests_per_second_per_replica.low,
-        floor=floor,
-        ceiling=plan.replicas.most,
-        target_ratio=plan.hpa_target_ratio,
-        metric=policy.hpa_metric,
-        start_seconds=(fact.startup_seconds / 2, fact.startup_seconds),
-        nodes=Nodes(policy.node_wait_seconds, policy.node_headroom_ratio) if policy.nodes_wait else None,
-        floor_late_seconds=policy.executor_seconds,
-    )
 
 
 def _limits(settings: Settings, names: tuple[str, ...]) -> tuple[RateLimit, ...]:
@@ -179,6 +154,6 @@ def _limits(settings: Settings, names: tuple[str, ...]) -> tuple[RateLimit, ...]
     )
 
 
-def _error_ratio(fact: ServiceFacts) -> float:
-    given = fact.service.slo.error_ratio
+def _error_ratio(service: Service) -> float:
+    given = service.slo.error_ratio
     return ERROR_RATIO if given is None else given

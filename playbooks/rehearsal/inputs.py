@@ -29,7 +29,7 @@ class Inputs:
     error_ratios: what each service's objective lets it lose. orders_per_request: None where the funnel says nothing.
     costs_per_replica_hour: None where nobody has said. switches: by id, the share of each row's requests that it sheds.
     support: None where no desks are rehearsed. uncertain: None where everything is as planned. funnel: None
-    where none is given; its rows are services.
+    where none is given; its rows are services. never_full: services whose capacity nobody knows.
     """
 
     services: tuple[str, ...]
@@ -47,6 +47,7 @@ class Inputs:
     sends: tuple[Send, ...] = ()
     uncertain: Uncertain | None = None
     funnel: Funnel | None = None
+    never_full: tuple[str, ...] = ()
 
     def minute_of(self, at: datetime) -> int:
         return (at - self.starts_at_utc) // timedelta(minutes=1)
@@ -85,11 +86,16 @@ def on_paths(inputs: Inputs, chosen: NDArray[np.integer]) -> Inputs:
 
 
 def with_floors(inputs: Inputs, factor: float = 1.0, more: Sequence[int] = ()) -> Inputs:
-    """Every floor times a factor, then so many replicas more for each service; a quota still ends it."""
+    """Every floor times a factor, then so many replicas more for each service; a quota still ends it.
+
+    What is never full stays as it is.
+    """
     added = more or [0] * len(inputs.fleets)
     fleets = tuple(
-        replace(fleet, floor=np.maximum(np.ceil(fleet.floor * factor - 1e-9).astype(np.int64) + extra, 1))
-        for fleet, extra in zip(inputs.fleets, added, strict=True)
+        fleet
+        if name in inputs.never_full
+        else replace(fleet, floor=np.maximum(np.ceil(fleet.floor * factor - 1e-9).astype(np.int64) + extra, 1))
+        for name, fleet, extra in zip(inputs.services, inputs.fleets, added, strict=True)
     )
     return replace(inputs, fleets=fleets)
 

@@ -46,6 +46,8 @@ def _in_waves(variants: Sequence[Inputs], step: Text, progress: Progress, everyw
 
 def _changes(inputs: Inputs) -> Iterator[tuple[Text, Inputs]]:
     for row, name in enumerate(inputs.services):
+        if name in inputs.never_full:
+            continue
         count = max(1, round(MORE_RATIO * int(inputs.fleets[row].floor.max())))
         more = [count if i == row else 0 for i in range(len(inputs.services))]
         yield say("replicas of {service}: +{count}", service=name, count=count), with_floors(inputs, more=more)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from campaign.console import Progress
 from campaign.documents import read_json
 from campaign.errors import Problem, UserError
-from campaign.files import sha256, write_json, write_text
+from campaign.files import write_json, write_text
 from campaign.language import Text, say
 from campaign.numbers import local_minute, percent, spoken
 from campaign.pages import render
@@ -19,13 +19,13 @@ from campaign.spreading import Spread, spread
 from campaign.traffic import Quantiles, TrafficModel
 from campaign.words import Words
 from campaign.workspace import Workspace
-from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.policy import read_policy
 from playbooks.rehearsal import judging
 from playbooks.rehearsal.certainty import in_range
 from playbooks.rehearsal.chart import draw_rehearsal
 from playbooks.rehearsal.faults import injected
-from playbooks.rehearsal.gather import ERROR_RATIO, gather, read_plan
+from playbooks.rehearsal.fleets import PlannedFleets, read_fleets
+from playbooks.rehearsal.gather import ERROR_RATIO, gather
 from playbooks.rehearsal.inputs import Inputs, thinned
 from playbooks.rehearsal.levers import curve, levers
 from playbooks.rehearsal.measuring import drivers, measure_next
@@ -72,13 +72,13 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
     if faults and wanted.game_day:
         todo = say("leave --inject out: the worst two faults are found and played without it")
         raise UserError(Problem(say("a game day is of the plan, not of a drill"), todo, key="--game-day"))
-    plan = read_plan(workspace, campaign)
+    planned = read_fleets(workspace, campaign)
     zone = workspace.settings.zone_of(workspace.plan(campaign))
-    inputs = gather(workspace, campaign, plan, wanted.paths, wanted.seed)
+    inputs = gather(workspace, planned, wanted.paths, wanted.seed)
     for fault in faults:
         inputs = injected(inputs, fault, zone)
     with spread(wanted.workers or os.cpu_count() or 1, wanted.cluster) as everywhere:
-        found = _rehearsed(workspace, plan, inputs, wanted, zone, progress, everywhere)
+        found = _rehearsed(workspace, planned, inputs, wanted, zone, progress, everywhere)
     if not faults:
         out = workspace.out(campaign)
         draw_rehearsal(out / "rehearsal.png", found, zone)
@@ -92,14 +92,14 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
 
 def _rehearsed(
     workspace: Workspace,
-    plan: AutoscalingPlan,
+    planned: PlannedFleets,
     inputs: Inputs,
     wanted: Wanted,
     zone: ZoneInfo,
     progress: Progress,
     everywhere: Spread,
 ) -> Rehearsal:
-    settings, out = workspace.settings, workspace.out(plan.campaign)
+    settings, out = workspace.settings, workspace.out(planned.campaign)
     progress(say("rehearsal"), 0, 1)
     played = rehearse_in_parts(inputs, everywhere)
     progress(say("rehearsal"), 1, 1)
@@ -108,7 +108,7 @@ def _rehearsed(
     risk, value = settings.risk, settings.risk.value_lost_per_refused_order
     appetite = risk.overload_probability_per_minute or read_policy(workspace.folder).overload_probability_per_minute
     above, limited = float(played.above_capacity_requests.sum()), float(played.limited_requests.sum())
-    model = read_json(out / "traffic.json", f"out/{plan.campaign}/traffic.json", TrafficModel)
+    model = read_json(out / "traffic.json", f"out/{planned.campaign}/traffic.json", TrafficModel)
     paths, now = inputs.demand.paths, wanted.now or model.as_of_utc
     on = PathsPlayed(paths, max(model.paths, paths), above <= NEGLIGIBLE_RATIO * limited)
     outcome, why = verdict(found, appetite, on)
@@ -118,18 +118,20 @@ def _rehearsed(
     support = supported(inputs, played)
     desks = outcomes(inputs.support, support)
     outcome, why = with_desks(outcome, why, desks)
-    driving = drivers(inputs, played, support)
+    driving, missing = drivers(inputs, played, support), tuple(map(Words.of, _missing(planned, inputs)))
     return Rehearsal(
-        campaign=plan.campaign,
-        model=plan.model,
-        playbook=sha256(out / "playbook" / "autoscaling.json"),
+        campaign=planned.campaign,
+        model=planned.model,
+        playbook=planned.playbook,
         seed=model.seed,
         paths=paths,
         as_of_utc=now,
-        historical=now >= workspace.plan(plan.campaign).starts_at,
+        historical=now >= workspace.plan(planned.campaign).starts_at,
         paths_available=on.available,
         tick_seconds=15.0,
         injected=wanted.faults,
+        never_full=inputs.never_full,
+        missing=missing,
         verdict=outcome,
         why=Words.of(why),
         settled_by=settled,
@@ -150,7 +152,7 @@ def _rehearsed(
         levers=levers(fewer, value, progress, everywhere),
         curve=curve(fewer, progress, everywhere),
         stories=stories(inputs, played, zone, support),
-        assumptions=tuple(Words.of(text) for text in _assumptions(workspace, plan, inputs)),
+        assumptions=(*missing, *(Words.of(text) for text in _assumptions(workspace, inputs))),
     )
 
 
@@ -173,7 +175,17 @@ def _binding(found: Sequence[Break], zone: ZoneInfo) -> Words | None:
     return Words.of(text)
 
 
-def _assumptions(workspace: Workspace, plan: AutoscalingPlan, inputs: Inputs) -> Iterator[Text]:
+def _missing(planned: PlannedFleets, inputs: Inputs) -> Iterator[Text]:
+    """What is played instead of what nobody has planned or measured."""
+    yield from planned.assumed([name for name in inputs.services if name not in inputs.never_full])
+    if inputs.never_full:
+        yield say(
+            "no capacity is known of {services}: never full here, whatever comes; only limits stop their requests",
+            services=", ".join(inputs.never_full),
+        )
+
+
+def _assumptions(workspace: Workspace, inputs: Inputs) -> Iterator[Text]:
     retries, paths = inputs.retries, inputs.demand.paths
     yield say(
         "each path counts {each}: what is rarer is not seen; changes and curve are replayed on {fewer} of {paths}",
@@ -211,8 +223,6 @@ def _assumptions(workspace: Workspace, plan: AutoscalingPlan, inputs: Inputs) ->
     for name in (n for n in inputs.services if workspace.settings.service(n).slo.error_ratio is None):
         yield say("{service}: no error_ratio given; {ratio} is taken", service=name, ratio=f"{100 * ERROR_RATIO:g} %")
     yield from desks_assumed(workspace.settings, inputs.support)
-    for name in plan.not_planned:
-        yield say("{service} is not planned and not rehearsed", service=name)
 
 
 def _drawn() -> Iterator[Text]:

@@ -135,13 +135,15 @@ class Story(FileRecord):
 class Rehearsal(FileRecord):
     """`out/<id>/rehearsal.json`.
 
-    model, playbook: sha256 of traffic.json and autoscaling.json. loss of orders over the paths, p10 to p99.
+    model, playbook: sha256 of traffic.json and autoscaling.json; playbook is None where the replicas of surgeplan.yaml
+    were played as they are. missing: what is neither planned nor measured, and what was played instead; among the
+    assumptions as well. loss of orders over the paths, p10 to p99.
     """
 
     schema_version: Literal[1] = 1
     campaign: str
     model: str
-    playbook: str
+    playbook: str | None
     seed: int = Field(description="of the traffic model")
     paths: int
     as_of_utc: AwareDatetime | None = Field(default=None, description="when it was rehearsed: --now, else the model's")
@@ -151,6 +153,8 @@ class Rehearsal(FileRecord):
     interval_method: Literal["clopper-pearson"] = "clopper-pearson"
     tick_seconds: float
     injected: tuple[str, ...] = ()
+    never_full: tuple[str, ...] = Field(default=(), description="services without a known capacity")
+    missing: tuple[Words, ...] = ()
     verdict: Verdict
     why: Words
     settled_by: Settling | None = Field(default=None, description="what would make a NO-GO, or what is open, a GO")

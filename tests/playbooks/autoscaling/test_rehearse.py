@@ -15,7 +15,9 @@ from campaign.workspace import open_workspace
 from playbooks.readiness.checks import found
 from playbooks.readiness.gather import gather as readiness
 from playbooks.readiness.rehearsed import STATES
-from playbooks.rehearsal.gather import gather, read_plan
+from playbooks.rehearsal.fleets import PlannedFleet, read_fleets
+from playbooks.rehearsal.gather import gather
+from playbooks.simulation.fleet import UNLIMITED
 from surgeplan.cli import main
 
 AS_OF = datetime(2026, 11, 7, 12, 0, tzinfo=UTC)
@@ -92,8 +94,8 @@ def test_another_forecast_than_the_playbooks_is_refused(shop: Path, capsys: pyte
 
 def test_a_seed_chooses_other_paths_and_the_same_ones_each_time(shop: Path) -> None:
     workspace = open_workspace(shop)
-    plan = read_plan(workspace, "coupon-drop")
-    evenly, once, again = (gather(workspace, "coupon-drop", plan, 20, seed) for seed in (None, 3, 3))
+    planned = read_fleets(workspace, "coupon-drop")
+    evenly, once, again = (gather(workspace, planned, 20, seed) for seed in (None, 3, 3))
     assert np.array_equal(once.demand.requests_per_second, again.demand.requests_per_second)
     assert not np.array_equal(once.demand.requests_per_second, evenly.demand.requests_per_second)
 
@@ -105,13 +107,111 @@ def test_after_the_start_it_is_marked_historical(shop: Path) -> None:
     assert record["as_of_utc"] == "2026-11-12T04:00:00Z"
 
 
-def test_without_a_playbook_the_next_step_is_named(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def without_playbook(shop: Path, replicas: str = "{today: 4, min: 2, max: 400}") -> None:
+    """No playbook yet, and checkout's replicas written otherwise."""
     shutil.rmtree(shop / "out" / "coupon-drop" / "playbook")
+    edit(shop, "{today: 4, min: 2, max: 400}", replicas)
+
+
+def edit(shop: Path, old: str, new: str) -> None:
+    settings = shop / "surgeplan.yaml"
+    text = settings.read_text("utf-8")
+    assert old in text
+    settings.write_text(text.replace(old, new), "utf-8")
+
+
+def checkout_of(shop: Path) -> PlannedFleet:
+    return read_fleets(open_workspace(shop), "coupon-drop").services["checkout"]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "floor", "most", "scales"),
+    [
+        ("{today: 9}", 9, UNLIMITED, False),
+        ("{today: 9, max: 30}", 2, 30, True),
+        ("{today: 9, min: 5, max: 30}", 5, 30, True),
+        ("{min: 5}", 5, UNLIMITED, True),
+        ("{}", 2, UNLIMITED, True),
+    ],
+)
+def test_without_a_playbook_replicas_are_those_of_the_settings(
+    shop: Path, replicas: str, floor: int, most: int, scales: bool
+) -> None:
+    without_playbook(shop, replicas)
+    found = checkout_of(shop)
+    assert (found.floor, found.most, found.target_ratio is not None, found.steps) == (floor, most, scales, ())
+    assert found.assumed is not None
+
+
+def test_a_playbook_wins_over_the_settings(shop: Path) -> None:
+    found = checkout_of(shop)
+    assert found.steps
+    assert found.assumed is None
+
+
+def test_without_a_playbook_more_is_lost_and_every_assumption_is_told(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rehearse(shop, "--json")
+    planned = json.loads(capsys.readouterr().out)
+    without_playbook(shop, "{today: 4}")
+    assert rehearse(shop) == 1
+    printed = capsys.readouterr().out
+    out = shop / "out" / "coupon-drop"
+    record = json.loads((out / "rehearsal.json").read_text("utf-8"))
+    page = (out / "rehearsal.html").read_text("utf-8")
+    lost = [{each["name"]: each["event_ratio"] for each in one["breaks"]}["checkout"] for one in (planned, record)]
+    assert lost[0] < lost[1]
+    assert record["playbook"] is None
+    for said in (
+        "there is no playbook yet: the replicas of surgeplan.yaml are played as they are",
+        "checkout: 4 replicas as today; without replicas.min and max nothing scales it",
+        "storefront: an HPA from 4 to 400 replicas, at 65 % of cpu",
+    ):
+        assert said in printed
+        assert said in page
+        assert said in [each["en"] for each in record["assumptions"]]
+    assert rehearsed(shop) == "pending"
+
+
+def test_a_service_without_a_known_capacity_is_never_full_and_named(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_playbook(shop)
+    edit(shop, "    capacity_requests_per_second_per_replica: 50\n", "")
+    rehearse(shop)
+    said = "no capacity is known of checkout: never full here"
+    assert said in capsys.readouterr().out
+    record = json.loads((shop / "out" / "coupon-drop" / "rehearsal.json").read_text("utf-8"))
+    assert record["never_full"] == ["checkout"]
+    assert {each["name"]: each["event_ratio"] for each in record["breaks"]}["checkout"] == 0
+    assert any(each["en"].startswith(said) for each in record["assumptions"])
+    assert not [lever for lever in record["levers"] if "checkout" in lever["change"]["en"]]
+    assert rehearse(shop, "--inject", "lose-replicas:checkout:0.5@20:02") == 2
+    assert "surgeplan loadtest capacity checkout" in capsys.readouterr().err
+
+
+def test_what_is_never_full_still_uses_limits_up(shop: Path) -> None:
+    without_playbook(shop)
+    edit(shop, "    capacity_requests_per_second_per_replica: 50\n", "")
+    limit = "limits:\n  - {name: payment, kind: rate, total: 40, used_by: {checkout: 1}}\n"
+    edit(shop, "services:\n", limit + "services:\n")
+    rehearse(shop)
+    record = json.loads((shop / "out" / "coupon-drop" / "rehearsal.json").read_text("utf-8"))
+    assert {each["name"]: each["event_ratio"] for each in record["breaks"]}["payment"] == 1
+
+
+def test_nothing_to_play_is_refused_with_what_to_do(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    without_playbook(shop)
+    for figure in (100, 50):
+        edit(shop, f"    capacity_requests_per_second_per_replica: {figure}\n", "")
     assert rehearse(shop) == 2
-    assert "run `surgeplan playbook coupon-drop` first" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no service has a known capacity" in said
+    assert "surgeplan loadtest capacity SERVICE" in said
 
 
 def test_one_path_alone_has_no_risk(shop: Path) -> None:
     workspace = open_workspace(shop)
     with pytest.raises(UserError, match="alike"):
-        gather(workspace, "coupon-drop", read_plan(workspace, "coupon-drop"), 1)
+        gather(workspace, read_fleets(workspace, "coupon-drop"), 1)
