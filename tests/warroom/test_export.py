@@ -222,7 +222,7 @@ def test_the_dashboard_keeps_grafanas_model(workspace: Workspace) -> None:
 def test_what_is_told_in_chat_is_marked_in_grafana(tmp_path: Path) -> None:
     class Grafana(Chat):
         def __getattr__(self, path: str) -> Any:
-            if path != "api/annotations":
+            if path != "api":  # of /api/annotations
                 raise AttributeError(path)
             return lambda _query, body: self._keep(body, {}, {"message": "Annotation added", "id": 1})
 
