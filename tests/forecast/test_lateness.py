@@ -65,6 +65,7 @@ def model_of(folder: Path) -> TrafficModel:
     return TrafficModel.model_validate_json((folder / "out" / NEXT.id / "traffic.json").read_text("utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("measure", "said"),
     [
