@@ -9,7 +9,7 @@ import pytest
 
 from surgeplan.cli import main
 from tests.warroom.live_event import CAMPAIGN, model_files
-from tests.warroom.test_levers import NOW, PLAN, PUSH, SETTINGS
+from tests.warroom.test_levers import NOW, PUSH, campaign_in
 
 HOLD = "hold:app-push@20261110T130000Z"
 
@@ -18,9 +18,7 @@ def test_actions_are_listed_asked_for_decided_and_listed_with_their_decision(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SURGEPLAN_STATE", raising=False)
-    (tmp_path / "campaigns").mkdir()
-    (tmp_path / "surgeplan.yaml").write_text(SETTINGS, "utf-8")
-    (tmp_path / "campaigns" / "d11.yaml").write_text(PLAN, "utf-8")
+    campaign_in(tmp_path)
 
     def act(*words: str, lang: str = "en") -> tuple[int, str]:
         code = main(["act", CAMPAIGN, *words, "--workspace", str(tmp_path), "--now", NOW.isoformat(), "--lang", lang])

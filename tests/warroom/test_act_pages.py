@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from campaign.workspace import open_workspace
 from tests.warroom.conftest import form_token
-from tests.warroom.live_event import CAMPAIGN, model_files
-from tests.warroom.test_levers import NOW, PLAN, PUSH, SETTINGS
+from tests.warroom.live_event import CAMPAIGN
+from tests.warroom.test_levers import NOW, event_in
 from warroom.live.decisions import decisions, requests
 from warroom.service.access import Door
 from warroom.service.run import site_app
@@ -23,12 +23,7 @@ ACT = f"/live/{CAMPAIGN}/act"
 
 @pytest.fixture(scope="module")
 def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("event")
-    (made / "campaigns").mkdir()
-    (made / "surgeplan.yaml").write_text(SETTINGS, "utf-8")
-    (made / "campaigns" / "d11.yaml").write_text(PLAN, "utf-8")
-    model_files(made, effects=(PUSH,))
-    return made
+    return event_in(tmp_path_factory.mktemp("event"))
 
 
 @pytest.fixture

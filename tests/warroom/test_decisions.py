@@ -22,7 +22,7 @@ from playbooks.readiness.record import workspace_log
 from playbooks.readiness.standing import standing
 from playbooks.staffing.counted import Counted
 from tests.warroom.live_event import CAMPAIGN, LEVEL, START, came, model_files, paths_of
-from tests.warroom.test_levers import NOW, PLAN, PUSH, PUSH_AT, SETTINGS
+from tests.warroom.test_levers import NOW, PUSH, PUSH_AT, campaign_in
 from warroom.handed import campaign_events
 from warroom.live import outcomes
 from warroom.live.actions.log import Decision, acts_of
@@ -48,10 +48,7 @@ ZHOU, WANG, LIN = Actor("zhou", ("commander",)), Actor("wang", ("sre", "ops")), 
 @pytest.fixture(scope="module")
 def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace whose frozen paths have the 21:00 push in them, made once and copied for each test."""
-    made = tmp_path_factory.mktemp("event")
-    (made / "campaigns").mkdir()
-    (made / "surgeplan.yaml").write_text(SETTINGS, "utf-8")
-    (made / "campaigns" / "d11.yaml").write_text(PLAN, "utf-8")
+    made = campaign_in(tmp_path_factory.mktemp("event"))
     model_files(made, with_push(made), effects=(PUSH,))
     return made
 

@@ -76,15 +76,23 @@ PUSH = Effect(
 )
 
 
-@pytest.fixture(scope="module")
-def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with a forecast, made once and copied for each test."""
-    made = tmp_path_factory.mktemp("event")
+def campaign_in(made: Path) -> Path:
+    """A workspace that plans the campaign and has no forecast yet."""
     (made / "campaigns").mkdir()
     (made / "surgeplan.yaml").write_text(SETTINGS, "utf-8")
     (made / "campaigns" / "d11.yaml").write_text(PLAN, "utf-8")
-    model_files(made, effects=(PUSH,))
     return made
+
+
+def event_in(made: Path) -> Path:
+    """A workspace with a forecast."""
+    model_files(campaign_in(made), effects=(PUSH,))
+    return made
+
+
+@pytest.fixture(scope="module")
+def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return event_in(tmp_path_factory.mktemp("event"))
 
 
 @pytest.fixture
