@@ -80,7 +80,10 @@ def init_example(
 
 @contextmanager
 def new_workspace(folder: Path) -> Iterator[Path]:
-    """A temporary sibling to build the workspace in; it becomes `folder` only when all went well.
+    """A temporary folder to build the workspace in; it becomes `folder` only when all went well.
+
+    It lies inside a `folder` that exists, whose parent may be neither writable nor on the same disk (a container's
+    volume), and beside one that does not.
 
     Raises:
         UserError: `folder` exists and is not empty, or cannot be written.
@@ -89,7 +92,8 @@ def new_workspace(folder: Path) -> Iterator[Path]:
     target = folder.absolute()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        around = target if target.is_dir() else target.parent
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=around))
     except OSError as error:
         raise unwritable(folder, error) from error
     try:
@@ -120,8 +124,7 @@ def refuse_occupied(folder: Path) -> None:
 
 def _move(draft: Path, target: Path, folder: Path) -> None:
     try:
-        if target == Path.cwd():
-            # The shell stands in the empty folder: filling it keeps its place valid, replacing it would not.
+        if draft.parent == target:
             for child in draft.iterdir():
                 child.replace(target / child.name)
         else:

@@ -95,5 +95,6 @@ def test_empty_folder_is_filled_and_the_current_one_too(tmp_path: Path, monkeypa
     assert Path("a.txt").read_text() == "whole"
     (tmp_path / "other").mkdir()
     with new_workspace(tmp_path / "other") as draft:
+        assert draft.parent == tmp_path / "other", "a volume's parent is not ours, nor on its disk"
         (draft / "a.txt").write_text("whole")
     assert (tmp_path / "other" / ".gitignore").is_file()
