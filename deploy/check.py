@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 CAMPAIGN, ITEM = "double11-2026-opening", "third-parties-told"
-START_SECONDS, STOP_SECONDS = 60, 30
+START_SECONDS, STOP_SECONDS = 180, 60
 
 
 class Browser:

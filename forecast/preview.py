@@ -20,6 +20,7 @@ from forecast.paths.grid import SIDE_SECONDS
 from forecast.paths.joint import expected_paths
 from forecast.publish import evidence_of, one_thread
 from forecast.uplift.layout import holds, numbers_of
+from forecast.uplift.shapes import KnownKernels
 from forecast.uplift.terms import terms_of
 
 PATHS = 200
@@ -31,8 +32,8 @@ SEED = 0
 class Outlook:
     """The campaign's peak on all services together, and the middle of its course.
 
-    starts: seconds since 1970 [interval]; middle_requests_per_second: median over paths [interval]; chance: what it was
-    drawn with.
+    starts: seconds since 1970 [interval]; middle_requests_per_second: median over paths [interval].
+    chance, kernels: what it was drawn with.
     """
 
     peak_p50: float
@@ -41,6 +42,7 @@ class Outlook:
     starts: NDArray[np.int64]
     middle_requests_per_second: NDArray[np.float64]
     chance: Chance
+    kernels: KnownKernels
 
 
 def learned_for(workspace: Workspace, plan: Plan, now: datetime) -> Learned:
@@ -79,23 +81,24 @@ def with_plan(learned: Learned, plan: Plan, plans: Sequence[Plan]) -> Learned | 
 def outlook(learned: Learned, like: Outlook | None = None) -> Outlook:
     """Peak and course of the learned plan, from a few hundred joint paths.
 
-    like: of another version of the plan; what chance brought there is used again where it is the same, which is half
-    of the work.
+    like: of another version of the plan; what chance brought there and the forms in time are used again where they are
+    the same, which is most of the work.
     """
     target = learned.target
     grid = grid_for(target, learned.others, PREVIEW_SECONDS)
+    kernels = KnownKernels(grid.starts.astype(np.float64), grid.ends.astype(np.float64), like.kernels if like else None)
     with one_thread():
         settings = target_settings(learned, grid)
         kept = like.chance if like and like.chance.holds(learned, settings) else None
         chance = kept or chance_of(learned, settings, PATHS, SEED)
         total = np.zeros((PATHS, len(grid.starts)), dtype=np.float32)
         for s, made in enumerate(settings):
-            total += chance.noise[:, s] * expected_paths(made, learned.uplift, chance.draws, s)
+            total += chance.noise[:, s] * expected_paths(made, learned.uplift, chance.draws, s, kernels)
     inside = (grid.ends > epoch(target.starts_at)) & (grid.starts < epoch(target.ends_at))
     p50, p90 = (float(q) for q in np.quantile(total[:, inside].max(axis=1), (0.5, 0.9)))
     middle = np.median(total, axis=0).astype(np.float64)
     at = moment_of(float(grid.starts[inside][middle[inside].argmax()]))
-    return Outlook(p50, p90, at, grid.starts, middle, chance)
+    return Outlook(p50, p90, at, grid.starts, middle, chance, kernels)
 
 
 def hours_from(learned: Learned, starts: datetime, hours: int) -> Ahead:

@@ -21,7 +21,7 @@ from forecast.uplift.episodes import typical
 from forecast.uplift.layout import AFTER, BEFORE, FOLLOWING, SURVIVAL, Numbers
 from forecast.uplift.pooled import PRIOR_CAMPAIGNS, Features, Uplift, decay_of, typical_volumes
 from forecast.uplift.pooled import features as features_of
-from forecast.uplift.shapes import inside_window, kernel_of, shoulders
+from forecast.uplift.shapes import KnownKernels, inside_window, shoulders
 from forecast.uplift.terms import Term
 
 Floats = NDArray[np.float64]
@@ -110,19 +110,22 @@ def amplitudes(features: Features, draws: Draws) -> Floats:
     return found
 
 
-def spread_over_decays(setting: Setting, uplift: Uplift, draws: Draws) -> tuple[Singles, Singles, NDArray[np.bool_]]:
+def spread_over_decays(
+    setting: Setting, uplift: Uplift, draws: Draws, known: KnownKernels | None = None
+) -> tuple[Singles, Singles, NDArray[np.bool_]]:
     """Amplitudes [path, column], kernels [column, interval] and whether a column is a share of ordinary traffic.
 
     A term whose decay is uncertain has one column per decay node; each path uses the node nearest to its own decay.
     """
     found = amplitudes(setting.features, draws)
     starts, ends = setting.grid.starts.astype(np.float64), setting.grid.ends.astype(np.float64)
+    known = known or KnownKernels(starts, ends)
     columns, kernels, shares = [], [], []
     for j, term in enumerate(setting.features.terms):
         log_decays, node = decay_nodes(term, uplift, draws)
         for i, log_decay in enumerate(log_decays):
             columns.append(np.where(node == i, found[:, j], 0.0))
-            kernels.append(kernel_of(term, starts, ends, setting.season, float(np.exp(log_decay))))
+            kernels.append(known.of(term, setting.season, float(np.exp(log_decay))))
             shares.append(term.manner == "share")
     if not columns:
         empty = np.zeros((len(draws), 0), dtype=np.float32)
@@ -139,9 +142,11 @@ def decay_nodes(term: Term, uplift: Uplift, draws: Draws) -> tuple[Floats, NDArr
     return places, np.abs(logs[:, None] - places).argmin(axis=1)
 
 
-def expected_paths(setting: Setting, uplift: Uplift, draws: Draws, service: int) -> Singles:
-    """Requests per second on each path without the intervals' own noise [path, interval]."""
-    columns, kernels, shares = spread_over_decays(setting, uplift, draws)
+def expected_paths(
+    setting: Setting, uplift: Uplift, draws: Draws, service: int, known: KnownKernels | None = None
+) -> Singles:
+    """Requests per second on each path without the intervals' own noise [path, interval]; `known`: of the same grid."""
+    columns, kernels, shares = spread_over_decays(setting, uplift, draws, known)
     survival = draws.theta[:, uplift.layout.index[SURVIVAL]].astype(np.float32)
     swing = (setting.season * setting.inside).astype(np.float32)
     rates: Singles = np.exp(setting.log_base.astype(np.float32) + survival[:, None] * swing)

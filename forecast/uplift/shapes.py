@@ -45,6 +45,32 @@ def kernel_of(term: Term, starts: Floats, ends: Floats, season: Floats, decay_se
     return shape / length if term.manner == "volume" else shape
 
 
+class KnownKernels:
+    """Kernels over one grid's buckets, each computed once for all services, and for plans that differ elsewhere.
+
+    starts, ends: seconds since 1970 [interval].
+    """
+
+    def __init__(self, starts: Floats, ends: Floats, like: KnownKernels | None = None) -> None:
+        self.starts, self.ends = starts, ends
+        same = like is not None and np.array_equal(like.starts, starts) and np.array_equal(like.ends, ends)
+        self._known: dict[tuple[object, ...], Floats] = dict(like._known) if like is not None and same else {}
+
+    def of(self, term: Term, season: Floats, decay_seconds: float) -> Floats:
+        """`kernel_of` over the buckets."""
+        if term.kernel == "spend":  # the only one that follows a service's own day
+            return kernel_of(term, self.starts, self.ends, season, decay_seconds)
+        # A kernel is a form in time: how many come, and where to, is not in it.
+        key = (
+            *(term.kernel, term.manner, term.starts, term.ends, term.sending_seconds),
+            *(term.soft, term.sudden, term.decay is None, decay_seconds),
+        )
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = kernel_of(term, self.starts, self.ends, season, decay_seconds)
+        return known
+
+
 def _at_instant(term: Term, kernel: Callable[[Floats, Floats], Floats], a: Floats, b: Floats) -> Floats:
     """Clocks open sales to the second; a half-time comes when it comes."""
     return kernel(a, b) if term.sudden else kernels.about(kernel, a, b)

@@ -71,7 +71,14 @@ def test_a_larger_audience_in_the_plan_is_a_larger_peak() -> None:
     assert peaks[0] < peaks[1] < peaks[2]
 
 
-@pytest.mark.parametrize("more", [{"drivers": {"audience": 5e5}}, {"ends_at": NEXT.ends_at + timedelta(hours=3)}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"drivers": {"audience": 5e5}},
+        {"ends_at": NEXT.ends_at + timedelta(hours=3)},
+        {"starts_at": NEXT.starts_at + timedelta(minutes=30)},
+    ],
+)
 def test_a_version_is_foreseen_the_same_with_and_without_another_one_before(more: dict[str, object]) -> None:
     changed = again(NEXT.model_copy(update=more))
     first, second = outlook(changed), outlook(changed, like=outlook(again(NEXT)))
