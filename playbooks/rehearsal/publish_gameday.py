@@ -12,7 +12,9 @@ from campaign.pages import render
 from campaign.settings import Settings
 from campaign.workspace import Workspace
 from playbooks.rehearsal.gameday import SEEN_MINUTES, Drill, game_day
+from playbooks.rehearsal.gameday_bot import bot_drill
 from playbooks.rehearsal.inputs import Inputs, thinned
+from playbooks.rehearsal.support_judging import duration
 
 PAGE = "gameday.html"
 PATHS = 200  # a dozen faults and every switch against two of them: quantiles to practise by need no more
@@ -22,13 +24,15 @@ def publish_game_day(workspace: Workspace, campaign: str, inputs: Inputs, progre
     """Write the script of the worst two faults of these plans."""
     plan, settings = workspace.plan(campaign), workspace.settings
     zone = settings.zone_of(plan)
-    drills = game_day(thinned(inputs, PATHS), settings.switches, zone, progress)
+    fewer = thinned(inputs, PATHS)
+    drills = game_day(fewer, settings.switches, zone, progress)
     write_text(
         workspace.out(campaign) / PAGE,
         render(
             "playbooks",
             PAGE,
             drills=drills,
+            bot=bot_drill(fewer, zone),
             campaign=campaign,
             title=plan.title,
             who=lambda executor: who(settings, executor),
@@ -39,6 +43,7 @@ def publish_game_day(workspace: Workspace, campaign: str, inputs: Inputs, progre
             most_refused=most_refused(drills),
             spoken=spoken,
             percent=percent,
+            duration=lambda minutes: str(duration(60 * minutes)),
         ),
     )
 

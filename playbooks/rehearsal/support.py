@@ -167,10 +167,13 @@ def with_contacts(support: Support, factor: float) -> Support:
     return replace(support, desks=desks, orders_felt=support.orders_felt * factor)
 
 
-def with_agents(support: Support, name: str, more: int) -> Support:
-    """So many people more on one desk in every judged half-hour in which anybody is at work."""
+def with_agents(support: Support, name: str, more: int, during: Bools | None = None) -> Support:
+    """So many people more on one desk in every judged half-hour in which anybody is at work, or in those `during`."""
+    when = np.ones(support.half_hours, bool) if during is None else during
     desks = tuple(
-        replace(desk, seats=desk.seats + more * desk.at_work_ratio * working(desk)) if desk.name == name else desk
+        replace(desk, seats=desk.seats + more * desk.at_work_ratio * (working(desk) & when))
+        if desk.name == name
+        else desk
         for desk in support.desks
     )
     return replace(support, desks=desks)
