@@ -34,6 +34,7 @@ def draw_rehearsal(path: Path, found: Rehearsal, zone: ZoneInfo) -> None:
     bars = list(_bars(found))
     height = 1.1 + ROW_INCHES * len(bars)
     with chart(WIDTH_INCHES, height + CURVE_INCHES) as figure:
+        figure.set_layout_engine("constrained", h_pad=0.12)  # the curve's title clear of the bars' figures
         upper, lower = figure.subplots(2, 1, height_ratios=[height, CURVE_INCHES])
         _breaks(upper, bars, zone)
         _curve(lower, found)

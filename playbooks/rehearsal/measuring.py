@@ -83,6 +83,7 @@ def _drivers(result: str, kinds: Kinds, outcome: Floats, broken: NDArray[np.bool
                 variance_ratio=float(share),
                 breaks_lowest_quarter_ratio=lowest,
                 breaks_highest_quarter_ratio=highest,
+                what=Words.of(_named(kind, name)),
                 told=Words.of(_told(kind, name, float(share), lowest, highest)),
             )
 
@@ -102,18 +103,21 @@ def _quarters(values: Floats, broken: NDArray[np.bool_]) -> tuple[float, float]:
     return float(broken[values <= low].mean()), float(broken[values >= high].mean())
 
 
-def _told(kind: str, name: str, share: float, lowest: float, highest: float) -> Text:
-    what = {
+def _named(kind: str, name: str) -> Text:
+    return {
         "demand": say("how large demand becomes"),
         "capacity": say("what one replica of {name} carries", name=name),
         "orders": say("how many orders come"),
         "bot": say("what the bot resolves"),
         "contacts": say("contacts per order at {name}", name=name),
     }[kind]
+
+
+def _told(kind: str, name: str, share: float, lowest: float, highest: float) -> Text:
     return say(
         "{what}: {share} of the variance; something breaks in {lowest} of events in its lowest quarter, in {highest} "
         "in its highest",
-        what=what, share=percent(share), lowest=percent(lowest), highest=percent(highest),
+        what=_named(kind, name), share=percent(share), lowest=percent(lowest), highest=percent(highest),
     )  # fmt: skip
 
 

@@ -245,6 +245,7 @@ def page(workspace: Workspace, found: Rehearsal, zone: ZoneInfo) -> str:
         verdict=IN_WORDS[found.verdict],
         at=lambda instant: local_minute(instant, zone),
         spoken=spoken,
+        count=lambda people: spoken(people if people >= 0.5 else 0.0),  # a mean of a thousandth of a person is nobody
         percent=percent,
         range=in_range,
         settled=settled_in_words(found),

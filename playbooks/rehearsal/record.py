@@ -54,7 +54,7 @@ class Driver(FileRecord):
     """One uncertain thing and how much it drives what happens to services or support, by rank regression.
 
     variance_ratio: of the variance of the result's ranks. breaks_*_ratio: how often something breaks where it lies in
-    its lowest and in its highest quarter. name: the service or desk, where it is one's.
+    its lowest and in its highest quarter. name: the service or desk, where it is one's. what: it, in words.
     """
 
     result: Literal["services", "support"]
@@ -63,6 +63,7 @@ class Driver(FileRecord):
     variance_ratio: float
     breaks_lowest_quarter_ratio: float
     breaks_highest_quarter_ratio: float
+    what: Words | None = None
     told: Words
 
 
