@@ -36,7 +36,8 @@ test: lint
 
 slow: messages
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps chdb==4.4.0 chdb-core==26.9.0  # ClickHouse, 180 MB
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --ignore=tests/loadtest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m slow tests/loadtest  # by themselves: a load generator whose processor is taken is refused
 
 # What the slow tests talk to: a browser, Prometheus, PostgreSQL, Chinese fonts (Debian packages; needs root).
 services:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from campaign.language import use_language
+
+settings.register_profile("surgeplan", deadline=None)  # how long an example takes is the machine's affair, not a law
+settings.load_profile("surgeplan")
 
 
 @pytest.fixture(autouse=True)

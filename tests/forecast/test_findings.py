@@ -189,7 +189,7 @@ def covers(finding: Finding, moment: datetime) -> bool:
     return finding.starts_at_utc <= moment < finding.ends_at_utc
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from([60, 300, 600, 1800, 3600]), min_size=1, max_size=3, unique=True),
     st.integers(0, 2**32 - 1),

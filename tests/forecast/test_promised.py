@@ -62,7 +62,7 @@ def test_two_planners_of_one_channel_keep_their_own_habits() -> None:
     assert habits.ratio("push", "wu")[0] > 0.95
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0.05, 20.0), min_size=1, max_size=20))
 def test_a_habit_lies_between_one_and_what_came(ratios: list[float]) -> None:
     found = habits_of(Reach(f"s{i}", "push", "lin", 100.0, 100.0 * r) for i, r in enumerate(ratios)).ratio(

@@ -235,7 +235,7 @@ def test_a_winner_only_on_a_whole_sample_and_a_sound_split(
     assert (out.verdict, out.winner) == (verdict, winner)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1000, 5000), st.floats(0.02, 0.5), st.integers(0, 2**31))
 def test_without_an_effect_winners_are_rare(users: int, rate: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

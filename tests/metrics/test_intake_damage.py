@@ -60,7 +60,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "schedule.csv",
     ],
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damage=DAMAGE, answers=st.sampled_from(ANSWERS))
 def test_damaged_exports_are_never_our_bug(
     name: str,

@@ -78,7 +78,7 @@ def test_no_input_makes_the_api_answer_what_it_does_not_document(folder: Path) -
 def run_operation(operation: object) -> None:
     """A few dozen generated requests to one operation: never an error of ours."""
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=15, suppress_health_check=list(HealthCheck), database=None)
     @given(case=operation.as_strategy())  # type: ignore[attr-defined]
     def holds(case: schemathesis.Case) -> None:
         answer = case.call(headers={PROXY_HEADER: "lin"})

@@ -50,7 +50,7 @@ def test_too_few_steps_to_keep_the_limit_are_said() -> None:
     assert fits(held(need, covers), [shared(10, "a", "b")])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=2, max_size=10), st.integers(1, 4))
 def test_what_is_shared_is_never_broken_and_what_is_allowed_is_covered(
     pairs: list[tuple[int, int]], steps: int

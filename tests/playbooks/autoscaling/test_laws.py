@@ -69,7 +69,7 @@ shares = st.tuples(*(st.integers(0, 4) for _ in NAMES))
 multiples = st.tuples(*(st.integers(1, 3) for _ in NAMES))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(growths, drops_at, quotas, shares, st.integers(30, 300), multiples)
 def test_a_plan_covers_its_need_wherever_no_limit_is_hit_and_never_breaks_one(
     growth: tuple[float, ...],
@@ -94,7 +94,7 @@ def test_a_plan_covers_its_need_wherever_no_limit_is_hit_and_never_breaks_one(
     assert fits(held, [limit])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(growths, drops_at, shares, st.integers(60, 400))
 def test_every_maxreplicas_carries_its_plan_and_all_together_keep_a_limit_that_the_peaks_keep(
     growth: tuple[float, ...], at: tuple[int, ...], share: tuple[int, ...], total: int
@@ -118,7 +118,7 @@ def cost(floors: dict[str, Floors]) -> int:
     return floors["web"].cover.replica_minutes
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, one_growth, st.floats(1, 3), st.booleans())
 def test_more_traffic_never_lowers_a_minute_nor_the_optimal_cost(
     seed: int, growth: float, factor: float, near_only: bool
@@ -131,7 +131,7 @@ def test_more_traffic_never_lowers_a_minute_nor_the_optimal_cost(
     assert cost(more) >= cost(less)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, one_growth, st.floats(0.5, 0.9), st.floats(0.0, 0.09))
 def test_a_stricter_risk_never_lowers_a_minute_nor_the_optimal_cost(
     seed: int, growth: float, quantile_ratio: float, stricter: float
@@ -142,7 +142,7 @@ def test_a_stricter_risk_never_lowers_a_minute_nor_the_optimal_cost(
     assert cost(more) >= cost(less)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, one_growth, st.floats(20, 200), st.floats(1, 3))
 def test_a_smaller_capacity_never_lowers_a_minute_nor_the_optimal_cost(
     seed: int, growth: float, capacity: float, factor: float
@@ -153,7 +153,7 @@ def test_a_smaller_capacity_never_lowers_a_minute_nor_the_optimal_cost(
     assert cost(more) >= cost(less)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, one_growth, st.integers(0, 10), st.integers(0, 10), st.booleans())
 def test_a_longer_start_up_never_lowers_a_minute_nor_the_optimal_cost(
     seed: int, growth: float, lead: int, longer: int, near_only: bool
@@ -164,7 +164,7 @@ def test_a_longer_start_up_never_lowers_a_minute_nor_the_optimal_cost(
     assert cost(more) >= cost(less)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     seeds,
     st.floats(0, 9),

@@ -134,7 +134,7 @@ def test_an_hpa_alone_loses_a_flash_drop_and_rates_react_sooner_than_cpu() -> No
     assert 2 <= rate < cpu
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 50), st.integers(0, 60))
 def test_a_floor_on_top_never_overloads_more_than_the_same_hpa_alone(floor: int, begins: int) -> None:
     low = np.full(180, 2)

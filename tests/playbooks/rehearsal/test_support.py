@@ -181,7 +181,7 @@ def test_fewer_paths_and_more_demand_reach_the_desks_too() -> None:
     assert more.desks[0].contacts[:, 0].tolist() == [150, 300, 450]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.floats(0, 900), min_size=2, max_size=4), st.integers(5, 60), st.integers(1, 20))
 def test_more_people_and_a_better_bot_never_lower_a_level(contacts: list[float], seats: int, more: int) -> None:
     whole = support(contacts, seats)

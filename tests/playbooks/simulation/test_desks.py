@@ -126,7 +126,7 @@ def test_nobody_at_work_serves_nobody() -> None:
     assert np.isfinite(found.backlog).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 90), min_size=2, max_size=6), st.integers(1, 80), st.integers(0, 20))
 def test_more_people_never_make_it_worse(contacts: list[int], seats: int, more: int) -> None:
     rates = np.array(contacts, dtype=float) / 1800

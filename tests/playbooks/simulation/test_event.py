@@ -60,7 +60,7 @@ def test_halving_the_tick_changes_no_verdict() -> None:
     assert fine.replica_hours.mean(axis=1) == pytest.approx(coarse.replica_hours.mean(axis=1), rel=0.03)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.floats(0, 9),
     st.floats(0, 1),

@@ -84,7 +84,7 @@ def test_each_path_has_replicas_that_carry_what_was_drawn_for_it() -> None:
     assert played.lost_requests[1].sum() == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.floats(50, 900), min_size=1, max_size=3),
     st.integers(1, 12),

@@ -152,7 +152,7 @@ def birth_death(load: float, agents: int, handle: float, patience: float) -> tup
     return float(share[agents:].sum()), float(queue / patience / (load / handle))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(0.1, 800), st.floats(0.3, 1.6), st.floats(30, 900), st.floats(20, 600))
 def test_closed_form_is_the_birth_death_chain(load: float, ratio: float, handle: float, patience: float) -> None:
     agents = max(1, round(load * ratio))
@@ -163,7 +163,7 @@ def test_closed_form_is_the_birth_death_chain(load: float, ratio: float, handle:
     assert float(found.mean_wait_seconds) == pytest.approx(float(found.abandoned_ratio) * patience, rel=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(0.05, 3000), st.floats(30, 1800), st.floats(10, 3600), st.floats(1, 300), st.sampled_from(DEFINITIONS))
 def test_more_agents_never_serve_worse(
     load: float, handle: float, patience: float, within: float, definition: str
@@ -174,7 +174,7 @@ def test_more_agents_never_serve_worse(
     assert np.all((level >= -1e-9) & (level <= 1 + 1e-9))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0.05, 3000), st.floats(20, 3600), st.floats(0.5, 0.95))
 def test_never_more_agents_than_erlang_c(load: float, patience: float, target: float) -> None:
     with_abandonment = fewest(load, patience=patience, target=target)

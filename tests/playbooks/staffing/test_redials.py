@@ -57,7 +57,7 @@ def test_redials_need_people_and_those_people_keep_the_promise_with_them(rules: 
     assert performance(rules, load, alone).level("served_within")[0] < 0.8
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from([PHONE, CHAT]), st.floats(0.05, 300), st.floats(1.0, 1.5), st.floats(0.0, 0.8))
 def test_more_contacts_and_more_redials_never_need_fewer(rules: Rules, load: float, more: float, redial: float) -> None:
     some, greater = (replace(rules, redial_ratio=ratio) for ratio in (redial, redial + 0.1))

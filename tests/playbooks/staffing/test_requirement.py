@@ -54,7 +54,7 @@ def test_handling_time_divided_by_the_number_of_chats_would_understaff() -> None
     assert performance(CHAT, np.array([load]), naive.astype(int)).served_within_ratio[0] < 0.3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.sampled_from([PHONE, CHAT]),
     st.floats(0.05, 300),
@@ -70,7 +70,7 @@ def test_more_contacts_never_need_fewer(
     assert low <= high + 1e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from([PHONE, CHAT]), st.floats(0.001, 0.5), st.floats(1.0, 1.5))
 def test_longer_handling_never_needs_fewer(rules: Rules, contacts_per_second: float, longer: float) -> None:
     slow = replace(rules, handle_seconds=tuple(seconds * longer for seconds in rules.handle_seconds))
@@ -78,14 +78,14 @@ def test_longer_handling_never_needs_fewer(rules: Rules, contacts_per_second: fl
     assert usual <= seats(slow, contacts_per_second * slow.seconds_at_full)[0] + 1e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from([PHONE, CHAT]), st.floats(0.05, 300), st.floats(0.3, 0.9), st.floats(0.0, 0.09))
 def test_a_stricter_level_never_needs_fewer(rules: Rules, load: float, target: float, stricter: float) -> None:
     lax = seats(replace(rules, target_ratio=target), load)[0]
     assert lax <= seats(replace(rules, target_ratio=target + stricter), load)[0] + 1e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.05, 300), st.floats(0.3, 0.95), st.sampled_from([PHONE, CHAT]))
 def test_rounded_seats_keep_the_promise_and_one_fewer_breaks_it(load: float, target: float, rules: Rules) -> None:
     strict = replace(rules, target_ratio=target)
