@@ -9,13 +9,13 @@ stays is chosen by re-forecasts of past campaigns (`forecast.backtest.live`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign.traffic import TrafficPaths
+from campaign.traffic import LiveSettings, TrafficPaths
 from forecast.epochs import epoch, epochs
 
 Floats = NDArray[np.float64]
@@ -99,12 +99,59 @@ def updated(logs: Floats, summaries: Floats, observed: Floats, fade: Floats, see
     Every path is moved toward a slightly different observation, so that the spread left is the right one.
     """
     rng = np.random.default_rng([seed, 1440])
-    count, services, intervals = logs.shape
-    away = summaries - summaries.mean(axis=0)
-    inside = away.T @ away / (count - 1) + OBSERVATION_SD**2 * np.eye(len(observed))
-    flat = (logs - logs.mean(axis=0)).reshape(count, -1)
-    gain = np.linalg.solve(inside, away.T @ flat / (count - 1))
     surprise = observed + OBSERVATION_SD * rng.standard_normal(summaries.shape) - summaries
-    move = (surprise @ gain).reshape(count, services, intervals) * fade
+    move = (surprise @ _gain(logs, summaries)).reshape(logs.shape) * fade
     moved: Floats = logs + move
     return moved
+
+
+def _gain(logs: Floats, summaries: Floats) -> Floats:
+    """[summary, service × interval]: what one more of an observed summary adds to the log rates."""
+    count = len(logs)
+    away = summaries - summaries.mean(axis=0)
+    inside = away.T @ away / (count - 1) + OBSERVATION_SD**2 * np.eye(summaries.shape[1])
+    flat = (logs - logs.mean(axis=0)).reshape(count, -1)
+    gain: Floats = np.linalg.solve(inside, away.T @ flat / (count - 1))
+    return gain
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A quantile of what comes, worked out for whatever will have come by then.
+
+    The gain knows nothing of what is observed, and all paths of the ensemble are moved alike by it; so any quantile is
+    `base` plus the observed times `gain`, the same as `nowcast` finds, for thousands of observed campaigns at once.
+    weights: [known interval]. base: log rates [service, interval ahead]. gain: [observed service, service, ahead].
+    """
+
+    weights: Floats
+    base: Floats
+    gain: Floats
+
+    def rates(self, came: NDArray[np.floating]) -> Floats:
+        """Requests per second [campaign, service, interval ahead] where `came` [campaign, service, known interval].
+
+        Of more known intervals than were thought of, the latest count.
+        """
+        observed = np.log(np.maximum(came[:, :, -len(self.weights) :], 1e-6)) @ self.weights
+        found: Floats = np.exp(self.base + np.tensordot(observed, self.gain, axes=1))
+        return found
+
+
+def answer(paths: TrafficPaths, now: datetime, ratio: float, settings: LiveSettings, seed: int = 0) -> Answer | None:
+    """The quantile `ratio` of the intervals that end after `now`, given any campaign's rates in those before it.
+
+    settings: as `traffic.json` has them under `nowcast`. None where too little is known by then to say anything.
+    """
+    ends, moment = epochs(paths.starts_at_utc) + paths.seconds, epoch(now)
+    past, ahead = ends <= moment, ends > moment
+    if past.sum() < INTERVALS_LEAST or not ahead.any():
+        return None
+    logs = np.log(np.maximum(paths.requests_per_second, 1e-6)).astype(np.float64)
+    weights = recent_weights(np.zeros(int(past.sum())), ends[past], moment, settings.half_life_seconds)
+    summaries, later = logs[:, :, past] @ weights, logs[:, :, ahead]
+    fade = settings.gain_ratio * _fade(ends[ahead], moment)
+    moved = updated(later, summaries, np.zeros(summaries.shape[1]), fade, seed)
+    middle, base = np.quantile(moved, [0.5, ratio], axis=0)
+    gain = _gain(later, summaries).reshape(-1, *later.shape[1:]) * fade
+    return Answer(weights, middle + settings.scale_ratio * (base - middle), gain)

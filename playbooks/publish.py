@@ -18,6 +18,7 @@ from playbooks.autoscaling.publish import publish_autoscaling
 from playbooks.readiness.publish import publish_checklist
 from playbooks.rehearsal.publish import Wanted, publish_rehearsal
 from playbooks.rehearsal.record import Rehearsal
+from playbooks.rehearsal.war_room import Joins
 from playbooks.staffing.plan import StaffingPlan
 from playbooks.staffing.publish import publish_staffing
 
@@ -56,15 +57,15 @@ def publish_playbook(
 
 
 def publish_rehearsed_playbook(
-    workspace: Workspace, campaign: str, now: datetime, progress: Progress
+    workspace: Workspace, campaign: str, now: datetime, progress: Progress, joins: Joins | None = None
 ) -> RehearsedPlaybook:
-    """The same with the rehearsal, before the checklist that reads its verdict.
+    """The same with the rehearsal, before the checklist that reads its verdict. joins: makes the rehearsal's war room.
 
     Raises:
         UserError: what any of them refuses.
     """
     autoscaling, staffing = _plans(workspace, campaign, now, progress, ())
-    rehearsal = publish_rehearsal(workspace, campaign, Wanted(), progress)
+    rehearsal = publish_rehearsal(workspace, campaign, Wanted(joins=joins), progress)
     return RehearsedPlaybook(Playbook(autoscaling, staffing, _checklist(workspace, campaign, now, progress)), rehearsal)
 
 

@@ -23,7 +23,10 @@ from campaign.console import (
 from campaign.language import _
 
 if TYPE_CHECKING:
+    from campaign.workspace import Workspace
     from metrics.intake.records import Answers
+    from playbooks.rehearsal.inputs import Inputs
+    from playbooks.simulation.war_room import WarRoom
 
 
 def mount(app: typer.Typer) -> None:
@@ -36,8 +39,16 @@ def mount(app: typer.Typer) -> None:
     app.command("check", help=_("Validate everything in the workspace; every problem at once."))(check)
 
 
-def _before_any_command(lang: LangOption = None) -> None:
-    """Takes `--lang` before the command too; the entry point has already heeded it."""
+def _before_any_command(context: typer.Context, lang: LangOption = None) -> None:
+    """Takes `--lang` before the command too; the entry point has already heeded it. Hands the rehearsal its war room,
+    which no package below may import."""
+    context.obj = _war_room
+
+
+def _war_room(workspace: Workspace, campaign: str, inputs: Inputs) -> WarRoom | None:
+    from surgeplan.war_room import war_room
+
+    return war_room(workspace, campaign, inputs)
 
 
 def init(

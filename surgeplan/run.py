@@ -16,6 +16,7 @@ from loadtest.publish import publish_scenario
 from loadtest.scenario import Scenario
 from playbooks.publish import Playbook, publish_rehearsed_playbook
 from playbooks.rehearsal.record import Rehearsal
+from surgeplan.war_room import war_room
 
 
 @dataclass(frozen=True)
@@ -43,5 +44,5 @@ def run_campaign(
     traffic = publish_forecast(workspace, campaign, as_of, now, seed, progress)
     progress(say("load-test scenario"), 0, 1)
     scenario = publish_scenario(workspace, campaign, Wanted(seed=seed))
-    made = publish_rehearsed_playbook(workspace, campaign, traffic.as_of_utc, progress)
+    made = publish_rehearsed_playbook(workspace, campaign, traffic.as_of_utc, progress, war_room)
     return Pack(plan, traffic, scenario, made.playbook, made.rehearsal)

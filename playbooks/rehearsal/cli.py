@@ -1,4 +1,7 @@
-"""`surgeplan rehearse`: go, go with limits or no-go, before the day."""
+"""`surgeplan rehearse`: go, go with limits or no-go, before the day.
+
+What makes the war room comes as the context's object (`playbooks.rehearsal.war_room.Joins`): it joins other packages.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,9 @@ ClusterOption = Annotated[
     str | None, typer.Option("--cluster", metavar="ADDRESS", help=_("A dask scheduler that plays the paths."))
 ]
 PathsOption = Annotated[int, typer.Option("--paths", min=20, help=_("Sample paths to play at most."))]
+WarRoomOption = Annotated[
+    bool, typer.Option("--war-room/--no-war-room", help=_("Also with hourly syncs that raise floors by what they see."))
+]
 PATHS = 2000  # as `publish.PATHS`, which is not loaded for the help
 
 
@@ -54,6 +60,7 @@ def mount(app: typer.Typer) -> None:
 
 
 def rehearse(
+    context: typer.Context,
     campaign: str,
     workspace: WorkspaceOption = Path(),
     inject: InjectOption = None,
@@ -62,6 +69,7 @@ def rehearse(
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
     seed: SubsetOption = None,
+    war_room: WarRoomOption = True,
     now: NowOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -71,7 +79,7 @@ def rehearse(
     console = Console.open(workspace, lang, as_json)
     opened = open_workspace(workspace)
     at = moment_option(now, "--now")
-    wanted = Wanted(paths, tuple(inject or ()), seed, at, workers, cluster, game_day)
+    wanted = Wanted(paths, tuple(inject or ()), seed, at, workers, cluster, game_day, context.obj if war_room else None)
     with console.progress() as progress:
         found = publish_rehearsal(opened, campaign, wanted, progress)
     from playbooks.rehearsal.verdict import EXITS
@@ -87,6 +95,7 @@ def _in_words(found: Rehearsal, workspace: Workspace) -> str:
     from playbooks.rehearsal.certainty import with_interval
     from playbooks.rehearsal.settling import settled_in_words
     from playbooks.rehearsal.verdict import headline
+    from playbooks.rehearsal.war_room import told_of_war_room
 
     zone = workspace.settings.zone_of(workspace.plan(found.campaign))
     rows = [
@@ -113,6 +122,8 @@ def _in_words(found: Rehearsal, workspace: Workspace) -> str:
             mean=spoken(found.lost_orders_mean), p90=spoken(found.lost_orders.p90), p99=spoken(found.lost_orders.p99)
         )
     )
+    if told := told_of_war_room(found):
+        parts.append(str(told))
     if found.levers:
         best = found.levers[0]
         parts.append(_("best next change: {change}").format(change=best.change))

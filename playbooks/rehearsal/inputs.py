@@ -18,6 +18,7 @@ from playbooks.simulation.fleet import Demand, Fleet
 from playbooks.simulation.funnel import Funnel
 from playbooks.simulation.limits import RateLimit
 from playbooks.simulation.retries import RetryPolicy
+from playbooks.simulation.war_room import WarRoom
 
 RETRIES = RetryPolicy()
 
@@ -30,6 +31,7 @@ class Inputs:
     costs_per_replica_hour: None where nobody has said. switches: by id, the share of each row's requests that it sheds.
     support: None where no desks are rehearsed. uncertain: None where everything is as planned. funnel: None
     where none is given; its rows are services. never_full: services whose capacity nobody knows.
+    war_room: None where nobody acts on what comes.
     """
 
     services: tuple[str, ...]
@@ -48,6 +50,7 @@ class Inputs:
     uncertain: Uncertain | None = None
     funnel: Funnel | None = None
     never_full: tuple[str, ...] = ()
+    war_room: WarRoom | None = None
 
     def minute_of(self, at: datetime) -> int:
         return (at - self.starts_at_utc) // timedelta(minutes=1)
@@ -67,6 +70,7 @@ def rehearse(inputs: Inputs) -> Played:
             inputs.outages,
             capacity=None if inputs.uncertain is None else inputs.uncertain.capacity,
             funnel=inputs.funnel,
+            war_room=inputs.war_room,
         )
     )
 

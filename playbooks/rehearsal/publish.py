@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,9 @@ from playbooks.rehearsal.stories import stories
 from playbooks.rehearsal.support_judging import desks_assumed, duration, outcomes, supported, with_desks
 from playbooks.rehearsal.verdict import IN_WORDS, verdict
 from playbooks.rehearsal.verdict import Played as PathsPlayed
+from playbooks.rehearsal.war_room import Joins, told_of_war_room, with_war_room
 from playbooks.simulation.event import Played
+from playbooks.simulation.war_room import WarRoom
 
 PATHS = 2000
 REPLAYED_PATHS = 500  # by levers and curve, twenty replays or so: a difference on the same paths needs fewer
@@ -60,6 +62,7 @@ class Wanted:
     workers: int | None = None
     cluster: str | None = None
     game_day: bool = False
+    joins: Joins | None = None
 
 
 def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progress: Progress) -> Rehearsal:
@@ -75,10 +78,11 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
     planned = read_fleets(workspace, campaign)
     zone = workspace.settings.zone_of(workspace.plan(campaign))
     inputs = gather(workspace, planned, wanted.paths, wanted.seed)
+    room = None if wanted.joins is None else wanted.joins(workspace, campaign, inputs)
     for fault in faults:
         inputs = injected(inputs, fault, zone)
     with spread(wanted.workers or os.cpu_count() or 1, wanted.cluster) as everywhere:
-        found = _rehearsed(workspace, planned, inputs, wanted, zone, progress, everywhere)
+        found = _rehearsed(workspace, planned, inputs, room, wanted, zone, progress, everywhere)
     if not faults:
         out = workspace.out(campaign)
         draw_rehearsal(out / "rehearsal.png", found, zone)
@@ -94,6 +98,7 @@ def _rehearsed(
     workspace: Workspace,
     planned: PlannedFleets,
     inputs: Inputs,
+    room: WarRoom | None,
     wanted: Wanted,
     zone: ZoneInfo,
     progress: Progress,
@@ -115,6 +120,9 @@ def _rehearsed(
     progress(say("what would make it a GO"), 0, 1)
     settled = settling(inputs, played, appetite, zone, everywhere) if outcome in ("no-go", "too-close") else None
     progress(say("what would make it a GO"), 1, 1)
+    progress(say("war room"), 0, 1)
+    joined = with_war_room(replace(inputs, war_room=room), played, appetite, on, everywhere)
+    progress(say("war room"), 1, 1)
     support = supported(inputs, played)
     desks = outcomes(inputs.support, support)
     outcome, why = with_desks(outcome, why, desks)
@@ -145,6 +153,7 @@ def _rehearsed(
         replica_hours=float(played.replica_hours.mean(axis=1).sum()),
         cost=judging.cost(inputs, played),
         binding=_binding(found, zone),
+        war_room=joined,
         lost_orders_by_stage=_by_stage(inputs, played),
         desks=desks,
         drivers=driving,
@@ -152,7 +161,7 @@ def _rehearsed(
         levers=levers(fewer, value, progress, everywhere),
         curve=curve(fewer, progress, everywhere),
         stories=stories(inputs, played, zone, support),
-        assumptions=(*missing, *(Words.of(text) for text in _assumptions(workspace, inputs))),
+        assumptions=(*missing, *(Words.of(text) for text in _assumptions(workspace, inputs, room))),
     )
 
 
@@ -185,7 +194,7 @@ def _missing(planned: PlannedFleets, inputs: Inputs) -> Iterator[Text]:
         )
 
 
-def _assumptions(workspace: Workspace, inputs: Inputs) -> Iterator[Text]:
+def _assumptions(workspace: Workspace, inputs: Inputs, room: WarRoom | None) -> Iterator[Text]:
     retries, paths = inputs.retries, inputs.demand.paths
     yield say(
         "each path counts {each}: what is rarer is not seen; changes and curve are replayed on {fewer} of {paths}",
@@ -222,6 +231,13 @@ def _assumptions(workspace: Workspace, inputs: Inputs) -> Iterator[Text]:
         yield say("no value_lost_per_refused_order given: lost orders have no price")
     for name in (n for n in inputs.services if workspace.settings.service(n).slo.error_ratio is None):
         yield say("{service}: no error_ratio given; {ratio} is taken", service=name, ratio=f"{100 * ERROR_RATIO:g} %")
+    if room is not None:
+        yield say(
+            "the war room sees what comes as readings without gaps and follows the rule for scaling at every sync; "
+            "floors are raised {minutes:g} min after it and never lowered below the plan; verdict, changes and stories "
+            "are of the plan alone",
+            minutes=round(room.reaction_seconds / 60, 1),
+        )  # fmt: skip
     yield from desks_assumed(workspace.settings, inputs.support)
 
 
@@ -249,5 +265,6 @@ def page(workspace: Workspace, found: Rehearsal, zone: ZoneInfo) -> str:
         percent=percent,
         range=in_range,
         settled=settled_in_words(found),
+        war_room=told_of_war_room(found),
         duration=lambda minutes: str(duration(60 * minutes)),
     )

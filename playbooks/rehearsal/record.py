@@ -125,6 +125,32 @@ class Settling(FileRecord):
     worst_minute_interval: Interval
 
 
+class Course(FileRecord):
+    """What the event comes to, over the paths. event_ratio: paths on which a service loses more than allowed."""
+
+    verdict: Verdict
+    event_ratio: float
+    event_interval: Interval
+    lost_orders_mean: float
+    lost_orders: Quantiles
+    replica_hours: float
+    cost: float | None
+
+
+class WarRoomOutcome(FileRecord):
+    """The event with floors as they are planned, and with a war room that raises them by what it sees.
+
+    syncs: how often it meets. acted_ratio: paths on which it raised a floor; raises_mean: how many floors a path.
+    """
+
+    without_war_room: Course
+    with_war_room: Course
+    syncs: int
+    reaction_seconds: float
+    acted_ratio: float
+    raises_mean: float
+
+
 class Story(FileRecord):
     """One of the worst paths, told in a sentence; path: its index among the rehearsed ones."""
 
@@ -169,6 +195,7 @@ class Rehearsal(FileRecord):
     replica_hours: float
     cost: float | None
     binding: Words | None = Field(description="what breaks first and most often")
+    war_room: WarRoomOutcome | None = Field(default=None, description="None with --no-war-room; verdict is without it")
     lost_orders_by_stage: dict[str, float] = Field(default={}, description="mean, by stage of the funnel")
     desks: tuple[DeskOutcome, ...] = ()
     drivers: tuple[Driver, ...] = ()

@@ -19,6 +19,7 @@ from playbooks.simulation.hpa import Counts, Rates
 from playbooks.simulation.limits import RateLimit, let_in
 from playbooks.simulation.retries import NO_RETRIES, RetryPolicy, Waiting
 from playbooks.simulation.running import Running
+from playbooks.simulation.war_room import Meeting, WarRoom
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Event:
     """Everything planned. fleets: one row each. Rows that share a demand may stand for plans to compare.
 
     capacity: [row, path] requests per second that one replica really carries; the planned one where None. funnel: whose
-    rows are the fleets'; None where refusals at one service keep nobody from the next.
+    rows are the fleets'; None where refusals at one service keep nobody from the next. war_room: None where floors stay
+    as they are planned, whatever comes.
     """
 
     demand: Demand
@@ -46,6 +48,7 @@ class Event:
     ticks: Ticks = field(default=EVERY_SYNC)
     capacity: Rates | None = None
     funnel: Funnel | None = None
+    war_room: WarRoom | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Played:
     offered_requests: fresh ones. tried_requests: with those that came again. above_capacity_requests: let in but beyond
     the ready replicas. limited_requests: kept out by a limit. lost_requests: that gave up for good; those still
     waiting to come again at the end are lost in the last minute. utilization_ratio: the worst tick's tries over what
-    could be carried. With a funnel, lost_orders_by_minute [path, minute] and lost_orders_by_stage [stage, path].
+    could be carried. With a funnel, lost_orders_by_minute [path, minute] and lost_orders_by_stage [stage, path]. With a
+    war room, acts: how often it raised a floor.
     """
 
     overloaded_minutes: Counts
@@ -70,6 +74,7 @@ class Played:
     lost_by_minute: NDArray[np.float32]
     lost_orders_by_minute: NDArray[np.float32] | None = None
     lost_orders_by_stage: Rates | None = None
+    acts: Counts | None = None
 
     @classmethod
     def joined(cls, parts: Sequence[Played]) -> Played:
@@ -91,6 +96,7 @@ def play(event: Event) -> Played:
     waiting = Waiting.none(event.retries, ticks, rows, paths)
     visits = None if event.funnel is None else Visits.none(event.funnel, ticks)
     orders = None if event.funnel is None else _LostOrders.none(event.funnel, paths, minutes)
+    meeting = None if event.war_room is None else Meeting.begun(event.war_room, ticks, rows, paths, minutes)
     totals = _Totals.none(running.ready, minutes)
     for tick in range(minutes * ticks.per_minute):
         minute = tick // ticks.per_minute
@@ -112,13 +118,18 @@ def play(event: Event) -> Played:
             totals.lose(minute, lost)
         if visits is not None and orders is not None:
             orders.add(minute, visits.lose(fresh, lost), ticks.seconds)
-        totals.cost(running.scale(tick, passed, limit))
+        raised = None
+        if meeting is not None:
+            meeting.meet(tick, running.ready)
+            meeting.see(tick, load)
+            raised = meeting.floor_at(tick)
+        totals.cost(running.scale(tick, passed, limit, raised))
         if tick % ticks.per_minute == ticks.per_minute - 1:
             totals.end_minute()
     totals.lose(event.demand.minutes - 1, waiting.pending)
     if visits is not None and orders is not None and waiting.pending.any():
         orders.add(event.demand.minutes - 1, visits.lose(fresh, waiting.pending), ticks.seconds)
-    played = totals.played(ticks)
+    played = replace(totals.played(ticks), acts=None if meeting is None else meeting.acts)
     if orders is None:
         return played
     return replace(played, lost_orders_by_minute=orders.by_minute, lost_orders_by_stage=orders.by_stage)

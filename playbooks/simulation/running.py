@@ -53,13 +53,16 @@ class Running:
         limit: Rates = self.ready * self.capacity
         return limit
 
-    def scale(self, tick: int, load: Rates, limit: Rates) -> Counts:
-        """What the controllers make of the tick; replicas from now on, ready or not."""
+    def scale(self, tick: int, load: Rates, limit: Rates, raised: Counts | None = None) -> Counts:
+        """What the controllers make of the tick; replicas from now on, ready or not.
+
+        raised: floors [row, path] beside the planned ones; the higher one holds.
+        """
         replicas: Counts = self.ready + self._starting.pending
         self._scaler.observe(load, limit)
         if tick % self.ticks.per_sync:
             return replicas
-        change = self._scaler.sync(tick, self.ready, self._starting.pending) - replicas
+        change = self._scaler.sync(tick, self.ready, self._starting.pending, raised) - replicas
         added = np.maximum(change, 0)
         if added.any():
             waits = self._room.short(replicas, added)
@@ -130,10 +133,11 @@ class Scaler:
         self.utilizations.append(np.minimum(load / np.maximum(limit, 1e-12), 1.0))
         self.loads.append(load)
 
-    def sync(self, tick: int, ready: Counts, unready: Counts) -> Counts:
+    def sync(self, tick: int, ready: Counts, unready: Counts, raised: Counts | None = None) -> Counts:
         """Replicas that each controller sets now."""
         replicas = ready + unready
-        floor = np.minimum(self._floor_at(tick), self.ceiling)
+        planned = self._floor_at(tick)
+        floor = np.minimum(planned if raised is None else np.maximum(planned, raised), self.ceiling)
         wanted = self._wanted(ready, unready)
         wanted = np.minimum(np.maximum(wanted, floor), self.ceiling)
         recent_most = self.recommended.most_with(wanted)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from campaign.traffic import TrafficPaths
+from campaign.traffic import LiveSettings, TrafficPaths
 from forecast.backtest.live import HALF_LIVES_SECONDS, WAYS, coarser, live_scores, live_settings
-from forecast.nowcast import HALF_LIFE_SECONDS, nowcast
+from forecast.nowcast import HALF_LIFE_SECONDS, answer, nowcast
 
 STARTS = datetime(2026, 11, 10, 12, tzinfo=UTC)
 MINUTES = 360
@@ -181,3 +181,22 @@ def test_the_width_found_covers_what_comes() -> None:
         inside.append((actual["web"][120:] <= high).mean())
     assert lived.scale_ratio > 1.2
     assert 0.78 < float(np.mean(inside)) <= 1.0
+
+
+def test_an_answer_worked_out_beforehand_is_the_quantile_of_the_re_forecast_for_whatever_comes() -> None:
+    forecast, now = paths(), STARTS + timedelta(hours=2)
+    learned = LiveSettings(half_life_seconds=900, scale_ratio=1.3, campaigns=2, gain_ratio=0.8)
+    found = answer(forecast, now, 0.9, learned)
+    assert found is not None
+    came = np.random.default_rng(1).uniform(100, 900, (2, 2, 120))
+    for campaign, rates in zip(came, found.rates(came), strict=True):
+        actual = {"web": campaign[0], "orders": campaign[1]}
+        whole = {name: np.concatenate([values, np.full(MINUTES - 120, np.nan)]) for name, values in actual.items()}
+        moved = nowcast(forecast, whole, now, half_life_seconds=900, scale_ratio=1.3, gain_ratio=0.8)
+        expected = np.quantile(np.log(moved.requests_per_second), 0.9, axis=0)
+        assert np.log(rates) == pytest.approx(expected, abs=1e-5)
+
+
+def test_there_is_no_answer_while_too_little_is_known() -> None:
+    learned = LiveSettings(half_life_seconds=900, scale_ratio=1.0, campaigns=0)
+    assert answer(paths(20), STARTS + timedelta(minutes=2), 0.9, learned) is None

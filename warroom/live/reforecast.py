@@ -26,7 +26,7 @@ def reforecast(
     """
     starts = epochs(paths.starts_at_utc)
     actual = {name: mean_over(came[name], starts, paths.seconds) for name in paths.services if name in came}
-    learned = settings or LiveSettings(half_life_seconds=HALF_LIFE_SECONDS, scale_ratio=1.0, campaigns=0)
+    learned = as_learned(settings)
     return nowcast(
         paths,
         actual,
@@ -35,6 +35,11 @@ def reforecast(
         scale_ratio=learned.scale_ratio,
         gain_ratio=learned.gain_ratio,
     )
+
+
+def as_learned(settings: LiveSettings | None) -> LiveSettings:
+    """What past campaigns taught, or what is taken where there were none."""
+    return settings or LiveSettings(half_life_seconds=HALF_LIFE_SECONDS, scale_ratio=1.0, campaigns=0)
 
 
 def as_document(ahead: TrafficPaths, model_hash: str) -> dict[str, Any]:

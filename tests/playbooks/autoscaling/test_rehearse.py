@@ -43,6 +43,21 @@ def test_files_hold_the_verdict_that_was_printed(shop: Path, capsys: pytest.Capt
     assert (out / "rehearsal.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_war_room_is_played_beside_the_plan_and_can_be_left_out(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rehearse(shop, "--json", "--lang", "en")
+    joined = json.loads(capsys.readouterr().out)
+    room = joined["war_room"]
+    assert room["without_war_room"]["lost_orders_mean"] == joined["lost_orders_mean"]
+    assert room["syncs"] >= 1
+    assert "With the war room" in (shop / "out" / "coupon-drop" / "rehearsal.html").read_text("utf-8")
+    rehearse(shop, "--json", "--lang", "en", "--no-war-room")
+    alone = json.loads(capsys.readouterr().out)
+    assert alone["war_room"] is None
+    assert alone["breaks"] == joined["breaks"]
+
+
 def rehearsed(shop: Path) -> str:
     return found("rehearsal", readiness(open_workspace(shop), "coupon-drop"), AS_OF).state
 

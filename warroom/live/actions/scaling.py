@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from campaign.capacity import CapacityRange
 from campaign.language import Text, say
 from campaign.settings import Limit, Settings
@@ -17,6 +20,7 @@ from warroom.live.actions.ahead import HORIZON, P90, Ahead
 from warroom.live.actions.now import Action, Fleet, Now, lever
 from warroom.live.actions.records import Effect, Lever, Range
 
+Counts = NDArray[np.int64]
 MORE_RATIO = 0.1
 """Where nothing is short, the step that is offered."""
 
@@ -86,9 +90,21 @@ def scaling_wanted(ahead: Ahead, running: int, per_replica: float, multiple: int
     index = ahead.tightest(works_at)
     carries, p90 = float(ahead.carries[index]), float(ahead.expected[P90][index])
     base = running if ahead.tested or not math.isfinite(carries) else max(running, round(carries / per_replica))
-    over = max(p90 - (carries if math.isfinite(carries) else base * per_replica), 0.0)
-    more = math.ceil(over / per_replica - 1e-9) or math.ceil(MORE_RATIO * base)
-    return Scaling(base, base + -(-more // multiple) * multiple, ahead.moment(index))
+    carried = carries if math.isfinite(carries) else base * per_replica
+    more = int(replicas_short(p90, carried, per_replica, multiple)) or _whole(math.ceil(MORE_RATIO * base), multiple)
+    return Scaling(base, base + more, ahead.moment(index))
+
+
+def replicas_short(p90: ArrayLike, carried: ArrayLike, per_replica: ArrayLike, multiple: ArrayLike) -> Counts:
+    """How many replicas, in whole multiples, what is carried is short of the re-forecast's p90; arrays of any shape."""
+    over = np.maximum(np.subtract(p90, carried), 0.0)
+    more = np.ceil(over / per_replica - 1e-9).astype(np.int64)
+    short: Counts = -(-more // np.asarray(multiple)) * multiple
+    return short
+
+
+def _whole(replicas: int, multiple: int) -> int:
+    return -(-replicas // multiple) * multiple
 
 
 def replicas_allowed(settings: Settings, service: str, running: Mapping[str, int]) -> int | None:
