@@ -20,6 +20,7 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+SURGEPLAN = (sys.executable, "-m", "surgeplan")
 CAMPAIGN, ITEM = "double11-2026-opening", "third-parties-told"
 START_SECONDS, STOP_SECONDS = 180, 60
 
@@ -58,7 +59,7 @@ def main(folder: Path, port: int) -> None:
     surgeplan("init", str(folder), "--example", "double11")
     open_door = surgeplan("warroom", "--workspace", str(folder), "--host", "0.0.0.0", wanted=2)
     said("listens beyond loopback without asking who it is: refused", open_door.strip().splitlines()[0])
-    listening = ["surgeplan", "warroom", "--workspace", str(folder), "--host", "0.0.0.0", "--auth", "links"]
+    listening = [*SURGEPLAN, "warroom", "--workspace", str(folder), "--host", "0.0.0.0", "--auth", "links"]
     service = subprocess.Popen([*listening, "--port", str(port)])
     try:
         said("healthy after", f"{until(lambda: healthy(port), START_SECONDS):.1f} s")
@@ -99,7 +100,7 @@ def submit(browser: Browser) -> None:
 
 
 def surgeplan(*arguments: str, wanted: int = 0) -> str:
-    done = subprocess.run(["surgeplan", *arguments], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*SURGEPLAN, *arguments], capture_output=True, text=True, timeout=120)
     assert done.returncode == wanted, (arguments, done.returncode, done.stdout, done.stderr)
     return done.stdout or done.stderr
 
