@@ -12,8 +12,7 @@ from playbooks.growth.evaluate import open_alerts
 from playbooks.growth.policy import RULES, Meeting
 from playbooks.growth.publish import agenda_of, known_before, open_rules
 from warroom.growth.board import Board, levels_of, trends_of
-from warroom.live.yardstick import stamp_of
-from warroom.service.kept import Kept
+from warroom.service.kept import Kept, stamp_of
 from warroom.service.site import Site
 
 KEPT_SECONDS = 60
@@ -58,6 +57,6 @@ class Boards:
 
         def key() -> object:
             stamps = tuple(stamp_of(workspace.folder / name) for name in (RULES, DICTIONARY))
-            return int(now.timestamp()) // KEPT_SECONDS, id(workspace), stamps
+            return int(now.timestamp()) // KEPT_SECONDS, workspace, stamps
 
         return self._kept.get("board", key, lambda: read_board(workspace, now))

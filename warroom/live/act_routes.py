@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, get_args
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -22,13 +22,13 @@ from warroom.handed import campaign_events
 from warroom.live.actions.log import acts_of
 from warroom.live.actions.words import effect_words, outcome_words
 from warroom.live.decisions import Verb, Wanted, may_decide, take
-from warroom.live.lever_answer import LeversAnswer, levers_answer
+from warroom.live.lever_answer import LeversAnswer, levers_answer, on_offer
 from warroom.live.levers import levers
 from warroom.live.state import live_state
 from warroom.service.access import Person
 from warroom.service.site import NotThere, Sent, Site, sent_form
 
-VERBS: dict[str, Verb] = {"act": "act", "request": "request", "decline": "decline", "undo": "undo"}
+VERBS: dict[str, Verb] = {verb: verb for verb in get_args(Verb)}
 AMOUNTS = ("scale", "agents", "stagger")
 
 
@@ -36,7 +36,7 @@ class Given(BaseModel):
     """What a program wants done: decide on an action, ask for it, decline what was asked, or take a decision back."""
 
     lever: str = Field(max_length=300)
-    verb: Literal["act", "request", "decline", "undo"]
+    verb: Verb
     reason: str = Field(max_length=2000)
 
 
@@ -57,7 +57,7 @@ def act_routes(site: Site) -> APIRouter:
     def as_json(request: Request, campaign: str) -> LeversAnswer:
         """What can be done now, what was asked for, and every decision with what came of it."""
         site.person(request)
-        return levers_answer(site.workspace(), campaign, site.clock())
+        return levers_answer(on_offer(site.workspace(), campaign, site.clock()))
 
     @router.post("/api/campaigns/{campaign}/act")
     def act_as_json(request: Request, campaign: str, given: Given) -> LeversAnswer:
@@ -66,7 +66,7 @@ def act_routes(site: Site) -> APIRouter:
         workspace, now = site.workspace(), site.clock()
         by = actor_of(person, workspace)
         take(workspace, campaign, given.verb, Wanted(given.lever, by, given.reason, now))
-        return levers_answer(workspace, campaign, now)
+        return levers_answer(on_offer(workspace, campaign, now))
 
     return router
 
@@ -127,9 +127,7 @@ def _page(
         "name": name,
         "decision": decision,
         "asked": asked,
-        "decides": (lever is not None and _may(workspace, lever.kind, person))
-        or (decision is not None and _may(workspace, decision.kind, person))
-        or (asked is not None and _may(workspace, asked.kind, person)),
+        "decides": any(_may(workspace, each.kind, person) for each in (lever, decision, asked) if each is not None),
         "deciders": [ROLE_LABELS[role] for role in lever.decides] if lever else [],
         "amounts": AMOUNTS,
         "problems": problems,

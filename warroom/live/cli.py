@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +11,12 @@ from campaign.console import Console, JsonOption, LangOption, NowOption, Workspa
 from campaign.language import _
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from campaign.store.events import Event
     from campaign.workspace import Workspace
     from warroom.live.decisions import Verb
+    from warroom.live.lever_answer import OnOffer
     from warroom.live.sync import Synced
 
 
@@ -100,7 +102,7 @@ def act(
     from campaign.language import say
     from playbooks.readiness.acts import who
     from warroom.live.decisions import Wanted, take
-    from warroom.live.lever_answer import levers_answer
+    from warroom.live.lever_answer import levers_answer, on_offer
 
     console = Console.open(workspace, lang, as_json)
     opened, at = open_workspace(workspace), clock(now)
@@ -109,9 +111,10 @@ def act(
             Problem(say("--request, --decline and --undo exclude each other"), say("leave all but one out"))
         )
     if lever is None:
-        told = levers_answer(opened, campaign, at)
-        console.result(_listed(opened, campaign, at), told.model_dump(mode="json"))
-        first = next((each.lever for each in told.levers if each.state != "done"), "ACTION")
+        offered = on_offer(opened, campaign, at)
+        console.result(_listed(offered, opened.settings.zone_of(opened.plan(campaign))),
+                       levers_answer(offered).model_dump(mode="json"))  # fmt: skip
+        first = next((each.id for each in offered.levers if each.state != "done"), "ACTION")
         console.next(f"surgeplan act {campaign} {first} --reason WHY")
         return
     verb: Verb = "request" if request else "decline" if decline else "undo" if undo else "act"
@@ -129,18 +132,13 @@ def _taken(opened: Workspace, event: Event) -> str:
     return text.format(actor=event.actor, role=event.role, at=at, done=done_words(event), head=event.hash[:12])
 
 
-def _listed(opened: Workspace, campaign: str, at: datetime) -> str:
+def _listed(offered: OnOffer, zone: ZoneInfo) -> str:
     """Actions in response order, open requests, and decisions with what came of them."""
     from campaign.numbers import local_minute, percent
-    from warroom.handed import campaign_events
-    from warroom.live.actions.log import acts_of
     from warroom.live.actions.words import effect_words, outcome_words
-    from warroom.live.levers import levers
-    from warroom.live.state import live_state
 
-    zone = opened.settings.zone_of(opened.plan(campaign))
     lines = []
-    for lever in levers(opened, live_state(opened, campaign, at)):
+    for lever in offered.levers:
         lines += [f"{lever.id}  {lever.title}", f"    {effect_words(lever.effect, zone)}"]
         if lever.headroom_before is not None and lever.headroom_after is not None:
             room = _("head-room {before} → {after}")
@@ -148,11 +146,10 @@ def _listed(opened: Workspace, campaign: str, at: datetime) -> str:
                 "    " + room.format(before=percent(lever.headroom_before), after=percent(lever.headroom_after))
             )
         lines.append(f"    {lever.how}")
-    acts = acts_of(campaign_events(opened, campaign), campaign)
-    for asked in (asked for asked in acts.requests if asked.open):
+    for asked in (asked for asked in offered.acts.requests if asked.open):
         text = _("asked for {at} by {name}: {what} ({reason})")
         lines.append(text.format(at=local_minute(asked.at, zone), name=asked.by, what=asked.title, reason=asked.reason))
-    for decision in acts.decisions:
+    for decision in offered.acts.decisions:
         text = _("decided {at} by {name}: {what} ({reason})")
         lines.append(
             text.format(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -9,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from campaign.workspace import Workspace
 from warroom.handed import campaign_events
-from warroom.live.actions.log import Decision, Outcome, Request, acts_of
+from warroom.live.actions.log import Acts, Decision, Outcome, Request, Verdict, acts_of
 from warroom.live.actions.records import Effect, Kind, Lever, Measure, Range, State
 from warroom.live.levers import levers
 from warroom.live.state import live_state
@@ -52,7 +53,7 @@ class LeverAnswer(BaseModel):
 
 
 class OutcomeAnswer(BaseModel):
-    verdict: Literal["told", "not-told-apart", "unknown"]
+    verdict: Verdict
     real: RangeAnswer | None
     observed: float | None
     without: RangeAnswer | None
@@ -97,16 +98,29 @@ class LeversAnswer(BaseModel):
     decisions: tuple[DecisionAnswer, ...]
 
 
-def levers_answer(workspace: Workspace, campaign: str, now: datetime) -> LeversAnswer:
+@dataclass(frozen=True)
+class OnOffer:
+    """What can be done at `at`, and what was asked for and decided."""
+
+    campaign: str
+    at: datetime
+    levers: tuple[Lever, ...]
+    acts: Acts
+
+
+def on_offer(workspace: Workspace, campaign: str, now: datetime) -> OnOffer:
     """Raises UserError: no such campaign, or a file or the log cannot be read."""
-    state = live_state(workspace, campaign, now)
-    acts = acts_of(campaign_events(workspace, campaign), campaign)
+    found = levers(workspace, live_state(workspace, campaign, now))
+    return OnOffer(campaign, now, found, acts_of(campaign_events(workspace, campaign), campaign))
+
+
+def levers_answer(offered: OnOffer) -> LeversAnswer:
     return LeversAnswer(
-        campaign=campaign,
-        at_utc=now,
-        levers=tuple(_lever(lever) for lever in levers(workspace, state)),
-        requests=tuple(_request(request) for request in acts.requests),
-        decisions=tuple(_decision(decision) for decision in acts.decisions),
+        campaign=offered.campaign,
+        at_utc=offered.at,
+        levers=tuple(_lever(lever) for lever in offered.levers),
+        requests=tuple(_request(request) for request in offered.acts.requests),
+        decisions=tuple(_decision(decision) for decision in offered.acts.decisions),
     )
 
 

@@ -7,11 +7,9 @@ from metrics.dictionary import DICTIONARY, Dictionary, open_dictionary
 from playbooks.growth.policy import RULES, RulesFile, read_rules
 from playbooks.readiness.policy import CHECKLIST, read_checklist_policy
 from playbooks.readiness.readings import ReadingsPolicy
-from warroom.live.yardstick import stamp_of
+from warroom.service.kept import Kept, stamp_of
 
-_DICTIONARIES: dict[str, tuple[object, Dictionary]] = {}
-_REMEMBERED: dict[str, tuple[object, RulesFile]] = {}
-_READINGS: dict[str, tuple[object, ReadingsPolicy]] = {}
+_KEPT = Kept()
 
 
 def dictionary_of(workspace: Workspace) -> Dictionary:
@@ -20,12 +18,8 @@ def dictionary_of(workspace: Workspace) -> Dictionary:
     Raises:
         UserError: every problem of metrics.yaml at once.
     """
-    stamp = (stamp_of(workspace.folder / DICTIONARY), workspace.settings)
-    kept = _DICTIONARIES.get(str(workspace.folder))
-    if kept is None or kept[0] != stamp:
-        kept = (stamp, open_dictionary(workspace))
-        _DICTIONARIES[str(workspace.folder)] = kept
-    return kept[1]
+    file = workspace.folder / DICTIONARY
+    return _KEPT.get(file, lambda: (stamp_of(file), workspace.settings), lambda: open_dictionary(workspace))
 
 
 def rules_of(workspace: Workspace) -> RulesFile:
@@ -34,12 +28,12 @@ def rules_of(workspace: Workspace) -> RulesFile:
     Raises:
         UserError: every problem of rules.yaml or metrics.yaml at once.
     """
-    stamps = tuple(stamp_of(workspace.folder / name) for name in (RULES, DICTIONARY))
-    kept = _REMEMBERED.get(str(workspace.folder))
-    if kept is None or kept[0] != stamps:
-        kept = (stamps, read_rules(workspace.folder, dictionary_of(workspace)))
-        _REMEMBERED[str(workspace.folder)] = kept
-    return kept[1]
+    files = [workspace.folder / name for name in (RULES, DICTIONARY)]
+    return _KEPT.get(
+        files[0],
+        lambda: tuple(map(stamp_of, files)),
+        lambda: read_rules(workspace.folder, dictionary_of(workspace)),
+    )
 
 
 def readings_of(workspace: Workspace) -> ReadingsPolicy:
@@ -48,11 +42,7 @@ def readings_of(workspace: Workspace) -> ReadingsPolicy:
     Raises:
         UserError: every problem of checklist.yaml at once.
     """
-    stamp = stamp_of(workspace.folder / CHECKLIST)
-    if stamp is None:
+    file = workspace.folder / CHECKLIST
+    if stamp_of(file) is None:
         return ReadingsPolicy()
-    kept = _READINGS.get(str(workspace.folder))
-    if kept is None or kept[0] != stamp:
-        kept = (stamp, read_checklist_policy(workspace.folder).readings)
-        _READINGS[str(workspace.folder)] = kept
-    return kept[1]
+    return _KEPT.get(file, lambda: stamp_of(file), lambda: read_checklist_policy(workspace.folder).readings)

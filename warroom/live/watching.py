@@ -21,7 +21,7 @@ from metrics.dictionary import DICTIONARY
 from playbooks.growth.policy import RULES
 from playbooks.readiness.publish import Review
 from warroom.live.war_room import WarRoom, open_war_room
-from warroom.live.yardstick import stamp_of
+from warroom.service.kept import stamp_of
 from warroom.service.site import Site
 
 LOOK_EVERY_SECONDS = 1.0

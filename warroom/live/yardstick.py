@@ -25,6 +25,7 @@ from warroom.handed import Handed, handed_over, seconds_of, table_of
 from warroom.live.records import Yardstick
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Floats, Ints, mean_over
+from warroom.service.kept import stamp_of
 
 PATHS_MOST = 500
 BYTES_MOST = 64 * 1024 * 1024
@@ -88,14 +89,6 @@ def expected_of(workspace: Workspace, plan: Plan, events: Sequence[Event], *, ke
 
 
 _REMEMBERED: dict[tuple[str, str], tuple[object, Expected]] = {}
-
-
-def stamp_of(path: Path | None) -> tuple[int, int] | None:
-    try:
-        found = path.stat() if path else None
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_size) if found else None
 
 
 def _read(workspace: Workspace, plan: Plan, events: Sequence[Event], keeping: bool) -> Expected:

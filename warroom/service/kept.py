@@ -6,9 +6,19 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+
+
+def stamp_of(path: Path | None) -> tuple[int, int] | None:
+    """A file's date in nanoseconds and its size in bytes; None where it is not there."""
+    try:
+        found = path.stat() if path else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size) if found else None
 
 
 @dataclass

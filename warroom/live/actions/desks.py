@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from forecast.epochs import epochs
 from playbooks.staffing.level_table import LevelTable, load_tables
 from warroom.live.actions.records import Effect, Range
 from warroom.live.records import Metric
-from warroom.live.yardstick import stamp_of
+from warroom.service.kept import Kept, stamp_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -59,7 +60,7 @@ class DeskAhead:
         return datetime.fromtimestamp(int(self.starts[index]), UTC)
 
 
-_REMEMBERED: dict[str, tuple[object, dict[str, DeskAhead]]] = {}
+_KEPT = Kept()
 
 
 def desks_of(workspace: Workspace, campaign: str) -> dict[str, DeskAhead]:
@@ -70,23 +71,25 @@ def desks_of(workspace: Workspace, campaign: str) -> dict[str, DeskAhead]:
     """
     folder = workspace.out(campaign) / "playbook"
     files = [folder / name for name in ("staffing.csv", "staffing_detail.csv", "staffing_levels.npz")]
-    stamps = tuple(map(stamp_of, files))
-    if stamps[0] is None or stamps[1] is None:
+    if None in map(stamp_of, files[:2]):
         return {}
-    kept = _REMEMBERED.get(str(folder))
-    if kept is None or kept[0] != (stamps, workspace.settings.desks):
-        try:
-            plan, detail = (pd.read_csv(file, parse_dates=["starts_at_utc"]) for file in files[:2])
-            tables = load_tables(files[2]) if stamps[2] else {}
-            made = {desk.name: _desk(desk, plan, detail, tables) for desk in workspace.settings.desks}
-        except (OSError, ValueError, KeyError) as error:
-            what = say("cannot be read: {reason}", reason=str(error))
-            todo = say("run `surgeplan playbook {id}` again", id=campaign)
-            name = folder.relative_to(workspace.folder).as_posix()
-            raise UserError(Problem(what, todo, file=f"{name}/staffing.csv")) from error
-        kept = ((stamps, workspace.settings.desks), {name: desk for name, desk in made.items() if len(desk.starts)})
-        _REMEMBERED[str(folder)] = kept
-    return kept[1]
+    return _KEPT.get(
+        folder,
+        lambda: (tuple(map(stamp_of, files)), workspace.settings.desks),
+        lambda: _read(workspace, campaign, files),
+    )
+
+
+def _read(workspace: Workspace, campaign: str, files: Sequence[Path]) -> dict[str, DeskAhead]:
+    try:
+        plan, detail = (pd.read_csv(file, parse_dates=["starts_at_utc"]) for file in files[:2])
+        tables = load_tables(files[2]) if files[2].is_file() else {}
+        made = {desk.name: _desk(desk, plan, detail, tables) for desk in workspace.settings.desks}
+    except (OSError, ValueError, KeyError) as error:
+        what = say("cannot be read: {reason}", reason=str(error))
+        todo = say("run `surgeplan playbook {id}` again", id=campaign)
+        raise UserError(Problem(what, todo, file=files[0].relative_to(workspace.folder).as_posix())) from error
+    return {name: desk for name, desk in made.items() if len(desk.starts)}
 
 
 def _desk(desk: Desk, plan: pd.DataFrame, detail: pd.DataFrame, tables: Mapping[str, LevelTable]) -> DeskAhead:
