@@ -25,6 +25,7 @@ from playbooks.staffing.tickets import worked_off
 Floats = NDArray[np.float64]
 WITHIN_PARTS = 4
 LEAST_VARIANCE = 1e-3
+NOBODY = float(np.finfo(np.float64).tiny)  # divides shares of nobody, and leaves those of however few as they are
 BALANCE_STEPS, BALANCE_HANDLINGS = 120, 15
 
 
@@ -102,7 +103,7 @@ def play_desk(desk: Desk, step_seconds: float = 60.0) -> DeskPlayed:
         attempts, queue = offered.sum(axis=0) * second, _waiting(means, variances, people, rules)
         gone = np.minimum(queue.sum(axis=0) * second / rules.patience_seconds, attempts)
         met.attempts[:, k], met.abandoned[:, k], met.backlog[:, k] = attempts, gone, queue.mean(axis=0)
-        gone_ratio = gone / np.maximum(attempts, 1e-12)
+        gone_ratio = gone / np.maximum(attempts, NOBODY)
         level = _level(means, variances, offered, gone_ratio, people, rules)
         if desk.missed is not None:
             level = level + _correction(desk.missed, means, variances, offered, people, rules)
@@ -215,7 +216,7 @@ def _level(
 
     Shares are averaged before they are divided by each other, as whoever counts contacts does.
     """
-    total = np.maximum(offered.sum(axis=0), 1e-12)
+    total = np.maximum(offered.sum(axis=0), NOBODY)
     served, virtual = ((part * offered).sum(axis=0) / total for part in _within(means, variances, seats, rules))
     performance = Performance(
         delayed_ratio=1 - virtual,

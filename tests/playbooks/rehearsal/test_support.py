@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from campaign.console import no_progress
@@ -183,6 +183,7 @@ def test_fewer_paths_and_more_demand_reach_the_desks_too() -> None:
 
 @settings(max_examples=8)
 @given(st.lists(st.floats(0, 900), min_size=2, max_size=4), st.integers(5, 60), st.integers(1, 20))
+@example([0.0, 1e-12], 5, 1)
 def test_more_people_and_a_better_bot_never_lower_a_level(contacts: list[float], seats: int, more: int) -> None:
     whole = support(contacts, seats)
     helped: list[Callable[[], Support]] = [
