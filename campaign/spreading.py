@@ -84,9 +84,8 @@ def _cluster(address: str) -> Iterator[Spread]:
     with client:
 
         def run(function: Function, shared: Any, items: Sequence[Any]) -> list[Any]:
-            everywhere = client.scatter(
-                shared, broadcast=True, hash=False
-            )  # a key of its own: equal data let go a moment ago
+            # Keys of their own: what equal data had was let go a moment ago, and is forgotten later.
+            everywhere = client.scatter(shared, broadcast=True, hash=False)
             sent = client.scatter(list(items), hash=False)
             futures = client.map(lambda item, given: function(given, item), sent, given=everywhere)
             return list(client.gather(futures))

@@ -106,10 +106,8 @@ def read_fleets(workspace: Workspace, campaign: str) -> PlannedFleets:
     if not traffic.is_file():
         todo = say("run `surgeplan {step} {campaign}` first", step="forecast", campaign=campaign)
         raise UserError(Problem(say("does not exist"), todo, file=f"out/{campaign}/traffic.json"))
-    model, as_is = (
-        sha256(traffic),
-        {each.name: PlannedFleet.as_is(each, policy) for each in workspace.settings.services},
-    )
+    model = sha256(traffic)
+    as_is = {each.name: PlannedFleet.as_is(each, policy) for each in workspace.settings.services}
     if not file.is_file():
         starts_at, ends_at = hours_of(sharing(workspace, own, policy), policy)
         return PlannedFleets(campaign, model, None, starts_at, ends_at, as_is)

@@ -94,8 +94,7 @@ def play(event: Event) -> Played:
     which = np.array([fleet.service for fleet in fleets])
     running = Running.warm(fleets, event.demand.at(0, ticks)[which], ticks, event.capacity)
     waiting = Waiting.none(event.retries, ticks, rows, paths)
-    visits = None if event.funnel is None else Visits.none(event.funnel, ticks)
-    orders = None if event.funnel is None else _LostOrders.none(event.funnel, paths, minutes)
+    visits = None if event.funnel is None else Visits.none(event.funnel, ticks, paths, minutes)
     meeting = None if event.war_room is None else Meeting.begun(event.war_room, ticks, rows, paths, minutes)
     totals = _Totals.none(running.ready, minutes)
     for tick in range(minutes * ticks.per_minute):
@@ -116,8 +115,8 @@ def play(event: Event) -> Played:
             refused_ratio = np.where(load > 0, 1 - served / np.maximum(load, 1e-12), 0.0)
             lost = waiting.refuse(tick, fresh, again, refused_ratio)
             totals.lose(minute, lost)
-        if visits is not None and orders is not None:
-            orders.add(minute, visits.lose(fresh, lost), ticks.seconds)
+        if visits is not None:
+            visits.lose(minute, fresh, lost)
         raised = None
         if meeting is not None:
             meeting.meet(tick, running.ready)
@@ -126,28 +125,13 @@ def play(event: Event) -> Played:
         totals.cost(running.scale(tick, passed, limit, raised))
         if tick % ticks.per_minute == ticks.per_minute - 1:
             totals.end_minute()
-    totals.lose(event.demand.minutes - 1, waiting.pending)
-    if visits is not None and orders is not None and waiting.pending.any():
-        orders.add(event.demand.minutes - 1, visits.lose(fresh, waiting.pending), ticks.seconds)
+    totals.lose(minutes - 1, waiting.pending)
+    if visits is not None and waiting.pending.any():
+        visits.lose(minutes - 1, fresh, waiting.pending)
     played = replace(totals.played(ticks), acts=None if meeting is None else meeting.acts)
-    if orders is None:
+    if visits is None:
         return played
-    return replace(played, lost_orders_by_minute=orders.by_minute, lost_orders_by_stage=orders.by_stage)
-
-
-@dataclass
-class _LostOrders:
-    by_minute: NDArray[np.float32]
-    by_stage: Rates
-
-    @classmethod
-    def none(cls, funnel: Funnel, paths: int, minutes: int) -> _LostOrders:
-        return cls(np.zeros((paths, minutes), np.float32), np.zeros((len(funnel.stages), paths)))
-
-    def add(self, minute: int, lost: Rates | None, seconds: float) -> None:
-        if lost is not None:
-            self.by_minute[:, minute] += lost.sum(axis=0) * seconds
-            self.by_stage += lost * seconds
+    return replace(played, lost_orders_by_minute=visits.lost_by_minute, lost_orders_by_stage=visits.lost_by_stage)
 
 
 @dataclass

@@ -39,20 +39,28 @@ class Funnel:
 
 @dataclass
 class Visits:
-    """What visits lost at each stage lately; `passing`: shares [stage, path] that passed, the latest tick first."""
+    """Visits while an event is played, and the orders they lost so far [path, minute] and [stage, path].
+
+    passing: shares [stage, path] that passed lately, the latest tick first.
+    """
 
     funnel: Funnel
+    ticks: Ticks
+    lost_by_minute: NDArray[np.float32]
+    lost_by_stage: Rates
     shares: NDArray[np.float64]
     at_tick: list[int]
     passing: deque[Rates | None]
     there: Rates | None = field(default=None)
 
     @classmethod
-    def none(cls, funnel: Funnel, ticks: Ticks) -> Visits:
+    def none(cls, funnel: Funnel, ticks: Ticks, paths: int, minutes: int) -> Visits:
         after = np.concatenate([[0.0], np.cumsum(funnel.think_seconds[:-1])])
         at_tick = [round(seconds / ticks.seconds) for seconds in after]
         length = at_tick[-1] + 1
-        return cls(funnel, funnel.shares, at_tick, deque([None] * length, maxlen=length))
+        passing: deque[Rates | None] = deque([None] * length, maxlen=length)
+        by_minute, by_stage = np.zeros((paths, minutes), np.float32), np.zeros((len(funnel.stages), paths))
+        return cls(funnel, ticks, by_minute, by_stage, funnel.shares, at_tick, passing)
 
     def thinned(self, fresh: Rates) -> Rates:
         """Fresh requests [row, path] without those of visits that failed before."""
@@ -75,11 +83,17 @@ class Visits:
                     there[stage] *= passed[before]
         return there
 
-    def lose(self, fresh: Rates, lost: Rates | None) -> Rates | None:
-        """Orders lost a second at each stage [stage, path] where rows lose `lost` for good; None where nothing is."""
+    def lose(self, minute: int, fresh: Rates, lost: Rates | None) -> None:
+        """What a tick's visits and orders come to where rows lose `lost` for good; None: nothing is lost."""
         if lost is None:
             self.passing.appendleft(None)
-            return None
+            return
+        orders = self._orders(fresh, lost) * self.ticks.seconds
+        self.lost_by_minute[:, minute] += orders.sum(axis=0)
+        self.lost_by_stage += orders
+
+    def _orders(self, fresh: Rates, lost: Rates) -> Rates:
+        """Orders lost a second at each stage [stage, path]."""
         failed = np.clip(lost / np.maximum(fresh, 1e-12), 0.0, 1.0)
         uses = self.funnel.requests > 0
         self.passing.appendleft(1 - np.stack([failed[row].max(axis=0, initial=0.0) for row in uses]))
