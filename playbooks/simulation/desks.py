@@ -25,7 +25,7 @@ from playbooks.staffing.tickets import worked_off
 Floats = NDArray[np.float64]
 WITHIN_PARTS = 4
 LEAST_VARIANCE = 1e-3
-NOBODY = float(np.finfo(np.float64).tiny)  # divides shares of nobody, and leaves those of however few as they are
+NOBODY = 1e-9  # contacts in an interval: of fewer no share can be told
 BALANCE_STEPS, BALANCE_HANDLINGS = 120, 15
 
 
@@ -107,7 +107,7 @@ def play_desk(desk: Desk, step_seconds: float = 60.0) -> DeskPlayed:
         level = _level(means, variances, offered, gone_ratio, people, rules)
         if desk.missed is not None:
             level = level + _correction(desk.missed, means, variances, offered, people, rules)
-        met.level_ratio[:, k] = np.where(attempts > 0, level, 1.0)
+        met.level_ratio[:, k] = np.where(attempts > NOBODY, level, 1.0)
         met.longest_wait_seconds[:, k] = _wait(queue, people, rules, desk.interval_seconds).max(axis=0)
     np.clip(met.level_ratio, 0.0, 1.0, out=met.level_ratio)
     return met
@@ -216,7 +216,7 @@ def _level(
 
     Shares are averaged before they are divided by each other, as whoever counts contacts does.
     """
-    total = np.maximum(offered.sum(axis=0), NOBODY)
+    total = np.maximum(offered.sum(axis=0), 1e-12)
     served, virtual = ((part * offered).sum(axis=0) / total for part in _within(means, variances, seats, rules))
     performance = Performance(
         delayed_ratio=1 - virtual,
