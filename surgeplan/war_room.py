@@ -22,8 +22,8 @@ from playbooks.simulation.war_room import WarRoom
 from warroom.live.actions.ahead import HORIZON
 from warroom.live.actions.scaling import replicas_short
 from warroom.live.due import FIRST
+from warroom.live.expected.reforecast import as_learned
 from warroom.live.policy import rules_of
-from warroom.live.reforecast import as_learned
 
 MINUTES = 5
 """Of each interval that a sync looks at."""

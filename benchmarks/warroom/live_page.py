@@ -43,8 +43,8 @@ from campaign.plan import Plan
 from campaign.traffic import TrafficPaths
 from campaign.workspace import open_workspace
 from forecast.epochs import epochs
+from warroom.live.clocks.sync import sync
 from warroom.live.due import HOUR, MINUTE
-from warroom.live.sync import sync
 
 HOURS = 2
 DESKS = ("", "marketing", "sre", "ops", "support", "data")

@@ -31,10 +31,10 @@ from playbooks.growth.live_policy import LiveRules, MinuteWindows
 from playbooks.growth.policy import SHIPPED
 from surgeplan.cli import main as command
 from warroom.live.due import AFTER, BEFORE
-from warroom.live.level import departures, usual_departure
-from warroom.live.percentile import z_scores
-from warroom.live.reforecast import reforecast
-from warroom.live.rules import Episode, Reading, episodes
+from warroom.live.expected.percentile import z_scores
+from warroom.live.expected.reforecast import reforecast
+from warroom.live.judging.level import departures, usual_departure
+from warroom.live.judging.rules import Episode, Reading, episodes
 from warroom.retrospective.timeline import Buckets
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from campaign.workspace import open_workspace
 from tests.warroom.conftest import form_token
 from tests.warroom.live_event import CAMPAIGN
 from tests.warroom.test_levers import NOW, event_in
-from warroom.live.decisions import decisions, requests
+from warroom.live.deciding.decisions import decisions, requests
 from warroom.service.access import Door
 from warroom.service.run import site_app
 from warroom.service.site import Site

@@ -24,20 +24,20 @@ from playbooks.staffing.counted import Counted
 from tests.warroom.live_event import CAMPAIGN, LEVEL, START, came, model_files, paths_of
 from tests.warroom.test_levers import NOW, PUSH, PUSH_AT, campaign_in
 from warroom.handed import campaign_events
-from warroom.live import outcomes
 from warroom.live.actions.log import Decision, acts_of
 from warroom.live.actions.outcome import question_outcome, together_with
 from warroom.live.actions.plans import as_decided
 from warroom.live.actions.records import Effect, Range
 from warroom.live.actions.sends import course, planned_sends
 from warroom.live.actions.words import outcome_words
-from warroom.live.decisions import Verb, Wanted, decisions, requests, take
-from warroom.live.learned import DECAY_SECONDS
-from warroom.live.levers import levers
-from warroom.live.outcomes import tell_effects
+from warroom.live.clocks import outcomes
+from warroom.live.clocks.outcomes import tell_effects
+from warroom.live.clocks.sync import Synced, sync
+from warroom.live.deciding.decisions import Verb, Wanted, decisions, requests, take
+from warroom.live.deciding.levers import levers
+from warroom.live.expected.learned import DECAY_SECONDS
+from warroom.live.expected.yardstick import expected_of
 from warroom.live.state import live_state, live_store
-from warroom.live.sync import Synced, sync
-from warroom.live.yardstick import expected_of
 from warroom.retrospective.discipline import decisions as scored
 
 HOLD = "hold:app-push@20261110T130000Z"

@@ -16,9 +16,9 @@ from campaign.language import ROOT
 from campaign.workspace import open_workspace
 from tests.warroom.live_event import CAMPAIGN, END, START, came, model_files
 from warroom.export.gauges import LABELS
+from warroom.live.clocks.sync import sync
 from warroom.live.due import HOUR
 from warroom.live.state import live_state
-from warroom.live.sync import sync
 from warroom.service.access import Door
 from warroom.service.run import site_app
 from warroom.service.site import Site

@@ -37,8 +37,8 @@ from warroom.live.actions.sends import (
 )
 from warroom.live.actions.switches import drilled_seconds, shed
 from warroom.live.actions.worth import in_order
-from warroom.live.learned import DECAY_SECONDS
-from warroom.live.levers import levers
+from warroom.live.deciding.levers import levers
+from warroom.live.expected.learned import DECAY_SECONDS
 from warroom.live.state import live_state, live_store
 
 PUSH_AT = START + timedelta(hours=1)

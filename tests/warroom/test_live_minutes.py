@@ -15,10 +15,10 @@ from playbooks.readiness.live_evidence import live_evidence
 from tests.prometheus_server import needs_prometheus, prometheus_with
 from tests.warroom.live_event import CAMPAIGN, LEVEL, START, model_files, paths_of
 from tests.warroom.live_system import BACK, DAYS, DEAD, JUMP, MINUTE, PLAN, exposition, reads_from
+from warroom.live.clocks.minutes import look
+from warroom.live.clocks.worker import Live
 from warroom.live.due import HOUR
-from warroom.live.minutes import look
 from warroom.live.records import LiveState
-from warroom.live.worker import Live
 from warroom.service.access import Door
 from warroom.service.site import Site
 

@@ -14,8 +14,8 @@ from campaign.store.live import LetterState, LiveStore
 from campaign.workspace import open_workspace
 from tests.warroom.test_chat import Chat, listening, sender_on
 from warroom.chat.targets import Target
-from warroom.live.outbox import LEASE, PAUSE, TRIES_MOST, Postman, drain
-from warroom.live.posting import digest_subject, name_of, newest_digest, post
+from warroom.live.messages.outbox import LEASE, PAUSE, TRIES_MOST, Postman, drain
+from warroom.live.messages.posting import digest_subject, name_of, newest_digest, post
 
 HOUR = datetime(2026, 11, 10, 12, tzinfo=UTC)
 NOW = HOUR + timedelta(hours=1, minutes=8)
@@ -139,7 +139,7 @@ def test_senders_of_two_processes_share_the_letters(tmp_path: Path, folder: Path
 def test_the_postman_sends_what_was_left_when_he_starts_and_stops_when_told(
     store: LiveStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("warroom.live.outbox.LOOK_EVERY_SECONDS", 0.02)
+    monkeypatch.setattr("warroom.live.messages.outbox.LOOK_EVERY_SECONDS", 0.02)
     chat = Chat("", 20, [NOW])
     with listening(chat) as url:
         target = Target("wecom", f"{url}/wecom")

@@ -19,11 +19,11 @@ from campaign.store.live import Measured
 from campaign.workspace import open_workspace
 from tests.warroom.conftest import PLAN, SETTINGS
 from tests.warroom.live_event import CAMPAIGN, END, START, came, model_files
+from warroom.live.clocks.sync import sync
 from warroom.live.due import HOUR
-from warroom.live.freshness import as_rows
 from warroom.live.records import Source
+from warroom.live.sources.freshness import as_rows
 from warroom.live.state import SYNC, live_store
-from warroom.live.sync import sync
 from warroom.service.access import PROXY_HEADER, Door
 from warroom.service.run import site_app
 from warroom.service.site import Site

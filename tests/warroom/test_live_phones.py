@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from tests.warroom.live_event import CAMPAIGN
 from tests.warroom.phones import chromium, is_as_wide_as_a_phone, phone, serving
 from tests.warroom.test_live_page import settled, synced
-from warroom.live.page import DESKS
+from warroom.live.page.blocks import DESKS
 
 __all__ = ["chromium"]
 pytestmark = pytest.mark.slow

@@ -17,12 +17,12 @@ from campaign.store.events import chained
 from campaign.traffic import QUANTILES
 from playbooks.growth.live_policy import LiveRules
 from playbooks.growth.policy import SHIPPED, Response
-from warroom.live.alerts import Standing, Told, Transition, capacity_standing, told_alerts, transitions
-from warroom.live.level import departures, level_before, usual_departure
-from warroom.live.percentile import percentile, z_scores
+from warroom.live.expected.percentile import percentile, z_scores
+from warroom.live.judging.alerts import Standing, Told, Transition, capacity_standing, told_alerts, transitions
+from warroom.live.judging.level import departures, level_before, usual_departure
+from warroom.live.judging.respond import Figures, alerts_of, call_of
+from warroom.live.judging.rules import Reading, episodes
 from warroom.live.records import Capacity, Hour, Metric
-from warroom.live.respond import Figures, alerts_of, call_of
-from warroom.live.rules import Reading, episodes
 
 T0 = datetime(2026, 11, 10, 12, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

@@ -18,13 +18,13 @@ from playbooks.readiness.record import workspace_log
 from surgeplan.cli import main
 from tests.warroom.live_event import CAMPAIGN, END, START, came, model_files, paths_of
 from warroom.chat.targets import Target
-from warroom.live import sync as sync_module
+from warroom.live.clocks import sync as sync_module
+from warroom.live.clocks.sync import Synced, sync, synced_hours
+from warroom.live.clocks.worker import Live
 from warroom.live.due import HOUR, due_hour, hours_of, jitter, minute_watch, watched_from
-from warroom.live.posting import hours_posted
+from warroom.live.messages.posting import hours_posted
 from warroom.live.records import LiveState
 from warroom.live.state import live_state, live_store
-from warroom.live.sync import Synced, sync, synced_hours
-from warroom.live.worker import Live
 from warroom.retrospective.gather import alert_score
 from warroom.service.site import Site
 

@@ -31,14 +31,14 @@ from tests.warroom.test_chat import Chat, listening
 from warroom.chat import sending
 from warroom.chat.sending import Sender
 from warroom.chat.targets import Target
-from warroom.live import sync as sync_module
-from warroom.live import watching
+from warroom.live.clocks import sync as sync_module
+from warroom.live.clocks.sync import synced_hours
+from warroom.live.clocks.worker import Live
 from warroom.live.due import HOUR, hours_of, jitter
-from warroom.live.outbox import Postman
-from warroom.live.posting import hours_posted
+from warroom.live.messages.outbox import Postman
+from warroom.live.messages.posting import hours_posted
+from warroom.live.room import watching
 from warroom.live.state import live_state, live_store
-from warroom.live.sync import synced_hours
-from warroom.live.worker import Live
 from warroom.service.access import Door
 from warroom.service.run import site_app
 from warroom.service.site import Site

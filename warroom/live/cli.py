@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from campaign.store.events import Event
     from campaign.workspace import Workspace
-    from warroom.live.decisions import Verb
-    from warroom.live.lever_answer import OnOffer
-    from warroom.live.sync import Synced
+    from warroom.live.answers.levers import OnOffer
+    from warroom.live.clocks.sync import Synced
+    from warroom.live.deciding.decisions import Verb
 
 
 def mount(app: typer.Typer) -> None:
@@ -37,9 +37,9 @@ def sync(
 
     from warroom.chat.sending import Sender
     from warroom.chat.targets import VARIABLE, targets_of
-    from warroom.live.outbox import drain
+    from warroom.live.clocks.sync import sync as sync_once
+    from warroom.live.messages.outbox import drain
     from warroom.live.state import live_store
-    from warroom.live.sync import sync as sync_once
 
     console = Console.open(workspace, lang, as_json)
     opened, at = open_workspace(workspace), clock(now)
@@ -67,7 +67,7 @@ def _as_text(done: Synced, zone: Any) -> str:
 
 
 def _as_json(done: Synced) -> dict[str, Any]:
-    from warroom.live.answer import state_answer
+    from warroom.live.answers.state import state_answer
 
     told = state_answer(done.state).model_dump(mode="json")
     return {
@@ -101,8 +101,8 @@ def act(
     from campaign.errors import Problem, UserError
     from campaign.language import say
     from playbooks.readiness.acts import who
-    from warroom.live.decisions import Wanted, take
-    from warroom.live.lever_answer import levers_answer, on_offer
+    from warroom.live.answers.levers import levers_answer, on_offer
+    from warroom.live.deciding.decisions import Wanted, take
 
     console = Console.open(workspace, lang, as_json)
     opened, at = open_workspace(workspace), clock(now)
@@ -125,7 +125,7 @@ def act(
 
 def _taken(opened: Workspace, event: Event) -> str:
     from campaign.numbers import local_minute
-    from warroom.live.happened import done_words
+    from warroom.live.room.happened import done_words
 
     text = _("{actor} ({role}), {at}: {done}; log head {head}")
     at = local_minute(event.at_utc, opened.settings.zone, year=True)

@@ -18,14 +18,14 @@ from campaign.store.live import LiveStore, Measured
 from campaign.traffic import QUANTILES, Quantiles, Sentence
 from campaign.workspace import Workspace
 from warroom.handed import campaign_events
-from warroom.live.alerts import told_alerts
-from warroom.live.capacity import capacities_of
 from warroom.live.due import clock_of, hours_of, jitter
-from warroom.live.freshness import of_document
-from warroom.live.percentile import percentile, z_scores
+from warroom.live.expected.percentile import percentile, z_scores
+from warroom.live.expected.yardstick import NO_YARDSTICK, TOTAL, Expected, expected_of
+from warroom.live.judging.alerts import told_alerts
+from warroom.live.judging.capacity import capacities_of
+from warroom.live.judging.respond import Figures, alerts_of, call_of
+from warroom.live.messages.posting import newest_digest
 from warroom.live.policy import rules_of
-from warroom.live.posting import newest_digest
-from warroom.live.readings import newest_readings
 from warroom.live.records import (
     BandSeries,
     Column,
@@ -35,8 +35,8 @@ from warroom.live.records import (
     Minutes,
     Stale,
 )
-from warroom.live.respond import Figures, alerts_of, call_of
-from warroom.live.yardstick import NO_YARDSTICK, TOTAL, Expected, expected_of
+from warroom.live.sources.freshness import of_document
+from warroom.live.sources.readings import newest_readings
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Floats, mean_over
 

@@ -27,12 +27,12 @@ from warroom.checklist.routes import checklist_routes
 from warroom.export.feed_routes import feed_routes
 from warroom.export.scrape import LiveCampaigns
 from warroom.growth.routes import growth_routes
-from warroom.live.act_routes import act_routes
-from warroom.live.outbox import Postman
-from warroom.live.routes import live_routes
+from warroom.live.clocks.worker import Live
+from warroom.live.messages.outbox import Postman
+from warroom.live.page.act_routes import act_routes
+from warroom.live.page.routes import live_routes
+from warroom.live.room.watching import Watching
 from warroom.live.state import live_store
-from warroom.live.watching import Watching
-from warroom.live.worker import Live
 from warroom.plans.api import plan_api
 from warroom.plans.revisions import catch_up
 from warroom.plans.routes import plan_routes

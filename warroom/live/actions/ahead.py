@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.workspace import Workspace
-from warroom.live.percentile import known
+from warroom.live.expected.percentile import known
+from warroom.live.expected.yardstick import TOTAL
 from warroom.live.records import BandSeries, Column, LiveState, Minutes
-from warroom.live.yardstick import TOTAL
 from warroom.push.carried import carried
 
 Floats = NDArray[np.float64]

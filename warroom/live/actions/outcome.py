@@ -21,7 +21,7 @@ from playbooks.staffing.counted import Counted
 from warroom.live.actions.ahead import HOUR_SECONDS, Floats
 from warroom.live.actions.log import Decision, Outcome
 from warroom.live.actions.records import Range
-from warroom.live.reforecast import reforecast
+from warroom.live.expected.reforecast import reforecast
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Ints, mean_over
 

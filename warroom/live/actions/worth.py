@@ -8,7 +8,7 @@ from campaign.settings import Settings
 from playbooks.autoscaling.known import value_per_request
 from playbooks.growth.policy import Response
 from warroom.live.actions.records import Lever
-from warroom.live.respond import HOUR_SECONDS, response_order
+from warroom.live.judging.respond import HOUR_SECONDS, response_order
 
 
 def worth_per_hour(settings: Settings, relieved: Mapping[str, float]) -> float | None:

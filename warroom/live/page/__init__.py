@@ -1,0 +1,1 @@
+"""The page on the phone: its eleven blocks, its chart, and the tap that decides."""

@@ -1,0 +1,153 @@
+"""`/live/<id>/act`: one action with what is expected of it, and the tap that decides on it or asks for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, get_args
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from campaign.errors import Problem, UserError
+from campaign.language import say
+from campaign.numbers import percent, spoken
+from campaign.store.events import Event
+from campaign.workspace import Workspace
+from playbooks.readiness.acts import Actor
+from playbooks.readiness.labels import ROLE_LABELS
+from warroom.checklist.routes import actor_of
+from warroom.handed import campaign_events
+from warroom.live.actions.log import acts_of
+from warroom.live.actions.words import effect_words, outcome_words
+from warroom.live.answers.levers import LeversAnswer, levers_answer, on_offer
+from warroom.live.deciding.decisions import Verb, Wanted, may_decide, take
+from warroom.live.deciding.levers import levers
+from warroom.live.state import live_state
+from warroom.service.access import Person
+from warroom.service.site import NotThere, Sent, Site, sent_form
+
+VERBS: dict[str, Verb] = {verb: verb for verb in get_args(Verb)}
+AMOUNTS = ("scale", "agents", "stagger")
+
+
+class Given(BaseModel):
+    """What a program wants done: decide on an action, ask for it, decline what was asked, or take a decision back."""
+
+    lever: str = Field(max_length=300)
+    verb: Verb
+    reason: str = Field(max_length=2000)
+
+
+def act_routes(site: Site) -> APIRouter:
+    """The page, and the same for programs."""
+    router = APIRouter()
+
+    @router.get("/live/{campaign}/act", include_in_schema=False)
+    def page(request: Request, campaign: str, lever: str = "") -> Response:
+        person = site.person(request)
+        return _page(site, request, person, campaign, lever)
+
+    @router.post("/live/{campaign}/act", include_in_schema=False)
+    async def act(request: Request, campaign: str) -> Response:
+        return await run_in_threadpool(_acted, site, request, campaign, await sent_form(request))
+
+    @router.get("/api/campaigns/{campaign}/levers")
+    def as_json(request: Request, campaign: str) -> LeversAnswer:
+        """What can be done now, what was asked for, and every decision with what came of it."""
+        site.person(request)
+        return levers_answer(on_offer(site.workspace(), campaign, site.clock()))
+
+    @router.post("/api/campaigns/{campaign}/act")
+    def act_as_json(request: Request, campaign: str, given: Given) -> LeversAnswer:
+        """Decide on an action, ask for it, decline what was asked, or take a decision back."""
+        person = site.program(request)
+        workspace, now = site.workspace(), site.clock()
+        by = actor_of(person, workspace)
+        take(workspace, campaign, given.verb, Wanted(given.lever, by, given.reason, now))
+        return levers_answer(on_offer(workspace, campaign, now))
+
+    return router
+
+
+def _acted(site: Site, request: Request, campaign: str, sent: Sent) -> Response:
+    person = site.actor(request, sent.fields)
+    lever = _named(sent.fields)
+    try:
+        _take(site.workspace(), campaign, person, sent.fields, lever, site.clock())
+    except UserError as error:
+        return _page(site, request, person, campaign, lever, error.problems, 422, sent.fields.get("reason", ""))
+    return RedirectResponse(f"/live/{campaign}?done=1#levers", 303)
+
+
+def _named(fields: dict[str, str]) -> str:
+    """The action, with the number that was typed instead of the one offered."""
+    lever, amount = fields.get("lever", ""), fields.get("amount", "").strip()
+    if amount and lever.partition(":")[0] in AMOUNTS:
+        return f"{lever.rpartition(':')[0]}:{amount}"
+    return lever
+
+
+def _take(
+    workspace: Workspace, campaign: str, person: Person, fields: dict[str, str], lever: str, now: datetime
+) -> Event:
+    verb = VERBS.get(fields.get("verb", ""))
+    if verb is None:
+        raise UserError(Problem(say("{name} is not something that can be done", name=fields.get("verb", ""))))
+    by = actor_of(person, workspace)
+    return take(workspace, campaign, verb, Wanted(lever, by, fields.get("reason", "").strip(), now))
+
+
+def _page(
+    site: Site,
+    request: Request,
+    person: Person,
+    campaign: str,
+    name: str,
+    problems: tuple[Problem, ...] = (),
+    status: int = 200,
+    reason: str = "",
+) -> Response:
+    """One action; where it is not offered any more, what was decided on it."""
+    workspace, now = site.workspace(), site.clock()
+    plan = workspace.plan(campaign)
+    zone = workspace.settings.zone_of(plan)
+    state = live_state(workspace, campaign, now)
+    acts = acts_of(campaign_events(workspace, campaign), campaign)
+    lever = next((each for each in levers(workspace, state) if each.id == name), None)
+    decision = acts.decision(name) or (acts.standing(lever.kind, lever.subject) if lever else None)
+    asked = acts.asked(name)
+    if lever is None and decision is None and asked is None and not problems:
+        raise NotThere
+    first = next((alert for alert in state.alerts if alert.open), None)
+    values: dict[str, Any] = {
+        "plan": plan,
+        "lever": lever,
+        "name": name,
+        "decision": decision,
+        "asked": asked,
+        "decides": any(_may(workspace, each.kind, person) for each in (lever, decision, asked) if each is not None),
+        "deciders": [ROLE_LABELS[role] for role in lever.decides] if lever else [],
+        "amounts": AMOUNTS,
+        "problems": problems,
+        "reason": reason or (asked.reason if asked else first.title if first else ""),
+        "words": lambda effect: effect_words(effect, zone),
+        "outcome": outcome_words,
+        "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
+        "percent": percent,
+        "spoken": spoken,
+        "currency": workspace.settings.currency,
+    }  # fmt: skip
+    return site.page(request, "live_act.html", status, **values)
+
+
+def _may(workspace: Workspace, kind: Any, person: Person) -> bool:
+    """Whether this person's tap decides; others ask."""
+    if not person.acts:
+        return False
+    try:
+        by: Actor = actor_of(person, workspace)
+    except UserError:
+        return False
+    return may_decide(workspace, kind, by) is not None

@@ -1,0 +1,1 @@
+"""What came: requests, hours of every metric and readings, and how fresh each source is."""
