@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from playbooks.simulation.fleet import EVERY_SYNC, FULL_RATIO, Demand, Fleet, Ticks
 from playbooks.simulation.funnel import Funnel, Visits
 from playbooks.simulation.hpa import Counts, Rates
-from playbooks.simulation.limits import RateLimit, let_in
+from playbooks.simulation.limits import Gates, RateLimit
+from playbooks.simulation.minutes import Coming, Written
 from playbooks.simulation.retries import NO_RETRIES, RetryPolicy, Waiting
 from playbooks.simulation.running import Running
 from playbooks.simulation.war_room import Meeting, WarRoom
@@ -91,29 +92,31 @@ def play(event: Event) -> Played:
     """Play every path through every fleet, limits first, then what the ready replicas carry."""
     ticks, fleets = event.ticks, event.fleets
     rows, paths, minutes = len(fleets), event.demand.paths, event.demand.minutes
-    which = np.array([fleet.service for fleet in fleets])
-    running = Running.warm(fleets, event.demand.at(0, ticks)[which], ticks, event.capacity)
+    coming = Coming(event.demand, np.array([fleet.service for fleet in fleets]), ticks)
+    running = Running.warm(fleets, coming.at(0), ticks, event.capacity)
+    gates = Gates.of(event.limits)
     waiting = Waiting.none(event.retries, ticks, rows, paths)
     visits = None if event.funnel is None else Visits.none(event.funnel, ticks, paths, minutes)
     meeting = None if event.war_room is None else Meeting.begun(event.war_room, ticks, rows, paths, minutes)
     totals = _Totals.none(running.ready, minutes)
+    fresh = coming.at(0)
     for tick in range(minutes * ticks.per_minute):
-        minute = tick // ticks.per_minute
+        minute, within = divmod(tick, ticks.per_minute)
         limit = running.carried(tick)
-        for outage in event.outages if tick % ticks.per_minute == 0 else ():
+        for outage in event.outages if not within else ():
             if outage.minute == minute:
                 limit = running.fail(tick, outage.row, outage.share_ratio)
-        fresh, again = event.demand.at(tick, ticks)[which], waiting.arriving(tick)
+        fresh, again = coming.at(tick), waiting.arriving(tick)
         if visits is not None:
             fresh = visits.thinned(fresh)
-        load = fresh + again.sum(axis=0) if len(again) else fresh
-        passed = let_in(load, event.limits, minute)
-        served = np.minimum(passed, limit)
-        totals.add(minute, fresh, load, passed, served, limit)
+        load = fresh if again is None else fresh + again.sum(axis=0)
+        passed = gates.let_in(load, minute)
+        served = _served(passed, limit)
+        totals.come(fresh, load, running.loaded(load))
         lost = None
-        if np.any(served < load):
-            refused_ratio = np.where(load > 0, 1 - served / np.maximum(load, 1e-12), 0.0)
-            lost = waiting.refuse(tick, fresh, again, refused_ratio)
+        if served is not load:
+            totals.refuse(load, passed, served, limit)
+            lost = waiting.refuse(tick, fresh, again, 1 - served / np.maximum(load, 1e-12))
             totals.lose(minute, lost)
         if visits is not None:
             visits.lose(minute, fresh, lost)
@@ -122,21 +125,32 @@ def play(event: Event) -> Played:
             meeting.meet(tick, running.ready)
             meeting.see(tick, load)
             raised = meeting.floor_at(tick)
-        totals.cost(running.scale(tick, passed, limit, raised))
-        if tick % ticks.per_minute == ticks.per_minute - 1:
-            totals.end_minute()
-    totals.lose(minutes - 1, waiting.pending)
-    if visits is not None and waiting.pending.any():
-        visits.lose(minutes - 1, fresh, waiting.pending)
+        totals.cost(running.scale(tick, passed, raised))
+        if within == ticks.per_minute - 1:
+            totals.end_minute(minute)
+    pending = waiting.pending
+    if pending.any():
+        totals.lose(minutes - 1, pending)
+        if visits is not None:
+            visits.lose(minutes - 1, fresh, pending)
     played = replace(totals.played(ticks), acts=None if meeting is None else meeting.acts)
     if visits is None:
         return played
-    return replace(played, lost_orders_by_minute=visits.lost_by_minute, lost_orders_by_stage=visits.lost_by_stage)
+    by_minute = visits.lost_by_minute.done()
+    return replace(played, lost_orders_by_minute=by_minute, lost_orders_by_stage=visits.lost_by_stage)
+
+
+def _served(passed: Rates, limit: Rates) -> Rates:
+    """What the ready replicas carry of it; the same array where they carry all."""
+    return np.minimum(passed, limit) if (passed > limit).any() else passed
 
 
 @dataclass
 class _Totals:
-    """Sums of requests per second over ticks; `played` turns them into requests."""
+    """Sums of requests per second over ticks; `played` turns them into requests.
+
+    replicas, since: those of the latest ticks, and for how many they have been the same.
+    """
 
     overloaded: Counts
     minute_overloaded: NDArray[np.bool_]
@@ -147,16 +161,16 @@ class _Totals:
     lost: Rates
     hours: Rates
     most: Counts
-    utilization: NDArray[np.float32]
-    lost_by_minute: NDArray[np.float32]
+    worst: Rates
+    utilization: Written
+    lost_by_minute: Written
+    replicas: Counts
+    since: int = 0
 
     @classmethod
     def none(cls, ready: Counts, minutes: int) -> _Totals:
         def nothing() -> Rates:
             return np.zeros(ready.shape)
-
-        def series() -> NDArray[np.float32]:
-            return np.zeros((*ready.shape, minutes), np.float32)
 
         return cls(
             overloaded=np.zeros(ready.shape, np.int64),
@@ -168,34 +182,50 @@ class _Totals:
             lost=nothing(),
             hours=nothing(),
             most=ready.copy(),
-            utilization=series(),
-            lost_by_minute=series(),
+            worst=nothing(),
+            utilization=Written.none(*ready.shape, minutes),
+            lost_by_minute=Written.none(*ready.shape, minutes),
+            replicas=ready,
         )
 
-    def add(self, minute: int, fresh: Rates, load: Rates, passed: Rates, served: Rates, limit: Rates) -> None:
-        self.minute_overloaded |= passed > limit * FULL_RATIO
+    def come(self, fresh: Rates, load: Rates, loaded: Rates) -> None:
         self.offered += fresh
         self.tried += load
-        self.above += passed - served
+        np.maximum(self.worst, loaded, out=self.worst)
+
+    def refuse(self, load: Rates, passed: Rates, served: Rates, limit: Rates) -> None:
+        if served is not passed:
+            self.minute_overloaded |= passed > limit * FULL_RATIO
+            self.above += passed - served
         if passed is not load:
             self.limited += load - passed
-        worst = self.utilization[:, :, minute]
-        np.maximum(worst, load / np.maximum(limit, 1e-12), out=worst, casting="same_kind")
 
     def lose(self, minute: int, lost: Rates) -> None:
         self.lost += lost
-        self.lost_by_minute[:, :, minute] += lost
+        by_minute = self.lost_by_minute.at(minute)
+        by_minute += lost
 
     def cost(self, replicas: Counts) -> None:
-        self.hours += replicas
-        np.maximum(self.most, replicas, out=self.most)
+        if replicas is not self.replicas:
+            self._pay()
+            self.replicas = replicas
+            np.maximum(self.most, replicas, out=self.most)
+        self.since += 1
 
-    def end_minute(self) -> None:
+    def _pay(self) -> None:
+        self.hours += self.replicas * self.since
+        self.since = 0
+
+    def end_minute(self, minute: int) -> None:
+        self.utilization.at(minute)[:] = self.worst
+        self.worst[:] = 0.0
         self.overloaded += self.minute_overloaded
         self.minute_overloaded[:] = False
 
     def played(self, ticks: Ticks) -> Played:
-        second = ticks.seconds
+        self._pay()
+        second, lost_by_minute = ticks.seconds, self.lost_by_minute.done()
+        lost_by_minute *= np.float32(second)
         return Played(
             overloaded_minutes=self.overloaded,
             offered_requests=self.offered * second,
@@ -205,6 +235,6 @@ class _Totals:
             lost_requests=self.lost * second,
             replica_hours=self.hours * second / 3600,
             most_replicas=self.most,
-            utilization_ratio=self.utilization,
-            lost_by_minute=self.lost_by_minute * np.float32(second),
+            utilization_ratio=self.utilization.done(),
+            lost_by_minute=lost_by_minute,
         )

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from playbooks.simulation.hpa import SYNC_SECONDS, Counts, Rates
+from playbooks.simulation.hpa import SYNC_SECONDS, Counts
 
 TICK_SECONDS = SYNC_SECONDS
 TICKS_PER_MINUTE = 60 // TICK_SECONDS
@@ -47,12 +47,6 @@ class Demand:
 
     requests_per_second: NDArray[np.float32]
     quarters: NDArray[np.float64] | None = None
-
-    def at(self, tick: int, ticks: Ticks = EVERY_SYNC) -> Rates:
-        """[service, path] in this tick."""
-        minute, quarter = divmod(tick // ticks.per_sync, TICKS_PER_MINUTE)
-        rates = self.requests_per_second[:, :, minute].astype(np.float64)
-        return rates if self.quarters is None else rates * self.quarters[:, minute, quarter, None]
 
     @property
     def minutes(self) -> int:

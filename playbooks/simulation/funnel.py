@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from playbooks.simulation.fleet import Ticks
 from playbooks.simulation.hpa import Rates
+from playbooks.simulation.minutes import Written
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,18 @@ class Funnel:
 class Visits:
     """Visits while an event is played, and the orders they lost so far [path, minute] and [stage, path].
 
-    passing: shares [stage, path] that passed lately, the latest tick first.
+    parts: of each row (stage, share of its requests). passing: shares [stage, path] that passed lately, the latest tick
+    first. there: [stage, path], of the visits that would be at each stage, those that still are; None: all of them.
     """
 
     funnel: Funnel
     ticks: Ticks
-    lost_by_minute: NDArray[np.float32]
+    lost_by_minute: Written
     lost_by_stage: Rates
-    shares: NDArray[np.float64]
+    parts: list[list[tuple[int, float]]]
     at_tick: list[int]
     passing: deque[Rates | None]
+    failing: int = 0
     there: Rates | None = field(default=None)
 
     @classmethod
@@ -59,22 +62,22 @@ class Visits:
         at_tick = [round(seconds / ticks.seconds) for seconds in after]
         length = at_tick[-1] + 1
         passing: deque[Rates | None] = deque([None] * length, maxlen=length)
-        by_minute, by_stage = np.zeros((paths, minutes), np.float32), np.zeros((len(funnel.stages), paths))
-        return cls(funnel, ticks, by_minute, by_stage, funnel.shares, at_tick, passing)
+        parts = [[(int(stage), float(row[stage])) for stage in np.flatnonzero(row)] for row in funnel.shares.T]
+        by_minute, by_stage = Written.none(paths, minutes), np.zeros((len(funnel.stages), paths))
+        return cls(funnel, ticks, by_minute, by_stage, parts, at_tick, passing)
 
     def thinned(self, fresh: Rates) -> Rates:
         """Fresh requests [row, path] without those of visits that failed before."""
-        self.there = self._there(fresh.shape[1])
+        self.there = self._there(fresh.shape[1]) if self.failing else None
         if self.there is None:
             return fresh
-        asked = self.shares.sum(axis=0) > 0
-        kept = np.where(asked[:, None], self.shares.T @ self.there, 1.0)
-        return fresh * kept
+        kept = fresh.copy()
+        for row, parts in enumerate(self.parts):
+            if parts:
+                kept[row] *= _mixed(parts, self.there) / _whole(parts)
+        return kept
 
-    def _there(self, paths: int) -> Rates | None:
-        """[stage, path]: of the visits that would be at each stage now, those that still are; None: all of them."""
-        if all(passed is None for passed in self.passing):
-            return None
+    def _there(self, paths: int) -> Rates:
         there = np.ones((len(self.at_tick), paths))
         for stage, reached in enumerate(self.at_tick):
             for before in range(stage):
@@ -86,22 +89,40 @@ class Visits:
     def lose(self, minute: int, fresh: Rates, lost: Rates | None) -> None:
         """What a tick's visits and orders come to where rows lose `lost` for good; None: nothing is lost."""
         if lost is None:
-            self.passing.appendleft(None)
+            if self.failing:
+                self.passing.appendleft(None)
+                self.failing -= 1
             return
         orders = self._orders(fresh, lost) * self.ticks.seconds
-        self.lost_by_minute[:, minute] += orders.sum(axis=0)
+        by_minute = self.lost_by_minute.at(minute)
+        by_minute += orders.sum(axis=0)
         self.lost_by_stage += orders
 
     def _orders(self, fresh: Rates, lost: Rates) -> Rates:
         """Orders lost a second at each stage [stage, path]."""
-        failed = np.clip(lost / np.maximum(fresh, 1e-12), 0.0, 1.0)
-        uses = self.funnel.requests > 0
-        self.passing.appendleft(1 - np.stack([failed[row].max(axis=0, initial=0.0) for row in uses]))
-        there = self.there if self.there is not None else np.ones((len(uses), lost.shape[1]))
-        mixed = np.einsum("kr,kp->rp", self.shares, there)
-        found = np.zeros((len(uses), lost.shape[1]))
-        for stage, rows in enumerate(uses):
-            for row in np.flatnonzero(rows):
-                part = self.shares[stage, row] * there[stage] / np.maximum(mixed[row], 1e-12)
-                np.maximum(found[stage], lost[row] * part / self.funnel.requests[stage, row], out=found[stage])
+        requests, paths = self.funnel.requests, lost.shape[1]
+        failed, found = np.zeros((2, len(requests), paths))
+        share_failed = np.minimum(lost / np.maximum(fresh, 1e-12), 1.0)
+        for row, parts in enumerate(self.parts):
+            mixed = _whole(parts) if self.there is None else np.maximum(_mixed(parts, self.there), 1e-12)
+            for stage, share in parts:
+                np.maximum(failed[stage], share_failed[row], out=failed[stage])
+                part = share / mixed if self.there is None else share * self.there[stage] / mixed
+                np.maximum(found[stage], lost[row] * part / requests[stage, row], out=found[stage])
+        self.passing.appendleft(1 - failed)
+        self.failing = len(self.passing)
         return found * self.funnel.orders[:, None]
+
+
+def _mixed(parts: list[tuple[int, float]], there: Rates) -> Rates:
+    """[path]: of a row's requests, those whose visits are still there. Added one after the other, so that a path's is
+    the same beside any others."""
+    mixed = np.zeros(there.shape[1])
+    for stage, share in parts:
+        mixed += share * there[stage]
+    return mixed
+
+
+def _whole(parts: list[tuple[int, float]]) -> float:
+    """The same where all visits are there: one, but for rounding."""
+    return sum(share for _stage, share in parts)

@@ -28,15 +28,35 @@ class RateLimit:
         return self.units_per_second
 
 
-def let_in(load: Rates, limits: Sequence[RateLimit], minute: int) -> Rates:
-    """What of `load` [row, path] passes all limits, one after the other; the load itself where there are none."""
-    passed = load
-    for limit in limits:
-        rows = list(limit.used_by)
-        weights = np.array([limit.used_by[row] for row in rows])[:, None]
-        wanted = (weights * passed[rows]).sum(axis=0)
-        allowed = limit.at(minute)
-        if wanted.max() > allowed:
-            passed = passed.copy()
-            passed[rows] *= np.minimum(1.0, allowed / np.maximum(wanted, 1e-12))
-    return passed
+@dataclass
+class Gates:
+    """Limits while an event is played, one after the other. What passed is kept for as long as the same load comes."""
+
+    limits: Sequence[RateLimit]
+    _rows: list[list[int]]
+    _weights: list[Rates]
+    _last: tuple[Rates, int, Rates] | None = None
+
+    @classmethod
+    def of(cls, limits: Sequence[RateLimit]) -> Gates:
+        weights = [np.array(list(limit.used_by.values()))[:, None] for limit in limits]
+        return cls(limits, [list(limit.used_by) for limit in limits], weights)
+
+    def let_in(self, load: Rates, minute: int) -> Rates:
+        """What of `load` [row, path] passes all limits; the load itself where all of it does."""
+        if not self.limits:
+            return load
+        if self._last is None or self._last[0] is not load or self._last[1] != minute:
+            self._last = (load, minute, self._passed(load, minute))
+        return self._last[2]
+
+    def _passed(self, load: Rates, minute: int) -> Rates:
+        passed = load
+        for limit, rows, weights in zip(self.limits, self._rows, self._weights, strict=True):
+            wanted = (weights * passed[rows]).sum(axis=0)
+            allowed = limit.at(minute)
+            if wanted.max() > allowed:
+                if passed is load:
+                    passed = load.copy()
+                passed[rows] *= np.minimum(1.0, allowed / np.maximum(wanted, 1e-12))
+        return passed

@@ -14,6 +14,7 @@ import numpy as np
 
 from playbooks.simulation.fleet import EVERY_SYNC, FULL_RATIO, Demand, Fleet, Ticks
 from playbooks.simulation.hpa import Counts, Rates
+from playbooks.simulation.minutes import Coming
 from playbooks.simulation.running import Running
 
 
@@ -45,13 +46,14 @@ def replay(demand: Demand, fleets: Sequence[Fleet], watch: int = 0, ticks: Ticks
     """
     rows, paths, length = len(fleets), demand.paths, demand.minutes * ticks.per_minute
     which = np.array([fleet.service for fleet in fleets])
-    running = Running.warm(fleets, demand.at(0, ticks)[which], ticks)
+    coming = Coming(demand, which, ticks)
+    running = Running.warm(fleets, coming.at(0), ticks)
     overloaded, most = np.zeros((rows, paths), np.int64), running.ready.copy()
     above, offered, hours = (np.zeros((rows, paths)) for _ in range(3))
     minute_overloaded = np.zeros((rows, paths), bool)
     seen_ready, seen_demand = np.zeros((rows, length), np.int64), np.zeros((rows, length))
     for tick in range(length):
-        limit, load = running.carried(tick), demand.at(tick, ticks)[which]
+        limit, load = running.carried(tick), coming.at(tick)
         minute_overloaded |= load > limit * FULL_RATIO
         above += np.maximum(load - limit, 0)
         offered += load
@@ -59,7 +61,7 @@ def replay(demand: Demand, fleets: Sequence[Fleet], watch: int = 0, ticks: Ticks
         if tick % ticks.per_minute == ticks.per_minute - 1:
             overloaded += minute_overloaded
             minute_overloaded[:] = False
-        replicas = running.scale(tick, load, limit)
+        replicas = running.scale(tick, load)
         hours += replicas
         np.maximum(most, replicas, out=most)
     seconds = ticks.seconds

@@ -55,30 +55,28 @@ class Waiting:
         slots = 1 + max((last for _, last in delays), default=0)
         return cls(np.zeros((len(delays), slots, rows, paths)), delays, policy.again_ratio)
 
-    def arriving(self, tick: int) -> Rates:
+    def arriving(self, tick: int) -> Rates | None:
         """[try, row, path] requests per second that come again in this tick; they are taken out. None: no tries."""
-        slot = tick % self.due.shape[1]
         if tick > self.last_due:
-            return self.due[:0, slot]
+            return None
+        slot = tick % self.due.shape[1]
         again: Rates = self.due[:, slot].copy()
         self.due[:, slot] = 0.0
         return again
 
-    def refuse(self, tick: int, fresh: Rates, again: Rates, refused_ratio: Rates) -> Rates:
+    def refuse(self, tick: int, fresh: Rates, again: Rates | None, refused_ratio: Rates) -> Rates:
         """Send the refused part of every try to its next one; [row, path] requests per second that gave up for good."""
         lost = np.zeros_like(fresh)
-        if not refused_ratio.any():
-            return lost
-        for k, load in enumerate([fresh, *again]):
+        for k, load in enumerate([fresh] if again is None else [fresh, *again]):
             refused = load * refused_ratio
             lost += refused
             if k < len(self.delays):
-                returning = refused * self.again_ratio
-                lost -= returning
+                refused *= self.again_ratio
+                lost -= refused
                 first, last = self.delays[k]
-                returning /= last - first + 1
+                refused /= last - first + 1
                 for due in range(tick + first, tick + last + 1):
-                    self.due[k, due % self.due.shape[1]] += returning
+                    self.due[k, due % self.due.shape[1]] += refused
                 self.last_due = max(self.last_due, tick + last)
         return lost
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +17,28 @@ from playbooks.simulation.hpa import Counts, Rates
 
 NODE_IDLE_SECONDS = 600
 CPU_SECONDS, RATE_SECONDS, LAG_SECONDS = 30, 60, 15
+Only = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 @dataclass
 class Running:
-    """All fleets of a replay. In each tick: `carried`, then `scale` with the load that reached the pods."""
+    """All fleets of a replay. In each tick: `carried`, then `scale` with the load that reached the pods.
+
+    limit: requests per second that the ready replicas carry; replicas: ready or not. Neither array changes in place, so
+    that what is worked out from one is kept as long as it is the same.
+    """
 
     ready: Counts
     capacity: Rates
+    limit: Rates
+    replicas: Counts
     ticks: Ticks
     _scaler: Scaler
     _starting: pods.Starting
     _room: Room
     _start_ticks: Counts
     _node_ticks: Counts
+    _loaded: tuple[Rates, Rates, Rates] | None = None
 
     @classmethod
     def warm(
@@ -45,35 +54,45 @@ class Running:
         ready = scaler.settled(load, capacity)
         start_ticks, node_ticks = _delays(fleets, ticks)
         starting = pods.Starting.none(int(node_ticks.max()), *ready.shape)
-        return cls(ready, capacity, ticks, scaler, starting, Room.of(fleets, ready, ticks), start_ticks, node_ticks)
+        room = Room.of(fleets, ready)
+        return cls(ready, capacity, ready * capacity, ready, ticks, scaler, starting, room, start_ticks, node_ticks)
 
     def carried(self, tick: int) -> Rates:
         """Requests per second that the ready replicas carry in this tick."""
-        self.ready += pods.become_ready(self._starting, tick)
-        limit: Rates = self.ready * self.capacity
-        return limit
+        came = pods.become_ready(self._starting, tick)
+        if came is not None:
+            self._set_ready(self.ready + came)
+        return self.limit
 
-    def scale(self, tick: int, load: Rates, limit: Rates, raised: Counts | None = None) -> Counts:
+    def loaded(self, load: Rates) -> Rates:
+        """Load over what is carried now."""
+        if self._loaded is None or self._loaded[0] is not load or self._loaded[1] is not self.limit:
+            self._loaded = (load, self.limit, load / np.maximum(self.limit, 1e-12))
+        return self._loaded[2]
+
+    def scale(self, tick: int, load: Rates, raised: Counts | None = None) -> Counts:
         """What the controllers make of the tick; replicas from now on, ready or not.
 
         raised: floors [row, path] beside the planned ones; the higher one holds.
         """
-        replicas: Counts = self.ready + self._starting.pending
-        self._scaler.observe(load, limit)
+        self._scaler.observe(load, self.loaded(load))
         if tick % self.ticks.per_sync:
-            return replicas
-        change = self._scaler.sync(tick, self.ready, self._starting.pending, raised) - replicas
-        added = np.maximum(change, 0)
+            return self.replicas
+        change = self._scaler.sync(tick, self.ready, self._starting.pending, self.replicas, raised) - self.replicas
+        if change.any():
+            self._change(tick, change)
+        self._room.follow(self.replicas)
+        return self.replicas
+
+    def _change(self, tick: int, change: Counts) -> None:
+        added, gone = np.maximum(change, 0), np.maximum(-change, 0)
         if added.any():
-            waits = self._room.short(replicas, added)
+            waits = self._room.short(self.replicas, added)
             pods.start(self._starting, tick, added - waits, self._start_ticks)
             pods.start(self._starting, tick, waits, self._node_ticks)
-        gone = np.maximum(-change, 0)
         if gone.any():
-            self.ready -= gone - pods.remove(self._starting, tick, gone)
-        replicas = replicas + change
-        self._room.follow(replicas)
-        return replicas
+            self._set_ready(self.ready - (gone - pods.remove(self._starting, tick, gone)))
+        self.replicas = self.replicas + change
 
     def fail(self, tick: int, row: int, share_ratio: float) -> Rates:
         """Take away a share of one row's ready replicas and their nodes; return what is carried now.
@@ -82,11 +101,14 @@ class Running:
         """
         lost = np.zeros_like(self.ready)
         lost[row] = np.ceil(self.ready[row] * share_ratio - hpa.ROUNDING).astype(np.int64)
-        self.ready -= lost
-        self._room.pods -= lost
+        self._set_ready(self.ready - lost)
+        self._room.lose(lost)
         pods.start(self._starting, tick, lost, self._node_ticks)
-        limit: Rates = self.ready * self.capacity
-        return limit
+        return self.limit
+
+    def _set_ready(self, ready: Counts) -> None:
+        self.ready = ready
+        self.limit = ready * self.capacity
 
 
 @dataclass
@@ -128,35 +150,87 @@ class Scaler:
         wanted = np.where(self.still, 0, wanted)
         return np.minimum(np.maximum(np.maximum(wanted, 1), self.floor[:, :1]), self.ceiling)
 
-    def observe(self, load: Rates, limit: Rates) -> None:
-        """What the metrics pipeline sees of this tick."""
-        self.utilizations.append(np.minimum(load / np.maximum(limit, 1e-12), 1.0))
+    def observe(self, load: Rates, loaded: Rates) -> None:
+        """What the metrics pipeline sees of this tick: requests per second, and over what is carried."""
+        self.utilizations.append(np.minimum(loaded, 1.0))
         self.loads.append(load)
 
-    def sync(self, tick: int, ready: Counts, unready: Counts, raised: Counts | None = None) -> Counts:
-        """Replicas that each controller sets now."""
-        replicas = ready + unready
+    def sync(self, tick: int, ready: Counts, unready: Counts, replicas: Counts, raised: Counts | None = None) -> Counts:
+        """Replicas that each controller sets now, [row, path] or the same for all paths [row, 1].
+
+        Where the floor is enough for what is asked and no more are there, it is the floor; others are worked out.
+        """
         planned = self._floor_at(tick)
         floor = np.minimum(planned if raised is None else np.maximum(planned, raised), self.ceiling)
-        wanted = self._wanted(ready, unready)
-        wanted = np.minimum(np.maximum(wanted, floor), self.ceiling)
-        recent_most = self.recommended.most_with(wanted)
-        following = hpa.next_replicas(wanted, recent_most, replicas, floor, self.ceiling)
-        return np.where(self.still, floor, following)
+        metrics = self._metrics()
+        more = ((metrics.asked(ready) >= floor) | (replicas > floor)) & ~self.still
+        at = np.flatnonzero(more)
+        if not len(at):
+            self.recommended.most_with(floor)
+            return floor
+        rows = at // ready.shape[1]
+
+        def only(values: NDArray[Any]) -> NDArray[Any]:
+            return values[rows, 0] if values.shape[1] == 1 else values.take(at)
+
+        there, least, most = only(replicas), only(floor), only(self.ceiling)
+        asked = metrics.wanted(only, ready, unready)
+        wanted = np.broadcast_to(floor, replicas.shape).copy()
+        wanted.put(at, np.minimum(np.maximum(asked, least), most))
+        recent_most = np.broadcast_to(self.recommended.most_with(wanted), replicas.shape)
+        following = np.broadcast_to(floor, replicas.shape).copy()
+        following.put(at, hpa.next_replicas(only(wanted), only(recent_most), there, least, most))
+        return following
 
     def _floor_at(self, tick: int) -> Counts:
         minutes = np.maximum(tick - self.late_ticks, 0) // self.ticks.per_minute
         patched: Counts = self.floor[np.arange(len(minutes)), minutes]
         return patched[:, None]
 
-    def _wanted(self, ready: Counts, unready: Counts) -> Counts:
+    def _metrics(self) -> Metrics:
         lag = self.ticks.of_seconds(LAG_SECONDS)
-        utilization = _lagged_mean(self.utilizations, lag)
-        by_cpu = hpa.wanted_by_utilization(utilization, self.target, ready, unready)
-        if not self.by_rate.any():
-            return by_cpu
-        by_rate = hpa.wanted_by_rate(_lagged_mean(self.loads, lag), self.target_rate, ready + unready)
-        return np.where(self.by_rate, by_rate, by_cpu)
+        return Metrics(
+            utilization=None if self.by_rate.all() else _lagged_mean(self.utilizations, lag),
+            load=_lagged_mean(self.loads, lag) if self.by_rate.any() else None,
+            target=self.target,
+            target_rate=self.target_rate,
+            by_rate=self.by_rate,
+        )
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What the metrics say at a sync, [row, path]; None: no row goes by it."""
+
+    utilization: Rates | None
+    load: Rates | None
+    target: Rates
+    target_rate: Rates
+    by_rate: NDArray[np.bool_]
+
+    def asked(self, ready: Counts) -> Rates:
+        """Replicas, not rounded, before the controllers' tolerance: none of them wants more than the next whole one
+        or what is there."""
+        return self._of_rows(
+            None if self.utilization is None else self.utilization / self.target * ready,
+            None if self.load is None else self.load / self.target_rate,
+            self.by_rate,
+        )
+
+    def wanted(self, only: Only, ready: Counts, unready: Counts) -> Counts:
+        """Replicas that the metrics ask for, at `only` some of [row, path]."""
+        there, coming = only(ready), only(unready)
+        cpu, rate = self.utilization, self.load
+        return self._of_rows(
+            None if cpu is None else hpa.wanted_by_utilization(only(cpu), only(self.target), there, coming),
+            None if rate is None else hpa.wanted_by_rate(only(rate), only(self.target_rate), there + coming),
+            only(self.by_rate),
+        )
+
+    def _of_rows(self, by_cpu: Any, by_rate: Any, which: NDArray[np.bool_]) -> Any:
+        if by_cpu is None or by_rate is None:
+            return by_rate if by_cpu is None else by_cpu
+        return np.where(which, by_rate, by_cpu)
 
 
 class Window:
@@ -184,35 +258,58 @@ class Window:
 
 @dataclass
 class Room:
-    """Pods that the nodes have room for, [row, path]; nodes idle for ten minutes are taken away."""
+    """Pods that the nodes have room for, [row, path]; nodes idle for ten minutes are taken away.
+
+    followed: the replicas that were looked at last, None where nodes went since; needed: the room for them; idle:
+    whether any is more than that.
+    """
 
     pods: Counts
     idle_syncs: Counts
     headroom: Rates
     plenty: NDArray[np.bool_]
+    needed: Counts
+    followed: Counts | None = None
+    idle: bool = True
 
     @classmethod
-    def of(cls, fleets: Sequence[Fleet], replicas: Counts, ticks: Ticks) -> Room:
+    def of(cls, fleets: Sequence[Fleet], replicas: Counts) -> Room:
         headroom = column([fleet.nodes.headroom_ratio if fleet.nodes else 0.0 for fleet in fleets])
         plenty = column([fleet.nodes is None for fleet in fleets]).astype(bool)
         room = np.ceil(replicas * (1 + headroom)).astype(np.int64)
-        return cls(room, np.zeros_like(room), headroom, plenty)
+        return cls(room.copy(), np.zeros_like(room), headroom, plenty, room)
 
     def short(self, replicas: Counts, added: Counts) -> Counts:
         """How many of the added pods must wait for a node."""
         return np.where(self.plenty, 0, added - np.clip(self.pods - replicas, 0, added))
 
+    def lose(self, pods_lost: Counts) -> None:
+        """Nodes that are gone with their pods."""
+        self.pods -= pods_lost
+        self.followed = None
+
     def follow(self, replicas: Counts) -> None:
-        np.maximum(self.pods, replicas, out=self.pods)
-        needed = np.ceil(replicas * (1 + self.headroom)).astype(np.int64)
-        self.idle_syncs = np.where(needed < self.pods, self.idle_syncs + 1, 0)
-        self.pods = np.where(self.idle_syncs >= NODE_IDLE_SECONDS // hpa.SYNC_SECONDS, needed, self.pods)
+        if replicas is not self.followed:
+            np.maximum(self.pods, replicas, out=self.pods)
+            self.needed = np.ceil(replicas * (1 + self.headroom)).astype(np.int64)
+            self.followed, self.idle = replicas, True
+        if not self.idle:
+            return
+        more = self.needed < self.pods
+        self.idle_syncs += 1
+        self.idle_syncs *= more
+        long = self.idle_syncs >= NODE_IDLE_SECONDS // hpa.SYNC_SECONDS
+        if long.any():
+            self.pods = np.where(long, self.needed, self.pods)
+        self.idle = bool(more.any())
 
 
 def _lagged_mean(seen: deque[Rates], lag: int) -> Rates:
     """The mean of what was seen, the latest ticks left out; the metrics pipeline is that late."""
     told = list(seen)[:-lag] or list(seen)
-    total: Rates = np.add.reduce(told)
+    total = told[0]
+    for each in told[1:]:
+        total = total + each
     return total / len(told)
 
 

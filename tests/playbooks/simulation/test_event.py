@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from playbooks.simulation.event import Event, Outage, play
 from playbooks.simulation.fleet import Demand, Fleet, Nodes, Ticks
-from playbooks.simulation.limits import RateLimit, let_in
+from playbooks.simulation.funnel import Funnel
+from playbooks.simulation.limits import Gates, RateLimit
 from playbooks.simulation.replay import replay
 from playbooks.simulation.retries import RetryPolicy
 
@@ -33,6 +34,7 @@ def fleet(service: int = 0, floor: int = 2, minutes: int = MINUTES, **own: objec
 
 
 PLANNED = np.where((np.arange(MINUTES) > 35) & (np.arange(MINUTES) < 80), 45, 4)
+FUNNEL = Funnel(("home", "pay"), np.ones((2, 1)), np.array([1.0, 0.5]), np.array([0.4, 0.8]), np.array([20.0, 0.0]))
 FLEETS = [
     fleet(),
     fleet(metric="rate", ceiling=30),
@@ -58,6 +60,35 @@ def test_halving_the_tick_changes_no_verdict() -> None:
     assert bad[0].tolist() == bad[1].tolist()
     assert fine.lost_requests.sum(axis=1) == pytest.approx(coarse.lost_requests.sum(axis=1), rel=0.15)
     assert fine.replica_hours.mean(axis=1) == pytest.approx(coarse.replica_hours.mean(axis=1), rel=0.03)
+
+
+@pytest.mark.parametrize(("seed", "growth", "low", "per_sync"), [(1, 7.0, 0.5, 1), (2, 2.0, 0.9, 2), (3, 5.0, 0.8, 1)])
+def test_a_path_alone_is_played_as_among_others_to_the_last_bit(
+    seed: int, growth: float, low: float, per_sync: int
+) -> None:
+    """What is left out because nothing waits, scales or is refused depends on all paths; what comes of one does not."""
+    demand, rng = drop(growth, paths=5, services=2, seed=seed), np.random.default_rng(seed)
+    fleets = [replace(each, service=row % 2) for row, each in enumerate(FLEETS)]
+    whole = Event(
+        demand,
+        fleets,
+        (RateLimit("gate", {0: 1.0, 3: 0.2}, float(rng.uniform(1000, 4000))),),
+        RETRIES,
+        (Outage(minute=50, row=2, share_ratio=0.4),),
+        Ticks(per_sync),
+        rng.uniform(100 * low, 110, (len(fleets), 5)),
+        replace(FUNNEL, requests=rng.choice([0.0, 2.0], (2, len(fleets)))),
+    )
+    together = play(whole)
+    for path in (0, 3):
+        rates = np.ascontiguousarray(demand.requests_per_second[:, path : path + 1])
+        alone = play(
+            replace(whole, demand=replace(demand, requests_per_second=rates), capacity=whole.capacity[:, [path]])
+        )
+        for name, value in vars(alone).items():
+            if value is not None:
+                same = vars(together)[name].take([path], axis=0 if name == "lost_orders_by_minute" else 1)
+                assert np.array_equal(same, value), name
 
 
 @settings(max_examples=25)
@@ -104,10 +135,10 @@ def test_a_rate_limit_keeps_the_pods_from_overload() -> None:
 def test_who_shares_a_channel_keeps_the_same_share() -> None:
     load = np.array([[100.0], [300.0], [50.0]])
     sms = RateLimit("sms", {0: 0.1, 1: 0.1}, 20.0)
-    assert let_in(load, [sms], 0)[:, 0] == pytest.approx([50, 150, 50])
-    assert let_in(load, [], 0) is load
+    assert Gates.of([sms]).let_in(load, 0)[:, 0] == pytest.approx([50, 150, 50])
+    assert Gates.of([]).let_in(load, 0) is load
     hourly = RateLimit("sms", {2: 1.0}, np.array([10.0, 100.0]))
-    assert [let_in(load, [hourly], minute)[2, 0] for minute in (0, 1)] == [10, 50]
+    assert [Gates.of([hourly]).let_in(load, minute)[2, 0] for minute in (0, 1)] == [10, 50]
 
 
 def test_lost_replicas_come_back_after_their_start_up() -> None:
