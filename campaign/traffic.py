@@ -13,6 +13,7 @@ from pydantic import AwareDatetime
 from campaign.documents import FileRecord
 from campaign.files import write_bytes
 from campaign.language import Text, say
+from campaign.words import Words
 
 QUANTILES: dict[str, float] = {"p10": 0.10, "p50": 0.50, "p90": 0.90, "p99": 0.99}
 PATHS_MAX_BYTES = 256 * 1024 * 1024
@@ -110,19 +111,24 @@ class LiveSettings(FileRecord):
 
 
 class Sentence(FileRecord):
-    """An assumption that can still be said in any language: the English message and its values."""
+    """A sentence that can still be said in any language: the English message and its values, which may be sentences."""
 
     message: str
-    values: dict[str, str] = {}
+    values: dict[str, str | Sentence | Words] = {}
 
     @classmethod
     def of(cls, text: Text) -> Sentence:
-        """Values that are texts themselves are kept in English."""
-        values = {k: v.speak("en") if isinstance(v, Text) else str(v) for k, v in text.values.items()}
-        return cls(message=text.message, values=values)
+        return cls(message=text.message, values={name: _kept(value) for name, value in text.values.items()})
 
     def text(self) -> Text:
-        return Text(self.message, dict(self.values))
+        told = {name: value.text() if isinstance(value, Sentence) else value for name, value in self.values.items()}
+        return Text(self.message, told)
+
+
+def _kept(value: object) -> str | Sentence | Words:
+    if isinstance(value, Text):
+        return Sentence.of(value)
+    return value if isinstance(value, Words) else str(value)
 
 
 class BridgeStep(FileRecord):

@@ -85,7 +85,7 @@ def read_minutes(
             asking = partial(fetch_prometheus, asked, frozenset({service}), since, until)
             batch = persistently(asking, time.sleep, random.Random(), ATTEMPTS)
         except Passing as error:
-            what = say("{source} could not be read: {reason}", source=source.name, reason=str(error))
+            what = say("{source} could not be read: {reason}", source=source.name, reason=error.reason)
             raise UserError(Problem(what, say("try again when it is back"), file=source.url)) from error
         found |= {int(key[0]): figures[0] for key, figures in batch.rows.items() if key[1] == service}
     return found

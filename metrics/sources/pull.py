@@ -144,7 +144,7 @@ def _pull_one(
     except UserError as error:
         return Pulled(source, "refused", changes, state, tuple(notes.values()), error.problems)
     except Passing as failure:
-        what = say("does not answer: {reason}", reason=str(failure))
+        what = say("does not answer: {reason}", reason=failure.reason)
         todo = say("what was pulled before is kept; pull again later")
         problem = Problem(what, todo, file="surgeplan.yaml", key=f"sources.{source.name}")
         return Pulled(source, "dead", changes, state, tuple(notes.values()), (problem,))

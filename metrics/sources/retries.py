@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
+from campaign.language import Text
+
 Answer = TypeVar("Answer")
 
 ATTEMPTS = 5
@@ -15,11 +17,12 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 class Passing(Exception):
     """A failure that may pass: no connection, too many requests, a server in trouble.
 
-    retry_after_seconds: the pause the server asked for.
+    reason: what failed, in words or as the other side said it. retry_after_seconds: the pause the server asked for.
     """
 
-    def __init__(self, reason: str, retry_after_seconds: float | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: Text | str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(reason.speak("en") if isinstance(reason, Text) else reason)
+        self.reason = reason
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,7 +13,7 @@ from email.message import Message
 from typing import Any
 
 from campaign.errors import Problem, UserError
-from campaign.language import say
+from campaign.language import Text, say
 from metrics.sources.retries import Passing
 
 TIMEOUT_SECONDS = 60.0
@@ -67,7 +68,7 @@ def ask_json(
         with error:
             raise _refusal(url, error.code, error.read(2000).decode("utf-8", "replace"), error.headers) from error
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise Passing(f"{_place(url)}: {getattr(error, 'reason', error)}") from error
+        raise Passing(say("{place}: {reason}", place=_place(url), reason=_away(error))) from error
     try:
         answer = json.loads(body)
     except ValueError as error:
@@ -83,6 +84,16 @@ def _refusal(url: str, status: int, body: str, headers: Message) -> Exception:
         return Passing(f"{_place(url)}: HTTP {status}", float(wait) if wait.isdigit() else None)
     what = say("answers HTTP {status}: {reason}", status=status, reason=_reason(body))
     return UserError(Problem(what, say("check address, query and credentials"), file=_place(url)))
+
+
+def _away(error: Exception) -> Text | str:
+    """Why nobody answers; what is rare is told as the system says it."""
+    cause = getattr(error, "reason", error)
+    if isinstance(cause, TimeoutError):
+        return say("no answer in time")
+    if isinstance(cause, ConnectionRefusedError):
+        return say("connection refused")
+    return say("no such host") if isinstance(cause, socket.gaierror) else str(cause)
 
 
 def _reason(body: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from campaign.documents import read_json
 from campaign.errors import Problem, UserError
 from campaign.files import write_json
-from campaign.language import say
+from campaign.language import Text, say
 from campaign.workspace import Workspace
 from metrics.sources.retries import Passing
 from metrics.sources.web import ask_json, secret
@@ -105,13 +105,13 @@ def _ask(url: str, what: str, given: dict[str, str], token_env: str | None) -> l
     try:
         result: list[dict[str, Any]] = ask_json(address, token=token, timeout_seconds=TIMEOUT_SECONDS)["data"]["result"]
     except Passing as error:
-        raise _unanswered(url, str(error)) from error
+        raise _unanswered(url, error.reason) from error
     except (KeyError, TypeError) as error:
         raise _unanswered(url, "no data.result") from error
     return result
 
 
-def _unanswered(place: str, reason: str) -> UserError:
+def _unanswered(place: str, reason: Text | str) -> UserError:
     todo = say("try again, or sign the item with a note")
     return UserError(Problem(say("does not answer: {reason}", reason=reason), todo, file=place))
 

@@ -95,6 +95,14 @@ def test_a_prometheus_that_is_away_is_said_and_asked_later_for_all_it_has_not_to
     assert None not in near
 
 
+def test_a_source_that_both_clocks_miss_is_told_once_and_wholly_in_the_readers_language(folder: Path) -> None:
+    reads_from(folder, DEAD)
+    with_sync(folder, START + HOUR + 13 * MINUTE)
+    told = [stale.what.speak("zh") for stale in looked(folder, START + HOUR + 14 * MINUTE).stale]
+    (prom,) = [words for words in told if words.startswith("prom")]
+    assert prom == f"prom：没有响应：{DEAD}/api/v1/query_range：连接被拒绝"
+
+
 def test_headroom_before_a_push_is_kept_for_the_gate(folder: Path) -> None:
     push = START + 24 * HOUR
     looked(folder, push - 2 * MINUTE)

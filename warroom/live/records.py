@@ -20,7 +20,8 @@ Phase = Literal["ahead", "countdown", "running", "after", "closed"]
 """ahead: more than an hour before its start; countdown: the hour before; after: up to a day after the end."""
 Call = Literal["go", "watch", "act"]
 """go: nothing stands fired; watch: an alert of level 1; act: of level 2 or 3, or the capacity is nearly reached."""
-Freshness = Literal["fresh", "late", "dead", "never"]
+Freshness = Literal["fresh", "late", "dead", "refused", "never"]
+"""dead: it does not answer; refused: it answers, and not with what is asked."""
 Direction = Literal["up", "down"]
 Column = tuple[float | None, ...]
 
@@ -64,7 +65,7 @@ class Source:
     """How fresh a source is. measure: traffic, orders, contacts, or a reading such as p99_ms.
 
     watermark: it has told everything up to here; final_until: figures before it do not change any more.
-    lateness: what it usually takes. note: why it is late or dead, in words.
+    lateness: what it usually takes. note: why it is not fresh, in words.
     """
 
     name: str

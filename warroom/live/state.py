@@ -35,7 +35,7 @@ from warroom.live.records import (
     Minutes,
     Stale,
 )
-from warroom.live.sources.freshness import of_document
+from warroom.live.sources.freshness import as_one, of_document
 from warroom.live.sources.readings import newest_readings
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Floats, mean_over
@@ -49,6 +49,7 @@ METRICS: dict[str, tuple[Text, Text]] = {
     "orders": (say("Orders in the hour"), say("orders")),
     "contacts": (say("Support contacts in the hour"), say("contacts")),
 }
+Document = tuple[datetime, dict[str, Any]] | None
 SYNC, MINUTE_PULL, REFORECAST, REFUSED = "sync", "minutes", "reforecast", "refused"
 
 
@@ -74,7 +75,7 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     rules, settings = rules_of(workspace), workspace.settings
     figures = Figures({metric.name: metric for metric in metrics}, series, capacities)
     alerts = alerts_of(told_alerts(events, campaign), figures, settings, rules.live, rules.response, now)
-    sources = (*of_document(sync, now), *of_document(pulled, now))
+    sources = as_one(of_document(sync, now), of_document(pulled, now), hourly_is_newer=_is_newer(sync, pulled))
     return LiveState(
         campaign=campaign,
         now=now,
@@ -94,6 +95,10 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
         stale=(*stale, *_unread(store, campaign), *(Stale(s.note, s.watermark) for s in sources if s.note)),
         head=events[-1].hash if events else None,
     )
+
+
+def _is_newer(one: Document, other: Document) -> bool:
+    return one is not None and (other is None or one[0] > other[0])
 
 
 def _newest_minute(minutes: Sequence[Measured]) -> datetime | None:

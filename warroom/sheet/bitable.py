@@ -48,7 +48,7 @@ def exported(table: Bitable) -> bytes:
             if len(rows) > RECORDS_MAX:
                 raise UserError(Problem(say("has more than {n} records", n=RECORDS_MAX), file=table.name))
     except Passing as error:
-        what = say("Feishu does not answer now: {reason}", reason=str(error))
+        what = say("Feishu does not answer now: {reason}", reason=error.reason)
         raise UserError(Problem(what, say("try again in a minute"), file=table.name)) from error
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()

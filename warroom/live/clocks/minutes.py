@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from campaign.errors import UserError
-from campaign.language import say
+from campaign.language import Text, say
 from campaign.store.live import LiveStore, Measured
 from campaign.workspace import Workspace
 from metrics.sources.prometheus import fetch_prometheus, fetch_readings
@@ -28,7 +28,7 @@ from warroom.live.clocks.outcomes import tell_effects
 from warroom.live.due import watched_from
 from warroom.live.expected.yardstick import expected_of
 from warroom.live.policy import readings_of
-from warroom.live.records import LiveState, Source
+from warroom.live.records import Freshness, LiveState, Source
 from warroom.live.sources.freshness import as_rows, of_document
 from warroom.live.sources.readings import QUEUE, READY
 from warroom.live.state import MINUTE_PULL, MINUTE_SECONDS, live_store
@@ -145,19 +145,14 @@ def _replicas(source: PrometheusReplicas | KubernetesReplicas, services: tuple[s
 
 def _asked(asked: Asked, store: LiveStore, campaign: str, told: Told, now: datetime) -> Source:
     """Ask for what is new, keep it, and say how fresh it is."""
-    mark, note = told.until, None
-    try:
-        rows = list({(v.name, v.starts_at): v for v in asked.fetch(told.since(now), now)}.values())
-        store.keep(campaign, rows)
-        ends = [v.starts_at + (MINUTE_SECONDS if asked.measure == "requests" else 0) for v in rows]
-        mark = datetime.fromtimestamp(max(ends), UTC) if ends else mark
-    except Passing as failure:
-        note = say("{source}: does not answer: {reason}", source=asked.name, reason=str(failure))
-    except UserError as error:
-        note = say("{source}: {what}", source=asked.name, what=error.problems[0].what)
+    rows, failed, note = _answer(asked, told.since(now), now)
+    store.keep(campaign, rows)
+    ends = [v.starts_at + (MINUTE_SECONDS if asked.measure == "requests" else 0) for v in rows]
+    mark = datetime.fromtimestamp(max(ends), UTC) if ends else told.until
     late = mark is None or now - mark > LATE
     if late and note is None:
         note = say("{source}: no minutes came ({measure})", source=asked.name, measure=asked.measure)
+    behind: Freshness = "never" if mark is None else "late" if late else failed
     return Source(
         name=asked.name,
         measure=asked.measure,
@@ -165,6 +160,17 @@ def _asked(asked: Asked, store: LiveStore, campaign: str, told: Told, now: datet
         age=now - mark if mark else None,
         final_until=None,
         lateness=LATENESS,
-        state="fresh" if note is None else "never" if mark is None else "late" if late else "dead",
+        state="refused" if failed == "refused" else behind,
         note=note,
     )
+
+
+def _answer(asked: Asked, since: datetime, now: datetime) -> tuple[list[Measured], Freshness, Text | None]:
+    """What came, each value once; where nothing could, whether it was away or refused, and why."""
+    try:
+        return list({(v.name, v.starts_at): v for v in asked.fetch(since, now)}.values()), "fresh", None
+    except Passing as failure:
+        away = say("does not answer: {reason}", reason=failure.reason)
+        return [], "dead", say("{source}: {what}", source=asked.name, what=away)
+    except UserError as error:
+        return [], "refused", say("{source}: {what}", source=asked.name, what=error.problems[0].what)

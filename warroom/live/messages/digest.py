@@ -162,15 +162,14 @@ def _first_alert(alerts: Iterable[Alert]) -> Iterator[Text]:
 
 
 def _sources(state: LiveState, zone: ZoneInfo) -> Iterator[Text]:
-    for source in state.sources:
-        if source.state != "fresh":
-            until = local_minute(source.watermark, zone) if source.watermark else "-"
-            yield say(
-                "late: {source} ({measure}), told up to {until}",
-                source=source.name,
-                measure=source.measure,
-                until=until,
-            )
+    """Each late source once, with all that it should tell and how far it has told all of it."""
+    late = [source for source in state.sources if source.state != "fresh"]
+    for name in dict.fromkeys(source.name for source in late):
+        own = [source for source in late if source.name == name]
+        marks = [source.watermark for source in own if source.watermark]
+        until = local_minute(min(marks), zone) if len(marks) == len(own) else "-"
+        measures = ", ".join(source.measure for source in own)
+        yield say("late: {source} ({measure}), told up to {until}", source=name, measure=measures, until=until)
 
 
 def _gaps(before: Before, zone: ZoneInfo) -> Iterator[Text]:

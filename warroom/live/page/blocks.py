@@ -64,6 +64,7 @@ FRESHNESS: dict[Freshness, Text] = {
     "fresh": say("fresh"),
     "late": say("late"),
     "dead": say("does not answer"),
+    "refused": say("does not give what is asked"),
     "never": say("never told anything"),
 }
 VERDICTS: dict[str, Text] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ FRESHNESS: Mapping[Status, Freshness] = {
     "ok": "fresh",
     "partial": "fresh",
     "late": "late",
-    "refused": "dead",
+    "refused": "refused",
     "dead": "dead",
 }
 ALLOWED = timedelta(hours=2)
@@ -38,7 +39,7 @@ def of_pulls(pulls: Iterable[Pulled], before: Sequence[Source], now: datetime) -
                 age=now - mark if mark else None,
                 final_until=state.final_until_utc if state else None,
                 lateness=timedelta(seconds=state.lateness_seconds) if state else None,
-                state="never" if mark is None and fresh != "dead" else fresh,
+                state="never" if mark is None and fresh in ("fresh", "late") else fresh,
                 note=None if fresh == "fresh" else _why(pulled),
             )
         )
@@ -81,6 +82,21 @@ def final_until(sources: Iterable[Source]) -> dict[str, datetime | None]:
         before = found.get(source.measure, source.final_until)
         found[source.measure] = min(before, source.final_until) if before and source.final_until else None
     return found
+
+
+def as_one(hourly: Sequence[Source], by_minute: Sequence[Source], *, hourly_is_newer: bool) -> tuple[Source, ...]:
+    """All sources. One that both clocks ask is as the newer look found it, and says why only once; where it refuses
+    what the hour asks of it, that stands until it is asked again."""
+    asked = {source.name: source for source in by_minute}
+    return (*(_standing(source, asked.get(source.name), hourly_is_newer) for source in hourly), *by_minute)
+
+
+def _standing(hourly: Source, by_minute: Source | None, hourly_is_newer: bool) -> Source:
+    if by_minute is None or hourly.state == "refused":
+        return hourly
+    if hourly_is_newer:
+        return replace(hourly, note=None) if by_minute.note else hourly
+    return replace(hourly, state=by_minute.state, note=None)
 
 
 def as_rows(sources: Iterable[Source]) -> list[dict[str, Any]]:
