@@ -36,6 +36,11 @@ class Problem:
         where = f"{self.file}:{self.line}" if self.file and self.line else self.file
         return " ".join(part for part in (where, self.key) if part)
 
+    def sentence(self) -> Text:
+        """Where and what, without what to do."""
+        place = self.place()
+        return say("{place}: {what}", place=place, what=self.what) if place else self.what
+
     def __str__(self) -> str:
         place = self.place()
         head = f"{place}: {self.what}" if place else str(self.what)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import accumulate, combinations
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,16 @@ QUANTILES = [quantile("p10", 900), quantile("p90", 1100), quantile("p99", 1300)]
 UP = series("surgeplan_live_up", "1x90", campaign=CAMPAIGN)
 
 
+def pulsing(quiet: tuple[float, float], busy: tuple[float, float]) -> list[dict[str, str]]:
+    """Four minutes at one rate and share of errors, and a fifth at another, for an hour and a half."""
+    minutes = ([quiet] * 4 + [busy]) * 18
+    counts = accumulate((60 * rate for rate, _ in minutes), initial=0.0)
+    return [
+        series("requests_total", " ".join(f"{count:g}" for count in counts), app="web-shop"),
+        series("error_ratio", "0 " + " ".join(f"{share:g}" for _, share in minutes), service="storefront"),
+    ]
+
+
 def demand(rate: float) -> dict[str, str]:
     return series("requests_total", f"0+{60 * rate:g}x90", app="web-shop")
 
@@ -109,6 +120,10 @@ def gauge(name: str, values: str, **labels: str) -> dict[str, str]:
     return series(f"surgeplan_{name}", values, campaign=CAMPAIGN, **labels)
 
 
+BURNING = 'count by (alertname) (ALERTS{alertname="SurgeplanErrorBudgetBurn",alertstate="firing"})'
+BURNS = '{alertname="SurgeplanErrorBudgetBurn"}'
+AWAY = BURNING.replace("SurgeplanErrorBudgetBurn", "SurgeplanAway")
+AWAY_SAMPLE = {"labels": '{alertname="SurgeplanAway"}', "value": 1}
 PROM = {"source": "prom", "measure": "traffic"}
 CASES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
     "SurgeplanAboveForecastP99": ([*QUANTILES, demand(1250)], [*QUANTILES, demand(1400)]),
@@ -129,6 +144,10 @@ CASES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
             series("error_ratio", "0.5x90", service="another"),
         ],
         [series("error_ratio", "0.02x90", service="storefront")],
+    ),
+    "SurgeplanClockOverdue": (
+        [gauge("clock_overdue", "0x90", clock="minute"), gauge("clock_overdue", "0x90", clock="hour")],
+        [gauge("clock_overdue", "1x90", clock="minute"), gauge("clock_overdue", "0x90", clock="hour")],
     ),
     "SurgeplanLatencyAboveObjective": ([series("front_p99_ms", "250x90")], [series("front_p99_ms", "350x90")]),
 }
@@ -157,6 +176,46 @@ def test_alerts_fire_in_prometheus_when_they_should_and_only_then(
     fired = set(re.findall(r'got:.*?alertname="(\w+)"', told))
     assert fired == (set(CASES) if wild else set()), told
     assert done.returncode == wild
+
+
+@needs_prometheus
+@pytest.mark.parametrize(
+    ("quiet", "busy", "burns"),
+    [
+        ((1, 0.05), (10_000, 0.0001), False),  # mean of the minutes 4 %, of the requests 0.01 %
+        ((1, 0.0), (10_000, 0.03), True),  # 0.6 %, and 3 %
+        ((0, math.nan), (100, 0.03), True),  # no requests, no share
+    ],
+)
+def test_errors_burn_the_objective_by_request_not_by_minute(
+    workspace: Workspace, tmp_path: Path, quiet: tuple[float, float], busy: tuple[float, float], burns: bool
+) -> None:
+    rules = exported(workspace) / "prometheus-rules.yaml"
+    expected = [{"labels": BURNS, "value": 1}] if burns else []
+    query = {"expr": BURNING, "eval_time": "80m", "exp_samples": expected}
+    tests = [{"interval": "1m", "input_series": pulsing(quiet, busy), "promql_expr_test": [query]}]
+    file = tmp_path / "test.json"
+    file.write_text(json.dumps({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": tests}))
+    promtool("test", "rules", str(file))
+
+
+@needs_prometheus
+def test_a_war_room_that_is_away_is_told_after_ten_minutes_and_not_when_it_is_back(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """The campaign's hours laid at the beginning of a test's time, which starts in 1970."""
+    text = (exported(workspace) / "prometheus-rules.yaml").read_text("utf-8")
+    first, last = re.findall(r"vector\(time\(\)\) [<>]=? (\d+)", text[text.index("SurgeplanAway") :])[:2]
+    (tmp_path / "rules.yaml").write_text(text.replace(first, "1800").replace(last, "7200"))
+    asked = [
+        {"expr": AWAY, "eval_time": f"{minute}m", "exp_samples": [AWAY_SAMPLE] if fires else []}
+        for minute, fires in ((20, False), (39, False), (41, True), (78, True), (81, False), (119, True), (121, False))
+    ]
+    up = series("surgeplan_live_up", "_x79 1x9 0x60", campaign=CAMPAIGN)
+    tests = [{"interval": "1m", "input_series": [up], "promql_expr_test": asked}]
+    file = tmp_path / "test.json"
+    file.write_text(json.dumps({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}))
+    promtool("test", "rules", str(file))
 
 
 @needs_prometheus

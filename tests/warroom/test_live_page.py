@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
@@ -20,7 +23,8 @@ from campaign.workspace import open_workspace
 from tests.warroom.conftest import PLAN, SETTINGS
 from tests.warroom.live_event import CAMPAIGN, END, START, came, model_files
 from warroom.live.clocks.sync import sync
-from warroom.live.due import HOUR
+from warroom.live.clocks.worker import Live
+from warroom.live.due import HOUR, MINUTE
 from warroom.live.records import Source
 from warroom.live.sources.freshness import as_rows
 from warroom.live.state import SYNC, live_store
@@ -48,6 +52,7 @@ class Room:
     folder: Path
     events: Callable[[int, float], Path]
     now: datetime
+    site: Site
     client: TestClient
 
     def page(self, **query: str) -> str:
@@ -102,8 +107,9 @@ def synced(folder: Path, hours: int, factor: float = 1.0) -> None:
 def room(folder: Path, events: Callable[[int, float], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
     monkeypatch.delenv("SURGEPLAN_STATE", raising=False)
     (folder / "surgeplan.yaml").write_text(SETTINGS + MORE, "utf-8")
-    made = Room(folder, events, START + 20 * timedelta(minutes=1), None)  # type: ignore[arg-type]
+    made = Room(folder, events, START + 20 * timedelta(minutes=1), None, None)  # type: ignore[arg-type]
     site = Site(folder, Door("proxy", "secret", {"lin": "marketing", "wang": "sre"}), lambda: made.now)
+    made.site = site
     with TestClient(site_app(site), headers={PROXY_HEADER: "lin"}) as client:
         made.client = client
         yield made
@@ -277,6 +283,44 @@ def test_what_cannot_be_read_any_more_leaves_the_last_state_and_says_why(room: R
     (room.folder / "rules.yaml").write_text("live: {hourly: {clear_readings: none}}\n", "utf-8")
     later = room.section("state")
     assert "What stands here is of 21:09; newer cannot be read" in later
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Nothing new is read or kept, by the minute or hourly: state/surgeplan.db: is locked: another program"),
+        ("zh", "分钟级数据和每小时同步都已停止更新：state/surgeplan.db：被锁住：另一个程序一直在写"),
+    ],
+)
+def test_while_the_database_is_locked_it_says_what_stands_still_and_why_and_mends_itself(
+    room: Room, monkeypatch: pytest.MonkeyPatch, language: str, words: str
+) -> None:
+    room.synced(1)
+    clocks = Live(room.site, (), lambda _: None)
+    clocks.look()
+    assert words not in room.section("state", lang=language)
+    monkeypatch.setattr("warroom.live.state.BUSY_MS", 20)
+    room.now = START + 2 * HOUR + 13 * MINUTE
+    with closing(sqlite3.connect(room.folder / "state" / "surgeplan.db", isolation_level=None)) as locker:
+        locker.execute("BEGIN IMMEDIATE")
+        clocks.look()
+        since = room.now.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%H:%M")
+        room.now += 5 * MINUTE
+        clocks.look()
+        told = room.section("state", lang=language)
+        assert words in told
+        assert since in told.partition(words)[2]
+    clocks.look()
+    assert words not in room.section("state", lang=language)
+
+
+def test_what_nobody_did_though_it_was_due_is_said(room: Room) -> None:
+    room.synced(1)
+    room.now = START + 2 * HOUR + 14 * MINUTE
+    assert "The hourly sync is overdue" not in room.section("state")
+    room.now += 2 * MINUTE
+    assert "The hourly sync is overdue. since 22:00" in room.section("state")
+    assert "Nobody has looked at the minutes" in room.section("state")
 
 
 def test_a_checklist_that_cannot_be_made_takes_only_its_own_block_away(room: Room) -> None:

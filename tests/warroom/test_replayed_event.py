@@ -295,13 +295,15 @@ def phones_said_what_was_stale(told: dict[str, dict[datetime, str]]) -> None:
     """In both languages, while it was so and not a look longer."""
     away, back = START + 11 * HOUR + 14 * MINUTE, START + 12 * HOUR + 14 * MINUTE
     locked, open_again = START + 21 * HOUR + 14 * MINUTE, START + 22 * HOUR + 14 * MINUTE
-    ages = {"zh": ("上次 1 小时", "1 小时"), "en": ("last 1 h", "1 h")}
+    words = {"zh": ("上次 1 小时", "1 小时", "被锁住"), "en": ("last 1 h", "1 h", "is locked")}
     for language, pages in told.items():
-        synced, hour_old = ages[language]
+        synced, hour_old, lock = words[language]
         assert "prom" in state_of(pages[away], language)
         assert re.search(rf"06:(0[6-9]|1[0-3]) {hour_old}", state_of(pages[away], language))  # of the last sync
         assert "prom" not in state_of(pages[back], language)
         assert synced in state_of(pages[locked], language)
+        assert lock in state_of(pages[locked], language)
+        assert not any(lock in state_of(pages[at], language) for at in (away, back, open_again))
         assert synced not in state_of(pages[open_again], language)
 
 

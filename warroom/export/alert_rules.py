@@ -17,10 +17,11 @@ from playbooks.autoscaling.manifests.prometheus import alert, alerts, between
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.growth.live_policy import LiveRules
-from warroom.export.queries import demand_query, reading_query
+from warroom.export.queries import demand_query, error_share_query, reading_query
 from warroom.live.state import AROUND
 
 SERVICE, SOURCE, MEASURE = "{{ $labels.service }}", "{{ $labels.source }}", "{{ $labels.measure }}"
+CLOCK = "{{ $labels.clock }}"
 VALUE, SHARE, SPAN = "{{ $value | humanize }}", "{{ $value | humanizePercentage }}", "{{ $value | humanizeDuration }}"
 SHORT, LONG = "5m", "1h"
 
@@ -94,6 +95,16 @@ def _live(subject: Subject) -> Iterator[Values]:
         ),
         say("{source} is late or away ({measure})", source=SOURCE, measure=MEASURE),
     )
+    yield _said(
+        alert(
+            "SurgeplanClockOverdue",
+            f"max by (clock) ({_gauge(subject, 'clock_overdue')}) == 1",
+            _minutes(limits.headroom_minutes),
+            campaign=subject.plan.id,
+            owner="sre",
+        ),
+        say("the war room's {clock} clock stands still: what comes now is not seen", clock=CLOCK),
+    )
     title = subject.plan.title
     first, last = (subject.plan.starts_at - AROUND).timestamp(), (subject.plan.ends_at + AROUND).timestamp()
     yield _said(
@@ -132,10 +143,10 @@ def _objectives(subject: Subject) -> Iterator[Values]:
     limits = subject.rules.prometheus
     for name in subject.services:
         objective, labels = subject.settings.service(name).slo, {"service": name, "owner": "sre"}
-        short, long = (reading_query(subject.settings, "error_ratio", name, over) for over in (SHORT, LONG))
+        short, long = (error_share_query(subject.settings, subject.policy, name, over) for over in (SHORT, LONG))
         if objective.error_ratio is not None and short and long:
             most = f"{limits.burn_rate * objective.error_ratio:g}"
-            burning = alert("SurgeplanErrorBudgetBurn", f"{short} > {most} and {long} > {most}", "1m", **labels)
+            burning = alert("SurgeplanErrorBudgetBurn", f"({short}) > {most} and ({long}) > {most}", "1m", **labels)
             yield _said(burning, say("{service}: {share} errors over five minutes", service=name, share=SHARE))
         slowest = reading_query(subject.settings, "p99_ms", name)
         if objective.p99_ms is not None and slowest:

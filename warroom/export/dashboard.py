@@ -13,8 +13,8 @@ from typing import Any
 
 from campaign.language import _
 from warroom.chat.messages import TAG
-from warroom.export.alert_rules import Subject
-from warroom.export.queries import demand_query, reading_query
+from warroom.export.alert_rules import LONG, SHORT, Subject
+from warroom.export.queries import demand_query, error_share_query, reading_query
 
 Json = dict[str, Any]
 SCHEMA_VERSION = 39
@@ -110,12 +110,25 @@ def _stat(title: str, query: str, unit: str, steps: Sequence[tuple[float | None,
 def _charts(subject: Subject) -> Iterator[Json]:
     for service in subject.services:
         yield _demand_chart(subject, service)
+    burning = list(_burn_lines(subject))
+    if burning:
+        yield _chart(_("Errors, times what the objective allows"), "none", burning)
     campaign = f'campaign="{subject.plan.id}"'
     yield _chart(_("Head-room by service"), "percentunit",
                  [("{{service}}", f"min by (service) (surgeplan_headroom_ratio{{{campaign}}})", {})])  # fmt: skip
     yield _chart(_("Age of sources"), "s",
                  [("{{source}} {{measure}}", f"max by (source, measure) (surgeplan_source_age_seconds{{{campaign}}})",
                    {})])  # fmt: skip
+
+
+def _burn_lines(subject: Subject) -> Iterator[tuple[str, str, Json]]:
+    """How fast each service uses up its objective's errors: what the alert compares with `burn_rate`."""
+    for service in subject.services:
+        most = subject.settings.service(service).slo.error_ratio
+        for over, width in ((SHORT, 1), (LONG, 2)):
+            share = error_share_query(subject.settings, subject.policy, service, over)
+            if most is not None and share:
+                yield f"{service} {over}", f"({share}) / {most:g}", {"lineWidth": width}
 
 
 def _demand_chart(subject: Subject, service: str) -> Json:

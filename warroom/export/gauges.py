@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import get_args
 
 from prometheus_client.core import GaugeMetricFamily
 
@@ -17,6 +18,7 @@ from campaign.capacity import CapacityRange
 from campaign.plan import Plan
 from campaign.traffic import QUANTILES
 from warroom.live.records import BandSeries, Column, LiveState, Minutes
+from warroom.service.troubles import Work
 
 FRESH = timedelta(minutes=10)
 """How old the newest actual may be and still be told as the present one."""
@@ -62,6 +64,10 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "surgeplan_source_age_seconds": ("Age of a source's watermark", ("campaign", "source", "measure")),
     "surgeplan_source_stale": ("1 where a source is late, away or has never told", ("campaign", "source", "measure")),
     "surgeplan_last_sync_age_seconds": ("Since the last hourly sync ended", ("campaign",)),
+    "surgeplan_clock_overdue": (
+        "1 where a sync (clock hour) or, while minutes are watched, a look at them (clock minute) is overdue",
+        ("campaign", "clock"),
+    ),
     "surgeplan_alert_level": ("The highest level of an alert that stands; 0 without one", ("campaign",)),
     "surgeplan_alert_open": (
         "The level of each alert that stands",
@@ -79,10 +85,11 @@ Sample = tuple[str, tuple[str, ...], float]
 
 @dataclass(frozen=True)
 class Followed:
-    """A campaign on the metrics page; state is None where it cannot be read now."""
+    """A campaign on the metrics page; state is None where it cannot be read now. overdue: clocks that stand still."""
 
     plan: Plan
     state: LiveState | None
+    overdue: frozenset[Work]
     per_replica: Mapping[str, CapacityRange]
 
 
@@ -108,6 +115,8 @@ def samples_of(followed: Followed) -> Iterator[Sample]:
             yield from _demand(minutes, state.now)
         yield from _capacities(state)
         yield from _freshness(state)
+        for clock in get_args(Work):
+            yield "surgeplan_clock_overdue", (clock,), float(clock in followed.overdue)
         yield from _alerts(state)
 
 

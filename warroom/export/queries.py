@@ -26,14 +26,23 @@ def demand_query(settings: Settings, policy: AutoscalingPolicy, service: str) ->
     return f"sum({own})" if source.gives_rates else f"sum({own}) / {source.step_seconds}"
 
 
-def reading_query(settings: Settings, reading: ReadingName, service: str, over: str = "") -> str | None:
-    """A reading of one service, one value without labels; its mean over the time `over` (such as 1h) where that is
-    given. None where no source has it."""
+def reading_query(settings: Settings, reading: ReadingName, service: str) -> str | None:
+    """A reading of one service, one value without labels. None where no source has it."""
     source = _knowing([s for s in reading_sources_of(settings) if s.reading == reading], service)
-    if source is None:
+    return f"max({_of_service(source, source.query, service)})" if source is not None else None
+
+
+def error_share_query(settings: Settings, policy: AutoscalingPolicy, service: str, over: str) -> str | None:
+    """The share of a service's requests of the time `over` (such as 1h) that failed: every request counts as much as
+    another, so a quiet minute weighs little. Where its requests are not known, the mean of the minutes' shares. One
+    value without labels; None where no source has its errors."""
+    share = reading_query(settings, "error_ratio", service)
+    if share is None:
         return None
-    query = f"avg_over_time(({source.query})[{over}:1m])" if over else source.query
-    return f"max({_of_service(source, query, service)})"
+    known = f"({share}) >= 0"  # a minute without requests has no share (0/0)
+    requests = demand_query(settings, policy, service)
+    failed, came = f"(({known}) * ({requests}))[{over}:1m]", f"({requests})[{over}:1m]"
+    return f"sum_over_time({failed}) / sum_over_time({came}) or avg_over_time(({known})[{over}:1m])"
 
 
 def _knowing(

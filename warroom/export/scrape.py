@@ -15,8 +15,9 @@ from campaign.errors import UserError
 from campaign.plan import Plan
 from campaign.workspace import Workspace
 from warroom.export.gauges import Followed, families_of
+from warroom.live.clocks.overdue import Overdue, overdue_now
 from warroom.live.records import LiveState
-from warroom.live.state import AROUND, live_state
+from warroom.live.state import AROUND, live_state, live_store
 from warroom.service.site import Site
 
 LOG = logging.getLogger("surgeplan.metrics")
@@ -58,15 +59,17 @@ def is_on(plan: Plan, now: datetime) -> bool:
 
 
 def followed(workspace: Workspace, plan: Plan, now: datetime) -> Followed:
-    return Followed(plan, _state(workspace, plan, now), _per_replica(workspace, plan))
+    state, waits = _state(workspace, plan, now)
+    return Followed(plan, state, frozenset(each.work for each in waits), _per_replica(workspace, plan))
 
 
-def _state(workspace: Workspace, plan: Plan, now: datetime) -> LiveState | None:
+def _state(workspace: Workspace, plan: Plan, now: datetime) -> tuple[LiveState | None, tuple[Overdue, ...]]:
+    """The live state and what is overdue; none where they cannot be read."""
     try:
-        return live_state(workspace, plan.id, now)
+        return live_state(workspace, plan.id, now), overdue_now(live_store(workspace), plan, now)
     except UserError as error:
         LOG.warning("metrics: %s: %s", plan.id, error)
-        return None
+        return None, ()
 
 
 def _per_replica(workspace: Workspace, plan: Plan) -> dict[str, CapacityRange]:

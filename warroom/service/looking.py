@@ -31,9 +31,13 @@ class Looking:
     def start(self) -> None:
         self._thread.start()
 
+    def end(self) -> None:
+        """Begin no further look."""
+        self._stopped.set()
+
     def stop(self) -> None:
         """Wait for a look that is under way, but not for ever."""
-        self._stopped.set()
+        self.end()
         if self._thread.is_alive():
             self._thread.join(timeout=self.patience_seconds)
 

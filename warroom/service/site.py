@@ -22,6 +22,7 @@ from playbooks.readiness.record import record
 from warroom.service.access import Door, Person
 from warroom.service.memory import Memory
 from warroom.service.revalidation import is_known, not_modified, tag_of, tagged
+from warroom.service.troubles import Troubles
 
 BROWSER_COOKIE, SESSION_COOKIE, LANGUAGE_COOKIE = "surgeplan_browser", "surgeplan_session", "surgeplan_lang"
 FORM_TOKEN = "form_token"
@@ -47,6 +48,7 @@ class Site:
     door: Door
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     memory: Memory = field(default_factory=Memory)
+    troubles: Troubles = field(default_factory=Troubles)
 
     def workspace(self) -> Workspace:
         """The workspace as it is on disk now; its plans may have been edited elsewhere."""

@@ -105,7 +105,7 @@ def room_answer(service: str, room: WarRoom, failed: Failed | None) -> RoomAnswe
     minutes = state.minutes.get(service)
     why = [str(problem) for problem in failed.error.problems] if failed else []
     return RoomAnswer(
-        **dict(state_answer(state)),
+        **dict(state_answer(state)) | {"stale": [str(each.what) for each in room.stale]},
         campaign=state.campaign,
         at_utc=state.now,
         sight=room.sight,

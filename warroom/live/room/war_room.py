@@ -17,17 +17,20 @@ from playbooks.readiness.publish import Review
 from warroom.handed import campaign_events
 from warroom.live.actions.log import Acts, acts_of
 from warroom.live.actions.records import Lever
+from warroom.live.clocks.overdue import overdue_now
 from warroom.live.deciding.levers import levers
 from warroom.live.policy import dictionary_of
-from warroom.live.records import LiveState
+from warroom.live.records import LiveState, Stale
 from warroom.live.room.definitions import Defined, definitions_of
 from warroom.live.room.happened import Happened, happened
 from warroom.live.room.service_desk import DeskNow, desks_now
 from warroom.live.room.sight import Sight, sight_of
+from warroom.live.room.standing_still import standing_still
 from warroom.live.room.switches import SwitchNow, switches_now
 from warroom.live.sources.came import DESK_MEASURES
 from warroom.live.sources.readings import QUEUE
 from warroom.live.state import AROUND, HOUR_SECONDS, live_state, live_store
+from warroom.service.troubles import Trouble
 from warroom.support.intervals import read_intervals
 
 COMMANDER, AGENT_QUEUE = "commander", "agent_queue"
@@ -44,7 +47,8 @@ class Commander:
 @dataclass(frozen=True)
 class WarRoom:
     """Everything that the page and its JSON say. left: checklist items that are not done, stale first; None where the
-    checklist cannot be made. unread: what could not be read, and why."""
+    checklist cannot be made. unread: what could not be read, and why.
+    standing_still: what was due and is not done."""
 
     plan: Plan
     zone: ZoneInfo
@@ -62,21 +66,35 @@ class WarRoom:
     levers: tuple[Lever, ...]
     acts: Acts
     unread: tuple[Text, ...] = ()
+    standing_still: tuple[Stale, ...] = ()
+
+    @property
+    def stale(self) -> tuple[Stale, ...]:
+        """Everything that is older than it should be."""
+        return (*self.standing_still, *self.state.stale)
 
     @property
     def desk_names(self) -> frozenset[str]:
         return frozenset(each.desk.name for each in self.desks)
 
 
-def open_war_room(workspace: Workspace, campaign: str, now: datetime, review: Review | UserError) -> WarRoom:
-    """The war room as files, store and log have it now. review: the checklist, or why there is none.
+def open_war_room(
+    workspace: Workspace,
+    campaign: str,
+    now: datetime,
+    review: Review | UserError,
+    troubles: Sequence[Trouble] = (),
+) -> WarRoom:
+    """The war room as files, store and log have it now. review: the checklist, or why there is none; troubles: what the
+    service fails at.
 
     Raises:
         UserError: no such campaign, the log was edited, or the store cannot be read.
     """
     plan, settings = workspace.plan(campaign), workspace.settings
     state = live_state(workspace, campaign, now)
-    values = live_store(workspace).measured(campaign, HOUR_SECONDS, plan.starts_at - AROUND, now, DESK_MEASURES)
+    store = live_store(workspace)
+    values = store.measured(campaign, HOUR_SECONDS, plan.starts_at - AROUND, now, DESK_MEASURES)
     staffing = read_intervals(workspace.out(campaign) / "playbook" / "staffing.csv")
     desks = desks_now(settings.desks, staffing, values, state.readings, now)
     made = None if isinstance(review, UserError) else review
@@ -104,6 +122,7 @@ def open_war_room(workspace: Workspace, campaign: str, now: datetime, review: Re
         levers=possible,
         acts=acts,
         unread=(*_unread(review), *unread),
+        standing_still=standing_still(troubles, overdue_now(store, plan, now)),
     )
 
 

@@ -125,10 +125,11 @@ class Watching:
         now = self.site.clock()
         try:
             workspace = self.site.workspace()
-            key = _key(workspace, campaign, now)
+            troubles = self.site.troubles.of(campaign)
+            key = (troubles, _key(workspace, campaign, now))
             if seen is not None and seen.failed is None and seen.workspace is workspace and seen.key == key:
                 return seen
-            room = open_war_room(workspace, campaign, now, self._review(campaign))
+            room = open_war_room(workspace, campaign, now, self._review(campaign), troubles)
             return Seen(room, workspace, key)
         except UserError as error:
             if seen is None:
