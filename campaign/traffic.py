@@ -121,8 +121,7 @@ class Sentence(FileRecord):
         return cls(message=text.message, values={name: _kept(value) for name, value in text.values.items()})
 
     def text(self) -> Text:
-        told = {name: value.text() if isinstance(value, Sentence) else value for name, value in self.values.items()}
-        return Text(self.message, told)
+        return Text(self.message, {k: v.text() if isinstance(v, Sentence) else v for k, v in self.values.items()})
 
 
 def _kept(value: object) -> str | Sentence | Words:
