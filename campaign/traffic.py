@@ -60,20 +60,29 @@ class EffectQuantiles(FileRecord):
 
 
 class Course(FileRecord):
-    """How what a send adds comes and goes: from the send on, minute by minute, shares of its largest."""
+    """How what a send adds comes and goes: shares of its largest, from the interval on in which it begins.
+
+    seconds: the length of each interval, a minute where history has minutes.
+    """
 
     sent_at_utc: AwareDatetime
     ratios: tuple[float, ...]
+    seconds: int = 60
 
 
 class Effect(FileRecord):
-    """What one named driver of the plan adds on one service at its largest; course: of a send, None of the others."""
+    """What one named driver of the plan adds on one service at its largest.
+
+    course: of a send, None of the others. past_campaigns: how many past campaigns had this driver; with none, the
+    effect is what is usual of its kind; None in a file that does not say.
+    """
 
     driver: str
     at_utc: AwareDatetime
     service: str
     added_requests_per_second: EffectQuantiles
     course: Course | None = None
+    past_campaigns: int | None = None
 
 
 class LearnedFrom(FileRecord):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from forecast.uplift.terms import Term
 Floats = NDArray[np.float64]
 
 PROFILE_SECONDS = (-120, 300)
-MINUTE, GONE_RATIO = 60, 0.01
+GONE_RATIO = 0.01
 
 
 def effects_of(learned: Learned, prediction: Prediction) -> tuple[Effect, ...]:
@@ -29,7 +29,8 @@ def effects_of(learned: Learned, prediction: Prediction) -> tuple[Effect, ...]:
     for service, setting in zip(learned.baseline.services, prediction.settings, strict=True):
         drawn = amplitudes(setting.features, prediction.draws)
         for (driver, _), members in _grouped(setting, learned.target.id).items():
-            effects.append(_effect(driver, members, service, setting, drawn, learned.uplift, prediction))
+            past = _past_with([setting.features.terms[i] for i in members], learned)
+            effects.append(_effect(driver, members, service, setting, drawn, learned.uplift, prediction, past))
     return tuple(sorted(effects, key=lambda e: (e.at_utc, e.driver, e.service)))
 
 
@@ -50,6 +51,7 @@ def _effect(
     drawn: Floats,
     uplift: Uplift,
     prediction: Prediction,
+    past_campaigns: int,
 ) -> Effect:
     starts, ends = setting.grid.starts.astype(np.float64), setting.grid.ends.astype(np.float64)
     terms = [setting.features.terms[i] for i in members]
@@ -60,22 +62,37 @@ def _effect(
     p10, p50, p90 = (float(q) for q in np.quantile(level * (drawn[:, members] @ shapes[:, top]), [0.1, 0.5, 0.9]))
     quantiles = EffectQuantiles(p10=p10, p50=p50, p90=p90)
     at = max(float(starts[top]), float(terms[0].starts))
-    course = _course(terms[0], setting.grid, np.median(drawn[:, members], axis=0) @ shapes)
     return Effect(
-        driver=driver, at_utc=moment_of(at), service=service, added_requests_per_second=quantiles, course=course
+        driver=driver,
+        at_utc=moment_of(at),
+        service=service,
+        added_requests_per_second=quantiles,
+        course=_course(terms[0], setting.grid, np.median(drawn[:, members], axis=0) @ shapes),
+        past_campaigns=past_campaigns,
     )
 
 
 def _course(term: Term, grid: Grid, added: Floats) -> Course | None:
-    """Of a send, as long as minutes follow it and a hundredth of its top is left; None of what is no send."""
+    """Of a send, as long as intervals stay as long and a hundredth of its top is left; None of what is no send."""
     if term.kernel != "pulse" or added.max() <= 0:
         return None
     first = int(np.searchsorted(grid.ends, term.starts, side="right"))
-    gone = np.flatnonzero((grid.seconds[first:] != MINUTE) | (added[first:] < GONE_RATIO * added.max()))
+    if first == len(added):
+        return None
+    seconds = int(grid.seconds[first])
+    gone = np.flatnonzero((grid.seconds[first:] != seconds) | (added[first:] < GONE_RATIO * added.max()))
     rising = int(added[first:].argmax())
     last = first + int(next((at for at in gone if at > rising), len(added) - first))
     ratios = tuple(float(f"{ratio:.3g}") for ratio in added[first:last] / added.max())
-    return Course(sent_at_utc=moment_of(float(grid.starts[first])), ratios=ratios) if ratios else None
+    return Course(sent_at_utc=moment_of(float(grid.starts[first])), ratios=ratios, seconds=seconds) if ratios else None
+
+
+def _past_with(terms: Sequence[Term], learned: Learned) -> int:
+    """How many past campaigns had one of these terms' like."""
+    alike = {term.amplitude for term in terms}
+    return len(
+        {term.campaign for term in learned.terms if term.amplitude in alike} & {plan.id for plan in learned.past}
+    )
 
 
 def _position(service: str, prediction: Prediction) -> int:

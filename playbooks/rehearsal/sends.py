@@ -44,7 +44,8 @@ def sends_of(
         if not 0 <= first < middle.shape[1]:
             continue
         on = added.setdefault((first, effect.driver), np.zeros(middle.shape))
-        course = np.array(effect.course.ratios[: middle.shape[1] - first])
+        by_minute = np.repeat(effect.course.ratios, effect.course.seconds // 60)
+        course = by_minute[: middle.shape[1] - first]
         on[services.index(effect.service), first : first + len(course)] += effect.added_requests_per_second.p50 * course
     return tuple(
         Send(channel, minute, _shares(on, middle), float(on.sum(axis=0).max()))

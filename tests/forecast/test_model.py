@@ -11,7 +11,7 @@ import pytest
 from small_shop import BEGINS, SETTINGS, SPIKE, sale, shop, true_rates
 
 from campaign.errors import UserError
-from campaign.plan import Plan
+from campaign.plan import Channel, Plan, Send
 from forecast.epochs import HOUR, epoch
 from forecast.evidence import Disturbed, Evidence, known_before, mask_of
 from forecast.model import Forecast, build_traffic_model
@@ -70,6 +70,19 @@ def test_a_send_says_how_what_it_adds_comes_and_goes_minute_by_minute() -> None:
     assert top == push.at_utc
     assert push.course.ratios[-1] < 0.05
     assert all(e.course is None for e in effects if e.driver != "push")
+
+
+def test_a_channel_that_no_campaign_had_adds_what_is_usual_with_a_wide_range_and_says_so() -> None:
+    sent = NEXT.starts_at + timedelta(hours=2)
+    sends = (Send(at=sent, reach=400_000, per_second=2000, open_ratio=0.05),)
+    both = NEXT.model_copy(update={"channels": (*NEXT.channels, Channel(name="sms", sends=sends))})
+    effects = {e.driver: e for e in forecast(both).model.effects if e.service == "web"}
+    known, new = effects["push"], effects["sms"]
+    assert (known.past_campaigns, new.past_campaigns) == (len(PAST), 0)
+    widths = [e.added_requests_per_second.p90 / e.added_requests_per_second.p10 for e in (known, new)]
+    assert widths[1] > 1.5 * widths[0]
+    assert new.course is not None
+    assert new.course.sent_at_utc == sent
 
 
 def test_quantiles_are_ordered_finite_and_never_negative() -> None:

@@ -28,14 +28,13 @@ from warroom.live.actions.log import Decision, acts_of
 from warroom.live.actions.outcome import question_outcome, together_with
 from warroom.live.actions.plans import as_decided
 from warroom.live.actions.records import Effect, Range
-from warroom.live.actions.sends import course, planned_sends
+from warroom.live.actions.sends import learned_of, planned_sends
 from warroom.live.actions.words import outcome_words
 from warroom.live.clocks import outcomes
 from warroom.live.clocks.outcomes import tell_effects
 from warroom.live.clocks.sync import Synced, sync
 from warroom.live.deciding.decisions import Verb, Wanted, decisions, requests, take
 from warroom.live.deciding.levers import levers
-from warroom.live.expected.learned import DECAY_SECONDS
 from warroom.live.expected.yardstick import expected_of
 from warroom.live.state import live_state, live_store
 from warroom.retrospective.discipline import decisions as scored
@@ -62,7 +61,7 @@ def folder(event: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def with_push(folder: Path) -> TrafficPaths:
     paths = paths_of()
     planned = planned_sends(open_workspace(folder).plan(CAMPAIGN))[1]
-    shape = course(planned, epochs(paths.starts_at_utc), paths.seconds, DECAY_SECONDS)
+    shape = learned_of((PUSH,), planned)["storefront"].course(epochs(paths.starts_at_utc), paths.seconds)
     return replace(paths, requests_per_second=(paths.requests_per_second + 300 * shape).astype(np.float32))
 
 
@@ -325,7 +324,7 @@ def test_once_a_send_is_held_the_reforecast_is_without_it_and_the_frozen_band_is
 
 def test_paths_are_the_same_where_no_send_was_decided_on(folder: Path) -> None:
     paths, plan = paths_of(), open_workspace(folder).plan(CAMPAIGN)
-    assert as_decided(paths, plan, (PUSH,), DECAY_SECONDS, ()) is paths
+    assert as_decided(paths, plan, (PUSH,), ()) is paths
 
 
 def test_decisions_that_work_on_the_same_hour_are_named_with_each_other(folder: Path) -> None:

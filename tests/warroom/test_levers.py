@@ -17,28 +17,22 @@ from campaign.language import say
 from campaign.plan import Send
 from campaign.settings import Limit, Settings
 from campaign.store.live import Measured
-from campaign.traffic import Effect, EffectQuantiles
+from campaign.traffic import Course, Effect, EffectQuantiles
 from campaign.workspace import open_workspace
+from forecast.uplift.kernels import pulse
 from playbooks.growth.policy import Response
 from playbooks.readiness.brought import Drill
 from tests.warroom.live_event import CAMPAIGN, END, LEVEL, START, model_files
 from warroom.live.actions.ahead import P50, Ahead
+from warroom.live.actions.courses import Added, Sending
 from warroom.live.actions.records import Effect as ExpectedEffect
 from warroom.live.actions.records import Lever, Range
 from warroom.live.actions.scaling import replicas_allowed, scaling_wanted
-from warroom.live.actions.sends import (
-    Planned,
-    course,
-    course_not_sent,
-    held,
-    learned_of,
-    planned_sends,
-    spread_out,
-)
+from warroom.live.actions.sends import Planned, held, learned_of, planned_sends, spread_out
 from warroom.live.actions.switches import drilled_seconds, shed
+from warroom.live.actions.words import doubt_words
 from warroom.live.actions.worth import in_order
-from warroom.live.deciding.levers import levers
-from warroom.live.expected.learned import DECAY_SECONDS
+from warroom.live.deciding.levers import levers, unlearned_sends
 from warroom.live.state import live_state, live_store
 
 PUSH_AT = START + timedelta(hours=1)
@@ -68,11 +62,24 @@ channels:
       - {at: 2026-11-10T19:55+08:00, reach: 1800000, open_ratio: 0.04}
       - {at: 2026-11-10T21:00+08:00, reach: 900000, per_second: 1500, open_ratio: 0.03}
 """
+SENDING_SECONDS, DECAY_SECONDS = 600, 1200.0
+
+
+def course_of(at: datetime, sending_seconds: float, decay_seconds: float = DECAY_SECONDS, minutes: int = 150) -> Course:
+    """A send's course minute by minute, as the forecast writes it."""
+    starts = 60.0 * np.arange(minutes)
+    people = pulse(starts, starts + 60, sending_seconds, decay_seconds)
+    ratios = tuple(float(f"{ratio:.3g}") for ratio in people / people.max())
+    return Course(sent_at_utc=at, ratios=ratios)
+
+
 PUSH = Effect(
     driver="app-push",
     at_utc=PUSH_AT + timedelta(minutes=10),
     service="storefront",
     added_requests_per_second=EffectQuantiles(p10=200, p50=300, p90=450),
+    course=course_of(PUSH_AT, SENDING_SECONDS),
+    past_campaigns=4,
 )
 
 
@@ -178,18 +185,37 @@ def test_ready_replicas_count_where_they_are_read(folder: Path) -> None:
     st.lists(st.floats(0, 5000), min_size=3, max_size=3), st.floats(0, 2000), st.floats(60, 7200), st.integers(-60, 180)
 )
 def test_holding_a_send_never_raises_what_a_minute_expects(
-    added: list[float], rate: float, decay: float, since: int
+    largest: list[float], rate: float, decay: float, since: int
 ) -> None:
-    planned = _send(NOW - timedelta(minutes=since))
-    service = ahead(rate)
-    change = held(
-        service, np.sort(added), course_not_sent(planned, service.starts, service.seconds, decay, service.now)
-    )
+    service, at = ahead(rate), NOW - timedelta(minutes=since)
+    change = held(service, added(at, np.sort(largest), decay), 60.0 * since)
     assert (change <= 0).all()
     after = service.changed(change[P50])
     assert (after.expected <= service.expected).all()
     assert (after.expected >= 0).all()
     assert after.beyond() <= service.beyond()
+
+
+@pytest.mark.parametrize("sending_seconds", [60.0, 90.0, 200.0, 600.0, 1234.0])
+@pytest.mark.parametrize("decay", [300.0, 1200.0])
+def test_the_course_alone_says_how_a_send_comes_that_is_held_half_way_or_goes_out_more_slowly(
+    sending_seconds: float, decay: float
+) -> None:
+    """Beside the kernel that made the course: what is left of it is a later and shorter one."""
+    at = NOW
+    course = course_of(at, sending_seconds, decay, 240)
+    send = Send(at=at, reach=100_000, per_second=100_000 / sending_seconds, open_ratio=0.05)
+    one = Added(np.ones(3), int(at.timestamp()), 60, np.array(course.ratios), Sending((send,)))
+    starts = 60.0 * np.arange(240)
+    grid = int(at.timestamp()) + starts.astype(np.int64), np.full(240, 60)
+    largest = pulse(starts, starts + 60, sending_seconds, decay).max()
+    slower = pulse(starts, starts + 60, 3600.0, decay) / largest
+    assert one.course_spread(*grid, 60) == pytest.approx(slower, abs=0.03)
+    gone = 0.5 * sending_seconds
+    if gone >= 60:  # shorter ones the kernel does not tell apart
+        left = 0.5 * pulse(starts - gone, starts + 60 - gone, gone, decay) / largest
+        assert one.course_left(*grid, gone) == pytest.approx(left, abs=0.08)
+        assert one.course_left(*grid, gone).sum() == pytest.approx(left.sum(), rel=0.05)
 
 
 @given(st.integers(0, 500), st.integers(1, 500), st.floats(1, 500), st.booleans())
@@ -225,8 +251,8 @@ def test_a_switch_sheds_its_share_and_no_more(quantiles: list[float], ratio: flo
 
 
 def test_the_people_of_a_send_that_goes_out_slower_come_later_and_are_as_many(folder: Path) -> None:
-    planned, service = the_push(folder), ahead(minutes=1440)
-    change = spread_out(service, np.array([200.0, 300.0, 450.0]), planned, DECAY_SECONDS, 60)
+    service = ahead(minutes=1440)
+    change = spread_out(service, learned_of((PUSH,), the_push(folder))["storefront"], 60)
     assert change[P50].min() < -100
     assert change[P50].max() > 50
     assert change[P50].sum() == pytest.approx(0, abs=0.01 * 300 * 60)
@@ -235,20 +261,57 @@ def test_the_people_of_a_send_that_goes_out_slower_come_later_and_are_as_many(fo
 def test_a_send_finds_its_own_effect_among_those_of_its_channel(folder: Path) -> None:
     first, second = planned_sends(open_workspace(folder).plan(CAMPAIGN))
     small = EffectQuantiles(p10=1, p50=2, p90=3)
-    other = PUSH.model_copy(update={"at_utc": first.at + timedelta(minutes=3), "added_requests_per_second": small})
+    other = PUSH.model_copy(update={"course": course_of(first.at, 60), "added_requests_per_second": small})
     slot = PUSH.model_copy(update={"driver": "livestream"})
-    assert learned_of((slot, PUSH, other), first, DECAY_SECONDS)["storefront"].tolist() == [1, 2, 3]
-    assert learned_of((slot, other, PUSH), second, DECAY_SECONDS)["storefront"].tolist() == [200, 300, 450]
+    assert learned_of((slot, PUSH, other), first)["storefront"].largest.tolist() == [1, 2, 3]
+    assert learned_of((slot, other, PUSH), second)["storefront"].largest.tolist() == [200, 300, 450]
+    assert learned_of((PUSH.model_copy(update={"course": None}),), second) == {}
 
 
 def test_the_course_of_a_send_has_its_top_after_it_went_out_and_is_one_there(folder: Path) -> None:
-    planned, service = the_push(folder), ahead(minutes=1440)
-    shape = course(planned, service.starts, service.seconds, DECAY_SECONDS)
+    service, push = ahead(minutes=1440), learned_of((PUSH,), the_push(folder))["storefront"]
+    at = service.starts, service.seconds
+    shape = push.course(*at)
     assert shape.max() == pytest.approx(1.0)
     assert (shape[service.starts + 60 <= PUSH_AT.timestamp()] == 0).all()
-    assert course_not_sent(planned, service.starts, service.seconds, DECAY_SECONDS, PUSH_AT).max() == pytest.approx(1.0)
-    late = course_not_sent(planned, service.starts, service.seconds, DECAY_SECONDS, PUSH_AT + timedelta(minutes=11))
-    assert late.max() == 0
+    assert push.course_left(*at, 0.0).max() == pytest.approx(1.0)
+    assert push.course_left(*at, 11 * 60.0).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("campaigns", "said"), [(0, "no past campaign had this channel"), (2, "channel: 2"), (3, None), (None, None)]
+)
+def test_of_a_send_of_which_little_is_known_that_is_said(folder: Path, campaigns: int | None, said: str | None) -> None:
+    model_files(folder, effects=(PUSH.model_copy(update={"past_campaigns": campaigns}),))
+    held = found(folder)["hold:app-push@20261110T130000Z"]
+    words = doubt_words(held)
+    assert held.effect.largest.p90 == pytest.approx(-200, rel=0.05)
+    assert (said in words.speak("en")) if said else words is None
+    assert doubt_words(found(folder)["switch:recommend-off"]) is None
+
+
+def test_a_send_planned_after_the_forecast_is_no_lever_and_it_is_said_what_to_do(folder: Path) -> None:
+    workspace = open_workspace(folder)
+    assert unlearned_sends(workspace, CAMPAIGN, NOW) == ()
+    plan = folder / "campaigns" / "d11.yaml"
+    plan.write_text(PLAN + "  - {name: sms, sends: [{at: 2026-11-10T21:30+08:00, reach: 500000}]}\n", "utf-8")
+    (sms,) = unlearned_sends(open_workspace(folder), CAMPAIGN, NOW)
+    assert (sms.send.channel, "sms" in " ".join(found(folder))) == ("sms", False)
+    assert "as of 2026-11-07 12:00 UTC has no effect of it" in sms.why.speak("en")
+    assert "surgeplan ask d11" in sms.why.speak("en")
+    model_files(folder, effects=(PUSH.model_copy(update={"course": None}),))
+    (older, _) = unlearned_sends(open_workspace(folder), CAMPAIGN, NOW)
+    assert "does not say how its people come" in older.why.speak("en")
+
+
+def test_a_course_in_hours_is_held_and_spread_in_hours() -> None:
+    at = NOW.replace(minute=0)
+    send = Send(at=NOW, reach=100_000, per_second=100, open_ratio=0.05)
+    one = Added(np.array([50.0, 100.0, 150.0]), int(at.timestamp()), 3600, np.array([0.4, 1.0, 0.1]), Sending((send,)))
+    hours = int(at.timestamp()) + 3600 * np.arange(6), np.full(6, 3600)
+    assert one.course(*hours).tolist() == [0.4, 1.0, 0.1, 0, 0, 0]
+    assert one.course_left(*hours, 500.0) == pytest.approx(0.5 * one.course(*hours))
+    assert one.course_spread(*hours, 120) == pytest.approx([0.2, 0.7, 0.55, 0.05, 0, 0])
 
 
 def test_a_drill_of_this_campaign_is_newer_than_the_table(folder: Path) -> None:
@@ -315,5 +378,8 @@ def test_what_helps_against_a_shortage_comes_first_and_is_worth_the_orders_it_sa
     assert first.impact_per_hour == pytest.approx(over * 3600, rel=0.2)
 
 
-def _send(at: datetime) -> Planned:
-    return Planned("push", at, (Send(at=at, reach=100_000, per_second=500, open_ratio=0.05),))
+def added(at: datetime, largest: np.ndarray, decay: float) -> Added:  # type: ignore[type-arg]
+    """A send of 200 s, as the forecast has it."""
+    send = Send(at=at, reach=100_000, per_second=500, open_ratio=0.05)
+    ratios = np.array(course_of(at, 200.0, decay, 400).ratios)
+    return Added(largest, int(at.timestamp()), 60, ratios, Sending((send,)))

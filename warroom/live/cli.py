@@ -135,7 +135,7 @@ def _taken(opened: Workspace, event: Event) -> str:
 def _listed(offered: OnOffer, zone: ZoneInfo) -> str:
     """Actions in response order, open requests, and decisions with what came of them."""
     from campaign.numbers import local_minute, percent
-    from warroom.live.actions.words import effect_words, outcome_words
+    from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 
     lines = []
     for lever in offered.levers:
@@ -145,7 +145,10 @@ def _listed(offered: OnOffer, zone: ZoneInfo) -> str:
             lines.append(
                 "    " + room.format(before=percent(lever.headroom_before), after=percent(lever.headroom_after))
             )
+        doubt = doubt_words(lever)
+        lines += ["    " + _("little is known: {why}").format(why=doubt)] if doubt else []
         lines.append(f"    {lever.how}")
+    lines += [f"{each.send.id}  {each.why}" for each in offered.unlearned]
     for asked in (asked for asked in offered.acts.requests if asked.open):
         text = _("asked for {at} by {name}: {what} ({reason})")
         lines.append(text.format(at=local_minute(asked.at, zone), name=asked.by, what=asked.title, reason=asked.reason))

@@ -41,8 +41,8 @@ class Fleet:
 class Now:
     """The present state as actions need it; nothing in it reads files any more.
 
-    ahead, fleets, desks: by service and desk. effects: what the forecast learned of each driver; decay_seconds: how
-    fast the people of a send come. lift: contacts as a multiple of the forecast. counted: questions asked so far.
+    ahead, fleets, desks: by service and desk. effects: what the forecast says that each driver adds. lift: contacts as
+    a multiple of the forecast. counted: questions asked so far.
     """
 
     plan: Plan
@@ -54,7 +54,6 @@ class Now:
     autoscaling: AutoscalingPlan | None
     drills: tuple[Drill, ...]
     effects: tuple[Learned, ...]
-    decay_seconds: float
     desks: Mapping[str, DeskAhead]
     lift: float
     counted: Counted | None

@@ -13,11 +13,11 @@ from campaign.traffic import TrafficPaths
 from forecast.epochs import epochs
 from warroom.live.actions.ahead import P50, Ahead, Floats
 from warroom.live.actions.log import Decision
-from warroom.live.actions.sends import course_not_sent, held, learned_of, planned_sends, spread_out
+from warroom.live.actions.sends import held, learned_of, planned_sends, spread_out
 
 
 def as_decided(
-    paths: TrafficPaths, plan: Plan, effects: Sequence[Learned], decay_seconds: float, decisions: Iterable[Decision]
+    paths: TrafficPaths, plan: Plan, effects: Sequence[Learned], decisions: Iterable[Decision]
 ) -> TrafficPaths:
     """Paths in which standing decisions on sends have been carried out; the very same where there are none.
 
@@ -30,14 +30,13 @@ def as_decided(
     rates = paths.requests_per_second.copy()
     for decision in (decision for decision in on_sends if decision.subject in known):
         planned = known[decision.subject]
-        for service, added in learned_of(effects, planned, decay_seconds).items():
+        for service, added in learned_of(effects, planned).items():
             if service in paths.services:
                 frozen = _frozen(paths, service, decision)
                 if decision.kind == "hold":
-                    course = course_not_sent(planned, frozen.starts, frozen.seconds, decay_seconds, decision.at)
-                    change = held(frozen, added, course)
+                    change = held(frozen, added, planned.gone(decision.at))
                 else:
-                    change = spread_out(frozen, added, planned, decay_seconds, decision.amount or 0.0)
+                    change = spread_out(frozen, added, decision.amount or 0.0)
                 rates[:, paths.index(service)] *= _left(frozen, change[P50])
     return replace(paths, requests_per_second=rates)
 

@@ -70,7 +70,8 @@ class Lever:
     hours, in the workspace's currency; None where no order value is given. headroom_before, headroom_after: the least
     share of the capacity that its service keeps at p90 in these hours once it works, without and with it. hours,
     people: what it takes until it works. decides: whose decision it is; everybody else may ask for it. state, by, at:
-    whether somebody asked for it or did it, who, and when.
+    whether somebody asked for it or did it, who, and when. past_campaigns: of a send, how many past campaigns had its
+    channel; with none, its effect is what is usual of a send; None of the others.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Lever:
     state: State = "ready"
     by: str | None = None
     at: datetime | None = None
+    past_campaigns: int | None = None
 
     @property
     def effect(self) -> Effect:

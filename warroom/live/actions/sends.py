@@ -1,14 +1,13 @@
 """Sends that can still be held or spread out: what each adds minute by minute, and what is left without it.
 
-`traffic.json` says what a send adds on each service at its largest; its course around that is the pulse that the
-forecast itself was made with, at the decay it learned. Where the rest of the event was forecast again, a send keeps its
-share of the minute: the re-forecast moves a minute as a whole.
+`traffic.json` says what a send adds on each service at its largest, and its course around that. Where the rest of the
+event was forecast again, a send keeps its share of the minute: the re-forecast moves a minute as a whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -17,14 +16,15 @@ from campaign.language import Text, say
 from campaign.numbers import Quantity
 from campaign.plan import Plan, Send
 from campaign.traffic import Effect as Learned
-from forecast.uplift.kernels import pulse
-from forecast.uplift.terms import openers, sending_seconds
-from warroom.live.actions.ahead import P50, P90, Ahead, Floats, Ints
+from campaign.traffic import TrafficModel
+from forecast.uplift.terms import sending_seconds
+from warroom.live.actions.ahead import P50, P90, Ahead, Floats
+from warroom.live.actions.courses import Added, Sending
 from warroom.live.actions.now import Action, Now, lever
 from warroom.live.actions.records import Effect, Kind, Lever, Range
 
-NEAR = timedelta(minutes=15)
 COURSE_SECONDS = 3600
+NEAR = timedelta(hours=1)
 LEAST_RATIO = 0.001
 SPREAD_MINUTES = (15, 30, 60, 120)
 
@@ -46,9 +46,13 @@ class Planned:
         """How long it takes to go out."""
         return max(sending_seconds(send) for send in self.sends)
 
+    def gone(self, now: datetime) -> float:
+        """Seconds since it began to go out; negative before."""
+        return (now - self.at).total_seconds()
+
     def left(self, now: datetime) -> float:
         """Seconds of sending that are still to come."""
-        return min(self.seconds, self.seconds - (now - self.at).total_seconds())
+        return min(self.seconds, self.seconds - self.gone(now))
 
 
 def sends(now: Now) -> Iterator[Lever]:
@@ -56,38 +60,37 @@ def sends(now: Now) -> Iterator[Lever]:
     for planned in planned_sends(now.plan):
         if planned.left(now.at) > 0:
             yield from holding(now, planned)
-            minutes = spread_minutes(now.ahead, added_by(now, planned), planned, now.decay_seconds)
+            minutes = spread_minutes(now.ahead, added_by(now, planned), planned)
             if minutes is not None:
                 yield from spreading(now, planned, minutes)
 
 
-def added_by(now: Now, planned: Planned) -> dict[str, Floats]:
-    """What a send adds at its largest, by service that is forecast."""
-    added = learned_of(now.effects, planned, now.decay_seconds)
-    return {name: rate for name, rate in added.items() if name in now.ahead}
+def added_by(now: Now, planned: Planned) -> dict[str, Added]:
+    """What a send adds, by service that is forecast."""
+    return {name: added for name, added in learned_of(now.effects, planned).items() if name in now.ahead}
 
 
 def holding(now: Now, planned: Planned) -> Iterator[Lever]:
-    changes = {
-        name: held(ahead := now.ahead[name], rate, course_not_sent(
-            planned, ahead.starts, ahead.seconds, now.decay_seconds, now.at))
-        for name, rate in added_by(now, planned).items()
-    }  # fmt: skip
-    yield from _changed(now, "hold", planned, None, changes)
+    added = added_by(now, planned)
+    changes = {name: held(now.ahead[name], each, planned.gone(now.at)) for name, each in added.items()}
+    yield from _changed(now, "hold", planned, None, changes, added)
 
 
 def spreading(now: Now, planned: Planned, minutes: int) -> Iterator[Lever]:
     """A send that has not begun, over so many minutes; nothing where it takes as long anyway."""
     if planned.at > now.at and 60 * minutes > planned.seconds:
         added = added_by(now, planned)
-        changes = {
-            name: spread_out(now.ahead[name], rate, planned, now.decay_seconds, minutes) for name, rate in added.items()
-        }
-        yield from _changed(now, "stagger", planned, minutes, changes)
+        changes = {name: spread_out(now.ahead[name], each, minutes) for name, each in added.items()}
+        yield from _changed(now, "stagger", planned, minutes, changes, added)
 
 
 def _changed(
-    now: Now, kind: Kind, planned: Planned, minutes: int | None, changes: Mapping[str, Floats]
+    now: Now,
+    kind: Kind,
+    planned: Planned,
+    minutes: int | None,
+    changes: Mapping[str, Floats],
+    added: Mapping[str, Added],
 ) -> Iterator[Lever]:
     rule = now.rule(kind)
     effects = effects_of(changes, now.ahead, max(planned.at, now.at))
@@ -98,7 +101,8 @@ def _changed(
             rule.hours, rule.people,
         )  # fmt: skip
         after = {service: now.ahead[service].changed(change[P50]) for service, change in changes.items()}
-        yield lever(now, action, effects, after)
+        made = lever(now, action, effects, after)
+        yield replace(made, past_campaigns=added[made.effect.name].past_campaigns)
 
 
 def planned_sends(plan: Plan) -> tuple[Planned, ...]:
@@ -110,108 +114,83 @@ def planned_sends(plan: Plan) -> tuple[Planned, ...]:
     return tuple(Planned(channel, at, tuple(sends)) for (at, channel), sends in sorted(found.items()))
 
 
-def course(planned: Planned, starts: Ints, seconds: Ints, decay_seconds: float) -> Floats:
-    """How many of a send's people come in each interval, as a share of its largest minute."""
-    return _people(planned, starts, seconds, decay_seconds) / _largest(planned, decay_seconds)
-
-
-def course_not_sent(planned: Planned, starts: Ints, seconds: Ints, decay_seconds: float, now: datetime) -> Floats:
-    """The same of those to whom it has not gone out at `now`: all of them before it begins, none after its end."""
-    if now <= planned.at:
-        return course(planned, starts, seconds, decay_seconds)
-    come = np.zeros(len(starts))
-    from_now = _since(starts, now)
-    for send in planned.sends:
-        whole = max(sending_seconds(send), 1.0)
-        left = whole - (now - send.at).total_seconds()
-        if left > 0:
-            come += openers(send) * left / whole * pulse(from_now, from_now + seconds, left, decay_seconds)
-    return come / _largest(planned, decay_seconds)
-
-
-def course_spread(planned: Planned, starts: Ints, seconds: Ints, decay_seconds: float, minutes: float) -> Floats:
-    """The same of a send that goes out over so many minutes, as a share of the largest minute that was planned."""
-    after = _since(starts, planned.at)
-    shape = pulse(after, after + seconds, 60.0 * minutes, decay_seconds)
-    spread: Floats = sum(openers(send) for send in planned.sends) * shape / _largest(planned, decay_seconds)
-    return spread
-
-
-def _since(starts: Ints, moment: datetime) -> Floats:
-    return starts.astype(np.float64) - moment.timestamp()
-
-
-def _people(planned: Planned, starts: Ints, seconds: Ints, decay_seconds: float) -> Floats:
-    after = _since(starts, planned.at)
-    come = [
-        openers(send) * pulse(after, after + seconds, sending_seconds(send), decay_seconds) for send in planned.sends
-    ]
-    total: Floats = np.sum(come, axis=0)
-    return total
-
-
-def _largest(planned: Planned, decay_seconds: float) -> float:
-    """People per second in the largest minute."""
-    return float(_people(planned, *_minutes_after(planned), decay_seconds).max()) or 1.0
-
-
-def _minutes_after(planned: Planned) -> tuple[Ints, Ints]:
-    first = int(planned.at.timestamp()) // 60 * 60
-    starts = np.arange(first, first + planned.seconds + COURSE_SECONDS, 60, dtype=np.int64)
-    return starts, np.full(len(starts), 60, dtype=np.int64)
-
-
-def largest_at(planned: Planned, decay_seconds: float) -> datetime:
-    """When most of its people come."""
-    starts, seconds = _minutes_after(planned)
-    top = int(_people(planned, starts, seconds, decay_seconds).argmax())
-    return max(datetime.fromtimestamp(int(starts[top]), UTC), planned.at)
-
-
-def learned_of(effects: Iterable[Learned], planned: Planned, decay_seconds: float) -> dict[str, Floats]:
-    """What the forecast learned that a send adds at its largest: [p10 p50 p90] requests per second by service.
-
-    A channel has one effect for each of its sends; the send's own is the one nearest to its largest minute.
-    """
-    top = largest_at(planned, decay_seconds)
-    found: dict[str, tuple[timedelta, Floats]] = {}
+def learned_of(effects: Iterable[Learned], planned: Planned) -> dict[str, Added]:
+    """What the forecast says that a send adds, by service: the effect of its channel whose course begins with it."""
+    at, sending = int(planned.at.timestamp()), Sending(planned.sends)
+    found = {}
     for effect in effects:
-        apart = abs(effect.at_utc - top)
-        if effect.driver == planned.channel and apart <= NEAR:
-            before = found.get(effect.service)
-            if before is None or apart < before[0]:
-                added = effect.added_requests_per_second
-                found[effect.service] = apart, np.array([added.p10, added.p50, added.p90])
-    return {service: added for service, (_, added) in found.items()}
+        course = effect.course
+        if course is None or effect.driver != planned.channel:
+            continue
+        starts = int(course.sent_at_utc.timestamp())
+        if starts <= at < starts + course.seconds:
+            rates = effect.added_requests_per_second
+            found[effect.service] = Added(
+                largest=np.array([rates.p10, rates.p50, rates.p90]),
+                starts=starts,
+                step=course.seconds,
+                ratios=np.array(course.ratios),
+                sending=sending,
+                past_campaigns=effect.past_campaigns,
+            )
+    return found
 
 
-def held(ahead: Ahead, added: Floats, not_sent: Floats) -> Floats:
-    """The change [p10 p50 p90 of the effect, interval] of what is expected if the rest of a send is held: never above
-    zero, and never more than what is expected."""
-    share = np.clip(np.outer(added, not_sent) / np.maximum(ahead.frozen, 1e-9), 0.0, 1.0)
+@dataclass(frozen=True)
+class Unlearned:
+    """A send still to come that is no lever, because the forecast holds no effect of it. why: and what to do."""
+
+    send: Planned
+    why: Text
+
+
+def unlearned(plan: Plan, model: TrafficModel, now: datetime) -> Iterator[Unlearned]:
+    """Sends that the plan has and the forecast has not: they were planned, or moved, after it was made."""
+    for planned in planned_sends(plan):
+        if planned.at > now and not learned_of(model.effects, planned):
+            yield Unlearned(planned, _why_not(plan, planned, model))
+
+
+def _why_not(plan: Plan, planned: Planned, model: TrafficModel) -> Text:
+    near = [e for e in model.effects if e.driver == planned.channel and abs(e.at_utc - planned.at) <= NEAR]
+    if any(effect.course is None for effect in near):
+        return say(
+            "its forecast does not say how its people come: run `surgeplan forecast {id}`, and freeze again", id=plan.id
+        )
+    return say(
+        "the forecast as of {as_of} UTC has no effect of it, so neither the expected traffic nor a hold can count it: "
+        "`surgeplan ask {id}` says what it adds; run `surgeplan forecast {id}`, and freeze again",
+        as_of=f"{model.as_of_utc:%Y-%m-%d %H:%M}",
+        id=plan.id,
+    )
+
+
+def held(ahead: Ahead, added: Added, gone_seconds: float) -> Floats:
+    """The change [p10 p50 p90 of the effect, interval] of what is expected if the rest of a send is held so long after
+    it began: never above zero, and never more than what is expected."""
+    not_sent = added.course_left(ahead.starts, ahead.seconds, gone_seconds)
+    share = np.clip(np.outer(added.largest, not_sent) / np.maximum(ahead.frozen, 1e-9), 0.0, 1.0)
     taken: Floats = -share * ahead.expected[P50]
     return taken
 
 
-def spread_out(ahead: Ahead, added: Floats, planned: Planned, decay_seconds: float, minutes: float) -> Floats:
+def spread_out(ahead: Ahead, added: Added, minutes: float) -> Floats:
     """The change [p10 p50 p90, interval] if a send goes out over so many minutes instead: less of it while most would
     have come, more of it later."""
-    at = ahead.starts, ahead.seconds, decay_seconds
-    again = np.outer(added, course_spread(planned, *at, minutes)) * ahead.expected[P50] / np.maximum(ahead.frozen, 1e-9)
-    moved: Floats = held(ahead, added, course(planned, *at)) + again
+    slower = added.course_spread(ahead.starts, ahead.seconds, minutes)
+    again = np.outer(added.largest, slower) * ahead.expected[P50] / np.maximum(ahead.frozen, 1e-9)
+    moved: Floats = held(ahead, added, 0.0) + again
     return moved
 
 
-def spread_minutes(
-    ahead: Mapping[str, Ahead], added: Mapping[str, Floats], planned: Planned, decay_seconds: float
-) -> int | None:
+def spread_minutes(ahead: Mapping[str, Ahead], added: Mapping[str, Added], planned: Planned) -> int | None:
     """The fewest minutes over which a send fits what is carried, else those with which least is beyond it; None where
     it goes out that slowly already, or spreading it only moves its people into tighter minutes."""
     offered = [minutes for minutes in SPREAD_MINUTES if 60 * minutes > planned.seconds]
     beyond = {
         minutes: sum(
-            _beyond(ahead[name].changed(spread_out(ahead[name], rate, planned, decay_seconds, minutes)[P50]), planned)
-            for name, rate in added.items()
+            _beyond(ahead[name].changed(spread_out(ahead[name], each, minutes)[P50]), planned)
+            for name, each in added.items()
         )
         for minutes in offered
     }

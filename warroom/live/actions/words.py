@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 from campaign.language import Text, say
 from campaign.numbers import Change, local_minute
 from warroom.live.actions.log import Decision
-from warroom.live.actions.records import Effect, Measure, Range
+from warroom.live.actions.records import Effect, Lever, Measure, Range
 
 POINTS = 100
+KNOWN_BY = 3
+"""Past campaigns with a channel from which on its effect counts as known, as the forecast says of kinds."""
 
 
 def effect_words(effect: Effect, zone: ZoneInfo) -> Text:
@@ -31,6 +33,15 @@ def change_words(measure: Measure, change: Range) -> Text:
     what = say("{middle}") if change.p10 == change.p90 else say("{middle} ({low} to {high})")
     value = Text(what.message, {"low": low, "middle": middle, "high": high})
     return Text(_unit(measure).message, {"value": value})
+
+
+def doubt_words(lever: Lever) -> Text | None:
+    """That little is known of what a send adds, where few past campaigns had its channel."""
+    if lever.past_campaigns is None or lever.past_campaigns >= KNOWN_BY:
+        return None
+    if lever.past_campaigns == 0:
+        return say("no past campaign had this channel: this is what is usual of a send, and its range is wide")
+    return say("past campaigns that had this channel: {n}", n=lever.past_campaigns)
 
 
 def outcome_words(decision: Decision) -> Text:

@@ -12,7 +12,8 @@ from campaign.workspace import Workspace
 from warroom.handed import campaign_events
 from warroom.live.actions.log import Acts, Decision, Outcome, Request, Verdict, acts_of
 from warroom.live.actions.records import Effect, Kind, Lever, Measure, Range, State
-from warroom.live.deciding.levers import levers
+from warroom.live.actions.sends import Unlearned
+from warroom.live.deciding.levers import levers, unlearned_sends
 from warroom.live.state import live_state
 
 
@@ -50,6 +51,7 @@ class LeverAnswer(BaseModel):
     hours: float
     people: float
     decides: tuple[str, ...]
+    past_campaigns: int | None
 
 
 class OutcomeAnswer(BaseModel):
@@ -87,6 +89,13 @@ class RequestAnswer(BaseModel):
     answer: str | None
 
 
+class UnlearnedAnswer(BaseModel):
+    """A send still to come that cannot be held, because the forecast has no effect of it; why, and what to do."""
+
+    send: str
+    why: str
+
+
 class LeversAnswer(BaseModel):
     """As of `at_utc`."""
 
@@ -94,24 +103,27 @@ class LeversAnswer(BaseModel):
     campaign: str
     at_utc: AwareDatetime
     levers: tuple[LeverAnswer, ...]
+    unlearned: tuple[UnlearnedAnswer, ...]
     requests: tuple[RequestAnswer, ...]
     decisions: tuple[DecisionAnswer, ...]
 
 
 @dataclass(frozen=True)
 class OnOffer:
-    """What can be done at `at`, and what was asked for and decided."""
+    """What can be done at `at`, which sends the forecast does not know, and what was asked for and decided."""
 
     campaign: str
     at: datetime
     levers: tuple[Lever, ...]
+    unlearned: tuple[Unlearned, ...]
     acts: Acts
 
 
 def on_offer(workspace: Workspace, campaign: str, now: datetime) -> OnOffer:
     """Raises UserError: no such campaign, or a file or the log cannot be read."""
     found = levers(workspace, live_state(workspace, campaign, now))
-    return OnOffer(campaign, now, found, acts_of(campaign_events(workspace, campaign), campaign))
+    acts = acts_of(campaign_events(workspace, campaign), campaign)
+    return OnOffer(campaign, now, found, unlearned_sends(workspace, campaign, now), acts)
 
 
 def levers_answer(offered: OnOffer) -> LeversAnswer:
@@ -119,6 +131,7 @@ def levers_answer(offered: OnOffer) -> LeversAnswer:
         campaign=offered.campaign,
         at_utc=offered.at,
         levers=tuple(_lever(lever) for lever in offered.levers),
+        unlearned=tuple(UnlearnedAnswer(send=each.send.id, why=str(each.why)) for each in offered.unlearned),
         requests=tuple(_request(request) for request in offered.acts.requests),
         decisions=tuple(_decision(decision) for decision in offered.acts.decisions),
     )
@@ -153,6 +166,7 @@ def _lever(lever: Lever) -> LeverAnswer:
         hours=lever.hours,
         people=lever.people,
         decides=lever.decides,
+        past_campaigns=lever.past_campaigns,
     )
 
 

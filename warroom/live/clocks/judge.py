@@ -22,7 +22,6 @@ from warroom.chat.targets import Target
 from warroom.live.actions.log import acts_of
 from warroom.live.actions.plans import as_decided
 from warroom.live.due import BEFORE, minute_watch, watched_from
-from warroom.live.expected.learned import decay_of
 from warroom.live.expected.reforecast import as_document, reforecast
 from warroom.live.expected.yardstick import Expected
 from warroom.live.judging.alerts import (
@@ -73,9 +72,7 @@ def judge(
     values = store.measured(plan.id, MINUTE_SECONDS, plan.starts_at - AROUND, now + AROUND, ["requests"])
     came = requests_by_service(values)
     if expected and paths is not None and now < plan.ends_at + AROUND:
-        ahead = reforecast(
-            _as_decided(workspace, plan, expected, paths, events), came, now, expected.handed.model.nowcast
-        )
+        ahead = reforecast(_as_decided(plan, expected, paths, events), came, now, expected.handed.model.nowcast)
         if len(ahead.seconds):
             store.write(plan.id, REFORECAST, now, as_document(ahead, expected.handed.model_hash))
     state = live_state(workspace, plan.id, now)
@@ -97,13 +94,9 @@ def judge(
     return live_state(workspace, plan.id, now) if changed else state
 
 
-def _as_decided(
-    workspace: Workspace, plan: Plan, expected: Expected, paths: TrafficPaths, events: Sequence[Event]
-) -> TrafficPaths:
+def _as_decided(plan: Plan, expected: Expected, paths: TrafficPaths, events: Sequence[Event]) -> TrafficPaths:
     """What is to come as it was decided: a send that is held does not come."""
-    model = expected.handed.model
-    acts = acts_of(events, plan.id)
-    return as_decided(paths, plan, model.effects, decay_of(workspace, model), acts.decisions)
+    return as_decided(paths, plan, expected.handed.model.effects, acts_of(events, plan.id).decisions)
 
 
 def _tell(

@@ -30,7 +30,6 @@ from warroom.live.actions.outcome import (
     together_with,
 )
 from warroom.live.actions.plans import as_decided
-from warroom.live.expected.learned import decay_of
 from warroom.live.expected.yardstick import Expected
 from warroom.live.policy import rules_of
 from warroom.live.sources.readings import READY
@@ -122,7 +121,7 @@ def _requests(
         band = expected.bands.get(decision.effect.name)
         return banded_outcome(decision, band, came, together) if band else None
     others = [other for other in acts.decisions if other.id != decision.id]
-    planned = as_decided(paths, plan, model.effects, decay_of(workspace, model), others)
+    planned = as_decided(paths, plan, model.effects, others)
     return requests_outcome(decision, planned, came, model.nowcast, together)
 
 

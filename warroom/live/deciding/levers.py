@@ -24,10 +24,9 @@ from warroom.live.actions.people import agents, calling_in, questions
 from warroom.live.actions.questions import QUESTIONS, of_document
 from warroom.live.actions.records import Lever
 from warroom.live.actions.scaling import scaling_to, scalings
-from warroom.live.actions.sends import planned_sends, sends, spreading
+from warroom.live.actions.sends import Unlearned, planned_sends, sends, spreading, unlearned
 from warroom.live.actions.switches import switches
 from warroom.live.actions.worth import in_order
-from warroom.live.expected.learned import DECAY_SECONDS, decay_of
 from warroom.live.expected.yardstick import Expected, expected_of
 from warroom.live.policy import rules_of
 from warroom.live.records import LiveState, Reading
@@ -49,6 +48,13 @@ def levers(workspace: Workspace, state: LiveState) -> tuple[Lever, ...]:
     found = [*scalings(now), *switches(now), *sends(now), *agents(now), *questions(now)]
     acts = acts_of(campaign_events(workspace, plan.id), plan.id)
     return in_order(as_they_stand(found, acts), rules_of(workspace).response)
+
+
+def unlearned_sends(workspace: Workspace, campaign: str, now: datetime) -> tuple[Unlearned, ...]:
+    """Sends still to come of which the forecast holds no effect, and what to do; none where there is no forecast."""
+    plan = workspace.plan(campaign)
+    expected = _expected(workspace, plan)
+    return tuple(unlearned(plan, expected.handed.model, now)) if expected and now < plan.ends_at else ()
 
 
 def lever_named(workspace: Workspace, state: LiveState, name: str) -> Lever:
@@ -97,7 +103,6 @@ def now_of(workspace: Workspace, plan: Plan, state: LiveState) -> Now:
         autoscaling=scaling,
         drills=read_all_drills(workspace, plan),
         effects=expected.handed.model.effects if expected else (),
-        decay_seconds=decay_of(workspace, expected.handed.model) if expected else DECAY_SECONDS,
         desks=desks,
         lift=lift_of(state.metrics, state.now),
         counted=of_document(live_store(workspace).document(plan.id, QUESTIONS)) if desks else None,

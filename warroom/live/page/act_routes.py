@@ -20,7 +20,7 @@ from playbooks.readiness.labels import ROLE_LABELS
 from warroom.checklist.routes import actor_of
 from warroom.handed import campaign_events
 from warroom.live.actions.log import acts_of
-from warroom.live.actions.words import effect_words, outcome_words
+from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.answers.levers import LeversAnswer, levers_answer, on_offer
 from warroom.live.deciding.decisions import Verb, Wanted, may_decide, take
 from warroom.live.deciding.levers import levers
@@ -134,6 +134,7 @@ def _page(
         "reason": reason or (asked.reason if asked else first.title if first else ""),
         "words": lambda effect: effect_words(effect, zone),
         "outcome": outcome_words,
+        "doubt": doubt_words,
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
         "percent": percent,
         "spoken": spoken,

@@ -19,7 +19,7 @@ from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
 from warroom.live.actions.log import Decision, Request
 from warroom.live.actions.records import Kind, Lever
 from warroom.live.actions.sends import Planned
-from warroom.live.actions.words import effect_words, outcome_words
+from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.expected.yardstick import TOTAL
 from warroom.live.messages.digest import CALLS, place, t_plus
 from warroom.live.page.can import can_draft
@@ -137,6 +137,7 @@ def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> s
         "decisions": _own(room.acts.decisions, asked.desk)[::-1],
         "effect": lambda effect: effect_words(effect, room.zone),
         "outcome": outcome_words,
+        "doubt": doubt_words,
         "local": local,
         "ago": lambda moment: ago(state.now - moment),
         "duration": duration,
@@ -237,9 +238,13 @@ def _own(actions: Sequence[OnPage], desk: str) -> list[OnPage]:
 
 
 def _sends(room: WarRoom) -> list[dict[str, Any]]:
-    """Sends that are still to come, the next first."""
+    """Sends that are still to come, the next first, with what holds them or why nothing can."""
     sends = [(channel.name, send) for channel in room.plan.channels for send in channel.sends]
     ahead = sorted((pair for pair in sends if pair[1].at > room.state.now), key=lambda pair: pair[1].at)
     holds = {lever.subject: lever for lever in room.levers if lever.kind == "hold"}
     at = [Planned(name, send.at, (send,)).id for name, send in ahead]
-    return [{"channel": name, "send": send, "hold": holds.get(i)} for (name, send), i in zip(ahead, at, strict=True)]
+    whys = {each.send.id: each.why for each in room.unlearned}
+    return [
+        {"channel": name, "send": send, "hold": holds.get(i), "why": whys.get(i)}
+        for (name, send), i in zip(ahead, at, strict=True)
+    ]

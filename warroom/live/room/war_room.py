@@ -17,8 +17,9 @@ from playbooks.readiness.publish import Review
 from warroom.handed import campaign_events
 from warroom.live.actions.log import Acts, acts_of
 from warroom.live.actions.records import Lever
+from warroom.live.actions.sends import Unlearned
 from warroom.live.clocks.overdue import overdue_now
-from warroom.live.deciding.levers import levers
+from warroom.live.deciding.levers import levers, unlearned_sends
 from warroom.live.policy import dictionary_of
 from warroom.live.records import LiveState, Stale
 from warroom.live.room.definitions import Defined, definitions_of
@@ -46,9 +47,12 @@ class Commander:
 
 @dataclass(frozen=True)
 class WarRoom:
-    """Everything that the page and its JSON say. left: checklist items that are not done, stale first; None where the
-    checklist cannot be made. unread: what could not be read, and why.
-    standing_still: what was due and is not done."""
+    """Everything that the page and its JSON say.
+
+    left: checklist items that are not done, stale first; None where the checklist cannot be made. unlearned: sends to
+    come that the forecast has not. unread: what could not be read, and why. standing_still: what was due and is not
+    done.
+    """
 
     plan: Plan
     zone: ZoneInfo
@@ -64,6 +68,7 @@ class WarRoom:
     happened: tuple[Happened, ...]
     definitions: tuple[Defined, ...]
     levers: tuple[Lever, ...]
+    unlearned: tuple[Unlearned, ...]
     acts: Acts
     unread: tuple[Text, ...] = ()
     standing_still: tuple[Stale, ...] = ()
@@ -120,6 +125,7 @@ def open_war_room(
         happened=happened(events, plan, now),
         definitions=definitions_of(figures_of(state, desks), dictionary_of(workspace), state.sources),
         levers=possible,
+        unlearned=unlearned_sends(workspace, campaign, now),
         acts=acts,
         unread=(*_unread(review), *unread),
         standing_still=standing_still(troubles, overdue_now(store, plan, now)),
