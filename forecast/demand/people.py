@@ -6,7 +6,7 @@ lags of up to two weeks. Where history says nothing, the factors are priors with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,7 @@ ASSUMED_LOG_SD = 0.4
 LAG_HOURS = (0.5, 3.0, 8.0, 24.0, 48.0, 72.0, 96.0, 120.0, 168.0, 216.0, 264.0, 312.0)
 LEAD_HOURS = (-12.0, -24.0, -36.0)
 LAG_REACH_HOURS = 14 * 24
+LAG_EARLIEST_HOURS = 72
 RECENT_DAYS = 240
 ROWS_MIN = 14 * 24
 
@@ -179,14 +180,14 @@ def bump(lag_hours: float, hours: Floats) -> Floats:
     return np.asarray(shape / total if total else shape)
 
 
-def lagged(values: Floats, lag_hours: float) -> Floats:
-    """`values` [..., hour] spread around a lag (negative: before they come)."""
-    hours = np.arange(-72.0, LAG_REACH_HOURS + 72.0)
-    kernel = bump(lag_hours, hours)
+def lagged(values: Floats, lags: Mapping[float, float]) -> Floats:
+    """`values` [..., hour] spread around lags in hours (negative: before they come), each times its factor."""
+    hours = np.arange(-LAG_EARLIEST_HOURS, LAG_REACH_HOURS + LAG_EARLIEST_HOURS, dtype=np.float64)
+    kernel = sum((factor * bump(lag, hours) for lag, factor in lags.items()), np.zeros(len(hours)))
     length = values.shape[-1]
     size = 1 << int(np.ceil(np.log2(length + len(kernel))))
     spread = np.fft.irfft(np.fft.rfft(values, size) * np.fft.rfft(kernel, size), size)
-    return np.maximum(spread[..., 72 : 72 + length], 0.0)
+    return np.maximum(spread[..., LAG_EARLIEST_HOURS : LAG_EARLIEST_HOURS + length], 0.0)
 
 
 def open_share(desk: Desk, half_hours: NDArray[np.int64], zone: ZoneInfo) -> Floats:
@@ -241,8 +242,8 @@ def _contact_rule(
 
 
 def _influences(sessions: Floats, orders: Floats) -> list[Floats]:
-    leads = [lagged(sessions, lead) for lead in LEAD_HOURS]
-    return [sessions, *leads, *(lagged(orders, lag) for lag in LAG_HOURS)]
+    leads = [lagged(sessions, {lead: 1.0}) for lead in LEAD_HOURS]
+    return [sessions, *leads, *(lagged(orders, {lag: 1.0}) for lag in LAG_HOURS)]
 
 
 def assumed_contacts(desks: int) -> ContactRule:
@@ -276,13 +277,10 @@ def demand_paths(
     kept = hours >= from_hour
     half_hours = np.repeat(hours[kept], 2) + np.tile([0, HALF_HOUR_SECONDS], int(kept.sum()))
     contacts = np.zeros((count, len(settings.desks), len(half_hours)), dtype=np.float32)
-    influences = _influences(sessions, orders) if settings.desks else []
     for d, (desk, rule) in enumerate(zip(settings.desks, rules.contacts, strict=True)):
-        factors = [rule.session_factor, *rule.lead_factors, *rule.lag_factors]
-        expected = sum(
-            (f * influence for f, influence in zip(factors, influences, strict=True) if f > 0),
-            np.zeros_like(sessions),
-        )
+        early = lagged(sessions, dict(zip(LEAD_HOURS, rule.lead_factors, strict=True)))
+        late = lagged(orders, dict(zip(LAG_HOURS, rule.lag_factors, strict=True)))
+        expected = rule.session_factor * sessions + early + late
         luck = np.exp(rule.log_sd * rng.standard_normal((count, 1)))
         half = np.repeat(expected[:, kept] / 2.0, 2, axis=1) * luck
         contacts[:, d] = half * open_share(desk, half_hours, settings.zone)

@@ -33,7 +33,7 @@ from forecast.uplift.layout import (
     Numbers,
     loadings,
 )
-from forecast.uplift.shapes import inside_window, kernel_of, shoulders
+from forecast.uplift.shapes import KnownKernels, inside_window, shoulders
 from forecast.uplift.terms import Term
 
 Floats = NDArray[np.float64]
@@ -133,15 +133,22 @@ def decay_of(term: Term, layout: Layout, theta: Floats) -> float:
 
 @dataclass(frozen=True)
 class _Rows:
-    """A block with everything that does not change while parameters do; `fixed` are kernels without a learned decay."""
+    """A block with everything that does not change while parameters do.
+
+    grid: which of the blocks' different grids is its own; fixed: kernels without a learned decay; used: the parameters
+    that the columns of its `_jacobian` load on; mapping: how [column, used].
+    """
 
     block: Block
+    grid: tuple[bytes, bytes]
     features: Features
     inside: Floats
     before: Floats
     after: Floats
     level: int
     fixed: Mapping[int, Floats]
+    used: NDArray[np.int64]
+    mapping: Floats
 
 
 def fit_uplift(
@@ -154,28 +161,14 @@ def fit_uplift(
 ) -> Uplift:
     """Posterior of all parameters given the past campaigns' rows; without any row it is the prior."""
     volumes = typical_volumes(terms)
-    prepared = []
     for block in blocks:
-        own = [terms[i] for i in block.terms]
-        name = f"level:{block.key}"
-        layout.add(name, 0.0, block.level_sd or float(baseline.past_level_sd[block.service]))
-        made = (plans, layout, numbers, volumes, baseline.services[block.service], block.log_share, block.log_level)
-        prepared.append((block, own, layout.index[name], made))
-    ready = [
-        _Rows(
-            block,
-            features(own, *made),
-            inside_window(own, block.starts, block.ends),
-            *shoulders(own, block.starts, block.ends),
-            level,
-            {
-                j: kernel_of(term, block.starts, block.ends, block.season, 0.0)
-                for j, term in enumerate(own)
-                if term.decay is None
-            },
-        )
-        for block, own, level, made in prepared
-    ]
+        layout.add(f"level:{block.key}", 0.0, block.level_sd or float(baseline.past_level_sd[block.service]))
+    grids = {_grid_of(block): KnownKernels(block.starts, block.ends) for block in blocks}
+    ready = []
+    for block in blocks:
+        of_service = (baseline.services[block.service], block.log_share, block.log_level)
+        made = features([terms[i] for i in block.terms], plans, layout, numbers, volumes, *of_service)
+        ready.append(_rows(block, made, layout, grids[_grid_of(block)]))
     means, sds = np.array(layout.means), np.array(layout.sds)
     theta = means.copy()
     spread = _Spread(CAMPAIGN_SD, SERVICE_SD, np.full(len(baseline.services), NOISE_SD))
@@ -188,6 +181,34 @@ def fit_uplift(
     learned = {plans[terms[i].campaign].id for block in blocks for i in block.terms}
     busy = _busy_noise(ready, layout, theta, spread.noise)
     return Uplift(layout, theta, covariance, spread.campaign, spread.service, len(learned), spread.noise, *busy)
+
+
+def _rows(block: Block, made: Features, layout: Layout, known: KnownKernels) -> _Rows:
+    level = layout.index[f"level:{block.key}"]
+    decays = [layout.index[f"decay:{term.decay}"] for term in made.terms if term.decay is not None]
+    alone = [*(layout.index[name] for name in (SURVIVAL, FOLLOWING, BEFORE, AFTER)), level, *decays]
+    mapping = np.vstack([made.rows, np.eye(len(layout.names))[alone]])
+    used = np.flatnonzero(mapping.any(axis=0))
+    return _Rows(
+        block,
+        _grid_of(block),
+        made,
+        inside_window(made.terms, block.starts, block.ends),
+        *shoulders(made.terms, block.starts, block.ends),
+        level,
+        {j: known.of(term, block.season, 0.0) for j, term in enumerate(made.terms) if term.decay is None},
+        used,
+        mapping[:, used],
+    )
+
+
+def _grid_of(block: Block) -> tuple[bytes, bytes]:
+    return block.starts.tobytes(), block.ends.tobytes()
+
+
+def _kernels(ready: Sequence[_Rows]) -> dict[tuple[bytes, bytes], KnownKernels]:
+    """Room for the kernels at one set of parameters: services that saw the same intervals share them."""
+    return {rows.grid: KnownKernels(rows.block.starts, rows.block.ends) for rows in ready}
 
 
 @dataclass(frozen=True)
@@ -249,15 +270,12 @@ def _held(layout: Layout, theta: Floats) -> Floats:
     return held
 
 
-def parts_of(rows: _Rows, layout: Layout, theta: Floats) -> tuple[Parts, Floats]:
-    """The block's prediction, and each term's kernel at it [row, term]."""
-    block, made = rows.block, rows.features
+def parts_of(rows: _Rows, layout: Layout, theta: Floats, known: KnownKernels) -> tuple[Parts, Floats]:
+    """The block's prediction, and each term's kernel at it [row, term]; known: kernels of the block's grid."""
     shapes = np.column_stack(
         [
-            rows.fixed[j]
-            if j in rows.fixed
-            else kernel_of(term, block.starts, block.ends, block.season, decay_of(term, layout, theta))
-            for j, term in enumerate(made.terms)
+            rows.fixed[j] if j in rows.fixed else known.of(term, rows.block.season, decay_of(term, layout, theta))
+            for j, term in enumerate(rows.features.terms)
         ]
     )
     return _predict(rows, layout, theta, shapes), shapes
@@ -284,19 +302,18 @@ def _evaluate(
     away = theta - means
     cost = 0.5 * float(np.sum(precision * away**2))
     gradient, curvature = -precision * away, np.diag(precision)
+    kernels = _kernels(ready)
     for rows in ready:
-        parts, shapes = parts_of(rows, layout, theta)
+        parts, shapes = parts_of(rows, layout, theta, kernels[rows.grid])
         residual = rows.block.log_rates - parts.log_rate
         variance = _variance(rows.block, noise)
         unlikely = 1.0 + residual**2 / (TAIL_FREEDOM * variance)
         effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
         cost += float(np.sum(effective * 0.5 * (TAIL_FREEDOM + 1.0) * np.log(unlikely)))
         weight = effective * (TAIL_FREEDOM + 1.0) / (TAIL_FREEDOM * unlikely) / variance
-        columns, mapping = _jacobian(rows, layout, theta, parts, shapes)
-        used = np.flatnonzero(mapping.any(axis=0))
-        narrow = mapping[:, used]
-        gradient[used] += narrow.T @ (columns.T @ (weight * residual))
-        curvature[np.ix_(used, used)] += narrow.T @ ((columns.T * weight) @ columns) @ narrow
+        columns = _jacobian(rows, layout, theta, parts, shapes, kernels[rows.grid])
+        gradient[rows.used] += rows.mapping.T @ (columns.T @ (weight * residual))
+        curvature[np.ix_(rows.used, rows.used)] += rows.mapping.T @ ((columns.T * weight) @ columns) @ rows.mapping
     return cost, gradient, curvature
 
 
@@ -306,28 +323,19 @@ def _variance(block: Block, noise: Floats) -> Floats:
     return variance
 
 
-def _jacobian(rows: _Rows, layout: Layout, theta: Floats, parts: Parts, shapes: Floats) -> tuple[Floats, Floats]:
-    """Derivatives of the log rate by a few columns [row, column], and how columns load on parameters."""
+def _jacobian(rows: _Rows, layout: Layout, theta: Floats, parts: Parts, shapes: Floats, known: KnownKernels) -> Floats:
+    """Derivatives of the log rate by the terms' log amplitudes and the parameters that stand alone [row, column]."""
     block, made = rows.block, rows.features
-    columns = [parts.added / parts.rate[:, None]]
-    shared = parts.ordinary + parts.added[:, [t.manner == "share" for t in made.terms]].sum(axis=1)
-    extra = [(SURVIVAL, shared / parts.rate * block.season * rows.inside)]
-    extra.append((FOLLOWING, (1.0 - shared / parts.rate) * block.season))
-    extra += [(BEFORE, rows.before), (AFTER, rows.after), (layout.names[rows.level], np.ones(len(block.starts)))]
-    hour = np.exp(theta[layout.index[FOLLOWING]] * block.season)
+    shared = (parts.ordinary + parts.added[:, [t.manner == "share" for t in made.terms]].sum(axis=1)) / parts.rate
+    pulled = np.exp(theta[layout.index[FOLLOWING]] * block.season) / parts.rate
+    columns = [parts.added / parts.rate[:, None], shared * block.season * rows.inside, (1.0 - shared) * block.season]
+    columns += [rows.before, rows.after, np.ones(len(block.starts))]
     for j, term in enumerate(made.terms):
         if term.decay is not None:
             decay = decay_of(term, layout, theta)
-            later = kernel_of(term, block.starts, block.ends, block.season, decay * 1.01)
-            slope = (later - shapes[:, j]) / np.log(1.01)
-            amplitude = np.exp(np.clip(made.rows[j] @ theta + made.offsets[j], -40.0, 40.0))
-            extra.append((f"decay:{term.decay}", slope * amplitude * hour / parts.rate))
-    mapping = np.zeros((len(made.terms) + len(extra), len(theta)))
-    mapping[: len(made.terms)] = made.rows
-    for i, (name, column) in enumerate(extra):
-        mapping[len(made.terms) + i, layout.index[name]] = 1.0
-        columns.append(column[:, None])
-    return np.hstack(columns), mapping
+            slope = (known.of(term, block.season, decay * 1.01) - shapes[:, j]) / np.log(1.01)
+            columns.append(slope * np.exp(np.clip(made.rows[j] @ theta + made.offsets[j], -40.0, 40.0)) * pulled)
+    return np.column_stack(columns)
 
 
 def _respread(
@@ -335,6 +343,7 @@ def _respread(
 ) -> _Spread:
     """Empirical Bayes: the campaigns' spread and the noise that the residuals show, shrunk to the prior."""
     variances = np.diag(covariance)
+    kernels = _kernels(ready)
     own = [layout.index[f"campaign:{c}"] for c in {t.campaign for r in ready for t in r.features.terms}]
     campaign = _shrunk(CAMPAIGN_SD, theta[own] ** 2 + variances[own])
     per_service = layout.named("own:")
@@ -344,7 +353,7 @@ def _respread(
         total, weight = PRIOR_ROWS * NOISE_SD**2, PRIOR_ROWS
         for rows in ready:
             if rows.block.service == s:
-                residual = rows.block.log_rates - parts_of(rows, layout, theta)[0].log_rate
+                residual = rows.block.log_rates - parts_of(rows, layout, theta, kernels[rows.grid])[0].log_rate
                 clipped = np.clip(residual, -OUTLIER * spread.noise[s], OUTLIER * spread.noise[s])
                 effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
                 total += float(np.sum(effective * clipped**2))
@@ -355,11 +364,11 @@ def _respread(
 
 def _busy_noise(ready: Sequence[_Rows], layout: Layout, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
     """How far campaigns' intervals lie off, up and down [service]: each counts by its traffic beside its block's."""
-    found = []
+    found, kernels = [], _kernels(ready)
     for s, usual in enumerate(noise):
         left, weights = [np.zeros(0)], [np.zeros(0)]
         for rows in (r for r in ready if r.block.service == s):
-            log_rate = parts_of(rows, layout, theta)[0].log_rate
+            log_rate = parts_of(rows, layout, theta, kernels[rows.grid])[0].log_rate
             effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
             busy = np.exp(log_rate - log_rate.max())
             left.append(rows.block.log_rates - log_rate)

@@ -35,7 +35,7 @@ def history() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(1)
     hourly = requests()
     orders = rng.poisson(hourly["checkout"].to_numpy() * 3600 / 20)
-    expected = np.repeat(0.05 * lagged(orders.astype(float), 48.0), 2) / 2
+    expected = np.repeat(0.05 * lagged(orders.astype(float), {48.0: 1.0}), 2) / 2
     halves = np.repeat(HOURS, 2) + np.tile([0, 1800], len(HOURS))
     contacts = rng.poisson(expected * open_share(SETTINGS.desks[0], halves, SETTINGS.zone))
     return (
@@ -92,4 +92,4 @@ def test_what_is_spread_around_a_lag_is_neither_lost_nor_made() -> None:
     values = np.zeros(1000)
     values[100] = 7.0
     for lag in (0.5, 24.0, 168.0):
-        assert lagged(values, lag).sum() == pytest.approx(7.0)
+        assert lagged(values, {lag: 1.0}).sum() == pytest.approx(7.0)
