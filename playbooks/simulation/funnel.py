@@ -7,6 +7,7 @@ as its requests are. Each stage is reached so many seconds after the one before 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,7 +74,9 @@ class Visits:
             return fresh
         kept = fresh.copy()
         for row, parts in enumerate(self.parts):
-            if parts:
+            if len(parts) == 1:
+                kept[row] *= self.there[parts[0][0]]
+            elif parts:
                 kept[row] *= _mixed(parts, self.there) / _whole(parts)
         return kept
 
@@ -104,14 +107,21 @@ class Visits:
         failed, found = np.zeros((2, len(requests), paths))
         share_failed = np.minimum(lost / np.maximum(fresh, 1e-12), 1.0)
         for row, parts in enumerate(self.parts):
-            mixed = _whole(parts) if self.there is None else np.maximum(_mixed(parts, self.there), 1e-12)
-            for stage, share in parts:
+            for stage, part in self._shared(parts):
                 np.maximum(failed[stage], share_failed[row], out=failed[stage])
-                part = share / mixed if self.there is None else share * self.there[stage] / mixed
                 np.maximum(found[stage], lost[row] * part / requests[stage, row], out=found[stage])
         self.passing.appendleft(1 - failed)
         self.failing = len(self.passing)
         return found * self.funnel.orders[:, None]
+
+    def _shared(self, parts: list[tuple[int, float]]) -> Iterator[tuple[int, Rates | float]]:
+        """What of a row's requests each stage makes now: all of them where it is the only one."""
+        if len(parts) == 1:
+            yield parts[0][0], 1.0
+            return
+        mixed = _whole(parts) if self.there is None else np.maximum(_mixed(parts, self.there), 1e-12)
+        for stage, share in parts:
+            yield stage, share / mixed if self.there is None else share * self.there[stage] / mixed
 
 
 def _mixed(parts: list[tuple[int, float]], there: Rates) -> Rates:

@@ -75,10 +75,17 @@ class Waiting:
                 lost -= refused
                 first, last = self.delays[k]
                 refused /= last - first + 1
-                for due in range(tick + first, tick + last + 1):
-                    self.due[k, due % self.due.shape[1]] += refused
+                self._put(k, tick + first, tick + last + 1, refused)
                 self.last_due = max(self.last_due, tick + last)
         return lost
+
+    def _put(self, k: int, first: int, end: int, refused: Rates) -> None:
+        """Let so much come in each of these ticks."""
+        slots = self.due.shape[1]
+        begin, count = first % slots, end - first
+        self.due[k, begin : begin + count] += refused
+        if begin + count > slots:
+            self.due[k, : begin + count - slots] += refused
 
     @property
     def pending(self) -> Rates:

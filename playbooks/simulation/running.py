@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -17,7 +17,7 @@ from playbooks.simulation.hpa import Counts, Rates
 
 NODE_IDLE_SECONDS = 600
 CPU_SECONDS, RATE_SECONDS, LAG_SECONDS = 30, 60, 15
-Only = Callable[[NDArray[Any]], NDArray[Any]]
+CAREFUL_RATIO = 1 - 1e-9
 
 
 @dataclass
@@ -38,6 +38,7 @@ class Running:
     _room: Room
     _start_ticks: Counts
     _node_ticks: Counts
+    _divisor: Rates
     _loaded: tuple[Rates, Rates, Rates] | None = None
 
     @classmethod
@@ -54,8 +55,20 @@ class Running:
         ready = scaler.settled(load, capacity)
         start_ticks, node_ticks = _delays(fleets, ticks)
         starting = pods.Starting.none(int(node_ticks.max()), *ready.shape)
-        room = Room.of(fleets, ready)
-        return cls(ready, capacity, ready * capacity, ready, ticks, scaler, starting, room, start_ticks, node_ticks)
+        limit: Rates = ready * capacity
+        return cls(
+            ready=ready,
+            capacity=capacity,
+            limit=limit,
+            replicas=ready,
+            ticks=ticks,
+            _scaler=scaler,
+            _starting=starting,
+            _room=Room.of(fleets, ready),
+            _start_ticks=start_ticks,
+            _node_ticks=node_ticks,
+            _divisor=np.maximum(limit, 1e-12),
+        )
 
     def carried(self, tick: int) -> Rates:
         """Requests per second that the ready replicas carry in this tick."""
@@ -67,7 +80,7 @@ class Running:
     def loaded(self, load: Rates) -> Rates:
         """Load over what is carried now."""
         if self._loaded is None or self._loaded[0] is not load or self._loaded[1] is not self.limit:
-            self._loaded = (load, self.limit, load / np.maximum(self.limit, 1e-12))
+            self._loaded = (load, self.limit, load / self._divisor)
         return self._loaded[2]
 
     def scale(self, tick: int, load: Rates, raised: Counts | None = None) -> Counts:
@@ -78,13 +91,16 @@ class Running:
         self._scaler.observe(load, self.loaded(load))
         if tick % self.ticks.per_sync:
             return self.replicas
-        change = self._scaler.sync(tick, self.ready, self._starting.pending, self.replicas, raised) - self.replicas
-        if change.any():
-            self._change(tick, change)
+        following = self._scaler.sync(tick, self.ready, self._starting.pending, self.replicas, raised)
+        if following is not self.replicas:
+            self._set(tick, following)
         self._room.follow(self.replicas)
         return self.replicas
 
-    def _change(self, tick: int, change: Counts) -> None:
+    def _set(self, tick: int, following: Counts) -> None:
+        change = following - self.replicas
+        if not change.any():
+            return
         added, gone = np.maximum(change, 0), np.maximum(-change, 0)
         if added.any():
             waits = self._room.short(self.replicas, added)
@@ -92,7 +108,7 @@ class Running:
             pods.start(self._starting, tick, waits, self._node_ticks)
         if gone.any():
             self._set_ready(self.ready - (gone - pods.remove(self._starting, tick, gone)))
-        self.replicas = self.replicas + change
+        self.replicas = following
 
     def fail(self, tick: int, row: int, share_ratio: float) -> Rates:
         """Take away a share of one row's ready replicas and their nodes; return what is carried now.
@@ -109,6 +125,7 @@ class Running:
     def _set_ready(self, ready: Counts) -> None:
         self.ready = ready
         self.limit = ready * self.capacity
+        self._divisor = np.maximum(self.limit, 1e-12)
 
 
 @dataclass
@@ -126,6 +143,7 @@ class Scaler:
     utilizations: deque[Rates]
     loads: deque[Rates]
     recommended: Window
+    _quiet: Quiet | None = None
 
     @classmethod
     def of(cls, fleets: Sequence[Fleet], capacity: Rates, ticks: Ticks) -> Scaler:
@@ -156,45 +174,72 @@ class Scaler:
         self.loads.append(load)
 
     def sync(self, tick: int, ready: Counts, unready: Counts, replicas: Counts, raised: Counts | None = None) -> Counts:
-        """Replicas that each controller sets now, [row, path] or the same for all paths [row, 1].
+        """Replicas that each controller sets now, [row, path]; arrays that it returns or is given stay as they are.
 
         Where the floor is enough for what is asked and no more are there, it is the floor; others are worked out.
         """
-        planned = self._floor_at(tick)
-        floor = np.minimum(planned if raised is None else np.maximum(planned, raised), self.ceiling)
-        metrics = self._metrics()
-        more = ((metrics.asked(ready) >= floor) | (replicas > floor)) & ~self.still
-        at = np.flatnonzero(more)
+        quiet = self._quiet_now(tick, ready, replicas, raised)
+        floor, metrics = quiet.floor, self._metrics()
+        at = np.flatnonzero(self._loud(quiet, metrics))
         if not len(at):
             self.recommended.most_with(floor)
             return floor
         rows = at // ready.shape[1]
-
-        def only(values: NDArray[Any]) -> NDArray[Any]:
-            return values[rows, 0] if values.shape[1] == 1 else values.take(at)
-
-        there, least, most = only(replicas), only(floor), only(self.ceiling)
-        asked = metrics.wanted(only, ready, unready)
-        wanted = np.broadcast_to(floor, replicas.shape).copy()
-        wanted.put(at, np.minimum(np.maximum(asked, least), most))
-        recent_most = np.broadcast_to(self.recommended.most_with(wanted), replicas.shape)
-        following = np.broadcast_to(floor, replicas.shape).copy()
-        following.put(at, hpa.next_replicas(only(wanted), only(recent_most), there, least, most))
+        there, least, most = replicas.take(at), floor.take(at), self.ceiling[rows, 0]
+        asked = self._asked(metrics, at, rows, ready.take(at), unready.take(at))
+        asked = np.minimum(np.maximum(asked, least), most)
+        wanted, following = floor.copy(), floor.copy()
+        wanted.put(at, asked)
+        recent_most = self.recommended.most_with(wanted).take(at)
+        following.put(at, hpa.next_replicas(asked, recent_most, there, least, most))
         return following
 
-    def _floor_at(self, tick: int) -> Counts:
-        minutes = np.maximum(tick - self.late_ticks, 0) // self.ticks.per_minute
-        patched: Counts = self.floor[np.arange(len(minutes)), minutes]
-        return patched[:, None]
+    def _quiet_now(self, tick: int, ready: Counts, replicas: Counts, raised: Counts | None) -> Quiet:
+        """The last one as long as nothing that it is worked out from has changed."""
+        minutes = [max(tick - int(late), 0) // self.ticks.per_minute for late in self.late_ticks]
+        known = self._quiet
+        if known is None or not known.same(ready, replicas, raised, minutes):
+            planned = self.floor[np.arange(len(minutes)), minutes][:, None]
+            if known is None or raised is not known.raised or not np.array_equal(planned, known.planned):
+                wanted = planned if raised is None else np.maximum(planned, raised)
+                floor = np.broadcast_to(np.minimum(wanted, self.ceiling), replicas.shape).copy()
+            else:
+                floor = known.floor
+            more = (replicas > floor) & ~self.still
+            self._quiet = known = Quiet(
+                ready, replicas, raised, minutes, planned, floor, more, *self._upto(floor, ready)
+            )
+        return known
+
+    def _upto(self, floor: Counts, ready: Counts) -> tuple[Rates | None, Rates | None]:
+        """Utilisation, and requests per second, up to which surely no more than the floor is asked for."""
+        enough = floor * CAREFUL_RATIO
+        return (
+            None if self.by_rate.all() else np.where(self.still, np.inf, enough * self.target / np.maximum(ready, 1)),
+            np.where(self.still, np.inf, enough * self.target_rate) if self.by_rate.any() else None,
+        )
+
+    def _loud(self, quiet: Quiet, metrics: Metrics) -> NDArray[np.bool_]:
+        """[row, path]: where more than the floor is there, or may be asked for."""
+        cpu = None if metrics.utilization is None else metrics.utilization >= quiet.utilization
+        rate = None if metrics.load is None else metrics.load >= quiet.load
+        asked = _of_rows(self.by_rate, cpu, rate)
+        asked |= quiet.more
+        return asked
+
+    def _asked(self, metrics: Metrics, at: Counts, rows: Counts, ready: Counts, unready: Counts) -> Counts:
+        """Replicas that the metrics ask for, at these of [row, path]."""
+        cpu, rate = metrics.utilization, metrics.load
+        by_cpu = None if cpu is None else hpa.wanted_by_utilization(cpu.take(at), self.target[rows, 0], ready, unready)
+        target = self.target_rate[rows, 0]
+        by_rate = None if rate is None else hpa.wanted_by_rate(rate.take(at), target, ready + unready)
+        return _of_rows(self.by_rate[rows, 0], by_cpu, by_rate)
 
     def _metrics(self) -> Metrics:
         lag = self.ticks.of_seconds(LAG_SECONDS)
         return Metrics(
             utilization=None if self.by_rate.all() else _lagged_mean(self.utilizations, lag),
             load=_lagged_mean(self.loads, lag) if self.by_rate.any() else None,
-            target=self.target,
-            target_rate=self.target_rate,
-            by_rate=self.by_rate,
         )
 
 
@@ -204,33 +249,36 @@ class Metrics:
 
     utilization: Rates | None
     load: Rates | None
-    target: Rates
-    target_rate: Rates
-    by_rate: NDArray[np.bool_]
 
-    def asked(self, ready: Counts) -> Rates:
-        """Replicas, not rounded, before the controllers' tolerance: none of them wants more than the next whole one
-        or what is there."""
-        return self._of_rows(
-            None if self.utilization is None else self.utilization / self.target * ready,
-            None if self.load is None else self.load / self.target_rate,
-            self.by_rate,
-        )
 
-    def wanted(self, only: Only, ready: Counts, unready: Counts) -> Counts:
-        """Replicas that the metrics ask for, at `only` some of [row, path]."""
-        there, coming = only(ready), only(unready)
-        cpu, rate = self.utilization, self.load
-        return self._of_rows(
-            None if cpu is None else hpa.wanted_by_utilization(only(cpu), only(self.target), there, coming),
-            None if rate is None else hpa.wanted_by_rate(only(rate), only(self.target_rate), there + coming),
-            only(self.by_rate),
-        )
+@dataclass(frozen=True)
+class Quiet:
+    """Where the floor is what a controller sets, as long as these `ready`, `replicas` and `raised` are there and it is
+    these `minutes` of the plan [row].
 
-    def _of_rows(self, by_cpu: Any, by_rate: Any, which: NDArray[np.bool_]) -> Any:
-        if by_cpu is None or by_rate is None:
-            return by_rate if by_cpu is None else by_cpu
-        return np.where(which, by_rate, by_cpu)
+    planned: [row, 1]; the others [row, path]. more: more than the floor is there. utilization, load: below them no more
+    than the floor is asked for; None: no row goes by it.
+    """
+
+    ready: Counts
+    replicas: Counts
+    raised: Counts | None
+    minutes: list[int]
+    planned: Counts
+    floor: Counts
+    more: NDArray[np.bool_]
+    utilization: Rates | None
+    load: Rates | None
+
+    def same(self, ready: Counts, replicas: Counts, raised: Counts | None, minutes: list[int]) -> bool:
+        return self.ready is ready and self.replicas is replicas and self.raised is raised and self.minutes == minutes
+
+
+def _of_rows(which: NDArray[np.bool_], by_cpu: Any, by_rate: Any) -> Any:
+    """Each row by its own metric; None: no row goes by it."""
+    if by_cpu is None or by_rate is None:
+        return by_rate if by_cpu is None else by_cpu
+    return np.where(which, by_rate, by_cpu)
 
 
 class Window:
