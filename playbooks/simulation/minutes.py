@@ -92,4 +92,5 @@ class Coming:
             self._first = minute // TOGETHER * TOGETHER
             part = self.demand.requests_per_second[:, :, self._first : self._first + TOGETHER]
             self._block = np.ascontiguousarray(np.moveaxis(part, 2, 0))
-        return self._block[minute - self._first][self.which].astype(np.float64)
+        rates: Rates = self._block[minute - self._first][self.which].astype(np.float64)
+        return rates

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,14 +178,14 @@ class Scaler:
         Where the floor is enough for what is asked and no more are there, it is the floor; others are worked out.
         """
         quiet = self._quiet_now(tick, ready, replicas, raised)
-        floor, metrics = quiet.floor, self._metrics()
-        at = np.flatnonzero(self._loud(quiet, metrics))
+        floor, seen = quiet.floor, self._seen()
+        at = np.flatnonzero((seen >= quiet.upto) | quiet.more)
         if not len(at):
             self.recommended.most_with(floor)
             return floor
         rows = at // ready.shape[1]
         there, least, most = replicas.take(at), floor.take(at), self.ceiling[rows, 0]
-        asked = self._asked(metrics, at, rows, ready.take(at), unready.take(at))
+        asked = self._asked(seen.take(at), rows, ready.take(at), unready.take(at))
         asked = np.minimum(np.maximum(asked, least), most)
         wanted, following = floor.copy(), floor.copy()
         wanted.put(at, asked)
@@ -206,49 +205,33 @@ class Scaler:
             else:
                 floor = known.floor
             more = (replicas > floor) & ~self.still
+            more = (replicas > floor) & ~self.still
             self._quiet = known = Quiet(
-                ready, replicas, raised, minutes, planned, floor, more, *self._upto(floor, ready)
+                ready, replicas, raised, minutes, planned, floor, more, self._upto(floor, ready)
             )
         return known
 
-    def _upto(self, floor: Counts, ready: Counts) -> tuple[Rates | None, Rates | None]:
-        """Utilisation, and requests per second, up to which surely no more than the floor is asked for."""
-        enough = floor * CAREFUL_RATIO
-        return (
-            None if self.by_rate.all() else np.where(self.still, np.inf, enough * self.target / np.maximum(ready, 1)),
-            np.where(self.still, np.inf, enough * self.target_rate) if self.by_rate.any() else None,
-        )
+    def _upto(self, floor: Counts, ready: Counts) -> Rates:
+        """What each row's metric may say without more than the floor being asked for."""
+        by_cpu = self.target / np.maximum(ready, 1)
+        return np.where(self.still, np.inf, floor * np.where(self.by_rate, self.target_rate, by_cpu) * CAREFUL_RATIO)
 
-    def _loud(self, quiet: Quiet, metrics: Metrics) -> NDArray[np.bool_]:
-        """[row, path]: where more than the floor is there, or may be asked for."""
-        cpu = None if metrics.utilization is None else metrics.utilization >= quiet.utilization
-        rate = None if metrics.load is None else metrics.load >= quiet.load
-        asked = _of_rows(self.by_rate, cpu, rate)
-        asked |= quiet.more
-        return asked
-
-    def _asked(self, metrics: Metrics, at: Counts, rows: Counts, ready: Counts, unready: Counts) -> Counts:
-        """Replicas that the metrics ask for, at these of [row, path]."""
-        cpu, rate = metrics.utilization, metrics.load
-        by_cpu = None if cpu is None else hpa.wanted_by_utilization(cpu.take(at), self.target[rows, 0], ready, unready)
-        target = self.target_rate[rows, 0]
-        by_rate = None if rate is None else hpa.wanted_by_rate(rate.take(at), target, ready + unready)
-        return _of_rows(self.by_rate[rows, 0], by_cpu, by_rate)
-
-    def _metrics(self) -> Metrics:
+    def _seen(self) -> Rates:
+        """[row, path]: requests per second of rows that go by them, utilization of the others."""
         lag = self.ticks.of_seconds(LAG_SECONDS)
-        return Metrics(
-            utilization=None if self.by_rate.all() else _lagged_mean(self.utilizations, lag),
-            load=_lagged_mean(self.loads, lag) if self.by_rate.any() else None,
-        )
+        utilization = _lagged_mean(self.utilizations, lag)
+        if not self.by_rate.any():
+            return utilization
+        return np.where(self.by_rate, _lagged_mean(self.loads, lag), utilization)
 
-
-@dataclass(frozen=True)
-class Metrics:
-    """What the metrics say at a sync, [row, path]; None: no row goes by it."""
-
-    utilization: Rates | None
-    load: Rates | None
+    def _asked(self, seen: Rates, rows: Counts, ready: Counts, unready: Counts) -> Counts:
+        """Replicas that the metrics ask for; each argument of the same some of [row, path]."""
+        asked = hpa.wanted_by_utilization(seen, self.target[rows, 0], ready, unready)
+        by_rate = self.by_rate[rows, 0]
+        if by_rate.any():
+            each = self.target_rate[rows, 0]
+            asked = np.where(by_rate, hpa.wanted_by_rate(seen, each, ready + unready), asked)
+        return asked
 
 
 @dataclass(frozen=True)
@@ -256,8 +239,8 @@ class Quiet:
     """Where the floor is what a controller sets, as long as these `ready`, `replicas` and `raised` are there and it is
     these `minutes` of the plan [row].
 
-    planned: [row, 1]; the others [row, path]. more: more than the floor is there. utilization, load: below them no more
-    than the floor is asked for; None: no row goes by it.
+    planned: [row, 1]; the others [row, path]. more: more than the floor is there. upto: below that no more than the
+    floor is asked for.
     """
 
     ready: Counts
@@ -267,18 +250,10 @@ class Quiet:
     planned: Counts
     floor: Counts
     more: NDArray[np.bool_]
-    utilization: Rates | None
-    load: Rates | None
+    upto: Rates
 
     def same(self, ready: Counts, replicas: Counts, raised: Counts | None, minutes: list[int]) -> bool:
         return self.ready is ready and self.replicas is replicas and self.raised is raised and self.minutes == minutes
-
-
-def _of_rows(which: NDArray[np.bool_], by_cpu: Any, by_rate: Any) -> Any:
-    """Each row by its own metric; None: no row goes by it."""
-    if by_cpu is None or by_rate is None:
-        return by_rate if by_cpu is None else by_cpu
-    return np.where(which, by_rate, by_cpu)
 
 
 class Window:
