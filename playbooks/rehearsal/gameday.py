@@ -26,6 +26,7 @@ from playbooks.rehearsal.gameday_words import (
 )
 from playbooks.rehearsal.inputs import Inputs, rehearse
 from playbooks.rehearsal.judging import losing, lost_orders
+from playbooks.rehearsal.replays import Rehearsed
 from playbooks.simulation.event import Played
 
 AFTER_PEAK_MINUTES = 2  # the worst moment to lose replicas: everybody is there, and nothing has eased yet
@@ -77,9 +78,9 @@ class Drill:
     back_minutes: int | None
 
 
-def game_day(inputs: Inputs, switches: Sequence[Switch], zone: ZoneInfo, progress: Progress) -> tuple[Drill, ...]:
+def game_day(whole: Rehearsed, switches: Sequence[Switch], zone: ZoneInfo, progress: Progress) -> tuple[Drill, ...]:
     """The worst faults of different kinds, the worst first, each compared with the plan on the same paths."""
-    planned = rehearse(inputs)
+    inputs, planned = whole.inputs, whole.played
     faults = list(_candidates(inputs, zone))
     worst: dict[str, tuple[tuple[float, float], str, Inputs, Played]] = {}
     for done, fault in enumerate(faults):

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from playbooks.rehearsal.faults import injected
-from playbooks.rehearsal.inputs import Inputs, rehearse
+from playbooks.rehearsal.inputs import Inputs
+from playbooks.rehearsal.replays import Rehearsed
 from playbooks.rehearsal.support import (
     Bools,
     Floats,
@@ -69,13 +70,13 @@ class BotDrill:
     are_late: bool
 
 
-def bot_drill(inputs: Inputs, zone: ZoneInfo) -> BotDrill | None:
+def bot_drill(whole: Rehearsed, zone: ZoneInfo) -> BotDrill | None:
     """The bot's failure in the two busiest hours; None where no desk has a bot or none is open near the peak."""
+    inputs, played = whole.inputs, whole.played
     support = inputs.support
     desks = [desk for desk in support.desks if desk.bot] if support else []
     if support is None or not desks:
         return None
-    played = rehearse(inputs)
     planned = supported(inputs, played)
     first = _busiest(inputs, support, desks, planned)
     if first is None:

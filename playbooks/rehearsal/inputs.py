@@ -75,9 +75,9 @@ def rehearse(inputs: Inputs) -> Played:
     )
 
 
-def thinned(inputs: Inputs, most: int) -> Inputs:
+def evenly(paths: int, most: int) -> NDArray[np.integer]:
     """At most so many of the paths, evenly chosen; the same ones each time."""
-    return on_paths(inputs, np.linspace(0, inputs.demand.paths - 1, min(most, inputs.demand.paths)).round().astype(int))
+    return np.linspace(0, paths - 1, min(most, paths)).round().astype(int)
 
 
 def on_paths(inputs: Inputs, chosen: NDArray[np.integer]) -> Inputs:

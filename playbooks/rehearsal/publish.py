@@ -26,16 +26,16 @@ from playbooks.rehearsal.chart import draw_rehearsal
 from playbooks.rehearsal.faults import injected
 from playbooks.rehearsal.fleets import PlannedFleets, read_fleets
 from playbooks.rehearsal.gather import ERROR_RATIO, gather
-from playbooks.rehearsal.inputs import Inputs, thinned
+from playbooks.rehearsal.inputs import Inputs
 from playbooks.rehearsal.levers import curve, levers
 from playbooks.rehearsal.measuring import drivers, measure_next
 from playbooks.rehearsal.policy import shipped_policy
 from playbooks.rehearsal.publish_gameday import publish_game_day
 from playbooks.rehearsal.record import CONFIDENCE_RATIO, Break, Rehearsal
-from playbooks.rehearsal.replays import rehearse_in_parts
+from playbooks.rehearsal.replays import Rehearsed, rehearse_in_parts, support_in_parts
 from playbooks.rehearsal.settling import settled_in_words, settling
 from playbooks.rehearsal.stories import stories
-from playbooks.rehearsal.support_judging import desks_assumed, duration, outcomes, supported, with_desks
+from playbooks.rehearsal.support_judging import desks_assumed, duration, outcomes, with_desks
 from playbooks.rehearsal.verdict import IN_WORDS, verdict
 from playbooks.rehearsal.verdict import Played as PathsPlayed
 from playbooks.rehearsal.war_room import Joins, told_of_war_room, with_war_room
@@ -82,7 +82,8 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
     for fault in faults:
         inputs = injected(inputs, fault, zone)
     with spread(wanted.workers or os.cpu_count() or 1, wanted.cluster) as everywhere:
-        found = _rehearsed(workspace, planned, inputs, room, wanted, zone, progress, everywhere)
+        played = _played(inputs, progress, everywhere)
+        found = _judged(workspace, planned, played, room, wanted, zone, progress, everywhere)
     if not faults:
         out = workspace.out(campaign)
         draw_rehearsal(out / "rehearsal.png", found, zone)
@@ -90,14 +91,21 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
         write_text(out / "rehearsal.html", page(workspace, found, zone))
         write_json(out / "rehearsal.json", found.model_dump(mode="json"))
         if wanted.game_day:
-            publish_game_day(workspace, campaign, inputs, progress)
+            publish_game_day(workspace, campaign, played, progress)
     return found
 
 
-def _rehearsed(
+def _played(inputs: Inputs, progress: Progress, everywhere: Spread) -> Rehearsed:
+    progress(say("rehearsal"), 0, 1)
+    played = rehearse_in_parts(inputs, everywhere)
+    progress(say("rehearsal"), 1, 1)
+    return Rehearsed(inputs, played)
+
+
+def _judged(
     workspace: Workspace,
     planned: PlannedFleets,
-    inputs: Inputs,
+    rehearsed: Rehearsed,
     room: WarRoom | None,
     wanted: Wanted,
     zone: ZoneInfo,
@@ -105,10 +113,7 @@ def _rehearsed(
     everywhere: Spread,
 ) -> Rehearsal:
     settings, out = workspace.settings, workspace.out(planned.campaign)
-    progress(say("rehearsal"), 0, 1)
-    played = rehearse_in_parts(inputs, everywhere)
-    progress(say("rehearsal"), 1, 1)
-    fewer = thinned(inputs, REPLAYED_PATHS)
+    inputs, played, fewer = rehearsed.inputs, rehearsed.played, rehearsed.thinned(REPLAYED_PATHS)
     found, orders = judging.breaks(inputs, played), judging.lost_orders(inputs, played)
     risk, value = settings.risk, settings.risk.value_lost_per_refused_order
     appetite = risk.overload_probability_per_minute or read_policy(workspace.folder).overload_probability_per_minute
@@ -123,7 +128,7 @@ def _rehearsed(
     progress(say("war room"), 0, 1)
     joined = with_war_room(replace(inputs, war_room=room), played, appetite, on, everywhere)
     progress(say("war room"), 1, 1)
-    support = supported(inputs, played)
+    support = support_in_parts(inputs, played, everywhere)
     desks = outcomes(inputs.support, support)
     outcome, why = with_desks(outcome, why, desks)
     driving, missing = drivers(inputs, played, support), tuple(map(Words.of, _missing(planned, inputs)))

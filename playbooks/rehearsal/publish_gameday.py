@@ -13,18 +13,18 @@ from campaign.settings import Settings
 from campaign.workspace import Workspace
 from playbooks.rehearsal.gameday import SEEN_MINUTES, Drill, game_day
 from playbooks.rehearsal.gameday_bot import bot_drill
-from playbooks.rehearsal.inputs import Inputs, thinned
+from playbooks.rehearsal.replays import Rehearsed
 from playbooks.rehearsal.support_judging import duration
 
 PAGE = "gameday.html"
 PATHS = 200  # a dozen faults and every switch against two of them: quantiles to practise by need no more
 
 
-def publish_game_day(workspace: Workspace, campaign: str, inputs: Inputs, progress: Progress) -> None:
+def publish_game_day(workspace: Workspace, campaign: str, planned: Rehearsed, progress: Progress) -> None:
     """Write the script of the worst two faults of these plans."""
     plan, settings = workspace.plan(campaign), workspace.settings
     zone = settings.zone_of(plan)
-    fewer = thinned(inputs, PATHS)
+    fewer = planned.thinned(PATHS)
     drills = game_day(fewer, settings.switches, zone, progress)
     write_text(
         workspace.out(campaign) / PAGE,

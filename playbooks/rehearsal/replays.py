@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from campaign.spreading import Spread
-from playbooks.rehearsal.inputs import Inputs, on_paths, rehearse
+from playbooks.rehearsal.inputs import Inputs, evenly, on_paths, rehearse
 from playbooks.rehearsal.judging import cost, losing, lost_orders
+from playbooks.rehearsal.support import Support, of_paths, play_support
+from playbooks.rehearsal.support_judging import lost_by_half_hour, supported
+from playbooks.simulation.desks import DeskPlayed
 from playbooks.simulation.event import Played
 
 FEWEST_PATHS = 250  # in a part: below it every tick costs as much as more paths would
@@ -33,14 +37,53 @@ class Outcome:
     event_ratio: float
 
 
+def rehearsed(inputs: Inputs) -> Rehearsed:
+    """Played here."""
+    return Rehearsed(inputs, rehearse(inputs))
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A plan and what came of it on its paths."""
+
+    inputs: Inputs
+    played: Played
+
+    def thinned(self, most: int) -> Rehearsed:
+        """On at most so many of the paths, without playing them again."""
+        chosen = evenly(self.inputs.demand.paths, most)
+        return Rehearsed(on_paths(self.inputs, chosen), self.played.on(chosen))
+
+    @property
+    def outcome(self) -> Outcome:
+        return outcome_of(self.inputs, self.played)
+
+
 def rehearse_in_parts(inputs: Inputs, everywhere: Spread) -> Played:
     """All paths, in as many parts as are worth it."""
-    parts = min(everywhere.width, max(1, inputs.demand.paths // FEWEST_PATHS))
-    if parts == 1:
+    parts = _parts(inputs, everywhere)
+    if len(parts) == 1:
         return rehearse(inputs)
-    chosen = np.array_split(np.arange(inputs.demand.paths), parts)
-    played = everywhere.run(_part, None, [on_paths(inputs, paths) for paths in chosen])
-    return Played.joined(played)
+    return Played.joined(everywhere.run(_part, None, [on_paths(inputs, paths) for paths in parts]))
+
+
+def support_in_parts(inputs: Inputs, played: Played, everywhere: Spread) -> dict[str, DeskPlayed]:
+    """The desks after the event was played, as `supported` has them."""
+    support, parts = inputs.support, _parts(inputs, everywhere)
+    if support is None or len(parts) == 1:
+        return supported(inputs, played)
+    lost = lost_by_half_hour(inputs, played, support)
+    met = everywhere.run(_support_part, None, [(of_paths(support, paths), lost[paths]) for paths in parts])
+    return {desk: DeskPlayed.joined([part[desk] for part in met]) for desk in met[0]}
+
+
+def _parts(inputs: Inputs, everywhere: Spread) -> list[NDArray[np.integer]]:
+    count = min(everywhere.width, max(1, inputs.demand.paths // FEWEST_PATHS))
+    return np.array_split(np.arange(inputs.demand.paths), count)
+
+
+def _support_part(_shared: None, part: tuple[Support, NDArray[np.float64]]) -> dict[str, DeskPlayed]:
+    return play_support(*part)
 
 
 def _part(_shared: None, inputs: Inputs) -> Played:

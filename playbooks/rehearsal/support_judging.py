@@ -33,8 +33,13 @@ def supported(inputs: Inputs, played: Played, only: str | None = None) -> dict[s
     support = inputs.support
     if support is None:
         return {}
+    return play_support(support, lost_by_half_hour(inputs, played, support), only)
+
+
+def lost_by_half_hour(inputs: Inputs, played: Played, support: Support) -> Floats:
+    """[path, half_hour] of the support's: orders lost for good."""
     lost = lost_orders_by_minute(inputs, played).astype(np.float64)
-    return play_support(support, by_half_hour(lost, inputs.starts_at_utc, support), only)
+    return by_half_hour(lost, inputs.starts_at_utc, support)
 
 
 def breaking(desk: SupportDesk, met: DeskPlayed) -> Bools:

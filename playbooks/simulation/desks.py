@@ -9,7 +9,8 @@ Sources: Whitt 2006 (fluid with abandonment); Massey and Pender 2013 (mean and v
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Protocol
 
@@ -59,6 +60,11 @@ class DeskPlayed:
     abandoned: Floats
     backlog: Floats
     longest_wait_seconds: Floats
+
+    @classmethod
+    def joined(cls, parts: Sequence[DeskPlayed]) -> DeskPlayed:
+        """Parts of the paths put together again, in their order."""
+        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
 
     def event_level_ratio(self, judged: NDArray[np.bool_] | None = None) -> Floats:
         """[path]: the level over the `judged` intervals, all where None, weighed by attempts; 1 without any."""

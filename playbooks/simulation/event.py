@@ -79,13 +79,27 @@ class Played:
 
     @classmethod
     def joined(cls, parts: Sequence[Played]) -> Played:
-        """Parts of the paths put together again, in their order."""
-        return cls(*(_joined([getattr(part, each.name) for part in parts], each.name) for each in fields(cls)))
+        """Parts of the paths put together again, in their order. What was not counted stays None."""
+
+        def joined(name: str) -> Any:
+            values = [getattr(part, name) for part in parts]
+            return None if values[0] is None else np.concatenate(values, axis=_axis_of_paths(name))
+
+        return cls(*(joined(each.name) for each in fields(cls)))
+
+    def on(self, chosen: NDArray[np.integer]) -> Played:
+        """What came of some of the paths: the same as if they had been played alone."""
+
+        def taken(name: str) -> Any:
+            value = getattr(self, name)
+            return None if value is None else value.take(chosen, axis=_axis_of_paths(name))
+
+        return Played(*(taken(each.name) for each in fields(self)))
 
 
-def _joined(parts: list[Any], name: str) -> Any:
-    """None where nothing was counted; paths come first in [path, minute], second everywhere else."""
-    return None if parts[0] is None else np.concatenate(parts, axis=0 if name == "lost_orders_by_minute" else 1)
+def _axis_of_paths(name: str) -> int:
+    """Paths come first in [path, minute], second everywhere else."""
+    return 0 if name == "lost_orders_by_minute" else 1
 
 
 def play(event: Event) -> Played:

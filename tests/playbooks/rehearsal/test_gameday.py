@@ -13,6 +13,7 @@ from campaign.console import no_progress
 from campaign.settings import Switch
 from playbooks.rehearsal.gameday import game_day
 from playbooks.rehearsal.inputs import Inputs
+from playbooks.rehearsal.replays import rehearsed
 from playbooks.simulation.fleet import Demand, Fleet
 from playbooks.simulation.limits import RateLimit
 from playbooks.simulation.retries import NO_RETRIES
@@ -43,13 +44,13 @@ def event() -> Inputs:
 
 
 def test_the_worst_two_faults_are_of_different_kinds_the_worst_first(event: Inputs) -> None:
-    drills = game_day(event, (QUEUE,), ZONE, no_progress)
+    drills = game_day(rehearsed(event), (QUEUE,), ZONE, no_progress)
     assert [drill.fault for drill in drills] == ["lose-replicas:checkout:0.33@20:22", "limit:payment:0.5"]
     assert drills[0].lost_orders_mean > drills[1].lost_orders_mean >= drills[1].planned_lost_orders_mean
 
 
 def test_what_everybody_should_see_is_what_was_played(event: Inputs) -> None:
-    drill = game_day(event, (), ZONE, no_progress)[0]
+    drill = game_day(rehearsed(event), (), ZONE, no_progress)[0]
     assert str(drill.broken) == "checkout loses 4 of 10 replicas"
     before, after = (next(m for m in drill.minutes if m.offset == offset) for offset in (-1, 0))
     assert before.lost_p90 == 0
@@ -60,7 +61,7 @@ def test_what_everybody_should_see_is_what_was_played(event: Inputs) -> None:
 
 def test_a_switch_saves_what_is_lost_after_it_takes_effect(event: Inputs) -> None:
     still = replace(event, limits=(), fleets=(replace(event.fleets[0], start_seconds=(600, 600)),))
-    drill = game_day(still, (QUEUE,), ZONE, no_progress)[0]
+    drill = game_day(rehearsed(still), (QUEUE,), ZONE, no_progress)[0]
     answer = drill.answers[0]
     assert answer.saved_ratio == pytest.approx(1 - 3 / drill.back_minutes)
     assert drill.back_minutes == 10
@@ -68,7 +69,7 @@ def test_a_switch_saves_what_is_lost_after_it_takes_effect(event: Inputs) -> Non
 
 def test_a_fault_that_loses_nothing_is_still_practised(event: Inputs) -> None:
     idle = replace(event, demand=Demand(np.full((1, 40, MINUTES), 300, np.float32)))
-    drills = game_day(idle, (QUEUE,), ZONE, no_progress)
+    drills = game_day(rehearsed(idle), (QUEUE,), ZONE, no_progress)
     assert len(drills) == 2
     assert drills[0].lost_orders_mean == 0
     assert drills[0].back_minutes == 0

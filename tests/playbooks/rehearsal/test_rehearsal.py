@@ -22,6 +22,7 @@ from playbooks.rehearsal.inputs import Inputs, rehearse, with_floors, with_limit
 from playbooks.rehearsal.judging import breaks, cost, lost_orders
 from playbooks.rehearsal.levers import curve, levers
 from playbooks.rehearsal.record import Break
+from playbooks.rehearsal.replays import rehearsed
 from playbooks.rehearsal.sends import sends_of
 from playbooks.rehearsal.settling import settling
 from playbooks.rehearsal.stories import stories
@@ -174,7 +175,7 @@ def test_the_appetite_decides_between_go_and_no_go() -> None:
 
 def test_levers_are_found_by_playing_again_and_cost_what_they_add() -> None:
     inputs = small_event([800, 1050])
-    best = levers(inputs, 120.0, no_progress)[0]
+    best = levers(rehearsed(inputs), 120.0, no_progress)[0]
     assert best.saved_orders == pytest.approx(50 * 60 * MINUTES * 0.1 / 2)
     assert best.saved_value == pytest.approx(best.saved_orders * 120)
     assert best.cost == pytest.approx(1 * MINUTES / 60 * 3.0)
@@ -194,7 +195,7 @@ def test_what_has_no_price_is_left_out_of_the_cost_and_of_what_a_change_costs() 
         costs_per_replica_hour=(3.0, None),
     )
     assert cost(two, rehearse(two)) == pytest.approx(10 * MINUTES / 60 * 3.0)
-    bought = {lever.change.en: lever.cost for lever in levers(two, None, no_progress)}
+    bought = {lever.change.en: lever.cost for lever in levers(rehearsed(two), None, no_progress)}
     assert bought["replicas of coupon: +1"] is None
     assert cost(replace(two, costs_per_replica_hour=(None, None)), rehearse(two)) is None
 
@@ -206,7 +207,7 @@ def test_requests_that_still_wait_at_the_end_are_lost_in_the_last_minute() -> No
 
 
 def test_more_floor_costs_more_and_loses_no_more() -> None:
-    points = curve(small_event([800, 1100, 1300]), no_progress)
+    points = curve(rehearsed(small_event([800, 1100, 1300])), no_progress)
     costs, lost = [point.cost for point in points], [point.lost_orders for point in points]
     assert costs == sorted(costs)
     assert len(set(costs)) == len(costs)

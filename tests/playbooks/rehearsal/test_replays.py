@@ -13,7 +13,7 @@ from campaign.console import no_progress
 from campaign.spreading import HERE, Spread, spread
 from playbooks.rehearsal.inputs import Inputs, rehearse
 from playbooks.rehearsal.levers import curve, levers
-from playbooks.rehearsal.replays import rehearse_in_parts
+from playbooks.rehearsal.replays import rehearse_in_parts, rehearsed
 from playbooks.simulation.event import Played
 from playbooks.simulation.fleet import Demand, Fleet, Nodes
 from playbooks.simulation.limits import RateLimit
@@ -64,7 +64,7 @@ def scheduler() -> Iterator[str]:
 def test_two_processes_give_the_same_numbers_as_one(event: Inputs) -> None:
     with spread(2) as everywhere:
         assert same(rehearse(event), rehearse_in_parts(event, everywhere))
-        assert levers(event, 120.0, no_progress) == levers(event, 120.0, no_progress, everywhere)
+        assert levers(rehearsed(event), 120.0, no_progress) == levers(rehearsed(event), 120.0, no_progress, everywhere)
 
 
 @pytest.mark.slow
@@ -73,4 +73,4 @@ def test_two_dask_workers_give_the_same_numbers_as_one_process(event: Inputs, sc
     with spread(1, scheduler) as everywhere:
         assert everywhere.width == 2
         assert same(rehearse(event), rehearse_in_parts(event, everywhere))
-        assert curve(event, no_progress) == curve(event, no_progress, everywhere)
+        assert curve(rehearsed(event), no_progress) == curve(rehearsed(event), no_progress, everywhere)

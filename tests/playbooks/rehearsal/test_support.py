@@ -18,7 +18,7 @@ from campaign.errors import UserError
 from campaign.language import say
 from campaign.settings import Bot, RatioRange
 from playbooks.rehearsal.faults import injected
-from playbooks.rehearsal.inputs import Inputs, rehearse, thinned, with_demand
+from playbooks.rehearsal.inputs import Inputs, on_paths, rehearse, with_demand
 from playbooks.rehearsal.policy import shipped_policy
 from playbooks.rehearsal.stories import stories
 from playbooks.rehearsal.support import (
@@ -174,7 +174,7 @@ def test_people_and_a_better_bot_are_levers_found_by_playing_again() -> None:
 
 def test_fewer_paths_and_more_demand_reach_the_desks_too() -> None:
     inputs = event([100.0, 200.0, 300.0])
-    fewer, more = thinned(inputs, 2).support, with_demand(inputs, 1.5).support
+    fewer, more = on_paths(inputs, np.array([0, inputs.demand.paths - 1])).support, with_demand(inputs, 1.5).support
     assert fewer is not None
     assert more is not None
     assert fewer.desks[0].contacts[:, 0].tolist() == [100, 300]
