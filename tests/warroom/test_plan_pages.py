@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 
 from tests.warroom.conftest import PLAN, fields_of
-from warroom.plans.revisions import catch_up
+from warroom.plans.revisions import catch_up, commit
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -101,6 +102,15 @@ def test_a_remote_that_refuses_is_told_and_the_submission_stays(browser: TestCli
     page = browser.post("/campaigns/d11", data=sent).text
     assert "origin did not take the submission" in page
     assert "reach: 5" in git(folder, "show", "HEAD:campaigns/d11.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "mail"),
+    [("王芳", "王芳"), ("欧阳 Lin", "欧阳-Lin"), ("Zoë D'Arc", "Zoë-D-Arc"), ("ｌｉｎ", "lin"), ("<!>", "somebody")],
+)
+def test_a_submitters_address_can_be_read_in_any_script(folder: Path, name: str, mail: str) -> None:
+    commit(folder, folder / "campaigns" / "d11.yaml", name, "d11: submitted", "")
+    assert git(folder, "log", "-1", "--format=%ae|%ce").strip() == f"{mail}@surgeplan.invalid|{mail}@surgeplan.invalid"
 
 
 def test_after_d3_a_change_needs_its_reason(browser: TestClient, folder: Path) -> None:

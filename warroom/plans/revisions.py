@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -133,7 +135,8 @@ def _git(folder: Path, *arguments: str, who: dict[str, str] | None = None) -> st
 
 
 def _mailbox(author: str) -> str:
-    return "".join(c if c.isalnum() and c.isascii() else "-" for c in author) or "somebody"
+    """Letters and digits of a name in any script, as addresses may hold since RFC 6531; `-` stands for the rest."""
+    return "-".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", author))) or "somebody"
 
 
 def _one_line(author: str) -> str:
