@@ -13,22 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.plan import Send
-from forecast.chance import chance_of
 from forecast.epochs import MINUTE, epoch
+from forecast.ground import ground_of, laid_on
 from forecast.learning import Learned, target_settings
 from forecast.paths.grid import Grid
-from forecast.paths.joint import (
-    Draws,
-    amplitudes,
-    decay_nodes,
-    expected_paths,
-    hour_factors,
-    level_factors,
-)
-from forecast.publish import one_thread
+from forecast.paths.joint import Draws, amplitudes, decay_nodes
 from forecast.uplift.episodes import typical
 from forecast.uplift.pooled import features, typical_volumes
-from forecast.uplift.shapes import kernel_of
+from forecast.uplift.shapes import KnownKernels, kernel_of
 from forecast.uplift.terms import Term, send_term
 
 Singles = NDArray[np.float32]
@@ -97,14 +89,10 @@ class Ahead:
 def ahead_of(learned: Learned, starts: int, minutes: int, paths: int, seed: int) -> Ahead:
     """Paths of `minutes` from `starts` (seconds since 1970, a full minute) on."""
     grid = Grid(starts + MINUTE * np.arange(minutes, dtype=np.int64), np.full(minutes, MINUTE, dtype=np.int64))
-    uplift, baseline = learned.uplift, learned.baseline
-    middles = (grid.starts + grid.ends) / 2
-    with one_thread():
-        settings = target_settings(learned, grid)
-        chance = chance_of(learned, settings, paths, seed)
-        draws, rates, weight = chance.draws, chance.noise, chance.noise.copy()
-        for s, made in enumerate(settings):
-            rates[:, s] *= expected_paths(made, uplift, draws, s)
-            weight[:, s] *= hour_factors(made, uplift, draws) * level_factors(made, uplift, draws, s)
+    baseline, middles = learned.baseline, (grid.starts + grid.ends) / 2
+    ground = ground_of(learned, target_settings(learned, grid), paths, seed)
+    kernels, rates = KnownKernels(grid.starts.astype(np.float64), grid.ends.astype(np.float64)), ground.ordinary
+    for s, made in enumerate(ground.settings):
+        rates[:, s] += ground.rates(s, laid_on(made, ground.draws).values(), kernels)
     levels = [typical(baseline, s, middles)[::-1] for s in range(len(baseline.services))]
-    return Ahead(learned, starts, rates, weight, draws, typical_volumes(learned.terms), tuple(levels))
+    return Ahead(learned, starts, rates, ground.pulled, ground.draws, typical_volumes(learned.terms), tuple(levels))

@@ -18,10 +18,10 @@ from forecast.baseline.ridge import Baseline, blended, fit_baseline
 from forecast.epochs import DAY, HOUR, epoch, naive_utc
 from forecast.evidence import Evidence, horizon_hours, learning_spans, mask_of, spans_of, undisturbed
 from forecast.paths.grid import SIDE_SECONDS, Grid, make_grid
-from forecast.paths.joint import Draws, Setting, draw, joint_paths, setting
+from forecast.paths.joint import Days, Draws, Setting, days_of, draw, joint_paths, setting
 from forecast.uplift.episodes import Block, blocks_of, split
 from forecast.uplift.layout import Numbers, layout_of, numbers_of
-from forecast.uplift.pooled import Uplift, fit_uplift
+from forecast.uplift.pooled import Uplift, fit_uplift, typical_volumes
 from forecast.uplift.remembered import peak_remembered, remembered_blocks
 from forecast.uplift.terms import Term, terms_of
 
@@ -43,6 +43,7 @@ class Learned:
     """What history and past campaigns taught, ready to predict the target.
 
     others: every other plan whose traffic falls between a week before and two weeks after it; past: plans with traffic.
+    requests_per_visit: on all services, as the priors of volumes take it.
     """
 
     target: Plan
@@ -56,6 +57,7 @@ class Learned:
     uplift: Uplift
     minute_sd: Floats
     growth: Growth
+    requests_per_visit: float
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ def learn(
     by_id = {plan.id: plan for plan in (*past, *others, target)}
     terms = tuple(term for plan in by_id.values() for term in terms_of(plan))
     numbers = numbers_of([by_id[p.id] for p in past], target, others)
-    layout = layout_of(terms, by_id, baseline.services, numbers, requests_per_visit(settings))
+    per_visit = requests_per_visit(settings)
+    layout = layout_of(terms, by_id, baseline.services, numbers, per_visit)
     touched = touched_services(terms, by_id, baseline.services)
     spans = split(learning_spans(past, epoch(as_of)))
     remembered = [p for p in past if not has_rows(p, evidence)]
@@ -104,7 +107,7 @@ def learn(
     )
     uplift = fit_uplift(blocks, terms, by_id, layout, numbers, baseline)
     scatter = minute_sds(blocks, baseline)
-    return Learned(target, by_id, others, past, terms, blocks, numbers, baseline, uplift, scatter, growth)
+    return Learned(target, by_id, others, past, terms, blocks, numbers, baseline, uplift, scatter, growth, per_visit)
 
 
 def past_plans(evidence: Evidence, target: Plan, plans: Sequence[Plan], as_of: datetime) -> tuple[Plan, ...]:
@@ -139,13 +142,17 @@ def joint_draws(learned: Learned, paths: int, seed: int) -> tuple[Draws, np.rand
     return draw(learned.uplift, learned.baseline, paths, rng), rng
 
 
-def target_settings(learned: Learned, grid: Grid) -> tuple[Setting, ...]:
-    """Kernels and ordinary traffic over the grid for every service, with every plan that reaches into it."""
+def target_settings(learned: Learned, grid: Grid, days: Sequence[Days] | None = None) -> tuple[Setting, ...]:
+    """Terms and ordinary traffic over the grid for every service, with every plan that reaches into it.
+
+    days: the ordinary traffic, where it is known already.
+    """
     own = {learned.target.id, *(plan.id for plan in learned.others)}
     terms = [term for term in learned.terms if term.campaign in own]
     touched = touched_services(terms, learned.plans, learned.baseline.services)
-    made = (terms, touched, learned.plans, learned.uplift, learned.numbers, learned.baseline, learned.terms)
-    return tuple(setting(s, grid, *made) for s in range(len(learned.baseline.services)))
+    made = (terms, touched, learned.plans, learned.uplift, learned.numbers, typical_volumes(learned.terms))
+    days = days or [days_of(learned.baseline, s, grid) for s in range(len(learned.baseline.services))]
+    return tuple(setting(each, *made) for each in days)
 
 
 def grid_for(target: Plan, others: Sequence[Plan], finest_seconds: int) -> Grid:

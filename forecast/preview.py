@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from campaign.plan import Channel, Plan, Send
 from campaign.workspace import Workspace, default_as_of
 from forecast.ahead import Ahead, ahead_of
-from forecast.chance import Chance, chance_of
 from forecast.epochs import HOUR, MINUTE, epoch, moment_of
+from forecast.ground import Ground, Laid, ground_of, laid_on, otherwise
 from forecast.history.reading import open_history
 from forecast.learning import Learned, grid_for, learn, overlapping, target_settings
 from forecast.paths.grid import SIDE_SECONDS
-from forecast.paths.joint import expected_paths
-from forecast.publish import evidence_of, one_thread
-from forecast.uplift.layout import holds, numbers_of
+from forecast.publish import evidence_of
+from forecast.uplift.layout import layout_of, numbers_of
+from forecast.uplift.pooled import with_unlearned
 from forecast.uplift.shapes import KnownKernels
 from forecast.uplift.terms import terms_of
 
@@ -33,7 +33,7 @@ class Outlook:
     """The campaign's peak on all services together, and the middle of its course.
 
     starts: seconds since 1970 [interval]; middle_requests_per_second: median over paths [interval].
-    chance, kernels: what it was drawn with.
+    ground, laid, kernels: what it was drawn from; total: requests per second on all services [path, interval].
     """
 
     peak_p50: float
@@ -41,8 +41,10 @@ class Outlook:
     peak_at: datetime
     starts: NDArray[np.int64]
     middle_requests_per_second: NDArray[np.float64]
-    chance: Chance
+    ground: Ground
+    laid: tuple[Laid, ...]
     kernels: KnownKernels
+    total: NDArray[np.float32]
 
 
 def learned_for(workspace: Workspace, plan: Plan, now: datetime) -> Learned:
@@ -54,51 +56,58 @@ def learned_for(workspace: Workspace, plan: Plan, now: datetime) -> Learned:
     as_of = default_as_of(plan, now)
     others = tuple(other for other in workspace.plans if other.id != plan.id)
     evidence = evidence_of(open_history(workspace, before=as_of), workspace, as_of)
-    with one_thread():
-        return learn(evidence, plan, (*others, plan), workspace.settings, as_of)
+    return learn(evidence, plan, (*others, plan), workspace.settings, as_of)
 
 
 def with_plan(learned: Learned, plan: Plan, plans: Sequence[Plan]) -> Learned | None:
     """The same knowledge of another version of the plan, beside the other plans as they are now.
 
-    Campaigns to come teach nothing, so nothing is learned anew for them. None where one says what has no place in what
-    was learned: a channel or landing of its own, a campaign that was not there, or days too far ahead.
+    Campaigns to come teach nothing, so nothing is learned anew for them; a channel, a landing or a campaign without a
+    past is what it is before learning. None where the plan lies too far ahead, or gives a number that past plans give
+    too and that was not compared.
     """
-    services, layout = learned.baseline.services, learned.uplift.layout
     others = overlapping(plan, plans)
     by_id = {known.id: known for known in (*learned.past, *others, plan)}
-    terms = tuple(term for known in by_id.values() for term in terms_of(known))
     numbers = numbers_of([by_id[known.id] for known in learned.past], plan, others)
-    wanted = {f"field:{name}" for name in numbers.expected} | {f"campaign:{known}" for known in by_id}
-    ends = max(epoch(known.ends_at) for known in (plan, *others)) + SIDE_SECONDS
-    if ends > learned.baseline.hours[-1] or not wanted <= layout.index.keys():
+    compared = {f"field:{name}" for name in numbers.expected} <= learned.uplift.layout.index.keys()
+    if epoch(plan.ends_at) + SIDE_SECONDS > learned.baseline.hours[-1] or not compared:
         return None
-    if not all(holds(layout, term, services) for term in terms):
-        return None
-    return replace(learned, target=plan, plans=by_id, others=others, terms=terms, numbers=numbers)
+    ours = tuple(term for known in (*others, plan) for term in terms_of(known))
+    past = {known.id for known in learned.past} - {known.id for known in (*others, plan)}
+    terms = (*(term for term in learned.terms if term.campaign in past), *ours)
+    wanted = layout_of(ours, by_id, learned.baseline.services, numbers, learned.requests_per_visit)
+    uplift = with_unlearned(learned.uplift, wanted)
+    return replace(learned, target=plan, plans=by_id, others=others, terms=terms, numbers=numbers, uplift=uplift)
 
 
 def outlook(learned: Learned, like: Outlook | None = None) -> Outlook:
     """Peak and course of the learned plan, from a few hundred joint paths.
 
-    like: of another version of the plan; what chance brought there and the forms in time are used again where they are
-    the same, which is most of the work.
+    like: of another version of the plan; only what this one has otherwise is then drawn, on the same ground.
     """
     target = learned.target
     grid = grid_for(target, learned.others, PREVIEW_SECONDS)
     kernels = KnownKernels(grid.starts.astype(np.float64), grid.ends.astype(np.float64), like.kernels if like else None)
-    with one_thread():
-        settings = target_settings(learned, grid)
-        kept = like.chance if like and like.chance.holds(learned, settings) else None
-        chance = kept or chance_of(learned, settings, PATHS, SEED)
-        total = np.zeros((PATHS, len(grid.starts)), dtype=np.float32)
-        for s, made in enumerate(settings):
-            total += chance.noise[:, s] * expected_paths(made, learned.uplift, chance.draws, s, kernels)
+    days = like.ground.days(learned, grid) if like else None
+    settings = target_settings(learned, grid, days)
+    same = like if like and days and like.ground.holds(settings) else None
+    ground = same.ground.known_of(learned) if same else ground_of(learned, settings, PATHS, SEED)
+    laid = tuple(laid_on(made, ground.draws) for made in settings)
+    total = same.total.copy() if same else ground.ordinary.sum(axis=1)
+    for s, new in enumerate(laid):
+        total += ground.rates(s, otherwise(new, same.laid[s] if same else {}), kernels)
     inside = (grid.ends > epoch(target.starts_at)) & (grid.starts < epoch(target.ends_at))
     p50, p90 = (float(q) for q in np.quantile(total[:, inside].max(axis=1), (0.5, 0.9)))
-    middle = np.median(total, axis=0).astype(np.float64)
+    middle = _middle(total)
     at = moment_of(float(grid.starts[inside][middle[inside].argmax()]))
-    return Outlook(p50, p90, at, grid.starts, middle, chance, kernels)
+    return Outlook(p50, p90, at, grid.starts, middle, ground, laid, kernels, total)
+
+
+def _middle(paths: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Median over paths [interval]."""
+    lower, upper = (len(paths) - 1) // 2, len(paths) // 2
+    ordered = np.partition(np.ascontiguousarray(paths.T), sorted({lower, upper}), axis=1)
+    return ordered[:, lower : upper + 1].mean(axis=1, dtype=np.float64)
 
 
 def hours_from(learned: Learned, starts: datetime, hours: int) -> Ahead:

@@ -15,8 +15,8 @@ from forecast.evidence import Evidence
 from forecast.explain.effects import added_rates, middle_rate
 from forecast.learning import Learned, has_rows, touched_services
 from forecast.paths.grid import Grid
-from forecast.paths.joint import setting
-from forecast.uplift.pooled import Uplift
+from forecast.paths.joint import days_of, setting
+from forecast.uplift.pooled import Uplift, typical_volumes
 
 Floats = NDArray[np.float64]
 
@@ -69,9 +69,10 @@ def parts_at(learned: Learned, plan: Plan, at: int) -> dict[str, float]:
     touched = touched_services(terms, learned.plans, learned.baseline.services)
     grid = Grid(np.array([at], dtype=np.int64), np.array([60], dtype=np.int64))
     uplift = without_luck(learned.uplift)
+    known = (learned.plans, uplift, learned.numbers, typical_volumes(learned.terms))
     parts: dict[str, float] = {}
     for s in range(len(learned.baseline.services)):
-        made = setting(s, grid, terms, touched, learned.plans, uplift, learned.numbers, learned.baseline, learned.terms)
+        made = setting(days_of(learned.baseline, s, grid), terms, touched, *known)
         rates = [float(rate[0]) for rate in added_rates(made, uplift)]
         parts[ORDINARY] = parts.get(ORDINARY, 0.0) + float(middle_rate(made, uplift)[0]) - sum(rates)
         for term, rate in zip(made.features.terms, rates, strict=True):

@@ -18,8 +18,8 @@ from forecast.baseline.ridge import Baseline
 from forecast.baseline.scatter import Scatter, two_sided
 from forecast.paths.grid import Grid
 from forecast.uplift.episodes import typical
-from forecast.uplift.layout import AFTER, BEFORE, FOLLOWING, SURVIVAL, Numbers
-from forecast.uplift.pooled import PRIOR_CAMPAIGNS, Features, Uplift, decay_of, typical_volumes
+from forecast.uplift.layout import AFTER, BEFORE, FOLLOWING, SURVIVAL, Layout, Numbers
+from forecast.uplift.pooled import PRIOR_CAMPAIGNS, Features, Uplift, decay_of
 from forecast.uplift.pooled import features as features_of
 from forecast.uplift.shapes import KnownKernels, inside_window, shoulders
 from forecast.uplift.terms import Term
@@ -45,17 +45,50 @@ class Draws:
         return len(self.theta)
 
 
+def held(layout: Layout, theta: Floats) -> Floats:
+    """Exponents stay at zero or above: more reach never means less traffic."""
+    positions = layout.named("exponent:")
+    theta[:, positions] = np.maximum(theta[:, positions], 0.0)
+    return theta
+
+
+@dataclass(frozen=True)
+class Days:
+    """Ordinary traffic of a service over a grid, the same for every version of a plan.
+
+    log_base, season: log rate, and how far each hour lies off its day [interval]; log_level, log_share: of the
+    service's typical level over these days, and of its share of all services' level.
+    """
+
+    service: str
+    grid: Grid
+    log_base: Floats
+    season: Floats
+    log_level: float
+    log_share: float
+
+
 @dataclass(frozen=True)
 class Setting:
     """Everything that paths of one service need besides the draws."""
 
-    grid: Grid
+    days: Days
     features: Features
-    log_base: Floats
-    season: Floats
     inside: Floats
     before: Floats
     after: Floats
+
+    @property
+    def grid(self) -> Grid:
+        return self.days.grid
+
+    @property
+    def log_base(self) -> Floats:
+        return self.days.log_base
+
+    @property
+    def season(self) -> Floats:
+        return self.days.season
 
 
 def draw(uplift: Uplift, baseline: Baseline, paths: int, rng: np.random.Generator) -> Draws:
@@ -66,42 +99,34 @@ def draw(uplift: Uplift, baseline: Baseline, paths: int, rng: np.random.Generato
     freedom = PRIOR_CAMPAIGNS + uplift.campaigns
     heavy = np.sqrt(freedom / rng.chisquare(freedom, paths))
     away[:, layout.named("campaign:")] *= heavy[:, None]
-    theta = uplift.mean + away
-    held = layout.named("exponent:")
-    theta[:, held] = np.maximum(theta[:, held], 0.0)
+    theta = held(layout, uplift.mean + away)
     shared, own = rng.standard_normal((paths, 1)), rng.standard_normal((paths, len(baseline.services)))
     level = np.sqrt(LEVEL_SHARED) * shared + np.sqrt(1.0 - LEVEL_SHARED) * own
     level *= np.sqrt(LEVEL_FREEDOM / rng.chisquare(LEVEL_FREEDOM, (paths, 1)))
     return Draws(theta, level * baseline.level_sd)
 
 
+def days_of(baseline: Baseline, service: int, grid: Grid) -> Days:
+    """A service's ordinary traffic over the grid."""
+    middles = (grid.starts.astype(np.float64) + grid.ends.astype(np.float64)) / 2
+    log_base, season = baseline.log_at(service, middles), baseline.season_at(service, middles)
+    return Days(baseline.services[service], grid, log_base, season, *typical(baseline, service, middles))
+
+
 def setting(
-    service: int,
-    grid: Grid,
+    days: Days,
     terms: Sequence[Term],
     touched: Sequence[frozenset[str]],
     plans: Mapping[str, Plan],
     uplift: Uplift,
     numbers: Numbers,
-    baseline: Baseline,
-    learned_terms: Sequence[Term],
+    volumes: Mapping[str, float],
 ) -> Setting:
-    """A service's kernels and ordinary traffic over the grid; `learned_terms` set typical volumes, as in the fit."""
-    name = baseline.services[service]
-    own = [term for term, services in zip(terms, touched, strict=True) if name in services]
-    starts, ends = grid.starts.astype(np.float64), grid.ends.astype(np.float64)
-    middles = (starts + ends) / 2
-    log_level, log_share = typical(baseline, service, middles)
-    volumes = typical_volumes(learned_terms)
-    made = features_of(own, plans, uplift.layout, numbers, volumes, name, log_share, log_level)
-    return Setting(
-        grid,
-        made,
-        baseline.log_at(service, middles),
-        baseline.season_at(service, middles),
-        inside_window(own, starts, ends),
-        *shoulders(own, starts, ends),
-    )
+    """A service's terms over its days; `volumes`: typical of each amplitude, as in the fit."""
+    own = [term for term, services in zip(terms, touched, strict=True) if days.service in services]
+    starts, ends = days.grid.starts.astype(np.float64), days.grid.ends.astype(np.float64)
+    made = features_of(own, plans, uplift.layout, numbers, volumes, days.service, days.log_share, days.log_level)
+    return Setting(days, made, inside_window(own, starts, ends), *shoulders(own, starts, ends))
 
 
 def amplitudes(features: Features, draws: Draws) -> Floats:
@@ -110,16 +135,14 @@ def amplitudes(features: Features, draws: Draws) -> Floats:
     return found
 
 
-def spread_over_decays(
-    setting: Setting, uplift: Uplift, draws: Draws, known: KnownKernels | None = None
-) -> tuple[Singles, Singles, NDArray[np.bool_]]:
+def spread_over_decays(setting: Setting, uplift: Uplift, draws: Draws) -> tuple[Singles, Singles, NDArray[np.bool_]]:
     """Amplitudes [path, column], kernels [column, interval] and whether a column is a share of ordinary traffic.
 
     A term whose decay is uncertain has one column per decay node; each path uses the node nearest to its own decay.
     """
     found = amplitudes(setting.features, draws)
     starts, ends = setting.grid.starts.astype(np.float64), setting.grid.ends.astype(np.float64)
-    known = known or KnownKernels(starts, ends)
+    known = KnownKernels(starts, ends)
     columns, kernels, shares = [], [], []
     for j, term in enumerate(setting.features.terms):
         log_decays, node = decay_nodes(term, uplift, draws)
@@ -142,19 +165,23 @@ def decay_nodes(term: Term, uplift: Uplift, draws: Draws) -> tuple[Floats, NDArr
     return places, np.abs(logs[:, None] - places).argmin(axis=1)
 
 
-def expected_paths(
-    setting: Setting, uplift: Uplift, draws: Draws, service: int, known: KnownKernels | None = None
-) -> Singles:
-    """Requests per second on each path without the intervals' own noise [path, interval]; `known`: of the same grid."""
-    columns, kernels, shares = spread_over_decays(setting, uplift, draws, known)
-    survival = draws.theta[:, uplift.layout.index[SURVIVAL]].astype(np.float32)
-    swing = (setting.season * setting.inside).astype(np.float32)
-    rates: Singles = np.exp(setting.log_base.astype(np.float32) + survival[:, None] * swing)
+def expected_paths(setting: Setting, uplift: Uplift, draws: Draws, service: int) -> Singles:
+    """Requests per second on each path without the intervals' own noise [path, interval]."""
+    columns, kernels, shares = spread_over_decays(setting, uplift, draws)
+    rates = ordinary_paths(setting, uplift, draws)
     if shares.any():
         rates *= 1.0 + columns[:, shares] @ kernels[shares]
     if (~shares).any():
         rates += hour_factors(setting, uplift, draws) * (columns[:, ~shares] @ kernels[~shares])
     rates *= level_factors(setting, uplift, draws, service)
+    return rates
+
+
+def ordinary_paths(setting: Setting, uplift: Uplift, draws: Draws) -> Singles:
+    """Requests per second of ordinary days, their pattern flattened as far as a campaign does that [path, interval]."""
+    survival = draws.theta[:, uplift.layout.index[SURVIVAL]].astype(np.float32)
+    swing = (setting.season * setting.inside).astype(np.float32)
+    rates: Singles = np.exp(setting.log_base.astype(np.float32) + survival[:, None] * swing)
     return rates
 
 

@@ -114,20 +114,21 @@ def numbers_of(plans: Sequence[Plan], target: Plan, others: Sequence[Plan] = ())
             continue
         size = min(*past, value) > 0 and max(past) > 1.0
         expected[name] = SIZE_EFFECT if size else 0.0
+        usual = float(np.median(past) if size else np.mean(past))
         for plan in scored:
             given = plan.drivers.get(name)
-            scores[plan.id][name] = 0.0 if given is None else _score(given, past, size)
+            scores[plan.id][name] = 0.0 if given is None else _score(given, past, usual, size)
         missing[name] = tuple(plan.id for plan in plans if name not in plan.drivers)
         if max(past) > 0 and value > EXTRAPOLATION_RATIO * max(past):
             stretched.append((name, value / max(past)))
     return Numbers(scores, expected, missing, tuple(stretched))
 
 
-def _score(given: float, past: Sequence[float], size: bool) -> float:
+def _score(given: float, past: Sequence[float], usual: float, size: bool) -> float:
     if size:
-        return math.log(max(given, 1e-9) / float(np.median(past)))
+        return math.log(max(given, 1e-9) / usual)
     width = max(past) - min(past)
-    return float(np.clip((given - float(np.mean(past))) / (width or 1.0), -3.0, 3.0))
+    return min(max((given - usual) / (width or 1.0), -3.0), 3.0)
 
 
 def layout_of(
@@ -151,14 +152,6 @@ def layout_of(
             layout.add(f"loading:{term.driver}:{service}", 0.0, LOADING_SD)
         _add_landing(layout, term, services)
     return layout
-
-
-def holds(layout: Layout, term: Term, services: Sequence[str]) -> bool:
-    """Whether every parameter of its own that a term needs is there: then it is asked for without learning."""
-    wanted = Layout()
-    _add_term(wanted, term, 1.0)
-    _add_landing(wanted, term, services)
-    return wanted.index.keys() <= layout.index.keys()
 
 
 def _add_landing(layout: Layout, term: Term, services: Sequence[str]) -> None:

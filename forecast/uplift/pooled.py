@@ -12,7 +12,7 @@ damping), and the campaigns' own spread by empirical Bayes. Milliseconds per ste
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,27 @@ class Uplift:
     noise_sd: Floats
     noise_up: Floats
     noise_down: Floats
+
+
+def with_unlearned(uplift: Uplift, wanted: Layout) -> Uplift:
+    """The same fit with room for parameters that nothing past bears on: they are what they are before learning.
+
+    Learning anew with them in the layout would find the same, since no row loads on them, up to how far campaigns
+    differ: that spread is shrunk a little by each that has not been yet.
+    """
+    known = uplift.layout
+    new = [name for name in wanted.names if name not in known.index]
+    if not new:
+        return uplift
+    sds = _with_spread(wanted, np.array(wanted.sds), _Spread(uplift.campaign_sd, uplift.service_sd, uplift.noise_sd))
+    layout = Layout([*known.names], [*known.means], [*known.sds], {**known.index})
+    for name in new:
+        layout.add(name, wanted.means[wanted.index[name]], float(sds[wanted.index[name]]))
+    first = len(known.names)
+    mean = np.concatenate([uplift.mean, layout.means[first:]])
+    covariance = np.diag(np.square(layout.sds))
+    covariance[:first, :first] = uplift.covariance
+    return replace(uplift, layout=layout, mean=mean, covariance=covariance)
 
 
 def features(

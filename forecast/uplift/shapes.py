@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,14 @@ def kernel_of(term: Term, starts: Floats, ends: Floats, season: Floats, decay_se
     return shape / length if term.manner == "volume" else shape
 
 
+def form_of(term: Term) -> Hashable:
+    """What a term's kernel depends on besides a service's day: how many come, and where to, is not in it."""
+    return (
+        *(term.kernel, term.manner, term.starts, term.ends, term.sending_seconds),
+        *(term.soft, term.sudden, term.decay),
+    )
+
+
 class KnownKernels:
     """Kernels over one grid's buckets, each computed once for all services, and for plans that differ elsewhere.
 
@@ -54,17 +62,13 @@ class KnownKernels:
     def __init__(self, starts: Floats, ends: Floats, like: KnownKernels | None = None) -> None:
         self.starts, self.ends = starts, ends
         same = like is not None and np.array_equal(like.starts, starts) and np.array_equal(like.ends, ends)
-        self._known: dict[tuple[object, ...], Floats] = dict(like._known) if like is not None and same else {}
+        self._known: dict[tuple[Hashable, float], Floats] = dict(like._known) if like is not None and same else {}
 
     def of(self, term: Term, season: Floats, decay_seconds: float) -> Floats:
         """`kernel_of` over the buckets."""
         if term.kernel == "spend":  # the only one that follows a service's own day
             return kernel_of(term, self.starts, self.ends, season, decay_seconds)
-        # A kernel is a form in time: how many come, and where to, is not in it.
-        key = (
-            *(term.kernel, term.manner, term.starts, term.ends, term.sending_seconds),
-            *(term.soft, term.sudden, term.decay is None, decay_seconds),
-        )
+        key = (form_of(term), decay_seconds)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = kernel_of(term, self.starts, self.ends, season, decay_seconds)

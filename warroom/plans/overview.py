@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from campaign.documents import read_json
 from campaign.errors import UserError
@@ -13,6 +14,9 @@ from campaign.numbers import local_minute, spoken
 from campaign.plan import Plan
 from campaign.traffic import TrafficModel
 from campaign.workspace import Workspace
+from warroom.service.kept import Kept, stamp_of
+
+_MODELS = Kept()
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,10 @@ def _peak(workspace: Workspace, plan: Plan) -> str:
 def model_of(workspace: Workspace, campaign: str) -> TrafficModel | None:
     """The last forecast of a campaign; None where there is none that can be read."""
     path = workspace.out(campaign) / "traffic.json"
+    return _MODELS.get(path, lambda: stamp_of(path), lambda: _model_in(path))
+
+
+def _model_in(path: Path) -> TrafficModel | None:
     try:
         return read_json(path, path.name, TrafficModel) if path.is_file() else None
     except UserError:

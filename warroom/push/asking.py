@@ -98,8 +98,10 @@ class Oracle:
                 (again for known in versions.known if (again := with_plan(known, plan, workspace.plans))), None
             )
             if found is None:
-                found = learned_for(workspace, plan, now)
-                versions.known.appendleft(found)
+                learned = learned_for(workspace, plan, now)
+                versions.known.appendleft(learned)
+                found = with_plan(learned, plan, workspace.plans)
+            assert found
             return found
 
     def _versions(self, workspace: Workspace, plan: Plan, now: datetime) -> Versions:

@@ -16,8 +16,11 @@ from campaign.language import Text, say
 from campaign.settings import Service
 from campaign.workspace import Workspace
 from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
+from warroom.service.kept import Kept, stamp_of
 
 Floats = NDArray[np.float64]
+
+_PLANS = Kept()
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ def carried(workspace: Workspace, campaign: str, services: Sequence[str], starts
 
 def autoscaling_plan(path: Path) -> AutoscalingPlan | None:
     """The plan as it was last written; None where there is none yet."""
+    return _PLANS.get(path, lambda: stamp_of(path), lambda: _plan_in(path))
+
+
+def _plan_in(path: Path) -> AutoscalingPlan | None:
     return read_json(path, path.name, AutoscalingPlan) if path.is_file() else None
 
 
