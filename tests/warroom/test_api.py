@@ -59,6 +59,52 @@ def test_an_item_is_signed_by_a_program(folder: Path) -> None:
     assert states["third-parties-told"] == "pass"
 
 
+FILE = {"content-type": "application/octet-stream"}
+
+
+def test_an_attachment_is_sent_first_and_named_by_the_signature(folder: Path) -> None:
+    item, sre = "/api/campaigns/d11/checklist/third-parties-told", {PROXY_HEADER: "wang"}
+    with program(folder) as client:
+        kept = client.post("/api/campaigns/d11/attachments?name=told.txt", content=b"yes", headers=FILE | sre).json()
+        signed = client.post(item, json={"action": "sign", "attachments": [kept["path"]]}, headers=sre)
+        assert signed.status_code == 200, signed.text
+        unknown = client.post(item, json={"action": "sign", "attachments": ["state/warroom.secret"]}, headers=sre)
+        assert "send the file first" in unknown.json()["detail"]
+        refused = client.post("/api/campaigns/d11/attachments?name=told.txt", content=b"yes", headers=sre)
+        assert refused.status_code == 403, "no type that a form of another site can send"
+    assert (folder / kept["path"]).read_bytes() == b"yes"
+
+
+def test_a_sheet_makes_a_plan_that_is_saved_only_when_it_is_sent(folder: Path) -> None:
+    sheet = "channel,send time,reach\napp-push,2026-11-10 19:55,90万\n".encode()
+    with program(folder) as client:
+        read = client.post("/api/campaigns/d11/sheet?name=plan.csv", content=sheet, headers=FILE).json()
+        assert read["changes"] == ["app-push 11-10 19:55, People reached: 1.8 M → 900,000"]
+        assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
+        saved = client.put("/api/campaigns/d11", json={name: read[name] for name in ("content", "opened")}).json()
+        assert saved["changes"] == read["changes"]
+        assert client.get("/api/campaigns/d11/revisions").json()[0]["author"] == "lin"
+        assert client.get("/api/campaigns/d11/sheet.xlsx").content.startswith(b"PK")
+        copy = client.get("/api/campaigns/d11/copy?id=d12&starts_at=2026-12-11T20:00%2B08:00").json()["content"]
+    assert copy["channels"][0]["sends"][0]["at"] == "2026-12-11T19:55:00+08:00"
+
+
+def test_a_push_is_put_into_the_plan_by_a_program(folder: Path) -> None:
+    with program(folder) as client:
+        push = {"reach": 5000, "at": "2026-11-10T21:00+08:00"}
+        told = client.post("/api/campaigns/d11/push", json=push).json()["changes"]
+        sends = client.get("/api/campaigns/d11").json()["content"]["channels"][0]["sends"]
+    assert "is new" in told[0]
+    assert sends[-1] == {"at": "2026-11-10T21:00:00+08:00", "reach": 5000, "open_ratio": 0.04}
+
+
+def test_a_bots_replay_is_handed_in_by_a_program(folder: Path) -> None:
+    results = b"offer,question,passed\ncut,when?,yes\ncut,how much?,no\n"
+    with program(folder) as client:
+        told = client.post("/api/campaigns/d11/support/bot-replay?name=r.csv", content=results, headers=FILE).json()
+    assert told["sentences"] == ["cut: 1 of 2 questions passed"]
+
+
 def test_prometheus_reads_the_service(folder: Path) -> None:
     with program(folder) as client:
         client.get("/")

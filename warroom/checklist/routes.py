@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -22,9 +22,9 @@ from playbooks.readiness.acts import Actor, sign_item, waive, who
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
 from playbooks.readiness.publish import Review
 from playbooks.readiness.record import attached
-from warroom.checklist.uploads import attach
+from warroom.checklist.uploads import attach, uploaded
 from warroom.service.access import Person
-from warroom.service.site import NotThere, Sent, Site, sent_form
+from warroom.service.site import A_FILE, NotThere, Sent, Site, sent_form
 
 WAIVED_DAYS = 3
 
@@ -36,6 +36,19 @@ class Given(BaseModel):
     note: str = Field("", max_length=2000)
     reason: str = Field("", max_length=2000)
     until: str = Field("", max_length=40)
+    attachments: tuple[str, ...] = Field((), max_length=20)
+
+
+class Attached(BaseModel):
+    """Where an upload is kept in the workspace: what an act names as its attachment."""
+
+    path: str
+
+
+class Feed(BaseModel):
+    """The address of a calendar, as a calendar subscribes to it; it lets nobody in."""
+
+    path: str
 
 
 def checklist_routes(site: Site) -> APIRouter:
@@ -62,9 +75,21 @@ def checklist_routes(site: Site) -> APIRouter:
         person = site.program(request)
         workspace, now = site.workspace(), site.clock()
         fields = {"action": given.action, "note": given.note, "reason": given.reason, "until": given.until}
-        act = _act(workspace, campaign, item, actor_of(person, workspace), Sent(fields, "", b""), now)
+        kept = uploaded(workspace, campaign, given.attachments)
+        act = _act(workspace, item, actor_of(person, workspace), fields, kept, now)
         site.record(campaign, now, act)
         return site.review(campaign).checklist
+
+    @router.post("/api/campaigns/{campaign}/attachments", openapi_extra=A_FILE)
+    async def keep(request: Request, campaign: str, name: str) -> Attached:
+        """Keep a file (the body) that an act is to name."""
+        return await run_in_threadpool(_kept, site, request, campaign, name, await request.body())
+
+    @router.get("/api/campaigns/{campaign}/calendar")
+    def calendar(request: Request, campaign: str) -> Feed:
+        """The calendar of what is due, to subscribe to."""
+        site.person(request)
+        return Feed(path=f"/calendar/{site.door.feed(site.workspace().plan(campaign).id)}.ics")
 
     @router.get("/campaigns/{campaign}/checklist/{item}", include_in_schema=False)
     def one(request: Request, campaign: str, item: str) -> Response:
@@ -83,10 +108,18 @@ def _acted(site: Site, request: Request, campaign: str, name: str, sent: Sent) -
     workspace, now = site.workspace(), site.clock()
     try:
         actor = actor_of(person, workspace)
-        site.record(campaign, now, _act(workspace, campaign, name, actor, sent, now))
+        kept = [attach(workspace, campaign, sent.file_name, sent.content)] if sent.file_name else []
+        site.record(campaign, now, _act(workspace, name, actor, sent.fields, kept, now))
     except UserError as error:
         return _page(site, request, campaign, name, error.problems, 422)
     return RedirectResponse(f"/campaigns/{campaign}/checklist/{name}?done=1", 303)
+
+
+def _kept(site: Site, request: Request, campaign: str, name: str, content: bytes) -> Attached:
+    site.carrier(request)
+    workspace = site.workspace()
+    path = attach(workspace, workspace.plan(campaign).id, name, content)
+    return Attached(path=path.relative_to(workspace.folder).as_posix())
 
 
 def actor_of(person: Person, workspace: Workspace) -> Actor:
@@ -104,19 +137,12 @@ def actor_of(person: Person, workspace: Workspace) -> Actor:
 
 
 def _act(
-    workspace: Workspace,
-    campaign: str,
-    item: str,
-    actor: Actor,
-    sent: Sent,
-    now: datetime,
+    workspace: Workspace, item: str, actor: Actor, fields: Mapping[str, str], kept: Sequence[Path], now: datetime
 ) -> Callable[[Review], Act]:
-    """Sign, report a failure, or waive, as the pressed button says."""
-    fields = sent.fields
+    """Sign, report a failure, or waive, as the pressed button says; `kept`: the files that stay with a signature."""
     if fields.get("action") == "waive":
         until = _until(fields.get("until", ""), workspace.settings.zone)
         return lambda made: waive(made, item, actor, now, reason=fields.get("reason", "").strip(), until=until)
-    kept: list[Path] = [attach(workspace, campaign, sent.file_name, sent.content)] if sent.file_name else []
     files = attached(workspace, kept)
     passed = fields.get("action") != "fail"
     note = fields.get("note", "").strip()

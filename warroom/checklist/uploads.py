@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from campaign.errors import Problem, UserError
@@ -37,6 +38,21 @@ def attach(workspace: Workspace, campaign: str, name: str, content: bytes) -> Pa
     if not path.is_file():
         write_bytes(path, lambda file: file.write(content))
     return path
+
+
+def uploaded(workspace: Workspace, campaign: str, paths: Sequence[str]) -> list[Path]:
+    """Earlier uploads by their path in the workspace.
+
+    Raises:
+        UserError: none of that path.
+    """
+    folder = workspace.folder / FOLDER / campaign
+    there = {path.relative_to(workspace.folder).as_posix(): path for path in folder.glob("*") if path.is_file()}
+    unknown = [path for path in paths if path not in there]
+    if unknown:
+        todo = say("send the file first, and write the path that is answered")
+        raise UserError(Problem(say("does not exist"), todo, file=path) for path in unknown)
+    return [there[path] for path in paths]
 
 
 def _stem(name: str) -> str:

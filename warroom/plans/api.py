@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,8 +14,7 @@ from campaign.errors import Problem, UserError
 from campaign.language import say
 from warroom.plans.file import version_of
 from warroom.plans.overview import card_of
-from warroom.plans.revisions import revisions
-from warroom.plans.routes import Foresee, Submission, campaign_of
+from warroom.plans.routes import Foresee, Submission, campaign_of, draft_of, told_apart
 from warroom.plans.submission import checked, content_of, is_frozen, submit, text_of
 from warroom.service.site import NotAllowed, NotThere, Site
 
@@ -58,14 +58,21 @@ class Previewed(BaseModel):
     sentences: tuple[str, ...] = ()
 
 
+class Drafted(BaseModel):
+    """A plan that is not saved yet."""
+
+    content: dict[str, Any]
+
+
 class Told(BaseModel):
-    """One earlier version."""
+    """One earlier version, and what it changed in words."""
 
     commit: str
     author: str
     at: str
     subject: str
     reason: str
+    changes: tuple[str, ...]
 
 
 def plan_api(site: Site, foresee: Foresee, on_submission: Submission) -> APIRouter:
@@ -103,7 +110,7 @@ def plan_api(site: Site, foresee: Foresee, on_submission: Submission) -> APIRout
         done = submit(workspace, changed.content, changed.opened, person.name, changed.reason, zone)
         on_submission(campaign)
         version = version_of(text_of(site.folder, campaign))
-        return Saved(version=version, changes=_said(done.changes), troubles=_said(done.troubles))
+        return Saved(version=version, changes=said(done.changes), troubles=said(done.troubles))
 
     @router.post("/{campaign}/preview")
     def preview(request: Request, campaign: str, content: dict[str, Any]) -> Previewed:
@@ -114,20 +121,34 @@ def plan_api(site: Site, foresee: Foresee, on_submission: Submission) -> APIRout
             told = foresee(workspace, checked({**content, "id": campaign_of(campaign)}, workspace.settings))
         except UserError as error:
             return Previewed(problems=tuple(problem.as_json() for problem in error.problems))
-        return Previewed(sentences=_said(told))
+        return Previewed(sentences=said(told))
+
+    @router.get("/{campaign}/copy")
+    def copy(request: Request, campaign: str, id: str, starts_at: datetime) -> Drafted:
+        """The plan as the draft of a new one that starts at `starts_at`: everything in it moves by as much."""
+        site.person(request)
+        return Drafted(content=draft_of(site, campaign_of(id), starts_at, campaign_of(campaign)))
 
     @router.get("/{campaign}/revisions")
     def earlier(request: Request, campaign: str) -> list[Told]:
         """Earlier versions, newest first."""
         site.person(request)
-        path = site.workspace().plan_file(campaign_of(campaign))
+        workspace = site.workspace()
         return [
-            Told(commit=r.commit, author=r.author, at=r.at.isoformat(), subject=r.subject, reason=r.reason)
-            for r in revisions(site.folder, path)
+            Told(
+                commit=r.commit,
+                author=r.author,
+                at=r.at.isoformat(),
+                subject=r.subject,
+                reason=r.reason,
+                changes=said(changes),
+            )
+            for r, changes in told_apart(workspace, workspace.plan(campaign_of(campaign)))
         ]
 
     return router
 
 
-def _said(texts: Sequence[object]) -> tuple[str, ...]:
+def said(texts: Sequence[object]) -> tuple[str, ...]:
+    """Texts in the reader's language."""
     return tuple(map(str, texts))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -104,8 +105,9 @@ def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIR
         site.person(request)
         workspace = site.workspace()
         plan = workspace.plan(campaign_of(campaign))
-        told = _revisions(workspace, plan)
-        return site.page(request, "plan_revisions.html", title=plan.title, id=campaign, revisions=told)
+        zone = workspace.settings.zone_of(plan)
+        values: dict[str, Any] = {"title": plan.title, "id": campaign, "revisions": told_apart(workspace, plan)}
+        return site.page(request, "plan_revisions.html", at=lambda when: local_minute(when, zone, year=True), **values)
 
     return router
 
@@ -121,16 +123,25 @@ def _told(saved: str) -> str:
 
 
 def _drafted(site: Site, request: Request, campaign: str, starts_at: datetime, copy: str) -> Response:
+    content = draft_of(site, campaign, starts_at, copy)
+    form = Form(site, request, site.workspace(), campaign, "")
+    return form.page(entries_of(content, form.zone))
+
+
+def draft_of(site: Site, campaign: str, starts_at: datetime, copy: str) -> dict[str, Any]:
+    """A new campaign's plan, empty or as another one was.
+
+    Raises:
+        UserError: there is a campaign of that id, or none to copy.
+    """
     workspace = site.workspace()
     if text_of(site.folder, campaign):
         raise UserError(Problem(say("{id} is the id of another campaign", id=campaign), say("choose another id")))
     begins = starts_at if starts_at.tzinfo else starts_at.replace(tzinfo=workspace.settings.zone)
-    content: Mapping[str, Any] = {"id": campaign, "starts_at": begins.isoformat()}
-    if copy:
-        workspace.plan(copy)
-        content = copied(content_of(site.folder, copy), campaign, begins)
-    form = Form(site, request, workspace, campaign, "")
-    return form.page(entries_of(content, form.zone))
+    if not copy:
+        return {"id": campaign, "starts_at": begins.isoformat()}
+    workspace.plan(copy)
+    return copied(content_of(site.folder, copy), campaign, begins)
 
 
 def _sent(
@@ -275,22 +286,11 @@ def _both(problem: Problem) -> Text:
     return say("{what}: {todo}", what=problem.what, todo=problem.todo)
 
 
-def _revisions(workspace: Workspace, plan: Plan) -> list[dict[str, Any]]:
+def told_apart(workspace: Workspace, plan: Plan) -> list[tuple[revisions.Revision, tuple[Text, ...]]]:
     """Each version with what it changed against the one before, newest first."""
     zone = workspace.settings.zone_of(plan)
     path = workspace.plan_file(plan.id)
     told = revisions.revisions(workspace.folder, path)
     contents = [parse_yaml(revisions.text_at(workspace.folder, path, r.commit), path.name).content for r in told]
-    shown = []
-    for i, revision in enumerate(told):
-        before = contents[i + 1] if i + 1 < len(told) else None
-        shown.append(
-            {
-                "at": local_minute(revision.at, zone, year=True),
-                "author": revision.author,
-                "subject": revision.subject,
-                "reason": revision.reason,
-                "differences": differences(before, contents[i], zone) if before is not None else (),
-            }
-        )
-    return shown
+    apart = [differences(before, after, zone) for after, before in pairwise(contents)]
+    return list(zip(told, (*apart, ()), strict=False))

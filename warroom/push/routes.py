@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
@@ -20,12 +20,14 @@ from campaign.numbers import spoken
 from campaign.plan import Plan, Send
 from campaign.workspace import Workspace
 from metrics.intake.quantities import read_quantity
+from warroom.plans.api import Saved, said
 from warroom.plans.file import version_of
 from warroom.plans.routes import Submission
-from warroom.plans.submission import content_of, submit, text_of
+from warroom.plans.submission import Sent, content_of, submit, text_of
 from warroom.push.asking import Oracle
 from warroom.push.room import Room
 from warroom.push.words import sentences
+from warroom.service.access import Person
 from warroom.service.site import Site
 
 
@@ -38,6 +40,14 @@ class Answer(BaseModel):
     from_at_utc: datetime | None = None
     up_to_reach: float | None = None
     over_minutes: int | None = None
+
+
+class Given(BaseModel):
+    """A push for the plan; `at` with an offset."""
+
+    reach: float = Field(gt=0, allow_inf_nan=False)
+    at: datetime
+    lands_on: str = Field("", max_length=200)
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,15 @@ def push_routes(site: Site, oracle: Oracle, on_submission: Submission) -> APIRou
         site.person(request)
         workspace = site.workspace()
         return asked(oracle, workspace, workspace.plan(campaign), str(reach), at.isoformat(), lands_on, site.clock())
+
+    @router.post("/api/campaigns/{campaign}/push")
+    def put_in(request: Request, campaign: str, given: Given) -> Saved:
+        """Put such a push into the plan, as the page's button does."""
+        person = site.program(request)
+        fields = {"reach": str(given.reach), "at": given.at.isoformat(), "lands_on": given.lands_on}
+        done = _put(site, campaign, fields, person, on_submission)
+        version = version_of(text_of(site.folder, campaign))
+        return Saved(version=version, changes=said(done.changes), troubles=said(done.troubles))
 
     return router
 
@@ -167,8 +186,13 @@ def assumption(plan: Plan, push: Asked) -> Text:
 def _wanted(
     site: Site, request: Request, campaign: str, form: Mapping[str, str], on_submission: Submission
 ) -> Response:
-    """The push becomes a send of the plan, in the name of whoever asks for it."""
     person = site.actor(request, form)
+    _put(site, campaign, form, person, on_submission)
+    return RedirectResponse(f"/campaigns/{campaign}?saved=1", 303)
+
+
+def _put(site: Site, campaign: str, form: Mapping[str, str], person: Person, on_submission: Submission) -> Sent:
+    """The push becomes a send of the plan, in the name of whoever asks for it."""
     workspace = site.workspace()
     plan = workspace.plan(campaign)
     zone = _zone(workspace, plan)
@@ -182,9 +206,9 @@ def _wanted(
         channels.append(own)
     own["sends"] = [*(own.get("sends") or []), push.send.model_dump(mode="json", exclude_none=True)]
     reason = str(say("asked for on the push page"))
-    submit(workspace, {**content, "channels": channels}, opened, person.name, reason, zone)
+    done = submit(workspace, {**content, "channels": channels}, opened, person.name, reason, zone)
     on_submission(campaign)
-    return RedirectResponse(f"/campaigns/{campaign}?saved=1", 303)
+    return done
 
 
 def _zone(workspace: Workspace, plan: Plan) -> ZoneInfo:

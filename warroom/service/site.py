@@ -26,6 +26,14 @@ from warroom.service.troubles import Troubles
 
 BROWSER_COOKIE, SESSION_COOKIE, LANGUAGE_COOKIE = "surgeplan_browser", "surgeplan_session", "surgeplan_lang"
 FORM_TOKEN = "form_token"
+FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+A_FILE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+"""What OpenAPI says of a file that is sent as it is."""
 
 
 class Unknown(Exception):
@@ -87,10 +95,7 @@ class Site:
         browser = request.cookies.get(BROWSER_COOKIE, "")
         if not self.door.form_is_ours(str(form.get(FORM_TOKEN, "")), browser):
             raise NotAllowed(say("this form has expired or was not made here: go back, reload the page and try again"))
-        person = self.person(request)
-        if not person.acts:
-            raise NotAllowed(say("say who you are first (top of the page); viewers can only look"))
-        return person
+        return self._acting(request)
 
     def program(self, request: Request) -> Person:
         """The person behind a change that a program sends; only JSON, which no form of another site can send.
@@ -98,8 +103,21 @@ class Site:
         Raises:
             NotAllowed: not JSON, or this person may only look.
         """
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        if _kind(request) != "application/json":
             raise NotAllowed(say("send application/json"))
+        return self._acting(request)
+
+    def carrier(self, request: Request) -> Person:
+        """The person behind a file that a program sends as it is, of a type that no form of another site can send.
+
+        Raises:
+            NotAllowed: a type that forms have, or this person may only look.
+        """
+        if _kind(request) in FORM_TYPES:
+            raise NotAllowed(say("send the file itself as application/octet-stream"))
+        return self._acting(request)
+
+    def _acting(self, request: Request) -> Person:
         person = self.person(request)
         if not person.acts:
             raise NotAllowed(say("say who you are first (top of the page); viewers can only look"))
@@ -156,6 +174,10 @@ async def sent_form(request: Request) -> Sent:
         if isinstance(upload, UploadFile) and upload.filename:
             return Sent(fields, upload.filename, await upload.read())
         return Sent(fields, "", b"")
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def without(text: str, parts: Sequence[str]) -> str:

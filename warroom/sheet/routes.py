@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import UserError
-from campaign.language import _
+from campaign.language import Text, _
 from warroom.plans.differences import differences
 from warroom.plans.file import version_of
-from warroom.plans.form import entries_of, submitted
+from warroom.plans.form import Entries, Submitted, entries_of, submitted
 from warroom.plans.routes import Form
 from warroom.plans.submission import text_of
-from warroom.service.site import Sent, Site, sent_form
+from warroom.service.site import A_FILE, Sent, Site, sent_form
 from warroom.sheet.bitable import bitable_of, exported
 from warroom.sheet.joining import joined
 from warroom.sheet.reading import read_sheet
@@ -25,16 +28,37 @@ from warroom.sheet.writing import write_plan_sheet
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+class Read(BaseModel):
+    """A plan with a sheet's rows in it, not saved yet; problems: what keeps it from being saved."""
+
+    content: dict[str, Any]
+    opened: str
+    changes: tuple[str, ...]
+    notes: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
 def sheet_routes(site: Site) -> APIRouter:
     """Import and export of the sheet."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter()
 
-    @router.post("/campaigns/{campaign}/sheet")
+    @router.post("/campaigns/{campaign}/sheet", include_in_schema=False)
     async def brought(request: Request, campaign: str) -> Response:
         return await run_in_threadpool(_brought, site, request, campaign, await sent_form(request))
 
-    @router.get("/campaigns/{campaign}/sheet.xlsx")
+    @router.post("/api/campaigns/{campaign}/sheet", openapi_extra=A_FILE)
+    async def read(request: Request, campaign: str, name: str = "sheet", link: str = "") -> Read:
+        """What a sheet (Excel or CSV as the body, or the link of a Bitable table) makes of the plan; nothing is
+        saved: save the content that is answered."""
+        sent = Sent({"link": link}, "" if link else name, await request.body())
+        return await run_in_threadpool(_read, site, request, campaign, sent)
+
+    @router.get(
+        "/api/campaigns/{campaign}/sheet.xlsx", response_class=Response, responses={200: {"content": {EXCEL: {}}}}
+    )
+    @router.get("/campaigns/{campaign}/sheet.xlsx", include_in_schema=False)
     def taken(request: Request, campaign: str) -> Response:
+        """The plan as the sheet that a team keeps."""
         site.person(request)
         workspace = site.workspace()
         plan = workspace.plan(campaign)
@@ -51,18 +75,52 @@ def sheet_routes(site: Site) -> APIRouter:
 def _brought(site: Site, request: Request, campaign: str, sent: Sent) -> Response:
     """The form with the sheet's rows in it, unsaved, and what they change in words."""
     site.actor(request, sent.fields)
+    form = _form(site, request, campaign)
+    try:
+        taken = _taken(form, sent)
+    except UserError as error:
+        return form.page(entries_of(form.before, form.zone), {}, error.problems, status=422)
+    changed = bool(taken.changes)
+    return form.page(taken.entries, *form.wrong(taken.read), brought=(*taken.changes, *taken.notes), changed=changed)
+
+
+def _read(site: Site, request: Request, campaign: str, sent: Sent) -> Read:
+    """The same for programs."""
+    site.carrier(request)
+    form = _form(site, request, campaign)
+    taken = _taken(form, sent)
+    wrong, unplaced = form.wrong(taken.read)
+    return Read(
+        content=taken.read.content,
+        opened=form.opened,
+        changes=tuple(map(str, taken.changes)),
+        notes=tuple(map(str, taken.notes)),
+        problems=(*(f"{name}: {what}" for name, what in wrong.items()), *map(str, unplaced)),
+    )
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A plan with the sheet's rows, and what they change in words."""
+
+    entries: Entries
+    read: Submitted
+    changes: tuple[Text, ...]
+    notes: tuple[Text, ...]
+
+
+def _form(site: Site, request: Request, campaign: str) -> Form:
     workspace = site.workspace()
     workspace.plan(campaign)
-    form = Form(site, request, workspace, campaign, version_of(text_of(site.folder, campaign)))
-    before = entries_of(form.before, form.zone)
-    try:
-        sheet = read_sheet(*_given(sent), form.zone)
-    except UserError as error:
-        return form.page(before, {}, error.problems, status=422)
-    entries = joined(before, sheet)
+    return Form(site, request, workspace, campaign, version_of(text_of(site.folder, campaign)))
+
+
+def _taken(form: Form, sent: Sent) -> _Taken:
+    """Raises UserError where the sheet cannot be read."""
+    sheet = read_sheet(*_given(sent), form.zone)
+    entries = joined(entries_of(form.before, form.zone), sheet)
     read = submitted(entries, form.before, form.zone)
-    changes = differences(form.before, read.content, form.zone)
-    return form.page(entries, *form.wrong(read), brought=(*changes, *sheet.notes), changed=bool(changes))
+    return _Taken(entries, read, differences(form.before, read.content, form.zone), tuple(sheet.notes))
 
 
 def _given(sent: Sent) -> tuple[bytes, str]:

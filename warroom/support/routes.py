@@ -7,12 +7,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 from markupsafe import Markup
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
@@ -26,7 +27,7 @@ from playbooks.staffing.desk import promise_in_words
 from playbooks.staffing.plan import DeskPlan, Judged, StaffingPlan
 from playbooks.staffing.recheck import Recheck, read_plan, recheck_roster, what_if
 from warroom.drawing import Line, drawing
-from warroom.service.site import NotThere, Sent, Site, sent_form
+from warroom.service.site import A_FILE, NotThere, Sent, Site, sent_form
 from warroom.support.exports import bring_contacts
 from warroom.support.intervals import Interval, read_intervals, worst_gaps
 from warroom.support.supposing import with_bot_resolving
@@ -36,8 +37,15 @@ FILES = {
     "staffing.csv": say("Every half-hour (CSV)"),
     "bot_training.csv": say("What to teach the bot first (CSV)"),
 }
+What = Literal["roster", "bot-replay", "contacts"]
 AGENTS_MAX = 5000
 BLUE, RED, GREEN = "#1f6feb", "#c8322b", "#2f855a"
+
+
+class Told(BaseModel):
+    """What a file was found to say."""
+
+    sentences: tuple[str, ...]
 
 
 def support_routes(site: Site) -> APIRouter:
@@ -51,8 +59,10 @@ def support_routes(site: Site) -> APIRouter:
         site.person(request)
         return _answered(site, request, campaign, lambda ws: _asked(ws, campaign, desk, agents, absent, resolved))
 
+    @router.get("/api/campaigns/{campaign}/support/files/{name}", response_class=FileResponse)
     @router.get("/campaigns/{campaign}/support/files/{name}", include_in_schema=False)
     def download(request: Request, campaign: str, name: str) -> Response:
+        """`roster.xlsx`, `staffing.csv` or `bot_training.csv`."""
         site.person(request)
         workspace = site.workspace()
         path = workspace.out(workspace.plan(campaign).id) / "playbook" / name
@@ -67,31 +77,54 @@ def support_routes(site: Site) -> APIRouter:
         return read_plan(site.workspace(), campaign)
 
     @router.get("/api/campaigns/{campaign}/staffing/{desk}")
-    def judged(request: Request, campaign: str, desk: str, agents: int) -> Judged:
-        """What so many people on a desk in every open half-hour achieve."""
+    def judged(
+        request: Request,
+        campaign: str,
+        desk: str,
+        agents: int,
+        absent_ratio: Annotated[float, Query(ge=0, le=1)] = 0.0,
+        bot_resolved_ratio: Annotated[float | None, Query(ge=0, le=1)] = None,
+    ) -> Judged:
+        """What so many people on a desk in every open half-hour achieve, of whom some stay away, with its bot as it is
+        or resolving another share."""
         site.person(request)
-        return what_if(site.workspace(), campaign, desk, _bounded(agents))
+        return _supposed(site.workspace(), campaign, desk, _there(agents, absent_ratio), bot_resolved_ratio)
 
     @router.post("/campaigns/{campaign}/support/{what}", include_in_schema=False)
     async def brought(request: Request, campaign: str, what: str) -> Response:
         return await run_in_threadpool(_brought, site, request, campaign, what, await sent_form(request))
 
+    @router.post("/api/campaigns/{campaign}/support/{what}", openapi_extra=A_FILE)
+    async def carried(request: Request, campaign: str, what: What, name: str = "") -> Told:
+        """Check an edited roster, hand in a bot's replay or add contacts to history: the file is the body, `name` what
+        it is called."""
+        content = await request.body()
+        return await run_in_threadpool(_carried, site, request, campaign, what, Sent({}, name, content))
+
     return router
 
 
 def _brought(site: Site, request: Request, campaign: str, what: str, sent: Sent) -> Response:
+    if what not in get_args(What):
+        raise NotThere
+    site.actor(request, sent.fields)
+    return _answered(site, request, campaign, lambda workspace: _take(workspace, campaign, what, sent))
+
+
+def _carried(site: Site, request: Request, campaign: str, what: What, sent: Sent) -> Told:
+    site.carrier(request)
+    workspace = site.workspace()
+    return Told(sentences=_take(workspace, workspace.plan(campaign).id, what, sent))
+
+
+def _take(workspace: Workspace, campaign: str, what: str, sent: Sent) -> tuple[str, ...]:
+    """What a file that was dropped in says, in words."""
     takers: dict[str, Callable[[Workspace, str, str, bytes], tuple[str, ...]]] = {
         "roster": _roster,
         "bot-replay": _bot_replay,
         "contacts": _contacts,
     }
-    taker = takers.get(what)
-    if taker is None:
-        raise NotThere
-    site.actor(request, sent.fields)
-    return _answered(
-        site, request, campaign, lambda workspace: taker(workspace, campaign, sent.file_name, sent.content)
-    )
+    return takers[what](workspace, campaign, sent.file_name, sent.content)
 
 
 def _answered(site: Site, request: Request, campaign: str, ask: Callable[[Workspace], tuple[str, ...]]) -> Response:
@@ -114,9 +147,18 @@ def _asked(workspace: Workspace, campaign: str, desk: str, agents: str, absent: 
         return ()
     if not agents.isdigit():
         raise UserError(Problem(say("{given} is not a number of people", given=agents)))
-    there = math.floor(_bounded(int(agents)) * (1 - _percent(absent)))
-    supposed = with_bot_resolving(workspace, desk, _percent(resolved)) if resolved else workspace
-    return judged_words(what_if(supposed, campaign, desk, there), there, workspace.settings.zone)
+    there = _there(int(agents), _percent(absent))
+    judged = _supposed(workspace, campaign, desk, there, _percent(resolved) if resolved else None)
+    return judged_words(judged, there, workspace.settings.zone)
+
+
+def _supposed(workspace: Workspace, campaign: str, desk: str, agents: int, bot_ratio: float | None) -> Judged:
+    supposed = workspace if bot_ratio is None else with_bot_resolving(workspace, desk, bot_ratio)
+    return what_if(supposed, campaign, desk, agents)
+
+
+def _there(agents: int, absent_ratio: float) -> int:
+    return math.floor(_bounded(agents) * (1 - absent_ratio))
 
 
 def _percent(text: str) -> float:
