@@ -17,7 +17,7 @@ from forecast.ground import Ground, Laid, ground_of, laid_on, otherwise
 from forecast.history.reading import open_history
 from forecast.learning import Learned, grid_for, learn, overlapping, target_settings
 from forecast.paths.grid import SIDE_SECONDS
-from forecast.publish import evidence_of
+from forecast.publish import evidence_of, one_thread
 from forecast.uplift.layout import layout_of, numbers_of
 from forecast.uplift.pooled import with_unlearned
 from forecast.uplift.shapes import KnownKernels
@@ -56,7 +56,8 @@ def learned_for(workspace: Workspace, plan: Plan, now: datetime) -> Learned:
     as_of = default_as_of(plan, now)
     others = tuple(other for other in workspace.plans if other.id != plan.id)
     evidence = evidence_of(open_history(workspace, before=as_of), workspace, as_of)
-    return learn(evidence, plan, (*others, plan), workspace.settings, as_of)
+    with one_thread():
+        return learn(evidence, plan, (*others, plan), workspace.settings, as_of)
 
 
 def with_plan(learned: Learned, plan: Plan, plans: Sequence[Plan]) -> Learned | None:

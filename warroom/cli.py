@@ -43,12 +43,14 @@ def ask(
     now: NowOption = None,
 ) -> None:
     from campaign.errors import ExitCode
+    from forecast.publish import one_thread
     from warroom.push.asking import Oracle
     from warroom.push.routes import asked
 
     console = Console.open(workspace, lang, as_json)
     opened = open_workspace(workspace)
-    answer = asked(Oracle(), opened, opened.plan(campaign), reach, at, lands_on, clock(now))
+    with one_thread():
+        answer = asked(Oracle(), opened, opened.plan(campaign), reach, at, lands_on, clock(now))
     console.result("\n".join((*answer.sentences, *answer.assumptions)), answer.model_dump(mode="json"))
     console.next(f"surgeplan warroom --workspace {workspace}")
     raise typer.Exit(ExitCode.YES if answer.fits else ExitCode.NO)

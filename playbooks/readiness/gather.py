@@ -141,7 +141,7 @@ def read_files(workspace: Workspace, campaign: str, named: Named) -> Evidence:
         ),
         bundle=bundle,
         bundle_damage=_damage(out / "frozen" / bundle.hash, bundle) if bundle else (),
-        attachments=_attachments(named.attachments, workspace),
+        attachments=hashes_of(named.attachments, workspace),
         demands=_demands(out / "playbook" / "checklist.json"),
         inputs=_input_hashes(workspace, campaign),
     )
@@ -225,7 +225,8 @@ def _damage(folder: Path, bundle: FrozenBundle) -> tuple[str, ...]:
     )
 
 
-def _attachments(paths: frozenset[str], workspace: Workspace) -> dict[str, str]:
+def hashes_of(paths: frozenset[str], workspace: Workspace) -> dict[str, str]:
+    """SHA-256 of attachments that are still there."""
     return {path: sha256(file) for path in sorted(paths) if (file := workspace.folder / path).is_file()}
 
 
@@ -289,18 +290,25 @@ def _record(path: Path, workspace: Workspace, record: type[Record]) -> Record | 
 
 
 def _staffing(path: Path, workspace: Workspace) -> tuple[StaffedSlot, ...] | None:
-    rows = rows_of(path, workspace.folder, {"starts_at_utc", "desk", "agents_required", "agents_rostered"})
-    if rows is None:
+    if not path.is_file():
         return None
+    told = path.stat()
+    return _slots_in(path, workspace.folder, (told.st_ino, told.st_mtime_ns, told.st_size))
+
+
+@lru_cache(maxsize=16)
+def _slots_in(path: Path, root: Path, _file: tuple[int, int, int]) -> tuple[StaffedSlot, ...]:
+    """A file by inode, date and size: it has thousands of rows, and a checklist is asked for again and again."""
+    rows = rows_of(path, root, {"starts_at_utc", "desk", "agents_required", "agents_rostered"})
     problems: list[Problem] = []
     slots: list[StaffedSlot] = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in enumerate(rows or (), start=2):
         try:
             slots.append(_slot(row))
         except ValueError as error:
             what = say("cannot be read: {reason}", reason=str(error))
             todo = say("write numbers, and times such as 2026-11-10T12:00:00Z")
-            problems.append(Problem(what, todo, file=_name(path, workspace), line=line))
+            problems.append(Problem(what, todo, file=path.relative_to(root).as_posix(), line=line))
     if problems:
         raise UserError(problems)
     return tuple(slots)

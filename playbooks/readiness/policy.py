@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ValidationError, model_validator
 
-from campaign.documents import Complaint, Document, FileRecord, problems_of, read_yaml
+from campaign.documents import Complaint, Document, FileRecord, parse_yaml, problems_of, read_utf8, read_yaml
 from campaign.errors import Problem, UserError, nearest
 from campaign.language import say
 from campaign.plan import Identifier, Positive, Ratio
@@ -103,9 +104,15 @@ def read_checklist_policy(folder: Path) -> ChecklistPolicy:
     Raises:
         UserError: every problem of the workspace's `checklist.yaml` at once.
     """
-    shipped = read_yaml(SHIPPED, CHECKLIST).content
     own = folder / CHECKLIST
-    document = read_yaml(own, CHECKLIST) if own.is_file() else Document(CHECKLIST, {}, {})
+    return _policy_with(read_utf8(own, CHECKLIST) if own.is_file() else None)
+
+
+@lru_cache(maxsize=16)
+def _policy_with(own: str | None) -> ChecklistPolicy:
+    """The shipped checklist changed by a text: the same two are asked for again and again."""
+    shipped = read_yaml(SHIPPED, CHECKLIST).content
+    document = parse_yaml(own, CHECKLIST) if own is not None else Document(CHECKLIST, {}, {})
     order = _own_order(document)
     items: dict[str, dict[str, Any]] = {item["id"]: item for item in shipped["items"]}
     for item in document.content.get("items", []):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ from warroom.service.kept import Kept
 BLOCK_HOURS = 4
 REACH_HOURS = 1 + (LATEST_MINUTES + AFTER_MINUTES) // 60
 VARIANTS_MOST = 4
+PREPARED = timedelta(days=28)
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,30 @@ class Pushes:
 class Versions:
     """Models of one campaign, the newest first: each holds what versions of its plan so far needed learned."""
 
-    known: deque[Learned] = field(default_factory=lambda: deque(maxlen=VARIANTS_MOST))
+    known: tuple[Learned, ...] = ()
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, plan: Plan, plans: Sequence[Plan]) -> Learned | None:
+        """The model for a version of the plan; None where none so far will do."""
+        return next((found for known in self.known if (found := with_plan(known, plan, plans))), None)
+
+
+Learning = Callable[[Workspace, Plan, datetime], Learned]
 
 
 class Oracle:
     """Answers what-if questions of one workspace; what is learned or drawn for one who asks is there for the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, learning: Learning = learned_for) -> None:
+        self._learning = learning
         self._models, self._drawn = Kept(most=16), Kept(most=16)
+
+    def prepare(self, workspace: Workspace, now: datetime) -> None:
+        """Learn for the campaigns to come, soonest first, so that nobody waits for it."""
+        ahead = [plan for plan in workspace.plans if plan.starts_at <= now + PREPARED and now < plan.ends_at]
+        for plan in sorted(ahead, key=lambda plan: plan.starts_at):
+            with suppress(UserError):  # pages say it to whoever asks
+                self._saved_outlook(workspace, plan, now)
 
     def foresee(self, workspace: Workspace, plan: Plan, now: datetime) -> tuple[Text, ...]:
         """What a plan does, beside what its saved version does."""
@@ -91,27 +107,31 @@ class Oracle:
         return room_for(send, Pushes(ahead, channel), carries), most
 
     def _learned(self, workspace: Workspace, plan: Plan, now: datetime) -> Learned:
-        """The model for a plan, learned anew when what it learned from has changed and for what is new to it."""
+        """The model for a plan, learned anew when what it learned from has changed and for what is new to it.
+
+        Nobody waits for what another version has to have learned first.
+        """
         versions = self._versions(workspace, plan, now)
-        with versions.lock:
-            found = next(
-                (again for known in versions.known if (again := with_plan(known, plan, workspace.plans))), None
-            )
-            if found is None:
-                learned = learned_for(workspace, plan, now)
-                versions.known.appendleft(learned)
-                found = with_plan(learned, plan, workspace.plans)
-            assert found
-            return found
+        found = versions.of(plan, workspace.plans)
+        if found is None:
+            with versions.lock:
+                found = versions.of(plan, workspace.plans)
+                if found is None:
+                    learned = self._learning(workspace, plan, now)
+                    versions.known = (learned, *versions.known)[:VARIANTS_MOST]
+                    found = with_plan(learned, plan, workspace.plans)
+        assert found
+        return found
 
     def _versions(self, workspace: Workspace, plan: Plan, now: datetime) -> Versions:
         return self._models.get(plan.id, lambda: _learned_from(workspace, plan, now), Versions)
 
     def _saved_outlook(self, workspace: Workspace, saved: Plan, now: datetime) -> Outlook:
+        name = ("outlook", saved.id)
         return self._drawn.get(
-            ("outlook", saved.id),
+            name,
             lambda: _asked_with(workspace, saved, now),
-            lambda: outlook(self._learned(workspace, saved, now)),
+            lambda: outlook(self._learned(workspace, saved, now), self._drawn.last(name)),
         )
 
     def _ahead(self, workspace: Workspace, plan: Plan, channel: str, send: Send, now: datetime) -> Ahead:

@@ -57,6 +57,12 @@ class Kept:
         value: Value = kept[1]
         return value
 
+    def last(self, name: Hashable) -> Any:
+        """The value that was made last under a name, however old; None before the first."""
+        with self._guard:
+            place = self._places.get(name)
+        return place.kept[1] if place and place.kept else None
+
     def _place(self, name: Hashable) -> _Place:
         with self._guard:
             place = self._places.setdefault(name, _Place())

@@ -14,13 +14,20 @@ LOG = logging.getLogger("surgeplan.looking")
 class Looking:
     """Calls `look` every `every_seconds`; a refusal is logged and the next look tries again.
 
-    patience_seconds: how long stopping waits for a look that is under way.
+    patience_seconds: how long stopping waits for a look that is under way. at_once: the first look is at the start.
     """
 
     def __init__(
-        self, name: str, look: Callable[[], object], every_seconds: float, patience_seconds: float = 10.0
+        self,
+        name: str,
+        look: Callable[[], object],
+        every_seconds: float,
+        patience_seconds: float = 10.0,
+        *,
+        at_once: bool = False,
     ) -> None:
         self.name, self.look, self.every_seconds, self.patience_seconds = name, look, every_seconds, patience_seconds
+        self.at_once = at_once
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
 
@@ -42,7 +49,9 @@ class Looking:
             self._thread.join(timeout=self.patience_seconds)
 
     def _watch(self) -> None:
-        while not self._stopped.wait(self.every_seconds):
+        wait_seconds = 0.0 if self.at_once else self.every_seconds
+        while not self._stopped.wait(wait_seconds):
+            wait_seconds = self.every_seconds
             try:
                 self.look()
             except UserError as error:

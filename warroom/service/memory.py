@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,13 +13,13 @@ from campaign.language import Language
 from campaign.store.database import STATE_URL, STORE
 from campaign.workspace import SETTINGS, Workspace, language_of, open_workspace, plan_files
 from playbooks.readiness.evidence import Evidence
-from playbooks.readiness.gather import Named, read_files
+from playbooks.readiness.gather import BROUGHT, Named, hashes_of, read_files
 from playbooks.readiness.publish import Review, review
 from playbooks.readiness.record import workspace_log
 from warroom.service.kept import Kept
 
 REVIEW_SECONDS = 15
-READ_BY_REVIEWS = ("history", "evidence", "out/capacity", "metrics.yaml", "checklist.yaml")
+READ_BY_REVIEWS = ("history", "out/capacity", "metrics.yaml", "checklist.yaml")
 LOG_FILES = (STORE, f"{STORE}-wal")
 
 Stamp = tuple[str, int, int]
@@ -54,11 +55,30 @@ class Memory:
     def files(self, workspace: Workspace, campaign: str, named: Named) -> Evidence:
         """What a review reads besides the log: the slow part of it, which no signature changes."""
         attached = [workspace.folder / path for path in sorted(named.attachments)]
-        return self._kept.get(
+        files = self._kept.get(
             f"files:{campaign}",
-            lambda: (named, _rests_on(workspace, campaign), _stamps(attached)),
-            lambda: read_files(workspace, campaign, named),
+            lambda: (named.bundle, _read(workspace, campaign)),
+            lambda: read_files(workspace, campaign, Named(named.bundle)),
         )
+        hashes = self._kept.get(
+            f"attachments:{campaign}",
+            lambda: (named.attachments, _stamps(attached)),
+            lambda: hashes_of(named.attachments, workspace),
+        )
+        return replace(files, attachments=hashes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Equal to what holds the very same object: a workspace is made anew when a byte of it changes."""
+
+    of: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.of is other.of
+
+    def __hash__(self) -> int:
+        return id(self.of)
 
 
 def _contents(folder: Path) -> str:
@@ -85,8 +105,20 @@ def _log(workspace: Workspace) -> object:
 
 def _rests_on(workspace: Workspace, campaign: str) -> object:
     """What changes with every file that a review may read, the log aside."""
+    return _read(workspace, campaign), _stamps([workspace.folder / "evidence"])
+
+
+def _read(workspace: Workspace, campaign: str) -> object:
+    """The same without what people attach."""
+    evidence = [workspace.folder / "evidence" / name for name in _drilled_with(workspace, campaign)]
     roots = [workspace.out(campaign), *(workspace.folder / name for name in READ_BY_REVIEWS)]
-    return _contents(workspace.folder), _stamps(roots)
+    return _Same(workspace), _stamps([*roots, *(folder / name for folder in evidence for name in BROUGHT)])
+
+
+def _drilled_with(workspace: Workspace, campaign: str) -> tuple[str, ...]:
+    """The campaign and the promotion that it is a wave of."""
+    promotion = next((plan.part_of for plan in workspace.plans if plan.id == campaign), None)
+    return (campaign, promotion) if promotion else (campaign,)
 
 
 def _stamps(roots: Iterable[Path]) -> tuple[Stamp, ...]:

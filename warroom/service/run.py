@@ -20,6 +20,7 @@ from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.workspace import Workspace, open_workspace
+from forecast.publish import one_thread
 from warroom.chat.daily import Daily, message
 from warroom.chat.sending import Sender
 from warroom.chat.targets import VARIABLE, targets_of
@@ -36,12 +37,14 @@ from warroom.live.state import live_store
 from warroom.plans.api import plan_api
 from warroom.plans.revisions import catch_up
 from warroom.plans.routes import plan_routes
+from warroom.push.apart import learned_apart
 from warroom.push.asking import Oracle
 from warroom.push.routes import push_routes
 from warroom.refresh.worker import Refresher
 from warroom.service.access import ROLES, Door, Mode, refuse_open_doors, secret_of
 from warroom.service.app import make_app
 from warroom.service.logs import log_to_stderr
+from warroom.service.looking import Looking
 from warroom.service.routes import door_routes
 from warroom.service.site import Site
 from warroom.service.watched import Campaigns, metrics_routes
@@ -51,6 +54,7 @@ from warroom.support.routes import support_routes
 LOG = logging.getLogger("surgeplan")
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 60  # pages that are open ask each 15 s
+PREPARE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,9 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
     sender = Sender(targets_of(os.environ.get(VARIABLE, "")))
     refresher, daily = Refresher(site, tell_changes(sender)), Daily(site, sender, listening.address)
     live, postman = Live(site, sender.targets), Postman(lambda: live_store(site.workspace()), sender, site.clock)
-    app = site_app(site, refresher.poke)
+    oracle = Oracle(learned_apart)
+    preparing = Looking("models", lambda: oracle.prepare(site.workspace(), site.clock()), PREPARE_SECONDS, at_once=True)
+    app = site_app(site, refresher.poke, oracle)
     with _bound(listening) as listener:
         host, port = listener.getsockname()[:2]
         tell(say("listening on {url}; Ctrl-C stops", url=f"http://{host}:{port}"))
@@ -97,18 +103,21 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
             **trusted,
         )
         signal.signal(signal.SIGTERM, _end)
-        for part in (sender, refresher, daily, live, postman):
+        for part in (sender, refresher, daily, live, postman, preparing):
             part.start()
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            with one_thread():
+                uvicorn.Server(config).run(sockets=[listener])
         finally:
-            for part in (live, daily, refresher, postman, sender):
+            for part in (live, daily, refresher, postman, sender, preparing):
                 part.stop()
 
 
-def site_app(site: Site, submitted: Callable[[str], object] = lambda _campaign: None) -> FastAPI:
+def site_app(
+    site: Site, submitted: Callable[[str], object] = lambda _campaign: None, oracle: Oracle | None = None
+) -> FastAPI:
     """Every page of the service on one workspace; `submitted` is told of every plan that was sent in."""
-    oracle = Oracle()
+    oracle = oracle or Oracle()
 
     def foresee(workspace: Workspace, plan: Plan) -> Sequence[Text]:
         return oracle.foresee(workspace, plan, site.clock())
