@@ -27,7 +27,6 @@ import numpy as np
 from benchmarks.warroom.service import (
     ATTACHING,
     EVERY_SECONDS,
-    SECONDS,
     SIGNING,
     SUBMITTING,
     WATCHERS,
@@ -43,10 +42,12 @@ from campaign.plan import Plan
 from campaign.traffic import TrafficPaths
 from campaign.workspace import open_workspace
 from forecast.epochs import epochs
+from surgeplan.cli import main as surgeplan
 from warroom.live.clocks.sync import sync
 from warroom.live.due import HOUR, MINUTE
 
 HOURS = 2
+SECONDS = 90
 DESKS = ("", "marketing", "sre", "ops", "support", "data")
 LANGUAGES = ("zh", "en")
 
@@ -58,6 +59,7 @@ def main(folder: Path, campaign: str) -> None:
         plan = open_workspace(copy).plan(campaign)
         now = plan.starts_at + HOURS * HOUR + 10 * MINUTE
         comes(copy, plan, now)
+        freeze(copy, campaign, plan.starts_at - 72 * HOUR)
         for hour in range(1, HOURS + 1):
             sync(open_workspace(copy), campaign, plan.starts_at + hour * HOUR + 9 * MINUTE, (), lambda _: None)
         with serving(copy, now) as address:
@@ -76,6 +78,14 @@ def comes(folder: Path, plan: Plan, until: datetime) -> None:
                 stamp = datetime.fromtimestamp(minute, until.tzinfo).isoformat()
                 rows += [f"{stamp},{name},{rates[s, i]:.6g}" for s, name in enumerate(paths.services)]
     write_text(folder / "history" / "traffic_live.csv", "\n".join(rows) + "\n")
+
+
+def freeze(folder: Path, campaign: str, now: datetime) -> None:
+    """As on D-3: what marketing still submits forecasts nothing anew here."""
+    roles = open_workspace(folder).settings.roles
+    commander = next(name for name, role in roles.items() if role == "commander")
+    frozen = ["freeze", campaign, "--workspace", str(folder), "--as", commander, "--now", now.isoformat()]
+    assert surgeplan(frozen) == 0
 
 
 @contextmanager
@@ -100,15 +110,17 @@ async def measured(address: str, campaign: str) -> None:
         first: list[float] = []
         polls: list[float] = []
         answers: Counter[int] = Counter()
+        received: Counter[int] = Counter()
         ends = time.perf_counter() + SECONDS
-        watching = [watch(client, campaign, i, ends, first, polls, answers) for i in range(WATCHERS)]
+        watching = [watch(client, campaign, i, ends, first, polls, answers, received) for i in range(WATCHERS)]
         acts = [sign] * SIGNING + [attach] * ATTACHING + [submit] * SUBMITTING
         writes: list[float] = []
-        writing = [write(client.base_url, campaign, i, act, writes) for i, act in enumerate(acts)]
+        writing = [write(client.base_url, campaign, i, act, writes, 0.8 * SECONDS) for i, act in enumerate(acts)]
         await asyncio.gather(*watching, *writing)
     say(f"live page opened, {WATCHERS} clients of all desks and languages", first)
     say(f"live page asked again each {EVERY_SECONDS:.0f} s, {len(acts)} writers beside", polls)
-    print(f"answered with nothing: {answers[304]} of {answers.total()}")
+    share, each = answers[304] / answers.total(), received.total() / answers.total() / 1024
+    print(f"answered with nothing: {answers[304]} of {answers.total()} ({share:.0%}); {each:.1f} KB a poll on the way")
     print(f"writes: {len(writes)} of {WRITES * len(acts)} taken")
 
 
@@ -120,6 +132,7 @@ async def watch(
     first: list[float],
     polls: list[float],
     answers: Counter[int],
+    received: Counter[int],
 ) -> None:
     """One phone: the page, then its blocks each quarter of a minute."""
     await asyncio.sleep(EVERY_SECONDS * number / WATCHERS)
@@ -133,10 +146,11 @@ async def watch(
         began = time.perf_counter()
         if began >= ends:
             return
-        answer = await client.get(f"/live/{campaign}/blocks", params=view, headers={"if-none-match": tag})
+        answer = await client.get(f"/live/{campaign}/blocks", params=view | {"since": tag})
         polls.append(time.perf_counter() - began)
         answers[answer.status_code] += 1
-        tag = answer.headers["etag"]
+        received[answer.status_code] += answer.num_bytes_downloaded
+        tag = answer.headers["etag"].strip('"')
 
 
 if __name__ == "__main__":

@@ -94,8 +94,10 @@ Act = Callable[[httpx2.AsyncClient, str, str], Awaitable[bool]]
 """(somebody's browser, campaign, a text of this write alone): whether it was taken."""
 
 
-async def write(address: httpx2.URL, campaign: str, number: int, act: Act, took: list[float]) -> None:
-    """One person who does the same several times."""
+async def write(
+    address: httpx2.URL, campaign: str, number: int, act: Act, took: list[float], lasting: float = SECONDS / 2
+) -> None:
+    """One person who does the same several times, `lasting` seconds and what the writes take."""
     async with httpx2.AsyncClient(base_url=address, timeout=60, follow_redirects=True, trust_env=False) as own:
         form = {"name": f"p{number}", "role": "ops", "form_token": await token(own, "/me")}
         (await own.post("/me", data=form)).raise_for_status()
@@ -103,7 +105,7 @@ async def write(address: httpx2.URL, campaign: str, number: int, act: Act, took:
             began = time.perf_counter()
             if await act(own, campaign, f"write {number}/{i}"):
                 took.append(time.perf_counter() - began)
-            await asyncio.sleep(SECONDS / WRITES / 2)
+            await asyncio.sleep(lasting / WRITES)
 
 
 async def sign(own: httpx2.AsyncClient, campaign: str, text: str) -> bool:
@@ -123,7 +125,11 @@ async def submit(own: httpx2.AsyncClient, campaign: str, text: str) -> bool:
     """Six people edit one plan: whoever was overtaken opens it again and sends theirs once more."""
     while True:
         opened = (await own.get(f"/api/campaigns/{campaign}")).json()
-        sent = {"content": opened["content"] | {"name": text}, "opened": opened["version"], "reason": text}
+        sent = {
+            "content": opened["content"] | {"owner": {"team": "marketing", "contact": text}},
+            "opened": opened["version"],
+            "reason": text,
+        }
         answer = await own.put(f"/api/campaigns/{campaign}", json=sent)
         if answer.status_code != 409:
             return answer.status_code == 200

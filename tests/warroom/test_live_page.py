@@ -18,8 +18,10 @@ from fastapi.testclient import TestClient
 
 from campaign.files import write_text
 from campaign.language import say
+from campaign.store.events import Act
 from campaign.store.live import Measured
 from campaign.workspace import open_workspace
+from playbooks.readiness.record import workspace_log
 from tests.warroom.conftest import PLAN, SETTINGS
 from tests.warroom.live_event import CAMPAIGN, END, START, came, model_files
 from warroom.live.clocks.sync import sync
@@ -265,6 +267,40 @@ def test_who_has_it_is_answered_with_nothing_until_it_changes(room: Room) -> Non
     later = room.client.get(f"/live/{CAMPAIGN}", params={"done": "1"})
     assert "T+01:10" in later.text
     assert room.client.get(address, headers=known).status_code == 200
+
+
+def test_what_others_write_changes_a_desks_page_only_where_it_says_so(room: Room) -> None:
+    room.synced(1)
+    address = f"/live/{CAMPAIGN}/blocks"
+    tags = {desk: tag_of(room, address, desk) for desk in ("support", "ops")}
+    log = workspace_log(open_workspace(room.folder))
+    log.record(Act(kind="sign", campaign=CAMPAIGN, subject="change-freeze", actor="z", role="ops", at_utc=room.now))
+    room.now += timedelta(seconds=20)
+    room.page()  # made anew
+    assert tag_of(room, address, "support") == tags["support"]
+    assert tag_of(room, address, "ops") != tags["ops"]
+
+
+def tag_of(room: Room, address: str, desk: str) -> str:
+    tag: str = room.client.get(address, params={"desk": desk}).headers["etag"]
+    return tag
+
+
+def test_a_page_that_is_open_is_sent_the_blocks_that_changed(room: Room) -> None:
+    room.synced(1)
+    address = f"/live/{CAMPAIGN}/blocks"
+    first = room.client.get(address)
+    assert first.headers["content-encoding"] == "gzip"
+    since = {"since": first.headers["etag"].strip('"')}
+    assert room.client.get(address, params=since).status_code == 304
+    room.now += MINUTE
+    room.page()
+    sent = room.client.get(address, params=since).text
+    whole = room.client.get(address, params={"since": "what nobody was sent"}).text
+    blocks = {name: re.findall(r'<section id="(\w+)"', text) for name, text in (("sent", sent), ("whole", whole))}
+    assert {"status", "state"} <= set(blocks["sent"]) < set(blocks["whole"])
+    assert not {"switches", "checklist", "definitions"} & set(blocks["sent"])
+    assert blocks["whole"] == re.findall(r'<section id="(\w+)"', first.text)
 
 
 def test_the_whole_page_is_named_by_its_content_and_its_reader(room: Room) -> None:

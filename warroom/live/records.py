@@ -239,13 +239,22 @@ class Stale:
 
 
 @dataclass(frozen=True)
+class Witness:
+    """The log's newest hash when an hourly message was made: others hold it in their chats."""
+
+    head: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class LiveState:
     """Everything the live page says, as of `now`. Before the first sync: clock and yardstick, and nothing measured.
 
     synced_at: when the last hourly sync ended; synced_hour: the last hour that it synced. minutes_at: the newest minute
     pulled. oldest_watermark: of the sources that hourly figures come from. call: GO, WATCH or ACT.
     minutes, capacities: by service, `total` among the minutes. readings: newest of each service and name.
-    stale: empty when all is as fresh as it should be. head: the log's newest hash, that digests carry.
+    stale: empty when all is as fresh as it should be. head: the log's newest
+    hash; witness: the one that the last hourly message carried.
     """
 
     campaign: str
@@ -265,6 +274,7 @@ class LiveState:
     digest: Digest | None = None
     stale: tuple[Stale, ...] = ()
     head: str | None = None
+    witness: Witness | None = None
 
     @property
     def oldest_watermark(self) -> datetime | None:

@@ -34,6 +34,7 @@ from warroom.live.records import (
     Metric,
     Minutes,
     Stale,
+    Witness,
 )
 from warroom.live.sources.freshness import as_one, of_document
 from warroom.live.sources.readings import newest_readings
@@ -50,7 +51,7 @@ METRICS: dict[str, tuple[Text, Text]] = {
     "contacts": (say("Support contacts in the hour"), say("contacts")),
 }
 Document = tuple[datetime, dict[str, Any]] | None
-SYNC, MINUTE_PULL, REFORECAST, REFUSED = "sync", "minutes", "reforecast", "refused"
+SYNC, MINUTE_PULL, REFORECAST, REFUSED, TOLD = "sync", "minutes", "reforecast", "refused", "told"
 
 
 def live_store(workspace: Workspace) -> LiveStore:
@@ -67,10 +68,10 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     plan, store = workspace.plan(campaign), live_store(workspace)
     events = campaign_events(workspace, campaign)
     expected, stale = _expected(workspace, plan, events)
-    sync, pulled, told = (store.document(campaign, kind) for kind in (SYNC, MINUTE_PULL, REFORECAST))
+    sync, pulled, again, told = (store.document(campaign, kind) for kind in (SYNC, MINUTE_PULL, REFORECAST, TOLD))
     since, until = plan.starts_at - AROUND, min(now, plan.ends_at) + AROUND
     hours, minutes = (store.measured(campaign, seconds, since, until) for seconds in (HOUR_SECONDS, MINUTE_SECONDS))
-    metrics, series = metrics_of(plan, expected, hours, now), minutes_of(expected, minutes, told)
+    metrics, series = metrics_of(plan, expected, hours, now), minutes_of(expected, minutes, again)
     capacities = capacities_of(workspace, plan, series, minutes, now)
     rules, settings = rules_of(workspace), workspace.settings
     figures = Figures({metric.name: metric for metric in metrics}, series, capacities)
@@ -94,6 +95,7 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
         digest=newest_digest(store.letters(campaign)),
         stale=(*stale, *_unread(store, campaign), *(Stale(s.note, s.watermark) for s in sources if s.note)),
         head=events[-1].hash if events else None,
+        witness=Witness(told[1]["head"], told[0]) if told and told[1].get("head") else None,
     )
 
 

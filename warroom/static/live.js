@@ -1,4 +1,5 @@
-// The war room works without this file (it then reloads itself each minute); with it, what changed is put in its place.
+// The war room works without this file (it then reloads itself each minute); with it, blocks that changed are asked for
+// and put in their place.
 const live = document.getElementById("live");
 if (live) {
   const EVERY = 15_000;
@@ -21,7 +22,7 @@ if (live) {
   const look = async () => {
     if (document.hidden) return;
     try {
-      const answer = await fetch(live.dataset.blocks, { headers: { "If-None-Match": tag } });
+      const answer = await fetch(`${live.dataset.blocks}&since=${encodeURIComponent(tag.replaceAll('"', ""))}`, { headers: { "If-None-Match": tag } });
       if (answer.status !== 304 && !answer.ok) throw new Error(answer.status);
       answered = Date.now();
       if (answer.status === 304) return;
@@ -29,7 +30,7 @@ if (live) {
       const fresh = document.createElement("template");
       fresh.innerHTML = await answer.text();
       const blocks = [...fresh.content.querySelectorAll("section[id]")];
-      if (blocks.length !== sources.size || blocks.some((block) => !sources.has(block.id))) location.reload();
+      if (blocks.some((block) => !sources.has(block.id))) location.reload();
       else blocks.forEach(put);
     } catch {
       // said below

@@ -36,9 +36,8 @@ from warroom.live.policy import readings_of
 from warroom.live.records import LiveState, Source
 from warroom.live.sources.came import Came, hourly_values, minute_values, what_history_says
 from warroom.live.sources.freshness import as_rows, final_until, of_document, of_files, of_pulls
-from warroom.live.state import HOUR_SECONDS, SYNC, live_store
+from warroom.live.state import HOUR_SECONDS, SYNC, TOLD, live_store
 
-TOLD = "told"
 Sleep = Callable[[float], None]
 
 
@@ -159,7 +158,7 @@ def _message(
     if hour >= plan.ends_at or (newest is not None and newest >= hour):
         return words, False
     post(store, plan.id, digest_subject(hour), words, targets, workspace.settings, state.now)
-    store.write(plan.id, TOLD, state.now, {"hour": hour.isoformat(), "figures": figures_of(state)})
+    store.write(plan.id, TOLD, state.now, {"hour": hour.isoformat(), "figures": figures_of(state), "head": state.head})
     return words, True
 
 

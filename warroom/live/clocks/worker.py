@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from campaign.errors import UserError
 from campaign.language import say
@@ -24,7 +25,7 @@ from warroom.service.site import Site
 from warroom.service.troubles import Work
 
 LOG = logging.getLogger("surgeplan.live")
-LOOK_EVERY_SECONDS = 30.0
+LOOK_SECONDS = 30.0
 
 
 class Live:
@@ -33,8 +34,8 @@ class Live:
     def __init__(self, site: Site, targets: Sequence[Target], sleep: Callable[[float], None] = time.sleep) -> None:
         self.site, self.targets, self.sleep = site, targets, sleep
         self._looked: dict[str, datetime] = {}
-        self._minutes = Looking("live minutes", lambda: self._each("minute", self._minute), LOOK_EVERY_SECONDS)
-        self._hours = Looking("live hours", lambda: self._each("hour", self._hour), LOOK_EVERY_SECONDS)
+        self._minutes = Looking("live minutes", partial(self._each, "minute", self._minute), LOOK_SECONDS, at_once=True)
+        self._hours = Looking("live hours", partial(self._each, "hour", self._hour), LOOK_SECONDS, at_once=True)
 
     def start(self) -> None:
         for clock in (self._minutes, self._hours):
@@ -90,4 +91,4 @@ class Live:
     def _minute_is_due(self, plan: Plan, now: datetime) -> bool:
         """Not twice within half a minute, whichever way the clock was moved."""
         before = self._looked.get(plan.id)
-        return before is None or abs((now - before).total_seconds()) >= LOOK_EVERY_SECONDS - 5
+        return before is None or abs((now - before).total_seconds()) >= LOOK_SECONDS - 5

@@ -103,6 +103,7 @@ def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> s
     shown = DESKS[asked.desk] if asked.desk else BLOCKS
     left = [item for item in room.left or () if asked.desk in ("", item.owner)]
     alerts = own_alerts(state.alerts, asked.desk)
+    before = [each for each in room.happened if _is_told(each, asked.desk)]
     services = _readings(state, room.desk_names)
     local = partial(_local, room=room)
     values: dict[str, Any] = {
@@ -129,8 +130,8 @@ def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> s
         "others": sum(alert.open for alert in state.alerts) - sum(alert.open for alert in alerts),
         "left": left,
         "stale_items": sum(item.state == "stale" for item in left),
-        "before": [each for each in room.happened if _is_told(each, asked.desk)],
-        "can": can_draft(state, room.plan, call_of_room(room), alerts, left, room.happened, room.zone),
+        "before": before,
+        "can": can_draft(state, room.plan, call_of_room(room), alerts, left, before, room.zone),
         "levers": _own(room.levers, asked.desk),
         "sends": _sends(room),
         "requests": [each for each in _own(room.acts.requests, asked.desk) if each.open],

@@ -40,7 +40,7 @@ def can_draft(
     before: Iterable[Happened],
     zone: ZoneInfo,
 ) -> Can:
-    """alerts, left: those of whoever reports. call: GO, WATCH, ACT, or that nothing is seen."""
+    """alerts, left, before: those of whoever reports. call: GO, WATCH, ACT, or that nothing is seen."""
     head = say("{plan} {since}: {call}", plan=plan.title, since=t_plus(state.clock.since_start), call=call)
     newest = [(metric, metric.newest) for metric in state.metrics]
     return Can(
@@ -57,7 +57,7 @@ def can_draft(
 
 def _done(state: LiveState, before: Iterable[Happened], zone: ZoneInfo) -> Iterator[Text]:
     for each in before:
-        if state.now - HOUR <= each.at <= state.now and each.by:
+        if each.at >= state.now - HOUR and each.by:
             yield say("{at} {what} ({by})", at=local_minute(each.at, zone), what=each.what, by=each.by)
 
 

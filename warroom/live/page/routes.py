@@ -7,23 +7,24 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from markupsafe import Markup
 
 from campaign.language import current_language
 from playbooks.readiness.labels import ROLE_LABELS
 from warroom.live.answers.room import RoomAnswer, room_answer
 from warroom.live.page.blocks import DESKS, Asked, asked_of, blocks, charted, charts_of
+from warroom.live.page.changed import Changed
 from warroom.live.room.war_room import WarRoom
 from warroom.live.room.watching import Failed, Seen, View, Watching
 from warroom.service.access import Person
-from warroom.service.revalidation import is_known, not_modified, quoted, tag_of, tagged
+from warroom.service.revalidation import is_known, not_modified, quoted, tag_of, tagged, zipped
 from warroom.service.site import BROWSER_COOKIE, Site
 
 
 def live_routes(site: Site, watching: Watching) -> APIRouter:
     """The page of one campaign."""
-    router = APIRouter()
+    router, changed = APIRouter(), Changed()
 
     @router.get("/live/{campaign}", include_in_schema=False)
     def page(request: Request, campaign: str, desk: str = "", service: str = "", done: str = "") -> Response:
@@ -45,12 +46,13 @@ def live_routes(site: Site, watching: Watching) -> APIRouter:
         return tagged(answer, tag) if tag else answer
 
     @router.get("/live/{campaign}/blocks", include_in_schema=False)
-    def part(request: Request, campaign: str, desk: str = "", service: str = "") -> Response:
+    def part(request: Request, campaign: str, desk: str = "", service: str = "", since: str = "") -> Response:
+        """The blocks that changed since the view with that tag; all without one."""
         site.person(request)
         _, view = _view(watching.look(campaign), desk, service)
-        if is_known(request, view.tag):
+        if is_known(request, view.tag) or since == view.tag:
             return not_modified(view.tag)
-        return tagged(HTMLResponse(view.text), view.tag)
+        return tagged(zipped(request, changed.since(since, view), "text/html"), view.tag)
 
     @router.get(
         "/api/campaigns/{campaign}/live", response_model=RoomAnswer, responses={304: {"description": "As known"}}
@@ -64,7 +66,7 @@ def live_routes(site: Site, watching: Watching) -> APIRouter:
         view = seen.view((current_language(), "json", service), partial(_json, service))
         if is_known(request, view.tag):
             return not_modified(view.tag)
-        return tagged(Response(view.text, media_type="application/json"), view.tag)
+        return tagged(zipped(request, view.text, "application/json"), view.tag)
 
     return router
 

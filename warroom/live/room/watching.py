@@ -1,5 +1,6 @@
 """One look at the war room for everyone who watches: made once for each change and minute, rendered once per view.
 
+It is as of the whole minute, so that what is made again within it says something else only where something changed.
 Whoever comes while it is made again gets what there is; nobody waits but the first. What a page says is named by a tag
 of its content, so that a phone that has it already is answered with nothing.
 """
@@ -122,7 +123,7 @@ class Watching:
         return found
 
     def _made(self, campaign: str, seen: Seen | None) -> Seen:
-        now = self.site.clock()
+        now = whole_minute(self.site.clock())
         try:
             workspace = self.site.workspace()
             troubles = self.site.troubles.of(campaign)
@@ -143,6 +144,10 @@ class Watching:
             return self.site.review(campaign)
         except UserError as error:
             return error
+
+
+def whole_minute(now: datetime) -> datetime:
+    return now.replace(second=0, microsecond=0)
 
 
 def _key(workspace: Workspace, campaign: str, now: datetime) -> object:
