@@ -131,10 +131,15 @@ class Answer:
     def rates(self, came: NDArray[np.floating]) -> Floats:
         """Requests per second [campaign, service, interval ahead] where `came` [campaign, service, known interval].
 
-        Of more known intervals than were thought of, the latest count.
+        Of more known intervals than were thought of, the latest count. Whatever else is asked at the same time, each
+        campaign's figures are the same to the last bit.
         """
-        observed = np.log(np.maximum(came[:, :, -len(self.weights) :], 1e-6)) @ self.weights
-        found: Floats = np.exp(self.base + np.tensordot(observed, self.gain, axes=1))
+        latest = np.ascontiguousarray(came[:, :, -len(self.weights) :])
+        observed = (np.log(np.maximum(latest, 1e-6)) * self.weights).sum(axis=2)
+        moved = np.broadcast_to(self.base, (len(came), *self.base.shape)).copy()
+        for service, gain in enumerate(self.gain):
+            moved += observed[:, service, None, None] * gain
+        found: Floats = np.exp(moved, out=moved)
         return found
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from campaign.workspace import Workspace
     from metrics.intake.records import Answers
     from playbooks.rehearsal.inputs import Inputs
-    from playbooks.simulation.war_room import WarRoom
+    from playbooks.rehearsal.war_room import Room
 
 
 def mount(app: typer.Typer) -> None:
@@ -45,8 +45,8 @@ def _before_any_command(context: typer.Context, lang: LangOption = None) -> None
     context.obj = _war_room
 
 
-def _war_room(workspace: Workspace, campaign: str, inputs: Inputs) -> WarRoom | None:
-    from surgeplan.war_room import war_room
+def _war_room(workspace: Workspace, campaign: str, inputs: Inputs) -> Room | None:
+    from surgeplan.war_room.making import war_room
 
     return war_room(workspace, campaign, inputs)
 

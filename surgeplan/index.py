@@ -15,6 +15,7 @@ from campaign.pages import render
 from campaign.workspace import Workspace
 from playbooks.rehearsal.settling import settled_in_words
 from playbooks.rehearsal.verdict import IN_WORDS
+from playbooks.rehearsal.war_room_words import told_of_war_room
 from surgeplan.run import Pack
 from surgeplan.summary import items_by_gate
 
@@ -37,6 +38,7 @@ def publish_index(workspace: Workspace, pack: Pack) -> Path:
         effects=largest_effects(pack),
         verdict=IN_WORDS[pack.rehearsal.verdict],
         settled=settled_in_words(pack.rehearsal),
+        war_room=told_of_war_room(pack.rehearsal),
         spoken=spoken,
         percent=percent,
         at=lambda instant: local_minute(instant, zone),

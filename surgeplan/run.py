@@ -16,7 +16,7 @@ from loadtest.publish import publish_scenario
 from loadtest.scenario import Scenario
 from playbooks.publish import Playbook, publish_rehearsed_playbook
 from playbooks.rehearsal.record import Rehearsal
-from surgeplan.war_room import war_room
+from surgeplan.war_room.making import war_room
 
 
 @dataclass(frozen=True)

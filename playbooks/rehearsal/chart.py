@@ -20,13 +20,15 @@ WIDTH_INCHES, ROW_INCHES, CURVE_INCHES, LETTERS = 4.4, 0.42, 3.0, 10
 
 @dataclass(frozen=True)
 class Bar:
-    """How often something breaks, and what colour that deserves."""
+    """How often something breaks, and what colour that deserves; joined_ratio: with the war room, None where none was
+    played."""
 
     name: str
     ratio: float
     interval: Interval
     at: datetime
     colour: str
+    joined_ratio: float | None
 
 
 def draw_rehearsal(path: Path, found: Rehearsal, zone: ZoneInfo) -> None:
@@ -43,12 +45,15 @@ def draw_rehearsal(path: Path, found: Rehearsal, zone: ZoneInfo) -> None:
 
 def _bars(found: Rehearsal) -> Iterator[Bar]:
     """Services and limits by their worst minute, then desks by the whole event."""
+    room = found.war_room
+    joined = {one.name: one.event_ratio for one in room.breaks} if room else {}
+    joined |= {desk.desk: desk.breaks_ratio for desk in room.desks} if room else {}
     for one in found.breaks:
         colour = _colour(one.worst_minute_interval, found.appetite_probability_per_minute)
-        yield Bar(one.name, one.event_ratio, one.event_interval, one.worst_at_utc, colour)
+        yield Bar(one.name, one.event_ratio, one.event_interval, one.worst_at_utc, colour, joined.get(one.name))
     for desk in found.desks:
         colour = _colour(desk.breaks_interval, desk.accepted_ratio)
-        yield Bar(desk.desk, desk.breaks_ratio, desk.breaks_interval, desk.worst_at_utc, colour)
+        yield Bar(desk.desk, desk.breaks_ratio, desk.breaks_interval, desk.worst_at_utc, colour, joined.get(desk.desk))
 
 
 def _colour(interval: Interval, accepted_ratio: float) -> str:
@@ -71,6 +76,13 @@ def _breaks(axes: Axes, bars: Sequence[Bar], zone: ZoneInfo) -> None:
             va="center",
             fontsize=LETTERS,
         )
+    joined = [(100 * bar.joined_ratio, row) for row, bar in enumerate(shown) if bar.joined_ratio is not None]
+    if joined:
+        ratios, rows = zip(*joined, strict=True)
+        axes.plot(
+            ratios, rows, "D", color="white", markeredgecolor=INK, markersize=5, label=_("with the war room"), zorder=3
+        )
+        axes.legend(loc="lower right", fontsize=LETTERS, frameon=False, handletextpad=0.2)
     axes.set_axisbelow(True)
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, max([*(100 * bar.interval.high for bar in shown), 1.0]) * 1.8)

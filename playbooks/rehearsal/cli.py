@@ -49,7 +49,7 @@ ClusterOption = Annotated[
 ]
 PathsOption = Annotated[int, typer.Option("--paths", min=20, help=_("Sample paths to play at most."))]
 WarRoomOption = Annotated[
-    bool, typer.Option("--war-room/--no-war-room", help=_("Also with hourly syncs that raise floors by what they see."))
+    bool, typer.Option("--war-room/--no-war-room", help=_("Also with hourly syncs that act by what they see."))
 ]
 PATHS = 2000  # as `publish.PATHS`, which is not loaded for the help
 
@@ -95,7 +95,7 @@ def _in_words(found: Rehearsal, workspace: Workspace) -> str:
     from playbooks.rehearsal.certainty import with_interval
     from playbooks.rehearsal.settling import settled_in_words
     from playbooks.rehearsal.verdict import headline
-    from playbooks.rehearsal.war_room import told_of_war_room
+    from playbooks.rehearsal.war_room_words import told_of_war_room, worth_of_war_room
 
     zone = workspace.settings.zone_of(workspace.plan(found.campaign))
     rows = [
@@ -123,7 +123,7 @@ def _in_words(found: Rehearsal, workspace: Workspace) -> str:
         )
     )
     if told := told_of_war_room(found):
-        parts.append(str(told))
+        parts.append("\n".join([str(told), *(f"- {each}" for each in worth_of_war_room(found))]))
     if found.levers:
         best = found.levers[0]
         parts.append(_("best next change: {change}").format(change=best.change))

@@ -13,8 +13,9 @@ from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.plan import Plan
 from campaign.workspace import Workspace
+from playbooks.rehearsal.called import HALF_HOUR_MINUTES
 from playbooks.rehearsal.policy import RehearsalPolicy
-from playbooks.rehearsal.support import HALF_HOUR_MINUTES, Support, SupportDesk, TicketRules, lagged
+from playbooks.rehearsal.support import Support, SupportDesk, TicketRules, lagged
 from playbooks.simulation.desks import missed_at_balance
 from playbooks.staffing import planning
 from playbooks.staffing.desk import ReadyDesk

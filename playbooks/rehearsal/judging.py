@@ -16,8 +16,14 @@ Floats = NDArray[np.float64]
 def losing(inputs: Inputs, played: Played) -> NDArray[np.bool_]:
     """[service, path, minute]: more is lost for good than the service's objective allows."""
     allowed = np.array(inputs.error_ratios, np.float32)[:, None, None] * 60
-    found: NDArray[np.bool_] = played.lost_by_minute > inputs.demand.requests_per_second * allowed
+    found: NDArray[np.bool_] = played.lost_by_minute > asked(inputs, played) * allowed
     return found
+
+
+def asked(inputs: Inputs, played: Played) -> NDArray[np.float32]:
+    """Requests per second [service, path, minute] that come for the first time, without what a war room turned away."""
+    planned = inputs.demand.requests_per_second
+    return planned if played.done is None else planned * played.done.asked_ratio
 
 
 def lost_orders(inputs: Inputs, played: Played) -> Floats:
@@ -53,8 +59,9 @@ def breaks(inputs: Inputs, played: Played) -> tuple[Break, ...]:
     """Services first, then limits, in the workspace's order."""
     lost = losing(inputs, played)
     found = [_break(inputs, "service", name, lost[row]) for row, name in enumerate(inputs.services)]
+    demand = asked(inputs, played)
     for limit in inputs.limits:
-        wanted = sum(units * inputs.demand.requests_per_second[row] for row, units in limit.used_by.items())
+        wanted = sum(units * demand[row] for row, units in limit.used_by.items())
         found.append(_break(inputs, "limit", limit.name, np.asarray(wanted) > limit.units_per_second))
     return tuple(found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -32,15 +32,15 @@ from playbooks.rehearsal.measuring import drivers, measure_next
 from playbooks.rehearsal.policy import shipped_policy
 from playbooks.rehearsal.publish_gameday import publish_game_day
 from playbooks.rehearsal.record import CONFIDENCE_RATIO, Break, Rehearsal
-from playbooks.rehearsal.replays import Rehearsed, rehearse_in_parts, support_in_parts
+from playbooks.rehearsal.replays import support_in_parts
 from playbooks.rehearsal.settling import settled_in_words, settling
 from playbooks.rehearsal.stories import stories
 from playbooks.rehearsal.support_judging import desks_assumed, duration, outcomes, with_desks
 from playbooks.rehearsal.verdict import IN_WORDS, verdict
 from playbooks.rehearsal.verdict import Played as PathsPlayed
-from playbooks.rehearsal.war_room import Joins, told_of_war_room, with_war_room
+from playbooks.rehearsal.war_room import Joined, Joins, Judged, Watched, watched, with_war_room
+from playbooks.rehearsal.war_room_words import told_of_war_room, worth_of_war_room
 from playbooks.simulation.event import Played
-from playbooks.simulation.war_room import WarRoom
 
 PATHS = 2000
 REPLAYED_PATHS = 500  # by levers and curve, twenty replays or so: a difference on the same paths needs fewer
@@ -82,8 +82,10 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
     for fault in faults:
         inputs = injected(inputs, fault, zone)
     with spread(wanted.workers or os.cpu_count() or 1, wanted.cluster) as everywhere:
-        played = _played(inputs, progress, everywhere)
-        found = _judged(workspace, planned, played, room, wanted, zone, progress, everywhere)
+        progress(say("rehearsal"), 0, 1)
+        alone = watched(inputs, room, everywhere)
+        progress(say("rehearsal"), 1, 1)
+        found = _judged(workspace, planned, alone, wanted, zone, progress, everywhere)
     if not faults:
         out = workspace.out(campaign)
         draw_rehearsal(out / "rehearsal.png", found, zone)
@@ -91,29 +93,21 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
         write_text(out / "rehearsal.html", page(workspace, found, zone))
         write_json(out / "rehearsal.json", found.model_dump(mode="json"))
         if wanted.game_day:
-            publish_game_day(workspace, campaign, played, progress)
+            publish_game_day(workspace, campaign, alone.plan, progress)
     return found
-
-
-def _played(inputs: Inputs, progress: Progress, everywhere: Spread) -> Rehearsed:
-    progress(say("rehearsal"), 0, 1)
-    played = rehearse_in_parts(inputs, everywhere)
-    progress(say("rehearsal"), 1, 1)
-    return Rehearsed(inputs, played)
 
 
 def _judged(
     workspace: Workspace,
     planned: PlannedFleets,
-    rehearsed: Rehearsed,
-    room: WarRoom | None,
+    alone: Watched,
     wanted: Wanted,
     zone: ZoneInfo,
     progress: Progress,
     everywhere: Spread,
 ) -> Rehearsal:
     settings, out = workspace.settings, workspace.out(planned.campaign)
-    inputs, played, fewer = rehearsed.inputs, rehearsed.played, rehearsed.thinned(REPLAYED_PATHS)
+    inputs, played, fewer = alone.plan.inputs, alone.plan.played, alone.plan.thinned(REPLAYED_PATHS)
     found, orders = judging.breaks(inputs, played), judging.lost_orders(inputs, played)
     risk, value = settings.risk, settings.risk.value_lost_per_refused_order
     appetite = risk.overload_probability_per_minute or read_policy(workspace.folder).overload_probability_per_minute
@@ -125,11 +119,11 @@ def _judged(
     progress(say("what would make it a GO"), 0, 1)
     settled = settling(inputs, played, appetite, zone, everywhere) if outcome in ("no-go", "too-close") else None
     progress(say("what would make it a GO"), 1, 1)
-    progress(say("war room"), 0, 1)
-    joined = with_war_room(replace(inputs, war_room=room), played, appetite, on, everywhere)
-    progress(say("war room"), 1, 1)
     support = support_in_parts(inputs, played, everywhere)
     desks = outcomes(inputs.support, support)
+    progress(say("war room"), 0, 1)
+    joined = with_war_room(alone, support, Judged(appetite, on, zone, value), everywhere)
+    progress(say("war room"), 1, 1)
     outcome, why = with_desks(outcome, why, desks)
     driving, missing = drivers(inputs, played, support), tuple(map(Words.of, _missing(planned, inputs)))
     return Rehearsal(
@@ -158,15 +152,15 @@ def _judged(
         replica_hours=float(played.replica_hours.mean(axis=1).sum()),
         cost=judging.cost(inputs, played),
         binding=_binding(found, zone),
-        war_room=joined,
+        war_room=joined and joined.outcome,
         lost_orders_by_stage=_by_stage(inputs, played),
         desks=desks,
         drivers=driving,
         measure_next=measure_next(driving),
         levers=levers(fewer, value, progress, everywhere),
         curve=curve(fewer, progress, everywhere),
-        stories=stories(inputs, played, zone, support),
-        assumptions=(*missing, *(Words.of(text) for text in _assumptions(workspace, inputs, room))),
+        stories=stories(inputs, played, zone, support, joined),
+        assumptions=(*missing, *(Words.of(text) for text in _assumptions(workspace, inputs, joined))),
     )
 
 
@@ -199,7 +193,7 @@ def _missing(planned: PlannedFleets, inputs: Inputs) -> Iterator[Text]:
         )
 
 
-def _assumptions(workspace: Workspace, inputs: Inputs, room: WarRoom | None) -> Iterator[Text]:
+def _assumptions(workspace: Workspace, inputs: Inputs, joined: Joined | None) -> Iterator[Text]:
     retries, paths = inputs.retries, inputs.demand.paths
     yield say(
         "each path counts {each}: what is rarer is not seen; changes and curve are replayed on {fewer} of {paths}",
@@ -236,13 +230,12 @@ def _assumptions(workspace: Workspace, inputs: Inputs, room: WarRoom | None) -> 
         yield say("no value_lost_per_refused_order given: lost orders have no price")
     for name in (n for n in inputs.services if workspace.settings.service(n).slo.error_ratio is None):
         yield say("{service}: no error_ratio given; {ratio} is taken", service=name, ratio=f"{100 * ERROR_RATIO:g} %")
-    if room is not None:
+    if joined is not None:
         yield say(
-            "the war room sees what comes as readings without gaps and follows the rule for scaling at every sync; "
-            "floors are raised {minutes:g} min after it and never lowered below the plan; verdict, changes and stories "
-            "are of the plan alone",
-            minutes=round(room.reaction_seconds / 60, 1),
-        )  # fmt: skip
+            "the war room meets at twelve past each hour, sees what comes as readings without gaps and does what comes "
+            "first in its order of response where a capacity alert (contacts: an hourly alert) stands, each after the "
+            "time that rules.yaml gives it; verdict, changes and curve are of the plan alone"
+        )
     yield from desks_assumed(workspace.settings, inputs.support)
 
 
@@ -271,5 +264,6 @@ def page(workspace: Workspace, found: Rehearsal, zone: ZoneInfo) -> str:
         range=in_range,
         settled=settled_in_words(found),
         war_room=told_of_war_room(found),
+        worth=worth_of_war_room(found),
         duration=lambda minutes: str(duration(60 * minutes)),
     )

@@ -137,26 +137,60 @@ class Course(FileRecord):
     cost: float | None
 
 
-class WarRoomOutcome(FileRecord):
-    """The event with floors as they are planned, and with a war room that raises them by what it sees.
+ActKind = Literal["scale", "switch", "hold", "stagger", "release", "agents"]
 
-    syncs: how often it meets. acted_ratio: paths on which it raised a floor; raises_mean: how many floors a path.
+
+class WarRoomAct(FileRecord):
+    """One thing that the war room does. subject: service, switch, send or desk.
+
+    event_ratio: of paths, on which it is done at all; times_mean: how often then; amount: replicas, minutes or people
+    at most, over those paths; None where it has none. first_most_often_at_utc: the sync at which it is decided first
+    on most of them.
+    """
+
+    kind: ActKind
+    subject: str
+    event_ratio: float
+    times_mean: float
+    amount: Quantiles | None
+    first_most_often_at_utc: AwareDatetime
+    what: Words
+
+
+class WarRoomOutcome(FileRecord):
+    """The event by the plan alone, and with a war room that acts by what it sees.
+
+    syncs: how often it meets. acted_ratio: paths on which it did anything; raises_mean: how many floors a path. Orders
+    lost with it include those of sends that were held and never let go (away_orders_mean).
+    worse_ratio: paths on which more are lost with it. cost_agents_mean: of people called in, agent_hours_mean hours.
+    breaks, desks: with it. Files of earlier versions have the courses alone.
     """
 
     without_war_room: Course
     with_war_room: Course
     syncs: int
-    reaction_seconds: float
+    reaction_seconds: float | None = Field(default=None, description="of files of earlier versions")
     acted_ratio: float
     raises_mean: float
+    acts: tuple[WarRoomAct, ...] = ()
+    saved_orders_mean: float = 0.0
+    saved_value_mean: float | None = None
+    worse_ratio: float = 0.0
+    away_orders_mean: float = 0.0
+    agent_hours_mean: float = 0.0
+    cost_agents_mean: float | None = None
+    breaks: tuple[Break, ...] = ()
+    desks: tuple[DeskOutcome, ...] = ()
 
 
 class Story(FileRecord):
-    """One of the worst paths, told in a sentence; path: its index among the rehearsed ones."""
+    """One of the worst paths, told in a sentence; path: its index among the rehearsed ones. war_room: what it did."""
 
     path: int
     lost_orders: float
     told: Words
+    lost_orders_with_war_room: float | None = None
+    war_room: Words | None = None
 
 
 class Rehearsal(FileRecord):

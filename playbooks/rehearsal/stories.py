@@ -10,10 +10,12 @@ import numpy as np
 from campaign.language import Text, say
 from campaign.numbers import Quantity, local_minute, percent
 from campaign.words import Words
+from playbooks.rehearsal.acts import told_of_path
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.rehearsal.judging import losing, lost_orders
 from playbooks.rehearsal.record import Story
 from playbooks.rehearsal.support_judging import breaking, told_of_desks
+from playbooks.rehearsal.war_room import Joined
 from playbooks.simulation.desks import DeskPlayed
 from playbooks.simulation.event import Played
 
@@ -21,9 +23,16 @@ MOST = 10
 
 
 def stories(
-    inputs: Inputs, played: Played, zone: ZoneInfo, support: Mapping[str, DeskPlayed] | None = None
+    inputs: Inputs,
+    played: Played,
+    zone: ZoneInfo,
+    support: Mapping[str, DeskPlayed] | None = None,
+    joined: Joined | None = None,
 ) -> tuple[Story, ...]:
-    """At most ten, the worst first; paths on which every objective and every desk's promise held have none."""
+    """At most ten, the worst first; paths on which every objective and every desk's promise held have none.
+
+    joined: what the war room did about them.
+    """
     over, orders = losing(inputs, played), lost_orders(inputs, played)
     lost = played.lost_by_minute.sum(axis=(0, 2))
     desks = inputs.support.desks if inputs.support and support else ()
@@ -34,7 +43,9 @@ def stories(
         Story(
             path=int(path),
             lost_orders=float(orders[path]),
-            told=Words.of(_joined(list(_everything(inputs, played, over, path, zone, support)))),
+            told=Words.of(_in_one(list(_everything(inputs, played, over, path, zone, support)))),
+            lost_orders_with_war_room=None if joined is None else float(joined.orders[path]),
+            war_room=None if joined is None else _with_war_room(joined, inputs, int(path), zone),
         )
         for path in worst
     )
@@ -67,5 +78,15 @@ def _told(inputs: Inputs, played: Played, over: np.ndarray, path: int, zone: Zon
             )
 
 
-def _joined(parts: list[Text]) -> Text:
-    return parts[0] if len(parts) == 1 else say("{first}; {rest}", first=parts[0], rest=_joined(parts[1:]))
+def _with_war_room(joined: Joined, inputs: Inputs, path: int, zone: ZoneInfo) -> Words:
+    done = told_of_path(joined.acted, inputs, path, zone)
+    if not done:
+        return Words.of(say("the war room does nothing: nothing warned it in time"))
+    return Words.of(
+        say("with the war room {orders} orders lost: {acts}", orders=Quantity(float(joined.orders[path])),
+            acts=_in_one(done))
+    )  # fmt: skip
+
+
+def _in_one(parts: list[Text]) -> Text:
+    return parts[0] if len(parts) == 1 else say("{first}; {rest}", first=parts[0], rest=_in_one(parts[1:]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from campaign.settings import Bot
+from playbooks.rehearsal.called import HALF_HOUR_MINUTES, Called
 from playbooks.rehearsal.policy import LostOrders
 from playbooks.simulation.desks import Desk, DeskPlayed, Levels, play_desk, play_tickets
 from playbooks.staffing.bot import human_contacts, with_less_deflection
@@ -19,7 +20,6 @@ from playbooks.staffing.requirement import Rules
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 HALF_HOUR_SECONDS = 1800
-HALF_HOUR_MINUTES = 30
 HALF_HOUR_HOURS = 0.5
 LEAD_INTERVALS = 8
 
@@ -37,7 +37,8 @@ class SupportDesk:
     """One desk on the support's half-hours.
 
     contacts: [path, half_hour], before the bot takes any off. is_open, judged: [half_hour], the promise is judged over
-    the `judged` ones. seats: [half_hour] people at work. missed: by the fluid at balance, None without a table.
+    the `judged` ones. seats: [half_hour] people at work, [path, half_hour] where paths differ. missed: by the fluid at
+    balance, None without a table.
     cost_per_agent_hour: None where nobody has said.
     """
 
@@ -104,7 +105,7 @@ def by_half_hour(by_minute: Floats, starts_at_utc: datetime, support: Support) -
 
 def play_support(support: Support, lost: Floats, only: str | None = None) -> dict[str, DeskPlayed]:
     """Every desk, or one, on every path; `lost`: orders lost for good [path, half_hour]."""
-    changed = _changed(support, lost)
+    changed = changed_contacts(support, lost)
     return {
         desk.name: _played(support, desk, contacts)
         for desk, contacts in zip(support.desks, changed, strict=True)
@@ -112,13 +113,18 @@ def play_support(support: Support, lost: Floats, only: str | None = None) -> dic
     }
 
 
-def _changed(support: Support, lost: Floats) -> list[Floats]:
-    """Contacts of each desk: fewer questions about orders that were lost, complaints where a line is open."""
-    if not lost.any():
+def changed_contacts(support: Support, lost: Floats, moved: Floats | None = None) -> list[Floats]:
+    """Contacts of each desk: fewer questions about orders that were lost, complaints where a line is open.
+
+    moved: orders [path, half_hour] of visits that did not come when they were planned, below zero where they came
+    instead; nobody complains of those.
+    """
+    missing = lost if moved is None else lost + moved
+    if not missing.any():
         return [desk.contacts for desk in support.desks]
     rules = support.lost_orders
     felt = np.maximum(support.orders_felt, 1e-9)
-    kept = 1 - rules.follow_ratio * np.clip(lagged(lost, rules.lags_hours) / felt, 0.0, 1.0)
+    kept = 1 - rules.follow_ratio * np.clip(lagged(missing, rules.lags_hours) / felt, -1.0, 1.0)
     lines = [isinstance(desk.rules, Rules) for desk in support.desks]
     total = sum((d.contacts for d, line in zip(support.desks, lines, strict=True) if line), np.zeros_like(felt))
     complaints = rules.complain_ratio * lost / np.maximum(total, 1e-9)
@@ -126,6 +132,30 @@ def _changed(support: Support, lost: Floats) -> list[Floats]:
         desk.contacts * (kept + complaints * line) if line else desk.contacts * kept
         for desk, line in zip(support.desks, lines, strict=True)
     ]
+
+
+def play_changed(
+    support: Support,
+    contacts: Sequence[Floats],
+    called: Mapping[str, Called],
+    paths: NDArray[np.intp],
+    before: Mapping[str, DeskPlayed],
+) -> dict[str, DeskPlayed]:
+    """Desks played again on these paths, with their changed contacts [path, half_hour] and people called in; on all
+    others as they were `before`."""
+    few, found = of_paths(support, paths), dict(before)
+    if not len(paths):
+        return found
+    for desk, changed in zip(few.desks, contacts, strict=True):
+        seats = desk.seats
+        if desk.name in called:
+            seats = seats + called[desk.name].people[paths] * desk.at_work_ratio
+        met = _played(few, replace(desk, seats=seats), changed[paths])
+        whole = [part.copy() for part in vars(before[desk.name]).values()]
+        for all_paths, again in zip(whole, vars(met).values(), strict=True):
+            all_paths[paths] = again
+        found[desk.name] = DeskPlayed(*whole)
+    return found
 
 
 def people_asked(support: Support, desk: SupportDesk, contacts: Floats) -> Floats:
@@ -141,7 +171,7 @@ def _played(support: Support, desk: SupportDesk, contacts: Floats) -> DeskPlayed
     if isinstance(desk.rules, TicketRules):
         return play_tickets(human, desk.seats * desk.rules.per_seat, desk.rules.deadline_intervals, HALF_HOUR_SECONDS)
     played = _hours_played(desk)
-    seats = np.where(desk.is_open, desk.seats, 0.0)[played]
+    seats = np.where(desk.is_open, desk.seats, 0.0)[..., played]
     found = play_desk(Desk(human[:, played], seats, HALF_HOUR_SECONDS, desk.rules, desk.missed))
     quiet = DeskPlayed(*(np.full(human.shape, level) for level in (0.0, 1.0, 0.0, 0.0, 0.0)))
     for whole, part in zip(vars(quiet).values(), vars(found).values(), strict=True):

@@ -20,7 +20,7 @@ from playbooks.simulation.limits import Gates, RateLimit
 from playbooks.simulation.minutes import Coming, Written
 from playbooks.simulation.retries import NO_RETRIES, RetryPolicy, Waiting
 from playbooks.simulation.running import Running
-from playbooks.simulation.war_room import Meeting, WarRoom
+from playbooks.simulation.war_room import Done, Meeting, WarRoom
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Played:
     the ready replicas. limited_requests: kept out by a limit. lost_requests: that gave up for good; those still
     waiting to come again at the end are lost in the last minute. utilization_ratio: the worst tick's tries over what
     could be carried. With a funnel, lost_orders_by_minute [path, minute] and lost_orders_by_stage [stage, path]. With a
-    war room, acts: how often it raised a floor.
+    war room, what it did.
     """
 
     overloaded_minutes: Counts
@@ -75,31 +75,71 @@ class Played:
     lost_by_minute: NDArray[np.float32]
     lost_orders_by_minute: NDArray[np.float32] | None = None
     lost_orders_by_stage: Rates | None = None
-    acts: Counts | None = None
+    done: Done | None = None
 
     @classmethod
     def joined(cls, parts: Sequence[Played]) -> Played:
         """Parts of the paths put together again, in their order. What was not counted stays None."""
-
-        def joined(name: str) -> Any:
-            values = [getattr(part, name) for part in parts]
-            return None if values[0] is None else np.concatenate(values, axis=_axis_of_paths(name))
-
-        return cls(*(joined(each.name) for each in fields(cls)))
+        found: Played = _joined(parts)
+        return found
 
     def on(self, chosen: NDArray[np.integer]) -> Played:
         """What came of some of the paths: the same as if they had been played alone."""
+        found: Played = _taken(self, chosen)
+        return found
 
-        def taken(name: str) -> Any:
-            value = getattr(self, name)
-            return None if value is None else value.take(chosen, axis=_axis_of_paths(name))
-
-        return Played(*(taken(each.name) for each in fields(self)))
+    def with_again(self, paths: NDArray[np.intp], again: Played) -> Played:
+        """The same where these paths were played again, in their order, with a war room; it did nothing on others."""
+        assert again.done is not None
+        rows, every, minutes = self.lost_by_minute.shape
+        done = Done.nothing(len(again.done.times), rows, every, minutes)
+        found: Played = _replaced(replace(self, done=done), paths, again)
+        return found
 
 
 def _axis_of_paths(name: str) -> int:
     """Paths come first in [path, minute], second everywhere else."""
-    return 0 if name == "lost_orders_by_minute" else 1
+    return 0 if name in ("lost_orders_by_minute", "orders_away") else 1
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Records of arrays, with records of arrays in them."""
+    if isinstance(parts[0], Played | Done):
+        names = [each.name for each in fields(parts[0])]
+        return replace(
+            parts[0], **{name: _joined_field([getattr(part, name) for part in parts], name) for name in names}
+        )
+    return None
+
+
+def _joined_field(values: list[Any], name: str) -> Any:
+    if values[0] is None or isinstance(values[0], Done):
+        return _joined(values)
+    return np.concatenate(values, axis=_axis_of_paths(name))
+
+
+def _taken(whole: Any, chosen: NDArray[np.integer]) -> Any:
+    changed = {}
+    for each in fields(whole):
+        value = getattr(whole, each.name)
+        if isinstance(value, Done):
+            changed[each.name] = _taken(value, chosen)
+        elif value is not None:
+            changed[each.name] = value.take(chosen, axis=_axis_of_paths(each.name))
+    return replace(whole, **changed)
+
+
+def _replaced(whole: Any, paths: NDArray[np.intp], part: Any) -> Any:
+    changed = {}
+    for each in fields(whole):
+        before, after = getattr(whole, each.name), getattr(part, each.name)
+        if isinstance(before, Done):
+            changed[each.name] = _replaced(before, paths, after)
+        elif before is not None:
+            changed[each.name] = before.copy()
+            place = (slice(None), paths) if _axis_of_paths(each.name) else paths
+            changed[each.name][place] = after
+    return replace(whole, **changed)
 
 
 def play(event: Event) -> Played:
@@ -111,7 +151,7 @@ def play(event: Event) -> Played:
     gates = Gates.of(event.limits)
     waiting = Waiting.none(event.retries, ticks, rows, paths)
     visits = None if event.funnel is None else Visits.none(event.funnel, ticks, paths, minutes)
-    meeting = None if event.war_room is None else Meeting.begun(event.war_room, ticks, rows, paths, minutes)
+    meeting = None if event.war_room is None else Meeting.begun(event.war_room, ticks, event.demand, rows)
     totals = _Totals.none(running.ready, minutes)
     fresh = coming.at(0)
     for tick in range(minutes * ticks.per_minute):
@@ -120,9 +160,17 @@ def play(event: Event) -> Played:
         for outage in event.outages if not within else ():
             if outage.minute == minute:
                 limit = running.fail(tick, outage.row, outage.share_ratio)
+        if meeting is not None:
+            meeting.meet(tick, running.ready)
+        turned = None if meeting is None else meeting.turned
         fresh, again = coming.at(tick), waiting.arriving(tick)
+        if turned is not None:
+            fresh = fresh * turned.visits
         if visits is not None:
             fresh = visits.thinned(fresh)
+        whole = fresh
+        if turned is not None:
+            fresh = fresh * turned.requests
         load = fresh if again is None else fresh + again.sum(axis=0)
         passed = gates.let_in(load, minute)
         served = _served(passed, limit)
@@ -133,21 +181,18 @@ def play(event: Event) -> Played:
             lost = waiting.refuse(tick, fresh, again, 1 - served / np.maximum(load, 1e-12))
             totals.lose(minute, lost)
         if visits is not None:
-            visits.lose(minute, fresh, lost)
-        raised = None
+            visits.lose(minute, whole, lost if lost is None or turned is None else turned.in_visits(lost))
         if meeting is not None:
-            meeting.meet(tick, running.ready)
             meeting.see(tick, load)
-            raised = meeting.floor_at(tick)
-        totals.cost(running.scale(tick, passed, raised))
+        totals.cost(running.scale(tick, passed, None if meeting is None else meeting.raised))
         if within == ticks.per_minute - 1:
             totals.end_minute(minute)
     pending = waiting.pending
     if pending.any():
         totals.lose(minutes - 1, pending)
         if visits is not None:
-            visits.lose(minutes - 1, fresh, pending)
-    played = replace(totals.played(ticks), acts=None if meeting is None else meeting.acts)
+            visits.lose(minutes - 1, whole, pending)
+    played = replace(totals.played(ticks), done=None if meeting is None else meeting.done)
     if visits is None:
         return played
     by_minute = visits.lost_by_minute.done()

@@ -1,98 +1,218 @@
-"""The war room while an event is played: at each sync it sees what has come so far and may raise floors.
+"""The war room while an event is played: at each sync it sees what has come so far and acts, on each path by itself.
 
 What it makes of what it sees comes from outside, as a function; here is when it is asked, what it is shown, and when
-what it decides takes effect. A raised floor is held for some hours and taken back unless a later sync raises it again.
+what it decides works: floors that are raised, requests that a switch sheds, and visits that a send brings later or
+not at all. Acts work from a whole minute on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from playbooks.simulation.fleet import Ticks
+from playbooks.simulation.fleet import Demand, Ticks
 from playbooks.simulation.hpa import Counts, Rates
 
-Rule = Callable[[int, NDArray[np.float32], Counts], Counts]
-"""rule(sync, came, running): floors [row, path] that are wanted, zero where nothing is to be done.
+Kind = Literal["scale", "switch", "hold", "stagger", "release"]
+Bools = NDArray[np.bool_]
+NEVER = -1
+LEAST_RATIO = 1e-3  # of requests that come, to tell what would have come without it
 
-sync: its index. came: mean requests per second [row, path, interval] in the intervals that have ended by then, and no
-others. running: ready replicas [row, path], zero where only the war room's own floor holds them.
-"""
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that can be done. subject: service, switch or send."""
+
+    kind: Kind
+    subject: str
+
+
+@dataclass(frozen=True)
+class Act:
+    """An option taken at one sync, in the minutes [first, last). paths: [path], where it is taken.
+
+    replicas: [path] floor of `row`. change: [row, minute] of the whole event, what it adds to requests as a share of
+    what was planned; of a switch (`sheds`) visits stay and make fewer requests, otherwise there are fewer visits.
+    amount: [path], as people name it: replicas or minutes.
+    """
+
+    option: int
+    paths: Bools
+    first: int
+    last: int
+    row: int = 0
+    replicas: Counts | None = None
+    change: NDArray[np.float32] | None = None
+    sheds: bool = False
+    amount: Counts | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a sync is shown. came: mean requests per second [row, path, interval] in the intervals that have ended by
+    then, as they would be without its own switches and held sends. running: ready replicas [row, path], zero where only
+    the war room's own floor holds them. acts: all that were taken so far.
+    """
+
+    came: NDArray[np.float32]
+    running: Counts
+    acts: tuple[Act, ...]
+
+
+Rule = Callable[[int, Seen], Sequence[Act]]
+"""rule(sync, seen): what is done now; sync is its index."""
 
 
 @dataclass(frozen=True)
 class WarRoom:
     """syncs: minutes in which it meets, in order. interval_minutes: of what it is shown, counted from minute 0.
 
-    reaction_seconds: from a sync until the floor is raised; replicas then start as any others do.
+    orders_per_request: [row], of visits that a held send does not bring; zero where a request stands for none.
+    watches: it only notes where it would act, and nothing is done.
     """
 
     rule: Rule
+    options: tuple[Option, ...]
     syncs: tuple[int, ...]
     interval_minutes: int
-    reaction_seconds: float
-    hold_minutes: int
+    orders_per_request: Rates
+    watches: bool = False
 
 
 @dataclass(frozen=True)
-class _Raise:
-    """In effect in ticks [first, last)."""
+class Turned:
+    """What is left of what was planned in a minute, [row, path] each: visits, and requests that a visit makes."""
 
-    first: int
-    last: int
-    floor: Counts
+    visits: Rates
+    requests: Rates
+
+    def in_visits(self, lost: Rates) -> Rates:
+        """Requests lost, as many as they would be if each visit made all that were planned."""
+        found: Rates = lost / np.maximum(self.requests, LEAST_RATIO)
+        return found
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the war room did, [option, path]: how often, in which minute first (`NEVER`: not at all), and how much of it
+    at most. asked_ratio: requests left of those planned [row, path, minute]. orders_away: orders of visits that did not
+    come when they were planned, less those that came later instead [path, minute].
+    """
+
+    times: Counts
+    first_minute: Counts
+    amount: Counts
+    asked_ratio: NDArray[np.float32]
+    orders_away: NDArray[np.float32]
+
+    @property
+    def acting(self) -> Bools:
+        """[path]: anything was done, or would have been where the room only watched."""
+        return np.asarray((self.times > 0).any(axis=0))
+
+    @classmethod
+    def nothing(cls, options: int, rows: int, paths: int, minutes: int) -> Done:
+        return cls(
+            times=np.zeros((options, paths), np.int64),
+            first_minute=np.full((options, paths), NEVER, np.int64),
+            amount=np.zeros((options, paths), np.int64),
+            asked_ratio=np.ones((rows, paths, minutes), np.float32),
+            orders_away=np.zeros((paths, minutes), np.float32),
+        )
 
 
 @dataclass
 class Meeting:
     """A war room at work. came: mean requests per second [row, path, interval]; lately: the sum over the ticks of the
-    interval that lasts. acts: [row, path], how often it raised a floor above what it had raised before."""
+    interval that lasts."""
 
     room: WarRoom
     ticks: Ticks
+    demand: Demand
     came: NDArray[np.float32]
     lately: Rates
-    acts: Counts
-    raises: list[_Raise] = field(default_factory=list)
+    done: Done
+    acts: list[Act] = field(default_factory=list)
+    turned: Turned | None = None
+    raised: Counts | None = None
 
     @classmethod
-    def begun(cls, room: WarRoom, ticks: Ticks, rows: int, paths: int, minutes: int) -> Meeting:
-        intervals = -(-minutes // room.interval_minutes)
-        came = np.zeros((rows, paths, intervals), np.float32)
-        return cls(room, ticks, came, np.zeros((rows, paths)), np.zeros((rows, paths), np.int64))
+    def begun(cls, room: WarRoom, ticks: Ticks, demand: Demand, rows: int) -> Meeting:
+        paths, minutes = demand.paths, demand.minutes
+        done = Done.nothing(len(room.options), rows, paths, minutes)
+        came = np.zeros((rows, paths, -(-minutes // room.interval_minutes)), np.float32)
+        return cls(room, ticks, demand, came, np.zeros((rows, paths)), done)
 
     @property
     def _interval_ticks(self) -> int:
         return self.room.interval_minutes * self.ticks.per_minute
 
     def meet(self, tick: int, ready: Counts) -> None:
-        """Ask the rule where this tick begins a sync's minute. ready: replicas [row, path]."""
+        """Ask the rule where this tick begins a sync's minute, and find what works from now on. ready: [row, path]."""
         minute, within = divmod(tick, self.ticks.per_minute)
-        if within or minute not in self.room.syncs:
+        if within:
             return
-        ended = tick // self._interval_ticks
-        held = self.floor_at(tick - 1)
-        held = np.zeros_like(ready) if held is None else held
-        running = np.where(held > 0, 0, ready)
-        wanted = self.room.rule(self.room.syncs.index(minute), self.came[:, :, :ended], running)
-        self.acts += wanted > held
-        if wanted.any():
-            first = tick + self.ticks.of_seconds(self.room.reaction_seconds)
-            self.raises.append(_Raise(first, tick + self.room.hold_minutes * self.ticks.per_minute, wanted))
+        if minute in self.room.syncs:
+            running = np.broadcast_to(ready, self.lately.shape)
+            running = running if self.raised is None else np.where(self.raised > 0, 0, running)
+            seen = Seen(self.came[:, :, : tick // self._interval_ticks], running, tuple(self.acts))
+            for act in self.room.rule(self.room.syncs.index(minute), seen):
+                self._take(act, minute)
+        self._now(minute)
+
+    def _take(self, act: Act, minute: int) -> None:
+        if not self.room.watches:
+            self.acts.append(act)
+        done, option = self.done, act.option
+        done.first_minute[option][act.paths & (done.times[option] == 0)] = minute
+        done.times[option] += act.paths
+        if act.amount is not None:
+            np.maximum(done.amount[option], np.where(act.paths, act.amount, 0), out=done.amount[option])
+
+    def _now(self, minute: int) -> None:
+        """Floors and shares that hold in this minute."""
+        standing = [act for act in self.acts if act.first <= minute < act.last]
+        self.raised = self._floors([act for act in standing if act.replicas is not None])
+        changing = [act for act in standing if act.change is not None]
+        self.turned = turned_by(changing, minute, self.lately.shape) if changing else None
+        if self.turned is not None:
+            self.done.asked_ratio[:, :, minute] = self.turned.visits * self.turned.requests
+            row = int(self.room.orders_per_request.argmax())
+            away = (1 - self.turned.visits[row]) * self.demand.requests_per_second[row, :, minute]
+            self.done.orders_away[:, minute] = away * self.room.orders_per_request[row] * 60
+
+    def _floors(self, standing: list[Act]) -> Counts | None:
+        if not standing:
+            return None
+        floors = np.zeros(self.lately.shape, np.int64)
+        for act in standing:
+            assert act.replicas is not None
+            np.maximum(floors[act.row], np.where(act.paths, act.replicas, 0), out=floors[act.row])
+        return floors
 
     def see(self, tick: int, load: Rates) -> None:
         """Requests per second [row, path] that came in this tick, those that came again with them."""
+        if self.turned is not None:
+            load = load / np.maximum(self.turned.visits * self.turned.requests, LEAST_RATIO)
         self.lately += load
         interval, within = divmod(tick + 1, self._interval_ticks)
         if not within:
             self.came[:, :, interval - 1] = self.lately / self._interval_ticks
             self.lately[:] = 0.0
 
-    def floor_at(self, tick: int) -> Counts | None:
-        """[row, path]: the largest floor that is held; None where none is."""
-        self.raises = [each for each in self.raises if tick < each.last]
-        floors = [each.floor for each in self.raises if each.first <= tick]
-        return np.maximum.reduce(floors) if floors else None
+
+def turned_by(acts: Sequence[Act], minute: int, shape: tuple[int, ...]) -> Turned:
+    """Shares of visits add up, those of requests that a visit makes multiply."""
+    visits, requests = np.ones(shape), np.ones(shape)
+    for act in acts:
+        assert act.change is not None
+        change = np.where(act.paths, act.change[:, minute, None], 0.0)
+        if act.sheds:
+            requests *= 1 + change
+        else:
+            visits += change
+    return Turned(np.maximum(visits, 0.0), requests)

@@ -56,6 +56,10 @@ class DeskAhead:
         assert self.table is not None
         return self.table.level(load, people * (1.0 - self.desk.shrinkage_ratio))
 
+    def levels(self, load: Floats, people: Floats) -> Floats:
+        """The same of many at once, of any shape."""
+        return self.level(load.ravel(), people.ravel()).reshape(load.shape)
+
     def moment(self, index: int) -> datetime:
         return datetime.fromtimestamp(int(self.starts[index]), UTC)
 
@@ -132,10 +136,20 @@ def agents_most(desk: DeskAhead, index: int) -> int:
 
 def agents_wanted(desk: DeskAhead, index: int, lift: float) -> int:
     """People more with whom a half-hour keeps its promise at p90, as many as the desk may have; 0 where it does."""
-    people = desk.rostered[index] + np.arange(agents_most(desk, index) + 1, dtype=np.float64)
-    level = desk.level(np.full(len(people), lift * desk.load[1, index]), people)
-    enough = np.flatnonzero(level >= desk.desk.service_level.ratio)
-    return int(enough[0]) if len(enough) else len(people) - 1
+    return int(people_wanted(desk, np.array([lift * desk.load[1, index]]), desk.rostered[[index]])[0])
+
+
+def people_wanted(desk: DeskAhead, load: Floats, there: Floats) -> Ints:
+    """The same for each of many half-hours [n], with `load` contacts in hand and so many people on shift."""
+    most = np.full(len(load), AGENTS_MOST, np.int64)
+    if desk.desk.agents_max is not None:
+        most = np.clip((desk.desk.agents_max - there).astype(np.int64), 0, AGENTS_MOST)
+    fewest, enough = np.zeros(len(load), np.int64), most
+    while (fewest < enough).any():
+        middle = (fewest + enough) // 2
+        kept = desk.level(load, there + middle) >= desk.desk.service_level.ratio
+        fewest, enough = np.where(kept, fewest, np.minimum(middle + 1, enough)), np.where(kept, middle, enough)
+    return fewest
 
 
 def level_gain(desk: DeskAhead, index: int, more: int, lift: float) -> Range:
