@@ -9,7 +9,7 @@ from campaign.numbers import Quantity, percent
 from playbooks.rehearsal.certainty import with_interval
 from playbooks.rehearsal.record import Rehearsal, WarRoomOutcome
 
-LEAST_HOURS = 0.5
+LEAST_HOURS, LEAST_COST = 0.5, 0.5
 
 
 def told_of_war_room(found: Rehearsal) -> Text | None:
@@ -40,8 +40,8 @@ def worth_of_war_room(found: Rehearsal) -> list[Text]:
 def _worth(found: Rehearsal, room: WarRoomOutcome) -> Iterator[Text]:
     without, joined = room.without_war_room, room.with_war_room
     yield _saved(room.saved_orders_mean, room.saved_value_mean, found.currency)
-    if joined.cost is not None and without.cost is not None:
-        more = Quantity(max(joined.cost - without.cost, 0.0))
+    if joined.cost is not None and without.cost is not None and joined.cost - without.cost >= LEAST_COST:
+        more = Quantity(joined.cost - without.cost)
         yield say("Its replicas cost {cost} {currency} more on average", cost=more, currency=found.currency)
     if room.agent_hours_mean >= LEAST_HOURS and room.cost_agents_mean is not None:
         yield say(

@@ -25,10 +25,10 @@ from surgeplan.war_room.calling import call_in_of
 from surgeplan.war_room.deciding import Rule
 from surgeplan.war_room.options import Spreads, Switched, possibilities, releases
 from surgeplan.war_room.sight import MINUTES, Floats, Services, Singles, minutes_of, syncs_of
+from warroom.live.actions.ahead import P50
 from warroom.live.actions.desks import desks_of
-from warroom.live.actions.sends import SPREAD_MINUTES, Planned, course_spread, planned_sends
+from warroom.live.actions.sends import SPREAD_MINUTES, Planned, learned_of, planned_sends
 from warroom.live.actions.switches import SECONDS, drilled_seconds
-from warroom.live.expected.learned import decay_of
 from warroom.live.expected.reforecast import as_learned
 from warroom.live.policy import rules_of
 
@@ -65,7 +65,7 @@ def war_room(workspace: Workspace, campaign: str, inputs: Inputs) -> Room | None
         multiples=[settings.service(name).replicas.multiple_of or 1 for name in inputs.services],
         value_per_request=np.array([value_per_request(settings, name) or 0.0 for name in inputs.services]),
         switches=tuple(_switches(workspace, plan, settings, inputs, rules.live)),
-        spreads=[_spreads(inputs, send, planned_sends(plan), decay_of(workspace, model)) for send in inputs.sends],
+        spreads=[_spreads(inputs, send, planned_sends(plan), model) for send in inputs.sends],
     )
     services = war_room_of(inputs, known)
     if services is None:
@@ -115,21 +115,21 @@ def _switches(
             yield Switched(switch.id, effect, hours)
 
 
-def _spreads(inputs: Inputs, send: Send, planned: Sequence[Planned], decay_seconds: float) -> Spreads:
+def _spreads(inputs: Inputs, send: Send, planned: Sequence[Planned], model: TrafficModel) -> Spreads:
     """What a send brings if it goes out over more minutes, by how many; none where the plan has it no more."""
-    found = next(
-        (one for one in planned if (one.channel, inputs.minute_of(one.at)) == (send.channel, send.minute)), None
-    )
-    if found is None:
+    found = [one for one in planned if (one.channel, inputs.minute_of(one.at)) == (send.channel, send.minute)]
+    if not found:
         return {}
+    added = learned_of(model.effects, found[0])
     middle = np.median(inputs.demand.requests_per_second, axis=1).astype(np.float64)
-    largest = (send.shares * middle).max(axis=1, keepdims=True)
     starts = int(inputs.starts_at_utc.timestamp()) + 60 * np.arange(middle.shape[1], dtype=np.int64)
     seconds = np.full(len(starts), 60, np.int64)
 
     def over(minutes: int) -> Singles:
-        course = course_spread(found, starts, seconds, decay_seconds, minutes)
-        brought: Singles = (largest * course / np.maximum(middle, 1e-9)).astype(np.float32)
-        return brought
+        brought = np.zeros(middle.shape)
+        for row, name in enumerate(inputs.services):
+            if name in added:
+                brought[row] = added[name].largest[P50] * added[name].course_spread(starts, seconds, minutes)
+        return np.asarray(brought / np.maximum(middle, 1e-9), np.float32)
 
-    return {minutes: over(minutes) for minutes in SPREAD_MINUTES if 60 * minutes > found.seconds}
+    return {minutes: over(minutes) for minutes in SPREAD_MINUTES if 60 * minutes > found[0].seconds}
