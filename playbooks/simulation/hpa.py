@@ -31,13 +31,11 @@ def wanted_by_utilization(utilization_ratio: Rates, target_ratio: Rates, ready: 
     replicas = ready + unready
     ratio = utilization_ratio / target_ratio
     wanted = np.ceil(ratio * ready - ROUNDING).astype(np.int64)
-    spread = ratio * ready / np.maximum(replicas, 1)
-    careful = (unready > 0) & (ratio > 1)
-    steady = np.where(
-        careful,
-        (spread <= 1 + TOLERANCE_RATIO) | (wanted < replicas),
-        np.abs(1 - ratio) <= TOLERANCE_RATIO,
-    )
+    steady = np.abs(1 - ratio) <= TOLERANCE_RATIO
+    if unready.any():
+        spread = ratio * ready / np.maximum(replicas, 1)
+        careful = (unready > 0) & (ratio > 1)
+        steady = np.where(careful, (spread <= 1 + TOLERANCE_RATIO) | (wanted < replicas), steady)
     return np.where(steady | (ready == 0), replicas, wanted)
 
 
