@@ -14,7 +14,6 @@ from campaign.console import (
     Console,
     JsonOption,
     LangOption,
-    NowOption,
     WorkspaceOption,
     moment_option,
     open_workspace,
@@ -51,6 +50,14 @@ PathsOption = Annotated[int, typer.Option("--paths", min=20, help=_("Sample path
 WarRoomOption = Annotated[
     bool, typer.Option("--war-room/--no-war-room", help=_("Also with hourly syncs that act by what they see."))
 ]
+AsOfNowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--now",
+        metavar="TIME",
+        help=_("As of when; refused where the forecast or a measured capacity is newer. Otherwise the forecast's own."),
+    ),
+]
 PATHS = 2000  # as `publish.PATHS`, which is not loaded for the help
 
 
@@ -70,7 +77,7 @@ def rehearse(
     cluster: ClusterOption = None,
     seed: SubsetOption = None,
     war_room: WarRoomOption = True,
-    now: NowOption = None,
+    now: AsOfNowOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:

@@ -51,7 +51,7 @@ def gather(workspace: Workspace, planned: PlannedFleets, paths: int, seed: int |
         what = say("all sample paths are alike: there is no risk to rehearse")
         file = f"out/{campaign}/traffic_paths.npz"
         raise UserError(Problem(what, say("run `surgeplan forecast` again"), file=file))
-    rng = np.random.default_rng(seed or shipped_policy().seed)
+    rng = np.random.default_rng(shipped_policy().seed if seed is None else seed)
     bot_draws = even_draws(rng, len(chosen))
     return Inputs(
         services=names,

@@ -14,7 +14,7 @@ from playbooks.rehearsal.sampling import Uncertain
 from playbooks.rehearsal.sends import Send
 from playbooks.rehearsal.support import Support
 from playbooks.simulation.event import Event, Outage, Played, play
-from playbooks.simulation.fleet import Demand, Fleet
+from playbooks.simulation.fleet import EVERY_SYNC, Demand, Fleet, Ticks
 from playbooks.simulation.funnel import Funnel
 from playbooks.simulation.limits import RateLimit
 from playbooks.simulation.retries import RetryPolicy
@@ -59,7 +59,7 @@ class Inputs:
         return self.starts_at_utc + timedelta(minutes=minute)
 
 
-def rehearse(inputs: Inputs) -> Played:
+def rehearse(inputs: Inputs, ticks: Ticks = EVERY_SYNC) -> Played:
     """Play every path through the plan."""
     return play(
         Event(
@@ -68,6 +68,7 @@ def rehearse(inputs: Inputs) -> Played:
             inputs.limits,
             inputs.retries,
             inputs.outages,
+            ticks,
             capacity=None if inputs.uncertain is None else inputs.uncertain.capacity,
             funnel=inputs.funnel,
             war_room=inputs.war_room,

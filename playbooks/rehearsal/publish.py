@@ -21,6 +21,7 @@ from campaign.words import Words
 from campaign.workspace import Workspace
 from playbooks.autoscaling.policy import read_policy
 from playbooks.rehearsal import judging
+from playbooks.rehearsal.as_of import require_known_by
 from playbooks.rehearsal.certainty import in_range
 from playbooks.rehearsal.chart import draw_rehearsal
 from playbooks.rehearsal.faults import injected
@@ -51,8 +52,8 @@ NEGLIGIBLE_RATIO = 1e-3  # of what is lost: below it, capacity is not what loses
 class Wanted:
     """How to rehearse. seed: chooses the paths where fewer are played than there are; None: evenly.
 
-    now: None for the model's as-of. workers: processes here, one for each core where None. cluster: of a dask scheduler
-    instead. game_day: write the script of the worst two faults as well.
+    now: what is newer is refused; None for the model's as-of. workers: processes here, one for each core where None.
+    cluster: of a dask scheduler instead. game_day: write the script of the worst two faults as well.
     """
 
     paths: int = PATHS
@@ -76,6 +77,8 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
         todo = say("leave --inject out: the worst two faults are found and played without it")
         raise UserError(Problem(say("a game day is of the plan, not of a drill"), todo, key="--game-day"))
     planned = read_fleets(workspace, campaign)
+    if wanted.now is not None:
+        require_known_by(workspace, campaign, wanted.now)
     zone = workspace.settings.zone_of(workspace.plan(campaign))
     inputs = gather(workspace, planned, wanted.paths, wanted.seed)
     room = None if wanted.joins is None else wanted.joins(workspace, campaign, inputs)

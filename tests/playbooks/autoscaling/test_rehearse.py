@@ -11,13 +11,19 @@ import numpy as np
 import pytest
 
 from campaign.errors import UserError
+from campaign.files import write_json
 from campaign.workspace import open_workspace
 from playbooks.readiness.checks import found
 from playbooks.readiness.gather import gather as readiness
 from playbooks.readiness.rehearsed import STATES
 from playbooks.rehearsal.fleets import PlannedFleet, read_fleets
 from playbooks.rehearsal.gather import gather
-from playbooks.simulation.fleet import UNLIMITED
+from playbooks.rehearsal.inputs import rehearse as rehearse_inputs
+from playbooks.rehearsal.inputs import with_demand
+from playbooks.rehearsal.judging import breaks
+from playbooks.rehearsal.verdict import Played as Judged
+from playbooks.rehearsal.verdict import verdict as verdict_of
+from playbooks.simulation.fleet import UNLIMITED, Ticks
 from surgeplan.cli import main
 
 AS_OF = datetime(2026, 11, 7, 12, 0, tzinfo=UTC)
@@ -113,6 +119,50 @@ def test_a_seed_chooses_other_paths_and_the_same_ones_each_time(shop: Path) -> N
     evenly, once, again = (gather(workspace, planned, 20, seed) for seed in (None, 3, 3))
     assert np.array_equal(once.demand.requests_per_second, again.demand.requests_per_second)
     assert not np.array_equal(once.demand.requests_per_second, evenly.demand.requests_per_second)
+
+
+@pytest.mark.parametrize("worse", [1.0, 1.3, 2.0])
+def test_halving_the_tick_changes_no_verdict(shop: Path, worse: float) -> None:
+    """The plan itself, and demand that it is just not and by far not made for."""
+    workspace = open_workspace(shop)
+    inputs = with_demand(gather(workspace, read_fleets(workspace, "coupon-drop"), 200), worse)
+    found = [breaks(inputs, rehearse_inputs(inputs, Ticks(per_sync))) for per_sync in (1, 2)]
+    coarse, fine = (verdict_of(each, 0.05, Judged(200, 200, limited_only=False))[0] for each in found)
+    assert coarse == fine
+    assert coarse == ("no-go" if worse > 1 else "go")
+    for one, other in zip(*found, strict=True):
+        assert one.event_ratio == pytest.approx(other.event_ratio, abs=0.02)
+
+
+def test_every_seed_draws_its_own_capacities_zero_too(shop: Path) -> None:
+    workspace = open_workspace(shop)
+    planned = read_fleets(workspace, "coupon-drop")
+    drawn = [gather(workspace, planned, 20, seed).uncertain for seed in (None, 0, 0, 3)]
+    capacities = [each.capacity for each in drawn if each is not None]
+    assert np.array_equal(capacities[1], capacities[2])
+    assert all(not np.array_equal(capacities[1], other) for other in (capacities[0], capacities[3]))
+
+
+def test_an_instant_before_the_forecast_or_a_measured_capacity_is_refused(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rehearse(shop, "--now", "2026-11-06T20:00+08:00") == 2
+    said = capsys.readouterr().err
+    assert "knows what came until 11-07 20:00; it cannot be rehearsed as of 11-06 20:00" in said
+    assert "surgeplan forecast coupon-drop --as-of 2026-11-06T12:00+00:00" in said
+    assert not (shop / "out" / "coupon-drop" / "rehearsal.json").exists()
+    write_json(
+        shop / "out" / "capacity" / "storefront.json",
+        {
+            "schema_version": 1,
+            "service": "storefront",
+            "source": "measured",
+            "capacity_requests_per_second_per_replica": {"low": 90.0, "mid": 100.0, "high": 110.0},
+            "measured_at_utc": "2026-11-08T00:00:00Z",
+        },
+    )
+    assert rehearse(shop, "--now", "2026-11-07T21:00+08:00") == 2
+    assert "storefront.json --now: was measured at 11-08 08:00" in capsys.readouterr().err
 
 
 def test_after_the_start_it_is_marked_historical(shop: Path) -> None:
