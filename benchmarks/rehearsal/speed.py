@@ -16,12 +16,16 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from campaign.settings import Settings
 from campaign.spreading import spread
 from campaign.traffic import LiveSettings
+from metrics.dictionary import read_dictionary
+from playbooks.growth.policy import read_rules
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.rehearsal.policy import shipped_policy
 from playbooks.rehearsal.replays import rehearse_in_parts, support_in_parts
@@ -33,7 +37,7 @@ from playbooks.simulation.funnel import Funnel
 from playbooks.simulation.limits import RateLimit
 from playbooks.staffing.level_table import level_table
 from playbooks.staffing.requirement import Rules
-from surgeplan.war_room import war_room_of
+from surgeplan.war_room.making import Known, war_room_of
 
 PATHS, MINUTES, SERVICES = 1000, 3 * 1440, 6
 PHONE = Rules((300.0,), 120, "served_within", 0.8, 20, redial_ratio=0.5)
@@ -109,6 +113,14 @@ def support() -> Support:
     return Support(STARTS_AT, tuple(desks), orders, shipped_policy().lost_orders, even, np.ones(HALF_HOURS), 0.1)
 
 
+def known() -> Known:
+    """What the war room goes by where a workspace says nothing."""
+    nowhere = Path("/nowhere")
+    settings = Settings.model_validate({"time_zone": "Asia/Shanghai", "services": [{"name": "service-0"}]})
+    rules = read_rules(nowhere, read_dictionary(nowhere, settings))
+    return Known(rules.live, rules.response, LEARNED, (1,) * SERVICES, np.full(SERVICES, 0.1))
+
+
 def timed(kind: str, workers: int) -> str:
     """A row of the table."""
     planned, marks = event(kind), [time.perf_counter()]
@@ -119,7 +131,7 @@ def timed(kind: str, workers: int) -> str:
     with spread(workers) as everywhere:
         everywhere.run(_ready, None, range(workers))
         mark()
-        room = war_room_of(planned, LEARNED, 300.0)
+        room = war_room_of(planned, known())
         mark()
         played = rehearse_in_parts(replace(planned, war_room=room), everywhere)
         mark()
@@ -128,7 +140,7 @@ def timed(kind: str, workers: int) -> str:
     ended = time.perf_counter()
     seconds = [f"{after - before:.1f} s" for before, after in pairwise(marks)] + [f"**{ended - marks[0]:.1f} s**"]
     lost_percent = 100 * played.lost_requests.sum() / played.offered_requests.sum()
-    acted = 0 if played.acts is None else 100 * (played.acts.sum(axis=0) > 0).mean()
+    acted = 0 if played.done is None else 100 * played.done.acting.mean()
     told = [f"{lost_percent:.2g} %", f"{acted:.0f} %", f"{peak_gib(workers):.2f} GiB"]
     return f"| {' | '.join([kind, *seconds, *told])} |"
 

@@ -11,6 +11,7 @@ from playbooks.autoscaling.known import notice_problem
 from playbooks.autoscaling.limits import beyond_at_once, room
 from playbooks.autoscaling.plan import ServicePlan
 from playbooks.autoscaling.planning import Question
+from playbooks.autoscaling.requirement import paths_above
 
 Services = Mapping[str, ServicePlan]
 
@@ -46,10 +47,11 @@ def _of_policy(question: Question) -> Iterator[Text]:
 
 
 def _of_service(question: Question, name: str, service: ServicePlan) -> Iterator[Text]:
-    if service.quantile_ratio > 1 - 1 / question.traffic.paths:
+    paths, accepted = question.traffic.paths, 1 - service.quantile_ratio
+    if (accepted < 1 / paths) if service.risk_chosen_by == "money" else paths_above(paths, accepted) < 0:
         yield say(
             "{service}: {paths} sample paths cannot tell a quantile of {quantile:.4g}; the largest path is taken",
-            service=name, paths=question.traffic.paths, quantile=service.quantile_ratio,
+            service=name, paths=paths, quantile=service.quantile_ratio,
         )  # fmt: skip
     if not service.back_test.never_worse:
         yield say(

@@ -14,7 +14,7 @@ from playbooks.autoscaling.known import ServiceFacts
 from playbooks.autoscaling.limits import Hit, fits, rate_hits, users, within_limits
 from playbooks.autoscaling.minutes import MinuteTraffic, bursts
 from playbooks.autoscaling.policy import AutoscalingPolicy
-from playbooks.autoscaling.requirement import demand_quantile, replicas_for, widened
+from playbooks.autoscaling.requirement import demand_quantile, replicas_for, sure_quantile, widened
 from playbooks.autoscaling.steps import StepCover, cheapest_cover
 
 
@@ -38,22 +38,27 @@ class Window:
 class Risk:
     """Which demand quantile a floor carries: the strict one near instants, the quiet one where the HPA follows.
 
-    instants: minutes of the traffic's grid at which demand may jump; None where every minute is strict.
+    instants: minutes of the traffic's grid at which demand may jump; None where every minute is strict. surely:
+    the strict quantile with its sampling error on top, where it is a promise and not a bargain.
     """
 
     quantile_ratio: float
     quiet_quantile_ratio: float
     instants: tuple[int, ...] | None
+    surely: bool = False
 
     def demand(self, rates: NDArray[np.float32], fact: ServiceFacts) -> NDArray[np.float64]:
         """[minute] requests per second; `rates` [path, minute]."""
         if self.instants is None:
-            return demand_quantile(rates, self.quantile_ratio)
+            return self._strict(rates)
         near = surge_minutes(self.instants, rates.shape[1], fact.lead_minutes)
         demand = np.empty(rates.shape[1])
-        demand[near] = demand_quantile(rates[:, near], self.quantile_ratio)
+        demand[near] = self._strict(rates[:, near])
         demand[~near] = demand_quantile(rates[:, ~near], self.quiet_quantile_ratio)
         return demand
+
+    def _strict(self, rates: NDArray[np.float32]) -> NDArray[np.float64]:
+        return (sure_quantile if self.surely else demand_quantile)(rates, self.quantile_ratio)
 
 
 def surge_minutes(instants: Sequence[int], minutes: int, lead_minutes: int) -> NDArray[np.bool_]:

@@ -105,8 +105,11 @@ class SpreadFloors:
 def spread_floors(question: Question, window: Window, spread: Spread) -> SpreadFloors:
     settings, policy = question.settings, question.policy
     instants = jump_minutes(question.plans, question.traffic) if spread == "surges" else None
-    levels = {name: risk_level(fact, settings, policy).quantile_ratio for name, fact in question.facts.items()}
-    risks = {name: Risk(level, policy.quiet_quantile_ratio, instants) for name, level in levels.items()}
+    levels = {name: risk_level(fact, settings, policy) for name, fact in question.facts.items()}
+    risks = {
+        name: Risk(level.quantile_ratio, policy.quiet_quantile_ratio, instants, surely=level.chosen_by != "money")
+        for name, level in levels.items()
+    }
     floors = plan_floors(question.traffic, window, question.facts, settings.limits, risks, policy)
     return SpreadFloors(floors, ceilings(floors, question.facts, settings.limits, policy.hpa_max_headroom_ratio))
 

@@ -40,7 +40,7 @@ def _newer(workspace: Workspace, campaign: str, now: datetime) -> Iterator[Probl
     for service in workspace.settings.services:
         file = f"out/capacity/{service.name}.json"
         capacity = known_capacity(service, workspace.folder / file)
-        measured = capacity and capacity.measured_at_utc
+        measured = None if capacity is None else capacity.measured_at_utc
         if measured is not None and measured > now:
             what = say("was measured at {time}; it was not known at {at}", time=local_minute(measured, zone), at=at)
             yield Problem(what, say("give a later --now, or leave it out"), file=file, key="--now")

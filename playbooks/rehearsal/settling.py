@@ -14,7 +14,8 @@ from campaign.language import Text, say
 from campaign.numbers import Quantity, local_minute
 from campaign.spreading import HERE, Spread
 from campaign.words import Words
-from playbooks.rehearsal.certainty import interval, with_interval
+from playbooks.autoscaling.requirement import paths_above
+from playbooks.rehearsal.certainty import with_interval
 from playbooks.rehearsal.inputs import Inputs, on_paths, rehearse, with_more
 from playbooks.rehearsal.judging import breaks, losing
 from playbooks.rehearsal.record import Added, Rehearsal, Settling
@@ -38,7 +39,7 @@ def settling(
     """
     lost = losing(inputs, played)
     paths, broken = inputs.demand.paths, np.flatnonzero(lost.any(axis=(0, 2)))
-    allowed = _hits_allowed(paths, accepted_ratio)
+    allowed = paths_above(paths, accepted_ratio)
     around = _around(lost.sum(axis=1) > allowed, inputs.starts_at_utc.minute)
     sure = _sure(lost, allowed)
     most, more = [int(fleet.floor.max()) for fleet in inputs.fleets], [0] * len(inputs.fleets)
@@ -50,11 +51,6 @@ def settling(
         if all(sure) and (found := _confirmed(inputs, played, added, accepted_ratio, zone, everywhere)):
             return found
     return None
-
-
-def _hits_allowed(paths: int, accepted_ratio: float) -> int:
-    """The most breaks of one minute on so many paths that are surely within what is accepted; -1: not even none."""
-    return next((hits - 1 for hits in range(paths + 1) if interval(hits, paths).high > accepted_ratio), paths)
 
 
 def _around(doubtful: Lost, first_minute: int) -> Lost:

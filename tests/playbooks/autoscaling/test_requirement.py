@@ -7,15 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.special import ndtri
 
 from playbooks.autoscaling.requirement import (
     demand_quantile,
     lead_minutes,
     newsvendor_ratio,
+    paths_above,
     replicas_for,
+    sure_quantile,
     widened,
 )
 from playbooks.autoscaling.steps import cheapest_cover
+from playbooks.rehearsal.certainty import interval
 
 paths = arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(2, 12)), elements=st.floats(0, 1e5, width=32))
 
@@ -42,7 +46,31 @@ def test_more_traffic_needs_no_fewer_replicas(rates: np.ndarray, factor: float) 
 def test_a_stricter_risk_needs_no_fewer_replicas(rates: np.ndarray, quantile_ratio: float, stricter: float) -> None:
     less, more = floor(rates, quantile_ratio), floor(rates, quantile_ratio + stricter)
     assert (more >= less).all()
+    assert (sure_quantile(rates, quantile_ratio + stricter) >= sure_quantile(rates, quantile_ratio)).all()
     assert replica_minutes(more) >= replica_minutes(less)
+
+
+@pytest.mark.parametrize(("count", "above"), [(367, -1), (368, 0), (1000, 3), (2000, 11)])
+def test_so_many_paths_may_be_above_a_hundredth_that_surely_holds(count: int, above: int) -> None:
+    assert paths_above(count, 0.01) == above
+    assert interval(above, count).high <= 0.01 if above >= 0 else interval(0, count).high > 0.01
+    assert interval(above + 1, count).high > 0.01
+
+
+def test_what_surely_holds_is_the_path_with_as_many_above_it() -> None:
+    rates = np.random.default_rng(0).permutation(2000).astype(np.float32)[:, None]
+    assert sure_quantile(rates, 0.99).tolist() == [1999 - 11]
+    assert sure_quantile(rates[:300], 0.99).tolist() == [rates[:300].max()]
+
+
+def test_a_plan_for_what_surely_holds_is_kept_on_other_paths_nearly_always() -> None:
+    """The plain quantile is exceeded by more than it says about as often as not, the sure one in 2.5 % of plans."""
+    rng = np.random.default_rng(1)
+    plans = rng.lognormal(0, 0.3, (2000, 600)).astype(np.float32)
+    least = np.exp(0.3 * ndtri(0.99))
+    missed = [float((quantile(plans, 0.99) < least).mean()) for quantile in (demand_quantile, sure_quantile)]
+    assert 0.35 < missed[0] < 0.65
+    assert missed[1] < 0.045
 
 
 @given(paths, st.floats(20, 200), st.floats(1, 3))
