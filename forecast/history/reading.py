@@ -23,7 +23,7 @@ from forecast.history.findings import Finding, Known, find_all
 from forecast.history.findings_kept import LEAST_BUCKETS, findings_key, kept_or_found
 from forecast.history.lineage import series_by_service
 from forecast.history.readings import Stretch
-from forecast.history.shapes import CONTACTS, ORDERS, Shape, Table, fetch
+from forecast.history.shapes import CONTACTS, DESKS, ORDERS, Shape, Table, fetch
 from forecast.history.tables import read_table
 from forecast.history.test_runs import load_test_runs
 from forecast.history.traffic_files import connect, read_traffic, unreadable
@@ -167,7 +167,8 @@ def check_history(workspace: Workspace) -> tuple[Text, ...]:
     """
     problems: list[Problem] = []
     notes: tuple[Text, ...] = ()
-    for name, read in (("traffic", open_history), ("orders", read_orders), ("contacts", read_contacts)):
+    readers = {"traffic": open_history, "orders": read_orders, "contacts": read_contacts, "desks": read_desks}
+    for name, read in readers.items():
         try:
             if workspace.history_files(name):
                 found = read(workspace, None)
@@ -195,17 +196,31 @@ def read_contacts(workspace: Workspace, before: datetime | None = None) -> pd.Da
     Raises:
         UserError: every problem of every file.
     """
-    contacts = _read_all(workspace, CONTACTS, before)
+    return _of_known_desks(workspace, CONTACTS, _read_all(workspace, CONTACTS, before))
+
+
+def read_desks(workspace: Workspace, before: datetime | None = None) -> pd.DataFrame | None:
+    """history/desks*: `starts_at_utc` (naive UTC), `desk`, `contacts_offered`, and `contacts_in_time`,
+    `contacts_abandoned`, `contacts_waiting`, `agents_logged_in` (NaN where a file does not tell); None where there is
+    no such file.
+
+    Raises:
+        UserError: every problem of every file.
+    """
+    return _of_known_desks(workspace, DESKS, _read_all(workspace, DESKS, before))
+
+
+def _of_known_desks(workspace: Workspace, shape: Shape, frame: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The same frame; desks that surgeplan.yaml does not have are a problem."""
     desks = workspace.settings.desk_names
-    if contacts is not None and desks:
-        unknown = sorted(set(contacts["desk"]) - desks)
-        if unknown:
-            file = str(workspace.history_files(CONTACTS.name)[0].relative_to(workspace.folder))
-            raise UserError(
-                Problem(say("there is no desk {name} in surgeplan.yaml", name=name), nearest(name, desks), file=file)
-                for name in unknown
-            )
-    return contacts
+    unknown = sorted(set(frame["desk"]) - desks) if frame is not None and desks else []
+    if unknown:
+        file = str(workspace.history_files(shape.name)[0].relative_to(workspace.folder))
+        raise UserError(
+            Problem(say("there is no desk {name} in surgeplan.yaml", name=name), nearest(name, desks), file=file)
+            for name in unknown
+        )
+    return frame
 
 
 def _read_all(workspace: Workspace, shape: Shape, before: datetime | None) -> pd.DataFrame | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from campaign.language import Text
 from forecast.history.csv_text import CsvText, records_at
+from metrics.intake.contacts import SERVED
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Shape:
 TRAFFIC = Shape("traffic", ("service",), ("endpoint",), ("requests", "requests_per_second"), (), ("load_test",))
 ORDERS = Shape("orders", values=("orders",))
 CONTACTS = Shape("contacts", ("desk",), ("intent",), ("contacts",), ("bot_handled", "bot_resolved"))
+
+DESKS = Shape("desks", ("desk",), (), SERVED[:1], SERVED[1:])
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Table:
     @property
     def value(self) -> str:
         """The one of the shape's alternative value columns that this file has."""
-        return next(c for c in self.columns if c in (*TRAFFIC.values, *ORDERS.values, *CONTACTS.values))
+        return next(c for c in self.columns if c in (*TRAFFIC.values, *ORDERS.values, *CONTACTS.values, *DESKS.values))
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal, get_args
 
 from metrics.intake.records import Buckets
 
 MEASURES = ("contacts", "bot_handled", "bot_resolved")
+DeskColumn = Literal[
+    "contacts_offered", "contacts_in_time", "contacts_abandoned", "contacts_waiting", "agents_logged_in"
+]
+SERVED: tuple[DeskColumn, ...] = get_args(DeskColumn)
+"""How a desk served in a bucket: contacts that wanted a person, those served as the desk promises, those who gave up,
+those who waited at its end; people signed in for them."""
+STATES = SERVED[3:]
+"""Of these, what is at an instant, not counted over the bucket."""
 SEPARATOR = "/"
 
 

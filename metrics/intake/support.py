@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from campaign.language import say
 from metrics.intake.business import WHEN
-from metrics.intake.contacts import contact_key, desk_and_intent
+from metrics.intake.contacts import SERVED, STATES, contact_key, desk_and_intent
 from metrics.intake.headings import Headed
 from metrics.intake.names import identifier
 from metrics.intake.records import Answers, Buckets, Column, Findings, Reading, Recognised
@@ -20,7 +21,7 @@ DESKS = {
     "ticket": ("工单", "ticket", "邮件", "email", "mail", "留言"),
 }
 HALF_HOUR = HOUR_SECONDS // 2
-SIGNS = ("contacts", "desk", "bot_handled", "bot_resolved", "handle_seconds")
+SIGNS = ("contacts", "desk", *SERVED, "bot_handled", "bot_resolved", "handle_seconds")
 
 
 def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised | None:
@@ -31,8 +32,10 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
         return None
     sessions_of_desks = "sessions" in table.roles and any(role in table.roles for role in SIGNS[1:])
     counted = "contacts" if "contacts" in table.roles else "sessions" if sessions_of_desks else None
+    served = _served(table, counted, answers, findings)
     if counted is None:
-        return None
+        columns = _columns(table, SERVED[0])
+        return Recognised(table.place, "support", "contacts", columns, tuple(served)) if served else None
     times, figures = Times(table, answers, findings), Figures(table, findings)
     measures = [counted, *(role for role in ("bot_handled", "bot_resolved") if role in table.roles)]
     sums: dict[str, dict[tuple[object, str], list[float]]] = {role: defaultdict(list) for role in measures}
@@ -54,7 +57,40 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
         found, more = bucketed(measure, readings, table.place, findings, sums=True, seconds=seconds)
         parts += [found] if found else []
         notes += [note for note in more if note not in notes]
-    return Recognised(table.place, "support", "contacts", _columns(table, counted), tuple(parts), notes=tuple(notes))
+    every = (*parts, *served)
+    return Recognised(table.place, "support", "contacts", _columns(table, counted), every, notes=tuple(notes))
+
+
+def _served(table: Headed, counted: str | None, answers: Answers, findings: Findings) -> list[Buckets]:
+    """How desks served, where a report of desks says how many were served in time, gave up, wait or answer; what was
+    offered is its column of that name, else its contacts. A report by intent says it of no desk."""
+    told = [role for role in SERVED[1:] if role in table.roles]
+    offered = SERVED[0] if SERVED[0] in table.roles else counted
+    if not told or offered is None or "intent" in table.roles:
+        return []
+    times, figures = Times(table, answers, findings), Figures(table, findings)
+    columns: dict[str, str] = {SERVED[0]: offered} | {role: role for role in told}
+    readings: dict[str, list[Reading]] = {measure: [] for measure in columns}
+    for row in table.rows:
+        desk = desk_of(table, row)
+        at = times.of(row, f"{desk}/{table.cell(row, 'desk') or ''}")
+        for measure, role in columns.items():
+            value = figures.of(row, table.roles[role])
+            if at is not None and value is not None:
+                readings[measure].append(Reading(at, desk, value, row[0]))
+    figures.close()
+    if counted is None:
+        times.close()
+    found = []
+    for measure, read in readings.items():
+        added: dict[tuple[datetime, str], Reading] = {}
+        for one in read:  # groups of one desk add up
+            before = added.get((one.at, one.key))
+            added[one.at, one.key] = one if before is None else replace(before, value=before.value + one.value)
+        sums, seconds = measure not in STATES, _seconds(table)
+        buckets, _ = bucketed(measure, added.values(), table.place, findings, sums=sums, seconds=seconds)
+        found += [buckets] if buckets else []
+    return found
 
 
 def _listed(table: Headed, answers: Answers, findings: Findings) -> Recognised:
@@ -119,6 +155,11 @@ def _columns(table: Headed, counted: str) -> tuple[Column, ...]:
         "intent": say("what it was about, kept as intent"),
         "bot_handled": say("contacts that the bot answered first"),
         "bot_resolved": say("contacts that the bot settled"),
+        "contacts_offered": say("contacts that wanted a person"),
+        "contacts_in_time": say("of these, served in time"),
+        "contacts_abandoned": say("of these, gave up waiting"),
+        "contacts_waiting": say("who waited at the bucket's end"),
+        "agents_logged_in": say("people signed in and taking contacts"),
         "handle_seconds": say("average handling time (put it into desks: handle_seconds)"),
         **dict.fromkeys(WHEN, say("time, the bucket's start")),
         "hour": say("hour of the day"),

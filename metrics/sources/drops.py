@@ -14,7 +14,7 @@ from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from campaign.settings import Settings
 from metrics.intake.contacts import MEASURES as CONTACTS
-from metrics.intake.contacts import desk_and_intent, without_repeated_totals
+from metrics.intake.contacts import SERVED, desk_and_intent, without_repeated_totals
 from metrics.intake.folder import Intake, read_folder
 from metrics.intake.markers import MEASURE as LOAD_TEST
 from metrics.intake.records import Answers, Buckets, Question, Unanswered
@@ -32,6 +32,7 @@ COLUMNS: dict[Measure, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "traffic": (("service",), ("requests_per_second", LOAD_TEST)),
     "orders": ((), ("orders",)),
     "contacts": (("desk", "intent"), CONTACTS),
+    "desks": (("desk",), SERVED),
 }
 """Names and figures of the rows that files give, by measure."""
 
@@ -62,7 +63,9 @@ def fetch_drops(
         say("{file}: nothing in it was recognised", file=f"{source.folder}/{place.file}") for place in intake.unknown
     ]
     notes += _unused(source, intake) if source.measure == "traffic" else []
-    rows = contact_rows(intake) if source.measure == "contacts" else _rows(source, intake)
+    readers = {"contacts": contact_rows, "desks": desk_rows}
+    reader = readers.get(source.measure)
+    rows = reader(intake) if reader else _rows(source, intake)
     return _batch(source, rows, notes, since.astimezone(settings.zone), until)
 
 
@@ -131,6 +134,14 @@ def contact_rows(intake: Intake) -> Iterator[Row]:
     for figures in _finest(without_repeated_totals(_parts(intake, CONTACTS[0]))):
         for (key, at), figure in figures.items():
             yield key, at, (figure, *(bot[measure].get((key, at), float("nan")) for measure in CONTACTS[1:]))
+
+
+def desk_rows(intake: Intake) -> Iterator[Row]:
+    """Desk, start, and how it served then; NaN where no file tells."""
+    told = {measure: {k: v for part in _parts(intake, measure) for k, v in part.values.items()} for measure in SERVED}
+    for figures in _finest(_parts(intake, SERVED[0])):
+        for (desk, at), offered in figures.items():
+            yield desk, at, (offered, *(told[measure].get((desk, at), float("nan")) for measure in SERVED[1:]))
 
 
 def _parts(intake: Intake, measure: str) -> list[Buckets]:

@@ -14,7 +14,8 @@ from typing import Any
 
 from campaign.errors import Problem, UserError
 from campaign.language import Text, say
-from metrics.sources.records import Batch, PrometheusSource, ReadingSource
+from metrics.intake.contacts import STATES
+from metrics.sources.records import VALUES, Batch, PrometheusSource, ReadingSource
 from metrics.sources.web import TIMEOUT_SECONDS, ask_json, secret
 
 POINTS_MOST = 10_000
@@ -61,6 +62,51 @@ def fetch_prometheus(
     last = max((int(key[0]) for key in rows), default=None)
     watermark = None if last is None else last + source.step_seconds
     return Batch(("service",), (value,), rows, watermark, bool(warnings), tuple(_notes(source, strangers, warnings)))
+
+
+def fetch_desks(
+    source: PrometheusSource,
+    known: frozenset[str],
+    since: datetime,
+    until: datetime,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> Batch:
+    """How desks served in the buckets that begin in [since, until): counts of each bucket, and what was so at its end.
+
+    A bucket of a desk whose contacts are not told is missing; of its other columns, NaN is what is not told.
+
+    Raises: as `fetch_prometheus`.
+    """
+    columns = tuple(column for column in VALUES["desks"] if column in source.queries)
+    told: dict[tuple[int | str, ...], dict[str, float]] = {}
+    strangers: set[str] = set()
+    warnings: list[str] = []
+    for first, end in pieces(source, since, until):
+        for column in columns:
+            asked = source.model_copy(update={"query": source.queries[column]})
+            answer = _ask(asked, first + source.step_seconds, end, source.step_seconds, timeout_seconds)
+            warnings += [str(words) for words in answer.get("warnings") or ()]
+            for series in answer["data"]["result"]:
+                desk = _service(source, series["metric"])
+                if desk not in known:
+                    strangers.add(desk)
+                    continue
+                for at, figure in _in_buckets(asked, column, series["values"]):
+                    row = told.setdefault((at, desk), {})
+                    row[column] = row.get(column, 0.0) + figure
+    rows = {key: tuple(row.get(c, math.nan) for c in columns) for key, row in told.items() if columns[0] in row}
+    last = max((int(key[0]) for key in rows), default=None)
+    watermark = None if last is None else last + source.step_seconds
+    return Batch(("desk",), columns, rows, watermark, bool(warnings), tuple(_notes(source, strangers, warnings)))
+
+
+def _in_buckets(source: PrometheusSource, column: str, values: list[list[Any]]) -> Iterator[tuple[int, float]]:
+    """Start of the bucket and what was counted in it, or was so at its end."""
+    times = source.step_seconds if column not in STATES and source.rates_of(source.query) else 1
+    for at, text in values:
+        figure = float(text)
+        if math.isfinite(figure) and figure >= 0:
+            yield round(float(at)) - source.step_seconds, times * figure
 
 
 def fetch_readings(
@@ -119,7 +165,7 @@ def _figures(source: PrometheusSource, values: list[list[Any]]) -> Iterator[tupl
 def _notes(source: PrometheusSource, strangers: set[str], warnings: list[str]) -> Iterator[Text]:
     if strangers:
         names = ", ".join(sorted(strangers)[:NAMES_SAID]) + (" …" if len(strangers) > NAMES_SAID else "")
-        yield say("{source}: not services of surgeplan.yaml, left out: {names}", source=source.name, names=names)
+        yield say("{source}: not in surgeplan.yaml, left out: {names}", source=source.name, names=names)
     if warnings:
         reason = "; ".join(sorted(set(warnings)))[:300]
         yield say(

@@ -28,7 +28,7 @@ from metrics.sources.kept import (
     read_ledger,
     write_ledger,
 )
-from metrics.sources.prometheus import fetch_prometheus
+from metrics.sources.prometheus import fetch_desks, fetch_prometheus
 from metrics.sources.records import (
     AnySource,
     Batch,
@@ -169,6 +169,8 @@ def _lateness_at_first(source: AnySource) -> float:
 
 
 def _fetch(workspace: Workspace, source: AnySource, since: datetime, until: datetime) -> Batch:
+    if isinstance(source, PrometheusSource) and source.measure == "desks":
+        return fetch_desks(source, workspace.settings.desk_names, since, until)
     if isinstance(source, PrometheusSource):
         return fetch_prometheus(source, known_services(workspace.settings), since, until)
     if isinstance(source, SqlSource):
@@ -187,7 +189,7 @@ def known_services(settings: Settings) -> frozenset[str]:
 
 def _of_known_names(batch: Batch, source: Source, settings: Settings, notes: dict[str, Text]) -> Batch:
     """The batch without services and desks that the workspace does not have: history would refuse them."""
-    known = {"traffic": known_services(settings), "contacts": settings.desk_names}
+    known = {"traffic": known_services(settings), "contacts": settings.desk_names, "desks": settings.desk_names}
     names = known.get(source.measure)
     if not names or not batch.keys:
         return batch

@@ -14,10 +14,11 @@ from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from campaign.plan import Identifier, Positive
 from campaign.settings import Settings
+from metrics.intake.contacts import SERVED, STATES, DeskColumn
 from metrics.intake.markers import MEASURE as LOAD_TEST
 from metrics.intake.markers import flag_of
 
-Measure = Literal["traffic", "orders", "contacts"]
+Measure = Literal["traffic", "orders", "contacts", "desks"]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 Key = tuple[int | str, ...]
@@ -27,15 +28,17 @@ KEYS: dict[Measure, tuple[str, ...]] = {
     "traffic": ("service", "endpoint"),
     "orders": (),
     "contacts": ("desk", "intent"),
+    "desks": ("desk",),
 }
 VALUES: dict[Measure, tuple[str, ...]] = {
     "traffic": ("requests", "requests_per_second"),
     "orders": ("orders",),
     "contacts": ("contacts", "bot_handled", "bot_resolved"),
+    "desks": SERVED,
 }
 
 
-MARKERS: dict[Measure, tuple[str, ...]] = {"traffic": (LOAD_TEST,), "orders": (), "contacts": ()}
+MARKERS: dict[Measure, tuple[str, ...]] = {"traffic": (LOAD_TEST,), "orders": (), "contacts": (), "desks": ()}
 """Columns of yes and no, kept as 1 and 0."""
 
 
@@ -56,13 +59,15 @@ class Source(FileRecord):
 class PrometheusSource(Source):
     """`query_range` of a Prometheus or anything that speaks its API.
 
-    values: whether the query gives counts per step (`increase`) or rates per second (`rate`); read off the query where
-    left out. service: for a query with a single series that has no service label.
+    query: of traffic; queries: of desks, one for each column. values: whether they give counts per step (`increase`) or
+    rates per second (`rate`); read off each query where left out. service: for a query with a single series that has no
+    such label: its service, or its desk.
     """
 
     kind: Literal["prometheus"]
     url: str
-    query: str
+    query: str = ""
+    queries: dict[DeskColumn, str] = {}
     values: Literal["counts", "rates"] | None = None
     step_seconds: Annotated[int, Field(ge=60, le=3600)] = 60
     service_label: str = "service"
@@ -73,17 +78,39 @@ class PrometheusSource(Source):
     def _no_raw_counter(self) -> PrometheusSource:
         if 3600 % self.step_seconds:
             raise Complaint(say("{step} s do not divide an hour", step=self.step_seconds), say("60, 300 or 3600 do"))
-        if self.values is None and not _functions(self.query):
+        if self.measure == "desks":
+            self._asks_for_desks()
+        elif self.measure == "traffic":
+            self._says_what_it_counts(self.query, ("query",))
+        else:
+            what = say("Prometheus tells traffic and how desks serve, not {measure}", measure=self.measure)
+            raise Complaint(what, say("use kind: sql, feishu, drop or webhook for it"), key=("measure",))
+        return self
+
+    def _asks_for_desks(self) -> None:
+        if SERVED[0] not in self.queries:
+            what = say("desks need queries: with {column} at least", column=SERVED[0])
+            todo = say("columns: {names}; docs/warroom/live.md has an example", names=", ".join(SERVED))
+            raise Complaint(what, todo, key=("queries",))
+        for column, query in self.queries.items():
+            if column not in STATES:
+                self._says_what_it_counts(query, ("queries", column))
+
+    def _says_what_it_counts(self, query: str, key: tuple[str, ...]) -> None:
+        if self.values is None and not _functions(query):
             raise Complaint(
                 say("this query does not say whether it gives counts or rates; a raw counter only ever grows"),
                 say("wrap the counter in increase(…[1m]) or rate(…[1m]), or add values: counts or values: rates"),
-                key=("query",),
+                key=key,
             )
-        return self
 
     @property
     def gives_rates(self) -> bool:
-        return self.values == "rates" if self.values else _functions(self.query) == "rates"
+        return self.rates_of(self.query)
+
+    def rates_of(self, query: str) -> bool:
+        """Whether a query gives rates per second."""
+        return self.values == "rates" if self.values else _functions(query) == "rates"
 
 
 def _functions(query: str) -> str | None:
@@ -267,7 +294,8 @@ def batch_of(
     keys = tuple(c for c in KEYS[source.measure] if c in columns)
     values = tuple(c for c in VALUES[source.measure] if c in columns)
     markers = tuple(c for c in MARKERS[source.measure] if c in columns)
-    required = [*KEYS[source.measure][:1], *(VALUES[source.measure][:1] if not values else ())]
+    needed = not values or source.measure == "desks"
+    required = [*KEYS[source.measure][:1], *(VALUES[source.measure][:1] if needed else ())]
     problems = [
         Problem(
             say("brings no column {name}", name=c), say("name a column of the query so"), file=place, key=source.name

@@ -66,7 +66,7 @@ def test_services_that_are_not_ours_are_left_out_and_said(prometheus: str) -> No
     use_language("en")
     batch = fetch_prometheus(source(prometheus), KNOWN, START + timedelta(hours=1), START + timedelta(hours=2))
     assert {key[1] for key in batch.rows} == {"storefront", "checkout"}
-    assert [str(note) for note in batch.notes] == ["prom: not services of surgeplan.yaml, left out: legacy"]
+    assert [str(note) for note in batch.notes] == ["prom: not in surgeplan.yaml, left out: legacy"]
 
 
 def test_one_series_takes_the_name_that_it_is_given(prometheus: str) -> None:

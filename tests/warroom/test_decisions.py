@@ -20,14 +20,13 @@ from forecast.epochs import epochs
 from playbooks.readiness.acts import Actor
 from playbooks.readiness.record import workspace_log
 from playbooks.readiness.standing import standing
-from playbooks.staffing.counted import Counted
 from tests.warroom.live_event import CAMPAIGN, LEVEL, START, came, model_files, paths_of
 from tests.warroom.test_levers import NOW, PUSH, PUSH_AT, campaign_in
 from warroom.handed import campaign_events
 from warroom.live.actions.log import Decision, acts_of
-from warroom.live.actions.outcome import question_outcome, together_with
+from warroom.live.actions.outcome import together_with
 from warroom.live.actions.plans import as_decided
-from warroom.live.actions.records import Effect, Range
+from warroom.live.actions.records import Range
 from warroom.live.actions.sends import learned_of, planned_sends
 from warroom.live.actions.words import outcome_words
 from warroom.live.clocks import outcomes
@@ -334,20 +333,6 @@ def test_decisions_that_work_on_the_same_hour_are_named_with_each_other(folder: 
     assert together_with(hold, (hold, switch)) == (switch.id,)
     ended = replace(switch, ended_at=PUSH_AT - timedelta(minutes=1))
     assert together_with(hold, (hold, ended)) == ()
-
-
-def test_a_question_is_told_by_what_the_bot_leaves_to_people_before_and_after() -> None:
-    effect = Effect("contacts", "chat", Range(-9, -6, -3), NOW, Range(-9, -6, -3), NOW)
-    decision = Decision("d", "bot:chat:refund", "bot", "chat:refund", None, None, None, "chen", "support", NOW, "x",
-                        (effect,))  # type: ignore[arg-type]  # fmt: skip
-    before = Counted({"chat": {"refund": 1000}}, {"chat": {"refund": 800}}, True)
-    after = Counted({"chat": {"refund": 200}}, {"chat": {"refund": 100}}, True)
-    outcome = question_outcome(decision, ("refund",), before, after)
-    assert outcome is not None
-    assert outcome.real is not None
-    assert outcome.real.p50 == pytest.approx(-0.3 * 100)
-    assert outcome.verdict == "told"
-    assert question_outcome(decision, ("refund",), before, None) is None
 
 
 def test_the_retrospective_reads_what_was_expected_and_what_came(folder: Path) -> None:

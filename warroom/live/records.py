@@ -24,6 +24,8 @@ Freshness = Literal["fresh", "late", "dead", "refused", "never"]
 """dead: it does not answer; refused: it answers, and not with what is asked."""
 Direction = Literal["up", "down"]
 Column = tuple[float | None, ...]
+HOURLY = ("traffic", "orders", "contacts", "desks")
+"""What sources of hourly figures measure."""
 
 
 @dataclass(frozen=True)
@@ -279,7 +281,7 @@ class LiveState:
     @property
     def oldest_watermark(self) -> datetime | None:
         """How far every source of hourly figures has told all it had."""
-        marks = [source.watermark for source in self.sources if source.measure in ("traffic", "orders", "contacts")]
+        marks = [source.watermark for source in self.sources if source.measure in HOURLY]
         return min((mark for mark in marks if mark), default=None) if all(marks) else None
 
     @property

@@ -73,7 +73,7 @@ class Added:
     @cached_property
     def _sent_by(self) -> Floats:
         """The share sent by the edges of the course's steps."""
-        return self.sending.by(np.arange(len(self.ratios) + 1) * float(self.step))
+        return self.sending.by(self.step * np.arange(len(self.ratios) + 1, dtype=np.float64))
 
     @cached_property
     def _answered(self) -> Floats:

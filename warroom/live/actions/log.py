@@ -28,8 +28,9 @@ class Outcome:
     """What came of a decision in the hour in which its effect was looked for.
 
     told: a change that chance does not explain (its range leaves out zero); not-told-apart: a change that may be none;
-    unknown: `why` says what is missing. real: the change, of the measure that was expected; observed: what came;
-    without: what would have come without it. together: other decisions that worked on the same in that hour.
+    unknown: nothing can be told. real: the change, of the measure that was expected; observed: what came; without: what
+    would have come without it. why: what is missing; beside a change, how it was measured where that is not as usual.
+    together: other decisions that worked on the same in that hour.
     """
 
     verdict: Verdict

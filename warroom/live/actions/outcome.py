@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from campaign.language import say
+from campaign.language import Text, say
 from campaign.store.live import Measured
 from campaign.traffic import LiveSettings, TrafficPaths
 from forecast.epochs import epochs
-from playbooks.staffing.counted import Counted
 from warroom.live.actions.ahead import HOUR_SECONDS, Floats
 from warroom.live.actions.log import Decision, Outcome
 from warroom.live.actions.records import Range
@@ -26,13 +25,15 @@ from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Ints, mean_over
 
 LEAST_DRAWN = 1e-9
-NORMAL_P90 = 1.2815515655446004
+LASTS = {"hold": timedelta(hours=2), "stagger": timedelta(hours=3), "agents": timedelta(hours=2)}
 
 
-def told(real: Range, observed: float, without: Range | None, together: tuple[str, ...] = ()) -> Outcome:
-    """A change whose range leaves out zero is told; any other may be none."""
+def told(
+    real: Range, observed: float, without: Range | None, together: tuple[str, ...] = (), note: Text | None = None
+) -> Outcome:
+    """A change whose range leaves out zero is told; any other may be none. note: how it was measured."""
     sure = real.p10 > 0 or real.p90 < 0
-    return Outcome("told" if sure else "not-told-apart", real, observed, without, together=together)
+    return Outcome("told" if sure else "not-told-apart", real, observed, without, note, together)
 
 
 def as_of(decision: Decision) -> datetime:
@@ -109,42 +110,8 @@ def capacity_outcome(decision: Decision, readings: Iterable[Measured]) -> Outcom
     return told(real, float(np.mean(ready)), None)
 
 
-def question_outcome(
-    decision: Decision, names: Sequence[str], before: Counted | None, after: Counted | None
-) -> Outcome | None:
-    """Contacts a half-hour that the bot now keeps from people: of those who asked in the hour, at the share it left
-    before and after; None where either was not counted. names: what history calls the question."""
-    then, now = (_asked(counted, decision.effect.name, names) for counted in (before, after))
-    if then is None or now is None:
-        return None
-    (asked_then, left_then), (asked_now, left_now) = then, now
-    change = left_now / asked_now - left_then / asked_then
-    variance = sum(_ratio_variance(left, asked) for left, asked in ((left_then, asked_then), (left_now, asked_now)))
-    spread = NORMAL_P90 * math.sqrt(variance)
-    half_hour = asked_now / 2
-    real = Range.of([half_hour * value for value in (change - spread, change, change + spread)])
-    return told(real, left_now / 2, None)
-
-
-def _asked(counted: Counted | None, desk: str, names: Sequence[str]) -> tuple[float, float] | None:
-    """Contacts about a question, and those that the bot left to people."""
-    if counted is None:
-        return None
-    asked, left = (
-        sum(by_desk.get(desk, {}).get(name, 0.0) for name in names)
-        for by_desk in (counted.contacts, counted.unresolved)
-    )
-    return (asked, left) if asked > 0 else None
-
-
-def _ratio_variance(part: float, whole: float) -> float:
-    """Of a share, by Agresti and Coull: never none, however few were counted."""
-    ratio = (part + 2) / (whole + 4)
-    return ratio * (1 - ratio) / (whole + 4)
-
-
 def together_with(decision: Decision, others: Sequence[Decision]) -> tuple[str, ...]:
-    """Other decisions that worked on the same service or desk in its hour."""
+    """Other decisions that still worked on the same service or desk in its hour."""
     first, last = decision.looked_for
     return tuple(
         other.id
@@ -155,7 +122,15 @@ def together_with(decision: Decision, others: Sequence[Decision]) -> tuple[str, 
         and other.at < last
         and other.effect.starts < last
         and (other.ended_at is None or other.ended_at > first)
+        and works_until(other) > first
     )
+
+
+def works_until(decision: Decision) -> datetime:
+    """Until when a decision changes what comes, if nobody takes it back: people of a send have come two hours later (three if it is spread out),
+    people called in stay for two; the rest works on."""
+    lasts = LASTS.get(decision.kind)
+    return decision.effect.starts + lasts if lasts else datetime.max.replace(tzinfo=UTC)
 
 
 def given_up(decision: Decision, now: datetime, wait: timedelta) -> bool:

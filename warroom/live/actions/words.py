@@ -57,6 +57,8 @@ def outcome_words(decision: Decision) -> Text:
     if outcome.verdict == "not-told-apart":
         words = say("it may have done nothing: {real}; expected {expected}")
     said = Text(words.message, {"real": real, "expected": expected})
+    if outcome.why is not None:
+        said = say("{what} ({how})", what=said, how=outcome.why)
     return (
         say("{what}, together with {n} other decisions", what=said, n=len(outcome.together))
         if outcome.together

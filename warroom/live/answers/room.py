@@ -10,7 +10,7 @@ from campaign.readiness import Item
 from warroom.live.answers.state import MinutesAnswer, StateAnswer, minutes_answer, seconds, state_answer
 from warroom.live.room.definitions import Defined
 from warroom.live.room.happened import Happened
-from warroom.live.room.service_desk import DeskNow
+from warroom.live.room.service_desk import DeskNow, HourServed
 from warroom.live.room.sight import known_until
 from warroom.live.room.switches import SwitchNow
 from warroom.live.room.war_room import WarRoom
@@ -29,8 +29,22 @@ class SwitchAnswer(BaseModel):
     sheds_requests_per_second: dict[str, float]
 
 
+class ServedAnswer(BaseModel):
+    """How people served in the newest hour that is told: contacts that wanted a person, the share served in time beside
+    the planned one, the share that gave up, the most who waited, people signed in."""
+
+    hour_utc: datetime
+    contacts_offered: float
+    service_level_ratio: float | None
+    planned_service_level_ratio: float | None
+    abandoned_ratio: float | None
+    waiting: float | None
+    agents_logged_in: float | None
+    preliminary: bool
+
+
 class DeskAnswer(BaseModel):
-    """The service desk: its newest hour, and people of now against the plan."""
+    """The service desk: its newest hour, and people of now against the plan. served: null where no source tells it."""
 
     hour_utc: datetime | None
     contacts: float | None
@@ -39,6 +53,7 @@ class DeskAnswer(BaseModel):
     waiting: float | None
     rostered: float | None
     required: float | None
+    served: ServedAnswer | None
 
 
 class ItemAnswer(BaseModel):
@@ -149,6 +164,20 @@ def _desk(each: DeskNow) -> DeskAnswer:
         waiting=each.queue.value if each.queue else None,
         rostered=planned.rostered if planned else None,
         required=planned.required if planned else None,
+        served=_served(each.served) if each.served else None,
+    )
+
+
+def _served(hour: HourServed) -> ServedAnswer:
+    return ServedAnswer(
+        hour_utc=hour.starts_at,
+        contacts_offered=hour.offered,
+        service_level_ratio=hour.level_ratio,
+        planned_service_level_ratio=hour.planned_ratio,
+        abandoned_ratio=hour.abandoned_ratio,
+        waiting=hour.waiting,
+        agents_logged_in=hour.agents,
+        preliminary=hour.preliminary,
     )
 
 

@@ -16,20 +16,18 @@ from campaign.store.events import Act, Event
 from campaign.store.live import LiveStore
 from campaign.workspace import Workspace
 from playbooks.readiness.record import workspace_log
-from playbooks.staffing.counted import read_counts
-from playbooks.staffing.policy import shipped_policy
 from warroom.handed import campaign_events
 from warroom.live.actions.log import EFFECT, Acts, Decision, Outcome, acts_of, effect_of
 from warroom.live.actions.outcome import (
     banded_outcome,
     capacity_outcome,
     given_up,
-    question_outcome,
     requests_outcome,
     taken_back_too_soon,
     together_with,
 )
 from warroom.live.actions.plans import as_decided
+from warroom.live.clocks.desk_outcomes import level_told, question_told
 from warroom.live.expected.yardstick import Expected
 from warroom.live.policy import rules_of
 from warroom.live.sources.readings import READY
@@ -88,8 +86,6 @@ def outcome_of(
     found = _measured(workspace, plan, expected, decision, acts)
     if found is not None:
         return found
-    if decision.effect.measure == "service_level":
-        return Outcome("unknown", why=say("no source tells how a desk serves while it runs"))
     wait = timedelta(hours=rules_of(workspace).live.levers.wait_hours)
     return Outcome("unknown", why=_missing(decision)) if given_up(decision, now, wait) else None
 
@@ -102,9 +98,8 @@ def _measured(
     if decision.effect.measure == "capacity":
         first, last = decision.looked_for
         return capacity_outcome(decision, live_store(workspace).measured(plan.id, MINUTE_SECONDS, first, last, [READY]))
-    if decision.effect.measure == "contacts":
-        return _question(workspace, plan, decision)
-    return None
+    desk_outcome = question_told if decision.effect.measure == "contacts" else level_told
+    return desk_outcome(workspace, plan, decision, together_with(decision, acts.decisions))
 
 
 def _requests(
@@ -125,24 +120,11 @@ def _requests(
     return requests_outcome(decision, planned, came, model.nowcast, together)
 
 
-def _question(workspace: Workspace, plan: Plan, decision: Decision) -> Outcome | None:
-    files, zone = workspace.history_files("contacts"), workspace.settings.zone
-    first, last = decision.looked_for
-    before = plan.model_copy(update={"ends_at": decision.at}) if decision.at > plan.starts_at else None
-    after = plan.model_copy(update={"starts_at": first, "ends_at": last})
-    if before is None:
-        return None
-    counted = [read_counts(files, zone, part.ends_at, [part]) for part in (before, after)]
-    intent = decision.subject.rpartition(":")[2]
-    names = next(((one.id, *one.counted_as) for one in shipped_policy().intents if one.id == intent), (intent,))
-    return question_outcome(decision, names, *(each if each and each.in_campaigns else None for each in counted))
-
-
 def _missing(decision: Decision) -> Text:
     if decision.effect.measure == "capacity":
         return say("nobody read the ready replicas of {service} in that hour", service=decision.effect.name)
-    if decision.effect.measure == "contacts":
-        return say("history counts no such question in that hour, or none before it")
+    if decision.effect.measure in ("contacts", "service_level"):
+        return say("the sources never told all of that hour of {desk}", desk=decision.effect.name)
     return say("the sources never told all of that hour by the minute")
 
 

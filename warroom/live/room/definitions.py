@@ -20,11 +20,13 @@ SOURCED_BY = {
     "peak": "traffic",
     "bot_containment": "contacts",
     "agent_queue": "queue_length",
+    "service_level": "desks",
 }
 """What sources call the measure that a figure is made from."""
 TITLES: dict[str, Text] = {name: title for name, (title, _unit) in METRICS.items()} | {
     "bot_containment": say("Resolved by the bot"),
     "agent_queue": say("Waiting for a person"),
+    "service_level": say("Served in time"),
     "error_ratio": say("Errors"),
     "p99_ms": say("p99 response time"),
     "queue_length": say("Queue"),

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from campaign.settings import Desk, RatioRange
 from campaign.store.live import Measured
+from metrics.intake.contacts import SERVED
 from warroom.live.due import HOUR
 from warroom.live.records import Reading
 from warroom.live.sources.readings import QUEUE
@@ -31,15 +32,33 @@ class HourOfContacts:
 
 
 @dataclass(frozen=True)
+class HourServed:
+    """How people served in the newest hour that is told. offered: contacts that wanted a person; level_ratio: of
+    these, served as the desk promises; planned_ratio: by the staffing plan, None outside of it; abandoned_ratio: gave
+    up; waiting: the most at once; agents: people signed in, on average. None where the source does not tell it."""
+
+    starts_at: datetime
+    offered: float
+    level_ratio: float | None
+    planned_ratio: float | None
+    abandoned_ratio: float | None
+    waiting: float | None
+    agents: float | None
+    preliminary: bool
+
+
+@dataclass(frozen=True)
 class DeskNow:
     """One desk. planned: its interval of the staffing plan now, None without one (or while it is closed); gap: the
-    next interval of the coming hours in which somebody is missing. queue: who waits, as read last."""
+    next interval of the coming hours in which somebody is missing. queue: who waits, as read last. served: None where
+    no source tells how it serves."""
 
     desk: Desk
     hour: HourOfContacts | None
     planned: Interval | None
     gap: Interval | None
     queue: Reading | None
+    served: HourServed | None = None
 
     @property
     def planned_containment(self) -> RatioRange | None:
@@ -53,7 +72,8 @@ def desks_now(
     readings: Sequence[Reading],
     now: datetime,
 ) -> tuple[DeskNow, ...]:
-    """Every desk of the settings. staffing: `staffing.csv` by desk; values: hours of `contacts` and `bot_resolved`."""
+    """Every desk of the settings. staffing: `staffing.csv` by desk; values: hours of what came to it and how it
+    served."""
     queues = {reading.service: reading for reading in readings if reading.name == QUEUE}
     return tuple(
         DeskNow(
@@ -64,6 +84,7 @@ def desks_now(
                 (i for i in staffing.get(desk.name, ()) if i.missing > 0 and now <= i.starts_at < now + AHEAD), None
             ),
             queue=queues.get(desk.name),
+            served=_newest_served(desk.name, staffing.get(desk.name, ()), values),
         )
         for desk in desks
     )
@@ -98,3 +119,33 @@ def _newest_hour(desk: str, intervals: Sequence[Interval], values: Sequence[Meas
         contained_ratio=resolved / newest.value if resolved is not None and newest.value else None,
         preliminary=not newest.final,
     )
+
+
+def _newest_served(desk: str, intervals: Sequence[Interval], values: Sequence[Measured]) -> HourServed | None:
+    own = [value for value in values if value.name == desk and value.measure in SERVED]
+    newest = max((v for v in own if v.measure == "contacts_offered"), key=lambda v: v.starts_at, default=None)
+    if newest is None:
+        return None
+    told = {v.measure: v.value for v in own if v.starts_at == newest.starts_at}
+    starts = datetime.fromtimestamp(newest.starts_at, UTC)
+    return HourServed(
+        starts_at=starts,
+        offered=newest.value,
+        level_ratio=_share(told.get("contacts_in_time"), newest.value),
+        planned_ratio=planned_level([one for one in intervals if starts <= one.starts_at < starts + HOUR]),
+        abandoned_ratio=_share(told.get("contacts_abandoned"), newest.value),
+        waiting=told.get("contacts_waiting"),
+        agents=told.get("agents_logged_in"),
+        preliminary=not newest.final,
+    )
+
+
+def _share(part: float | None, whole: float) -> float | None:
+    return part / whole if part is not None and whole > 0 else None
+
+
+def planned_level(intervals: Sequence[Interval]) -> float | None:
+    """Service level of several intervals by the plan, weighed by their contacts; None where it says none."""
+    known = [(one.contacts_p50, one.service_level_ratio) for one in intervals if one.service_level_ratio is not None]
+    whole = sum(contacts for contacts, _ in known)
+    return sum(contacts * level for contacts, level in known) / whole if whole > 0 else None

@@ -172,5 +172,6 @@ def figures_of(state: LiveState, desks: Sequence[DeskNow]) -> tuple[str, ...]:
     own = {each.desk.name for each in desks}
     found = [metric.name for metric in state.metrics]
     found += [AGENT_QUEUE if r.name == QUEUE and r.service in own else r.name for r in state.readings]
+    found += ["service_level" for desk in desks if desk.served and desk.served.level_ratio is not None]
     found += ["bot_containment" for desk in desks if desk.hour and desk.hour.contained_ratio is not None]
     return tuple(dict.fromkeys(found))

@@ -13,14 +13,15 @@ from campaign.plan import Plan
 from campaign.store.live import Measured
 from campaign.workspace import Workspace
 from forecast.epochs import epochs
-from forecast.history.reading import open_history, read_contacts, read_orders
+from forecast.history.reading import open_history, read_contacts, read_desks, read_orders
+from metrics.intake.contacts import SERVED, STATES
 from warroom.live.due import hours_of
 from warroom.live.expected.yardstick import MINUTE, TOTAL
 from warroom.retrospective.timeline import HOUR, Buckets, Floats, Ints, mean_over
 
 AROUND = timedelta(hours=6)
-DESK_MEASURES = ("contacts", "bot_resolved")
-FED_BY = {"requests": "traffic", "peak": "traffic", "bot_resolved": "contacts"}
+DESK_MEASURES = ("contacts", "bot_resolved", *SERVED)
+FED_BY = {"requests": "traffic", "peak": "traffic", "bot_resolved": "contacts"} | dict.fromkeys(SERVED, "desks")
 """The source's measure of what is not called like it."""
 MINUTES_LEAST = 54
 """A busiest minute of an hour of which more than a tenth is not known may be another one."""
@@ -42,8 +43,8 @@ class Counts:
 
 @dataclass(frozen=True)
 class Came:
-    """Requests per second by service around the campaign, and counts by measure. desks: contacts, and those that the
-    bot resolved, by measure and desk. until: how far each measure is told, in seconds of UTC."""
+    """Requests per second by service around the campaign, and counts by measure. desks: contacts, those that the bot
+    resolved, and how people served, by measure and desk. until: how far each measure is told, in seconds of UTC."""
 
     requests: Mapping[str, Buckets]
     counts: Mapping[str, Counts]
@@ -53,7 +54,8 @@ class Came:
     def until(self) -> dict[str, int]:
         ends = [int(b.starts[-1] + b.seconds[-1]) for b in self.requests.values() if len(b.starts)]
         marks = {name: counted.until for name, counted in self.counts.items()}
-        return marks | ({"traffic": min(ends)} if ends else {})
+        served = [counted.until for (name, _), counted in self.desks.items() if name in SERVED]
+        return marks | ({"traffic": min(ends)} if ends else {}) | ({"desks": max(served)} if served else {})
 
 
 def what_history_says(workspace: Workspace, plan: Plan, services: Sequence[str], now: datetime) -> Came:
@@ -76,15 +78,18 @@ def what_history_says(workspace: Workspace, plan: Plan, services: Sequence[str],
                 )
     frames = {"orders": read_orders(workspace, now), "contacts": read_contacts(workspace, now)}
     counted = {name: _counts(frame, name, starts, ends) for name, frame in frames.items() if frame is not None}
-    desks = {} if frames["contacts"] is None else _by_desk(frames["contacts"], starts, ends)
+    desks = _by_desk(frames["contacts"], DESK_MEASURES[:2], starts, ends)
+    desks |= _by_desk(read_desks(workspace, now), SERVED, starts, ends)
     return Came(requests, {name: counts for name, counts in counted.items() if counts is not None}, desks)
 
 
-def _by_desk(frame: pd.DataFrame, starts: datetime, ends: datetime) -> dict[tuple[str, str], Counts]:
-    """Contacts of each desk, and what the bot resolved of them; an hour that does not say so has no such value."""
+def _by_desk(
+    frame: pd.DataFrame | None, measures: Sequence[str], starts: datetime, ends: datetime
+) -> dict[tuple[str, str], Counts]:
+    """Each measure of each desk; an hour that does not tell it has no such value."""
     found: dict[tuple[str, str], Counts] = {}
-    for desk, rows in frame.groupby("desk", sort=True):
-        for measure in DESK_MEASURES:
+    for desk, rows in frame.groupby("desk", sort=True) if frame is not None else ():
+        for measure in measures:
             counts = _counts(rows, measure, starts, ends)
             if counts is not None:
                 found[measure, str(desk)] = counts
@@ -118,9 +123,16 @@ def hourly_values(came: Came, plan: Plan, final_until: Mapping[str, datetime | N
 def _hours_of(counted: Counts, measure: str, name: str, hours: Ints) -> Iterator[Measured]:
     for hour in hours[hours + HOUR <= counted.until]:
         inside = (counted.starts >= hour) & (counted.starts < hour + HOUR)
-        value = float(counted.counts[inside].sum())
+        value = float(_joined(measure, counted.counts[inside])) if inside.any() else np.nan
         if inside.any() and np.isfinite(value):
             yield Measured(measure, name, HOUR, int(hour), value, False)
+
+
+def _joined(measure: str, values: Floats) -> float:
+    """One figure for an hour: the most who waited, the people who were there on average, else the sum."""
+    if measure not in STATES:
+        return float(values.sum())
+    return float(values.max() if measure == "contacts_waiting" else values.mean())
 
 
 def _requests(requests: Mapping[str, Buckets], hours: Ints) -> list[Measured]:
