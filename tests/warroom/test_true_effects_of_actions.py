@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from campaign.files import write_text
 from campaign.workspace import open_workspace
 from forecast.epochs import epochs
+from forecast.history.reading import read_desks
 from forecast.uplift.kernels import pulse
 from playbooks.readiness.record import workspace_log
 from playbooks.staffing.level_table import save_tables
@@ -30,9 +31,11 @@ from tests.warroom.test_levers import DECAY_SECONDS, PUSH, SETTINGS, course_of
 from warroom.live.actions.log import Decision
 from warroom.live.actions.words import outcome_words
 from warroom.live.deciding.decisions import decisions
+from warroom.retrospective.desks import desk_scores
 from warroom.service.access import Door
 from warroom.service.run import site_app
 from warroom.service.site import Site
+from warroom.support.intervals import read_intervals
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 HELD_AT, SPREAD_AT = START + HOUR, START + 3 * HOUR
@@ -299,6 +302,20 @@ def test_the_desk_is_shown_beside_its_plan(folder: Path) -> None:
     served = phone.get(f"/api/campaigns/{CAMPAIGN}/live").json()["desks"]["phone"]["served"]
     assert served["service_level_ratio"] == pytest.approx(TRUTH.level(ROSTERED + MORE), rel=0.01)
     assert (served["planned_service_level_ratio"], served["agents_logged_in"]) == (0.6, ROSTERED + MORE)
+
+
+def test_the_retrospective_says_how_the_desk_served(folder: Path) -> None:
+    workspace = open_workspace(folder)
+    staffing = read_intervals(folder / "out" / CAMPAIGN / "playbook" / "staffing.csv")
+    plan, desks = workspace.plan(CAMPAIGN), workspace.settings.desks
+    score = desk_scores(read_desks(workspace), staffing, desks, plan)["phone"]
+    few, many = TRUTH.level(ROSTERED), TRUTH.level(ROSTERED + MORE)
+    assert score.service_level_ratio is not None
+    assert few < score.service_level_ratio < many
+    assert (score.planned_service_level_ratio, score.promised_ratio) == (pytest.approx(0.6), 0.8)
+    assert score.hours_below_promise == 17  # until people come, half an hour after the sixteenth hour
+    assert (score.agents_rostered, score.abandoned_ratio, score.waiting_most) == (ROSTERED, None, None)
+    assert desk_scores(None, staffing, desks, plan) == {}
 
 
 def test_without_a_source_it_is_said_what_to_set_up(folder: Path, tmp_path: Path) -> None:

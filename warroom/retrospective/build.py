@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from warroom.retrospective.records import (
     Action,
     AlertScore,
     Decision,
+    DeskScore,
     Discipline,
     Figure,
     Lasting,
@@ -45,6 +46,7 @@ def build_retrospective(
     kept: Discipline,
     decided: Sequence[Decision],
     actions: Sequence[Action],
+    desks: Mapping[str, DeskScore],
     inputs: dict[str, str],
 ) -> Retrospective:
     """The whole record; what has no evidence is left out and said."""
@@ -54,6 +56,8 @@ def build_retrospective(
     lasted = did_it_last(plan, came, zone)
     middle = {name: band.middle for name, band in handed.bands.items()}
     starts, ends = int(plan.starts_at.timestamp()), int(plan.ends_at.timestamp())
+    if settings.desks and not desks:
+        notes.append(say("no source tells how the desks served: add one with measure: desks (docs/warroom/live.md)"))
     if not actions:
         notes.append(say("no actions with owner and date yet: evidence/{id}/actions.csv", id=plan.id))
     notes += _assumptions(handed, came, alerts, lasted, scored)
@@ -69,6 +73,7 @@ def build_retrospective(
         reach=tuple(reach),
         bias=biases(reach),
         capacity=capacities(handed, settings, came.services),
+        desks=dict(desks),
         currency=settings.currency,
         alerts=alerts,
         discipline=kept,

@@ -88,7 +88,8 @@ def _measured_sentence(decision: Decision, measure: Measure) -> Text:
     words = say("expected {expected}, came {real}")
     if decision.effect == "not-told-apart":
         words = say("expected {expected}, came {real}: it may have done nothing")
-    return Text(words.message, {"expected": expected, "real": real})
+    said = Text(words.message, {"expected": expected, "real": real})
+    return say("{what} ({how})", what=said, how=decision.why) if decision.why else said
 
 
 def as_text(retro: Retrospective, plan: Plan, *, observed_written: bool) -> str:

@@ -10,9 +10,11 @@ from campaign.files import sha256, write_json, write_text
 from campaign.language import say
 from campaign.plan import Plan
 from campaign.workspace import Workspace
+from forecast.history.reading import read_desks
 from playbooks.readiness.publish import review
 from warroom.handed import Handed, campaign_events, handed_over
 from warroom.retrospective.build import build_retrospective
+from warroom.retrospective.desks import desk_scores
 from warroom.retrospective.discipline import decisions, discipline
 from warroom.retrospective.gather import (
     agreed_actions,
@@ -26,6 +28,7 @@ from warroom.retrospective.page import as_page
 from warroom.retrospective.picture import draw_retrospective
 from warroom.retrospective.records import Retrospective
 from warroom.retrospective.score_forecast import Scored, score_forecast
+from warroom.support.intervals import read_intervals
 
 LEARNED = "history/retrospectives.jsonl"
 BROUGHT = ("reach", "figures", "actions")
@@ -70,6 +73,12 @@ def publish_retrospective(workspace: Workspace, campaign: str, now: datetime) ->
         discipline(review(workspace, campaign, now).checklist, events, now),
         decisions(events),
         agreed_actions(workspace, plan),
+        desk_scores(
+            read_desks(workspace, now),
+            read_intervals(workspace.out(campaign) / "playbook" / "staffing.csv"),
+            workspace.settings.desks,
+            plan,
+        ),
         inputs_of(workspace, plan, handed),
     )
     return Published(retro, _write(workspace, plan, retro, scored))
@@ -82,7 +91,9 @@ def inputs_of(workspace: Workspace, plan: Plan, handed: Handed) -> dict[str, str
         folder / "surgeplan.yaml",
         *(folder / "evidence" / plan.id / f"{name}.csv" for name in BROUGHT),
     ]
-    files += [f for name in ("traffic", "orders", "contacts", "actives") for f in workspace.history_files(name)]
+    files += [
+        f for name in ("traffic", "orders", "contacts", "desks", "actives") for f in workspace.history_files(name)
+    ]
     files += [f for f in (workspace.out(plan.id) / "alerts.csv", folder / "out" / "backtest.json") if f.is_file()]
     return {f.relative_to(folder).as_posix(): sha256(f) for f in files if f.is_file()} | handed.inputs
 

@@ -113,6 +113,22 @@ class ServiceCapacity(FileRecord):
     cost_of_caution: float | None = None
 
 
+class DeskScore(FileRecord):
+    """How one desk served in the campaign: contacts that wanted a person, the share served in time beside the planned
+    and the promised one, hours below the promise, the share that gave up, the most who waited, people signed in and
+    rostered on average. Null where the source, or the plan, does not tell it."""
+
+    contacts_offered: float
+    service_level_ratio: float | None = None
+    planned_service_level_ratio: float | None = None
+    promised_ratio: float
+    hours_below_promise: int = 0
+    abandoned_ratio: float | None = None
+    waiting_most: float | None = None
+    agents_logged_in: float | None = None
+    agents_rostered: float | None = None
+
+
 class AlertScore(FileRecord):
     """Alerts that fired; precision is useful / (useful + noise) among those that somebody marked."""
 
@@ -231,6 +247,7 @@ class Retrospective(FileRecord):
     reach: tuple[Reach, ...] = ()
     bias: tuple[Bias, ...] = ()
     capacity: dict[str, ServiceCapacity] = {}
+    desks: dict[str, DeskScore] = {}
     currency: str
     alerts: AlertScore | None = None
     discipline: Discipline

@@ -44,6 +44,13 @@ def worst_gaps(intervals: Sequence[Interval]) -> list[Interval]:
     return sorted(short, key=lambda one: one.starts_at)
 
 
+def level_of(intervals: Sequence[Interval]) -> float | None:
+    """Service level of several intervals by the plan, weighed by their contacts; None where it says none."""
+    known = [(one.contacts_p50, one.service_level_ratio) for one in intervals if one.service_level_ratio is not None]
+    whole = sum(contacts for contacts, _ in known)
+    return sum(contacts * level for contacts, level in known) / whole if whole > 0 else None
+
+
 def _interval(row: dict[str, str]) -> Interval:
     level = row["service_level_ratio"]
     starts = datetime.fromisoformat(row["starts_at_utc"])

@@ -127,8 +127,8 @@ def together_with(decision: Decision, others: Sequence[Decision]) -> tuple[str, 
 
 
 def works_until(decision: Decision) -> datetime:
-    """Until when a decision changes what comes, if nobody takes it back: people of a send have come two hours later (three if it is spread out),
-    people called in stay for two; the rest works on."""
+    """Until when a decision changes what comes, if nobody takes it back: a send's people have come after two hours, or
+    three where it is spread out; people called in stay for two; the rest works on."""
     lasts = LASTS.get(decision.kind)
     return decision.effect.starts + lasts if lasts else datetime.max.replace(tzinfo=UTC)
 

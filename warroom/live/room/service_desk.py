@@ -13,7 +13,7 @@ from metrics.intake.contacts import SERVED
 from warroom.live.due import HOUR
 from warroom.live.records import Reading
 from warroom.live.sources.readings import QUEUE
-from warroom.support.intervals import Interval
+from warroom.support.intervals import Interval, level_of
 
 AHEAD = timedelta(hours=12)
 
@@ -132,7 +132,7 @@ def _newest_served(desk: str, intervals: Sequence[Interval], values: Sequence[Me
         starts_at=starts,
         offered=newest.value,
         level_ratio=_share(told.get("contacts_in_time"), newest.value),
-        planned_ratio=planned_level([one for one in intervals if starts <= one.starts_at < starts + HOUR]),
+        planned_ratio=level_of([one for one in intervals if starts <= one.starts_at < starts + HOUR]),
         abandoned_ratio=_share(told.get("contacts_abandoned"), newest.value),
         waiting=told.get("contacts_waiting"),
         agents=told.get("agents_logged_in"),
@@ -142,10 +142,3 @@ def _newest_served(desk: str, intervals: Sequence[Interval], values: Sequence[Me
 
 def _share(part: float | None, whole: float) -> float | None:
     return part / whole if part is not None and whole > 0 else None
-
-
-def planned_level(intervals: Sequence[Interval]) -> float | None:
-    """Service level of several intervals by the plan, weighed by their contacts; None where it says none."""
-    known = [(one.contacts_p50, one.service_level_ratio) for one in intervals if one.service_level_ratio is not None]
-    whole = sum(contacts for contacts, _ in known)
-    return sum(contacts * level for contacts, level in known) / whole if whole > 0 else None
