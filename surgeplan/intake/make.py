@@ -121,8 +121,9 @@ def write_settings(
 
 
 def desks_of(recognised: Sequence[Recognised]) -> list[str]:
-    """Desks whose contacts the exports tell."""
-    told = (buckets for found in recognised for buckets in found.buckets if buckets.measure == "contacts")
+    """Desks whose contacts the exports tell, or how they served."""
+    measures = ("contacts", "contacts_offered")
+    told = (buckets for found in recognised for buckets in found.buckets if buckets.measure in measures)
     return sorted({desk_and_intent(key)[0] for buckets in told for key in buckets.keys})
 
 

@@ -45,6 +45,10 @@ def sources_of(recognised: Sequence[Recognised], answers: Answers) -> Iterator[d
     yield from drop_sources(recognised, answers)
 
 
+NAMES = {"requests": "traffic", "orders": "orders", "contacts": "contacts", "contacts_offered": "desks"}
+"""What history calls the measures of exports."""
+
+
 def drop_sources(recognised: Sequence[Recognised], answers: Answers) -> Iterator[dict[str, object]]:
     """Sources that read later exports of the same kinds from the folder `exports`, with the answers given now."""
     given = {
@@ -55,6 +59,6 @@ def drop_sources(recognised: Sequence[Recognised], answers: Answers) -> Iterator
     }
     said = {key: value for key, value in given.items() if value is not None}
     measures = {buckets.measure for found in recognised for buckets in found.buckets}
-    for measure, name in (("requests", "traffic"), ("orders", "orders"), ("contacts", "contacts")):
+    for measure, name in NAMES.items():
         if measure in measures:
             yield {"kind": "drop", "name": f"exports-{name}", "measure": name, "folder": EXPORTS, **said}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -19,8 +20,14 @@ from campaign.language import use_language
 from campaign.settings import Settings
 from campaign.workspace import open_workspace
 from forecast.history.reading import check_history, read_desks
+from metrics.intake.contacts import SERVED
+from metrics.intake.folder import read_folder
+from metrics.intake.records import Answers
 from metrics.sources.pull import pull
 from metrics.sources.records import sources_of
+from surgeplan.intake.history import desk_rows
+from surgeplan.intake.make import desks_of
+from surgeplan.intake.sources import drop_sources
 
 NOW = datetime(2026, 11, 10, 14, 0, tzinfo=UTC)
 FIRST = NOW - timedelta(hours=1)
@@ -117,6 +124,17 @@ def test_a_report_of_the_support_system_is_read_as_it_is_dropped(tmp_path: Path)
     assert phone[["contacts_offered", "contacts_in_time", "contacts_abandoned"]].tolist() == [150, 75, 30]
     assert phone[["contacts_waiting", "agents_logged_in"]].tolist() == [11, 18]
     assert frame[frame["desk"] == "chat"]["contacts_offered"].tolist() == [300, 320]
+
+
+def test_a_company_that_begins_with_its_exports_has_it_in_its_first_history(tmp_path: Path) -> None:
+    (tmp_path / "report.csv").write_text(EXPORT, "utf-8")
+    intake = read_folder(tmp_path, Answers(time_zone=ZoneInfo("Asia/Shanghai")))
+    head, *rows = desk_rows(intake.recognised)
+    assert head == ["starts_at", "desk", *SERVED]
+    assert rows[1] == ["2026-11-10T13:00Z", "phone", "120", "90", "6", "4", "18"]
+    assert len(rows) == 4
+    assert desks_of(intake.recognised) == ["chat", "phone"]
+    assert [source["measure"] for source in drop_sources(intake.recognised, Answers())] == ["desks"]
 
 
 def test_sql_names_its_columns_as_history_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
