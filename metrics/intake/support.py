@@ -69,7 +69,7 @@ def _served(table: Headed, counted: str | None, answers: Answers, findings: Find
     if not told or offered is None or "intent" in table.roles:
         return []
     times, figures = Times(table, answers, findings), Figures(table, findings)
-    columns: dict[str, str] = {SERVED[0]: offered} | {role: role for role in told}
+    columns: dict[str, str] = {SERVED[0]: offered, **{role: role for role in told}}
     readings: dict[str, list[Reading]] = {measure: [] for measure in columns}
     for row in table.rows:
         desk = desk_of(table, row)

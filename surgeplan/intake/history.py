@@ -22,8 +22,8 @@ def write_history(folder: Path, traffic: Traffic, orders: Traffic, recognised: S
         temporary.write_bytes(gzip.compress(traffic_text(traffic, recognised).encode(), compresslevel=6, mtime=0))
     if orders.rates:
         ordered = sorted(orders.rates.items(), key=lambda item: item[0][1])
-        rows = [f"{_utc(at)},{value:.10g}" for (_, at), value in ordered]
-        write_text(folder / "orders.csv", "\n".join(["starts_at,orders", *rows]) + "\n")
+        lines = [f"{_utc(at)},{value:.10g}" for (_, at), value in ordered]
+        write_text(folder / "orders.csv", "\n".join(["starts_at,orders", *lines]) + "\n")
     for name, rows in (("contacts", contact_rows(recognised)), ("desks", desk_rows(recognised))):
         table = list(rows)
         if len(table) > 1:
