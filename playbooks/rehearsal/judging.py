@@ -23,7 +23,8 @@ def losing(inputs: Inputs, played: Played) -> NDArray[np.bool_]:
 def asked(inputs: Inputs, played: Played) -> NDArray[np.float32]:
     """Requests per second [service, path, minute] that come for the first time, without what a war room turned away."""
     planned = inputs.demand.requests_per_second
-    return planned if played.done is None else planned * played.done.asked_ratio
+    left = None if played.done is None else played.done.asked_ratio
+    return planned if left is None else planned * left
 
 
 def lost_orders(inputs: Inputs, played: Played) -> Floats:

@@ -129,7 +129,7 @@ def _again(alone: Watched, room: Room, everywhere: Spread) -> Played:
     """The services with the war room; only paths on which it acts need to be played again."""
     paths, before = np.flatnonzero(alone.acting), alone.plan.played
     if not len(paths):
-        return replace(before, done=Done.nothing(len(room.services.options), *before.lost_by_minute.shape))
+        return replace(before, done=Done.nothing(len(room.services.options), *before.lost_by_minute.shape[1:]))
     few = replace(on_paths(alone.plan.inputs, paths), war_room=room.services)
     return before.with_again(paths, rehearse_in_parts(few, everywhere))
 

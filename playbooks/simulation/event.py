@@ -80,8 +80,15 @@ class Played:
     @classmethod
     def joined(cls, parts: Sequence[Played]) -> Played:
         """Parts of the paths put together again, in their order. What was not counted stays None."""
+        if any(part.done is not None and part.done.asked_ratio is not None for part in parts):
+            parts = [part.with_whole_shares() for part in parts]
         found: Played = _joined(parts)
         return found
+
+    def with_whole_shares(self) -> Played:
+        """The same with every share of requests that its war room left written down."""
+        rows, _paths, minutes = self.lost_by_minute.shape
+        return self if self.done is None else replace(self, done=self.done.whole(rows, minutes))
 
     def on(self, chosen: NDArray[np.integer]) -> Played:
         """What came of some of the paths: the same as if they had been played alone."""
@@ -92,7 +99,8 @@ class Played:
         """The same where these paths were played again, in their order, with a war room; it did nothing on others."""
         assert again.done is not None
         rows, every, minutes = self.lost_by_minute.shape
-        done = Done.nothing(len(again.done.times), rows, every, minutes)
+        done = Done.nothing(len(again.done.times), every, minutes)
+        done = done if again.done.asked_ratio is None else done.whole(rows, minutes)
         found: Played = _replaced(replace(self, done=done), paths, again)
         return found
 

@@ -8,7 +8,7 @@ not at all. Acts work from a whole minute on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -99,14 +99,14 @@ class Turned:
 @dataclass(frozen=True)
 class Done:
     """What the war room did, [option, path]: how often, in which minute first (`NEVER`: not at all), and how much of it
-    at most. asked_ratio: requests left of those planned [row, path, minute]. orders_away: orders of visits that did not
-    come when they were planned, less those that came later instead [path, minute].
+    at most. asked_ratio: requests left of those planned [row, path, minute]; None: all of them. orders_away: orders of
+    visits that did not come when they were planned, less those that came later instead [path, minute].
     """
 
     times: Counts
     first_minute: Counts
     amount: Counts
-    asked_ratio: NDArray[np.float32]
+    asked_ratio: NDArray[np.float32] | None
     orders_away: NDArray[np.float32]
 
     @property
@@ -115,14 +115,20 @@ class Done:
         return np.asarray((self.times > 0).any(axis=0))
 
     @classmethod
-    def nothing(cls, options: int, rows: int, paths: int, minutes: int) -> Done:
+    def nothing(cls, options: int, paths: int, minutes: int) -> Done:
         return cls(
             times=np.zeros((options, paths), np.int64),
             first_minute=np.full((options, paths), NEVER, np.int64),
             amount=np.zeros((options, paths), np.int64),
-            asked_ratio=np.ones((rows, paths, minutes), np.float32),
+            asked_ratio=None,
             orders_away=np.zeros((paths, minutes), np.float32),
         )
+
+    def whole(self, rows: int, minutes: int) -> Done:
+        """The same with every share of requests written down."""
+        if self.asked_ratio is not None:
+            return self
+        return replace(self, asked_ratio=np.ones((rows, self.times.shape[1], minutes), np.float32))
 
 
 @dataclass
@@ -143,7 +149,7 @@ class Meeting:
     @classmethod
     def begun(cls, room: WarRoom, ticks: Ticks, demand: Demand, rows: int) -> Meeting:
         paths, minutes = demand.paths, demand.minutes
-        done = Done.nothing(len(room.options), rows, paths, minutes)
+        done = Done.nothing(len(room.options), paths, minutes)
         came = np.zeros((rows, paths, -(-minutes // room.interval_minutes)), np.float32)
         return cls(room, ticks, demand, came, np.zeros((rows, paths)), done)
 
@@ -180,6 +186,9 @@ class Meeting:
         changing = [act for act in standing if act.change is not None]
         self.turned = turned_by(changing, minute, self.lately.shape) if changing else None
         if self.turned is not None:
+            if self.done.asked_ratio is None:
+                self.done = self.done.whole(len(self.lately), self.demand.minutes)
+            assert self.done.asked_ratio is not None
             self.done.asked_ratio[:, :, minute] = self.turned.visits * self.turned.requests
             row = int(self.room.orders_per_request.argmax())
             away = (1 - self.turned.visits[row]) * self.demand.requests_per_second[row, :, minute]

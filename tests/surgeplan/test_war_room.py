@@ -204,6 +204,7 @@ def test_no_floor_is_raised_above_the_quota_and_then_the_switch_is_pulled() -> N
     assert often(room, done, "scale") > 0.9
     assert often(room, done, "switch") > 0.9
     pulled = done.times[[each.kind for each in room.options].index("switch")] > 0
+    assert done.asked_ratio is not None
     assert done.asked_ratio[0].min() == pytest.approx(0.7)
     assert (done.asked_ratio[1] == 1).all()
     assert (joined.lost_requests[0, pulled] < without.lost_requests[0, pulled]).all()
@@ -266,6 +267,7 @@ def test_a_send_that_would_not_fit_is_held_and_goes_out_once_there_is_room() -> 
     held = done.times[[each.kind for each in room.options].index("hold")] > 0
     let_go = done.times[[each.kind for each in room.options].index("release")] > 0
     assert 0 < held.mean() < 0.5
+    assert done.asked_ratio is not None
     assert np.allclose(done.asked_ratio[:, held, SENT : SENT + 30], 1 / 1.7, rtol=1e-5)
     assert joined.lost_requests[:, held].sum() < without.lost_requests[:, held].sum()
     assert (done.orders_away[held, SENT : SENT + 30] > 0).all()
@@ -290,6 +292,7 @@ def test_a_held_send_goes_out_at_the_first_sync_at_which_there_is_room_for_it() 
     )
     assert held.any()
     assert np.array_equal(held, let_go)
+    assert done.asked_ratio is not None
     assert (done.asked_ratio[:, held, 225:255] > 1.5).all()
     assert abs(done.orders_away[held].sum()) < 0.05 * done.orders_away[held, SENT : SENT + 30].sum()
 
