@@ -136,7 +136,7 @@ def _publish(
         workspace.folder / CACHE,
         progress,
     )
-    known = campaigns_known(past_plans(evidence, view.plan, view.plans, moment), plan)
+    known = campaigns_known(past_plans(evidence, view.plan, view.plans, moment), plan, evidence)
     progress(STEP, 2, 5)
     forecast = build_traffic_model(
         evidence,

@@ -24,7 +24,10 @@ from forecast.backtest.peers import PeerForecast, peers_of
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 PROCESSES = 2
 PEER_MODULES = ("backtest/peers.py", "baseline/prophet_baseline.py", "uplift/kernels.py", "uplift/terms.py")
-LATER_MODULES = ("judged.py", "scores_file.py", "calibration.py", "tail.py", "weights.py", "peers.py")
+LATER_MODULES = (
+    *("judged.py", "scores_file.py", "calibration.py", "tail.py", "weights.py", "peers.py"),
+    *("bending.py", "model.py", "publish.py", "cache.py", "cli.py"),
+)
 """What is done with forecasts once they are made: it changes without their being made again."""
 
 

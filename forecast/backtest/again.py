@@ -15,7 +15,7 @@ from campaign.traffic import TrafficPaths
 from forecast.backtest.live import live_scores
 from forecast.epochs import DAY, HOUR, epoch, epochs, naive_utc
 from forecast.evidence import Evidence, known_before, undisturbed
-from forecast.learning import Learned, grid_for, learn, overlapping, predict
+from forecast.learning import grid_for, has_rows, learn, overlapping, predict
 from forecast.paths.calibration import OTHER_KIND, Score
 from forecast.paths.grid import Grid
 from forecast.paths.tail import Z90
@@ -141,7 +141,8 @@ def forecast_again(
     found = members_of(before, plan, known_plans, settings, learned.baseline, hours, seed)
     members = {STRUCTURAL: middle, **{name: values + rest for name, values in found.items()}}
     past = last_week(evidence, hours, as_of)
-    score = _score(plan, learned, actual[inside], rates.sum(axis=1)[:, inside], by_hour, paths_by_hour, past)
+    known = campaigns_known(learned.past, plan, before)
+    score = _score(plan, known, actual[inside], rates.sum(axis=1)[:, inside], by_hour, paths_by_hour, past)
     paths = TrafficPaths(rates, learned.baseline.services, naive_utc(grid.starts), grid.seconds)
     live = live_scores(paths, dict(zip(paths.services, each, strict=True)), plan.starts_at, plan.ends_at)
     tops = Tops.of(paths_by_hour)
@@ -156,7 +157,7 @@ def finest_of(evidence: Evidence, plan: Plan) -> int:
 
 
 def _score(
-    plan: Plan, learned: Learned, actual: Floats, total: Singles, by_hour: Floats, paths_by_hour: Floats, past: Floats
+    plan: Plan, known: float, actual: Floats, total: Singles, by_hour: Floats, paths_by_hour: Floats, past: Floats
 ) -> Score:
     middle, volumes = np.median(paths_by_hour, axis=0), paths_by_hour.mean(axis=1)
     p10, p50, p90, p99 = (float(q) for q in np.quantile(total.max(axis=1), [0.1, 0.5, 0.9, 0.99]))
@@ -175,13 +176,13 @@ def _score(
         volume_sd=float(np.log(np.quantile(volumes, 0.9) / np.median(volumes))) / Z90,
         floor_wape_ratio=wape(by_hour[both], past[both]) if both.any() else float("nan"),
         floor_peak=float(np.max(past[both])) if both.any() else float("nan"),
-        campaigns_known=campaigns_known(learned.past, plan),
+        campaigns_known=known,
     )
 
 
-def campaigns_known(past: Sequence[Plan], target: Plan) -> float:
-    """How many past campaigns a forecast rests on; those of another kind count a third."""
-    return sum(1.0 if plan.kind == target.kind else OTHER_KIND for plan in past)
+def campaigns_known(past: Sequence[Plan], target: Plan, evidence: Evidence) -> float:
+    """How many past campaigns a forecast rests on, of those whose traffic is known; another kind counts a third."""
+    return sum(1.0 if plan.kind == target.kind else OTHER_KIND for plan in past if has_rows(plan, evidence))
 
 
 def wape(actual: Floats, forecast: Floats) -> float:

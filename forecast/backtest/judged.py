@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 def judged_in_order(tested: Sequence[Tested]) -> tuple[Tested, ...]:
     """Each test stacked and calibrated by what the campaigns that were over by its own as-of would have taught."""
-    as_stacked = {id(one): bent(one, weights_of(over_before(tested, one))) for one in tested}
+    as_stacked = {id(one): as_stacked_then(tested, one) for one in tested}
     made = []
     for one in tested:
         earlier = [as_stacked[id(other)].score for other in over_before(tested, one)]
@@ -34,9 +34,15 @@ def over_before(tested: Sequence[Tested], one: Tested) -> list[Tested]:
     return sorted(over, key=lambda other: int(other.hours[-1]))
 
 
-def weights_of(tested: Sequence[Tested]) -> dict[str, float]:
-    """The stack's weights after these tests."""
-    return weights_from([{n: wape(one.actual, m) for n, m in one.members.items()} for one in tested])
+def as_stacked_then(tested: Sequence[Tested], one: Tested) -> Tested:
+    """The test with the stack's middle, as earlier ones would have weighed it."""
+    return bent(one, weights_of(over_before(tested, one), one.score.campaigns_known))
+
+
+def weights_of(tested: Sequence[Tested], campaigns_known: float) -> dict[str, float]:
+    """The stack's weights after these tests, for a forecast that rests on `campaigns_known` past campaigns."""
+    losses = [{name: wape(one.actual, middle) for name, middle in one.members.items()} for one in tested]
+    return weights_from(losses, campaigns_known)
 
 
 def bent(tested: Tested, weights: dict[str, float]) -> Tested:
@@ -79,10 +85,10 @@ def corrected(tested: Tested, calibration: Calibration) -> Tested:
 def calibration_of(tested: Sequence[Tested], kind: str, campaigns_known: float, lead_days: float) -> Calibration:
     """What all these tests teach for a forecast of `kind` that rests on so many past campaigns."""
     ordered = sorted(tested, key=lambda one: int(one.hours[-1]))
-    scores = [bent(one, weights_of(over_before(ordered, one))).score for one in ordered]
-    found = calibration_from(scores, kind, campaigns_known)
+    scores = [as_stacked_then(ordered, one).score for one in ordered]
+    weights = weights_of(ordered, campaigns_known)
+    found = replace(calibration_from(scores, kind, campaigns_known), weights=weights)
     if found.back_test is None:
         return found
-    weights = weights_of(ordered)
     about = {"lead_days": lead_days, "member_weights": {name: round(w, 4) for name, w in weights.items()}}
-    return replace(found, weights=weights, back_test=found.back_test.model_copy(update=about))
+    return replace(found, back_test=found.back_test.model_copy(update=about))

@@ -17,7 +17,9 @@ Singles = NDArray[np.float32]
 PSEUDO_CAMPAIGNS = 2.0
 HALF_LIFE_CAMPAIGNS = 8.0
 OTHER_KIND = 1.0 / 3.0
-VOLUME_BIAS_SD, PEAK_BIAS_SD = 0.15, 0.07
+UNTAUGHT = 0.25
+VOLUME_BIAS_SD, PEAK_BIAS_SD = 0.15, 0.2
+PEAK_SD = 0.2
 MISS_MOST = 1.5
 WIDTH_LEAST = 0.05
 SCALE_LEAST, SCALE_MOST = 0.2, 3.0
@@ -93,23 +95,25 @@ class Calibration:
 def calibration_from(scores: Sequence[Score], kind: str, campaigns_known: float) -> Calibration:
     """Biases and width from scores of earlier campaigns in time order, for a forecast that rests on `campaigns_known`.
 
-    A miss counts for a bias by how sure that forecast was, against a prior of none. The width is what earlier misses
-    were, and what the paths say counts as two more: how wide the paths of one campaign are beside another's says little
-    about where it will come (on nine sets of real events, pinball loss at p90 0.127 so, 0.142 with misses in units of
-    each forecast's own width). Past misses are not exchangeable with the one to come: they count less with age, with
-    another kind, and with another state of knowledge (weighted conformal prediction, Barber et al. 2023), so that a
-    first campaign that surprised everyone does not widen the thirtieth.
+    Misses of the volume move everything; how far peaks missed beyond that moves peaks, and as it differs far less from
+    campaign to campaign, it is believed sooner: both are means against a prior of none. The width is what earlier
+    misses were, and what the paths say counts as two more: how wide the paths of one campaign are beside another's says
+    little about where it will come (on nine sets of real events, pinball loss at p90 0.127 so, 0.142 with misses in
+    units of each forecast's own width). Past misses are not exchangeable with the one to come: they count less with
+    age, with another kind, and with another state of knowledge (weighted conformal prediction, Barber et al. 2023), so
+    that a first campaign that surprised everyone does not widen the thirtieth.
     """
     if not scores:
         return Calibration()
     weights = np.array([_alike(score, kind, campaigns_known) for score in scores])
     weights *= 0.5 ** (np.arange(len(scores))[::-1] / HALF_LIFE_CAMPAIGNS)
     widths = np.array([score.width for score in scores])
+    volumes = np.array([score.log_volume_miss for score in scores])
+    misses = np.array([score.log_miss for score in scores])
     volume_sds = np.maximum([score.volume_sd for score in scores], WIDTH_LEAST)
-    bias = _shrunk([score.log_volume_miss for score in scores], weights / volume_sds**2, VOLUME_BIAS_SD)
-    misses = np.array([score.log_miss for score in scores]) - bias.middle
-    peak_bias = _shrunk(misses, weights / widths**2, PEAK_BIAS_SD)
-    left = np.clip(misses - peak_bias.middle, -MISS_MOST, MISS_MOST)
+    bias = _shrunk(volumes, weights, float(np.sqrt(weights @ volume_sds**2 / weights.sum())), VOLUME_BIAS_SD)
+    peak_bias = _shrunk(misses - volumes, weights, PEAK_SD, PEAK_BIAS_SD)
+    left = np.clip(misses - bias.middle - peak_bias.middle, -MISS_MOST, MISS_MOST)
     known = float(weights.sum())
     miss = float(np.sqrt(weights @ left**2 / known))
     unsure = float(np.hypot(bias.sd, peak_bias.sd))
@@ -124,15 +128,24 @@ class _Shrunk:
     sd: float
 
 
-def _shrunk(misses: Sequence[float] | Floats, trust: Floats, prior_sd: float) -> _Shrunk:
-    """Mean of the misses with the precision of each, and a prior of none."""
-    precision = float(trust.sum()) + 1.0 / prior_sd**2
-    return _Shrunk(float(trust @ np.clip(misses, -MISS_MOST, MISS_MOST)) / precision, precision**-0.5)
+def _shrunk(misses: Floats, weights: Floats, usual_sd: float, prior_sd: float) -> _Shrunk:
+    """Mean of the misses against a prior of none: each is as uncertain as they differ among themselves, and `usual_sd`
+    counts as `PSEUDO_CAMPAIGNS` of them."""
+    clipped = np.clip(misses, -MISS_MOST, MISS_MOST)
+    known = float(weights.sum())
+    mean = float(weights @ clipped) / known
+    squares = PSEUDO_CAMPAIGNS * usual_sd**2 + float(weights @ (clipped - mean) ** 2)
+    said = known * (PSEUDO_CAMPAIGNS + known) / squares
+    precision = said + 1.0 / prior_sd**2
+    return _Shrunk(said * mean / precision, precision**-0.5)
 
 
 def _alike(score: Score, kind: str, campaigns_known: float) -> float:
-    """How much a past miss says about this forecast: its kind, and how much was known then beside now."""
-    less, more = sorted((score.campaigns_known + 1.0, campaigns_known + 1.0))
+    """How much a past miss says about this forecast: its kind, and how much was known then beside now.
+
+    What is believed without any campaign is worth a quarter of one: how far such a guess was off says little later.
+    """
+    less, more = sorted((score.campaigns_known + UNTAUGHT, campaigns_known + UNTAUGHT))
     return (1.0 if score.kind == kind else OTHER_KIND) * less / more
 
 

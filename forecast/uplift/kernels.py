@@ -21,6 +21,8 @@ ABOUT = ((-240.0, 1 / 9), (-120.0, 2 / 9), (0.0, 3 / 9), (120.0, 2 / 9), (240.0,
 SOFT_SECONDS = 900.0
 SOFT_NODES = 12
 SLOT_EDGE_SECONDS = 600.0
+OVER_DECAYS = 40.0
+"""After so many decays nothing is left that a float could tell."""
 SENDING_SECONDS_MIN = 60.0
 ADSTOCK_SECONDS = 12 * 3600.0
 """Half-life of what an online ad does: a quarter is left a day later, inside the range Robyn gives for digital."""
@@ -42,8 +44,12 @@ def pulse(start: Floats, end: Floats, sending_seconds: float, decay_seconds: flo
 
 def spike(start: Floats, end: Floats, decay_seconds: float, rise_seconds: float = SPIKE_RISE_SECONDS) -> Floats:
     """A sharp rise at zero and an exponential decay; about one at its top."""
-    grown = _come(end, decay_seconds, rise_seconds) - _come(start, decay_seconds, rise_seconds)
-    return decay_seconds * np.maximum(grown, 0.0) / (end - start)
+    found = np.zeros(start.shape)
+    near = (end > 0.0) & (start < OVER_DECAYS * max(decay_seconds, rise_seconds))
+    a, b = start[near], end[near]
+    grown = _come(b, decay_seconds, rise_seconds) - _come(a, decay_seconds, rise_seconds)
+    found[near] = decay_seconds * np.maximum(grown, 0.0) / (b - a)
+    return found
 
 
 def ramp(start: Floats, end: Floats, seconds: float = RAMP_SECONDS) -> Floats:
@@ -57,9 +63,8 @@ def ramp(start: Floats, end: Floats, seconds: float = RAMP_SECONDS) -> Floats:
 
 def about(kernel: Callable[[Floats, Floats], Floats], start: Floats, end: Floats) -> Floats:
     """A kernel whose instant is known to some minutes only, such as the end of a half: no tooth at the minute."""
-    found = np.zeros(len(start))
-    for shift, weight in ABOUT:
-        found += weight * kernel(start - shift, end - shift)
+    shifts, weights = np.array(ABOUT).T
+    found: Floats = weights @ kernel(start - shifts[:, None], end - shifts[:, None])
     return found
 
 

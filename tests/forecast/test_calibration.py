@@ -46,6 +46,14 @@ def test_a_volume_that_is_right_under_peaks_that_are_not_moves_peaks_alone() -> 
     assert made.peak_bias < -0.05
 
 
+def test_a_habit_of_peaks_is_believed_sooner_the_more_alike_they_are() -> None:
+    alike, apart = ([replace(score(p), volume_actual=100.0) for p in peaks] for peaks in ((78.0, 82.0), (55.0, 116.0)))
+    believed = [calibration_from(scores * 2, "sale", 8.0).peak_bias for scores in (alike, apart)]
+    assert believed[0] < 1.5 * believed[1] < 0.0
+    volumes = [replace(score(140.0), volume_actual=140.0), replace(score(70.0), volume_actual=70.0)] * 4
+    assert abs(calibration_from(volumes, "sale", 8.0).peak_bias) < 1e-9
+
+
 def test_campaigns_of_other_kinds_count_less() -> None:
     own, other = (calibration_from([score(140.0, kind=kind)] * 3, "sale", 8.0).bias for kind in ("sale", "tour"))
     assert own > other > 0

@@ -30,23 +30,28 @@ def tests() -> list[again.Tested]:
 
 
 def test_without_earlier_campaigns_the_structural_model_stands_alone() -> None:
-    assert weights_from([]) == {STRUCTURAL: 1.0}
+    assert weights_from([], 0.0) == {STRUCTURAL: 1.0, PROPHET_HELD: 0.0, BOOSTING: 0.0, ARMA: 0.0}
+
+
+def test_members_count_by_the_campaigns_they_learned_from_before_any_could_be_tested() -> None:
+    alone = [weights_from([], known)[STRUCTURAL] for known in (0.0, 1.0, 3.0, 30.0)]
+    assert alone == sorted(alone, reverse=True)
+    assert alone[-1] == pytest.approx(0.25, abs=0.02)
 
 
 def test_the_closest_member_on_earlier_campaigns_counts_most_and_weights_sum_to_one() -> None:
     losses = [{STRUCTURAL: 0.5, PROPHET_HELD: 0.4, BOOSTING: 0.2, ARMA: 0.6}] * 8
-    weights = weights_from(losses)
+    weights = weights_from(losses, 8.0)
     assert sum(weights.values()) == pytest.approx(1.0)
     assert max(weights, key=lambda name: weights[name]) == BOOSTING
     assert weights[ARMA] < weights[STRUCTURAL] < weights[BOOSTING]
 
 
 @given(st.lists(st.floats(0.01, 3.0), min_size=4, max_size=4), st.integers(1, 20))
-def test_weights_are_never_negative_and_members_without_a_score_count_nothing(losses: list[float], count: int) -> None:
-    weights = weights_from([dict(zip(MEMBERS, losses, strict=True))] * count)
+def test_weights_are_never_negative_and_sum_to_one(losses: list[float], count: int) -> None:
+    weights = weights_from([dict(zip(MEMBERS, losses, strict=True))] * count, float(count))
     assert all(weight >= 0.0 for weight in weights.values())
     assert sum(weights.values()) == pytest.approx(1.0)
-    assert weights_from([{STRUCTURAL: losses[0]}] * count)[BOOSTING] == 0.0
 
 
 def test_the_stack_is_the_weighted_geometric_mean() -> None:
@@ -69,7 +74,7 @@ def test_every_member_speaks_for_every_hour_and_the_stack_is_no_worse_than_the_w
     assert set(last.members) == set(MEMBERS)
     assert all(np.isfinite(middle).all() and (middle > 0).all() for middle in last.members.values())
     wapes = [np.abs(last.actual - middle).sum() for middle in last.members.values()]
-    middle = stacked(last.members, weights_of(tests[:-1]))
+    middle = stacked(last.members, weights_of(tests[:-1], 3.0))
     assert np.abs(last.actual - middle).sum() <= max(wapes)
 
 
