@@ -33,18 +33,19 @@ class Called:
         return cls(np.zeros(shape))
 
     def add(
-        self, paths: NDArray[np.intp], more: Counts, decided_at: datetime, after: timedelta, stays: timedelta
+        self, paths: NDArray[np.intp], wanted: Counts, decided_at: datetime, after: timedelta, stays: timedelta
     ) -> None:
-        """So many on each of the `paths`, from `after` the first half-hour begins on, as long as each stays."""
-        some = more > 0
-        paths, more = paths[some], more[some]
+        """So many altogether on each of the `paths`, from `after` the first half-hour begins on, as long as each stays:
+        who is there stays longer, whoever is missing comes."""
+        some = wanted > 0
+        paths, wanted = paths[some], wanted[some]
         begins = np.arange(self.people.shape[1]) * HALF_HOUR_MINUTES - after / timedelta(minutes=1)
         ends = np.minimum(begins + HALF_HOUR_MINUTES, stays / timedelta(minutes=1))
         share = np.clip((ends - np.maximum(begins, 0.0)) / HALF_HOUR_MINUTES, 0.0, 1.0)
-        self.people[paths] += more[:, None] * share
+        self.people[paths] = np.maximum(self.people[paths], wanted[:, None] * share)
         self.first_at[paths[self.times[paths] == 0]] = int(decided_at.timestamp())
         self.times[paths] += 1
-        self.most[paths] = np.maximum(self.most[paths], more)
+        self.most[paths] = np.maximum(self.most[paths], wanted)
 
 
 CallIn = Callable[[Floats], dict[str, Called]]

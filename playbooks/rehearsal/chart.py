@@ -80,8 +80,10 @@ def _breaks(axes: Axes, bars: Sequence[Bar], zone: ZoneInfo) -> None:
     if joined:
         ratios, rows = zip(*joined, strict=True)
         axes.plot(
-            ratios, rows, "D", color="white", markeredgecolor=INK, markersize=5, label=_("with the war room"), zorder=3
-        )
+            ratios, rows, "D", color="white", markeredgecolor=INK, markersize=5, label=_("with the war room"), zorder=3,
+            clip_on=False,
+        )  # fmt: skip
+        axes.set_ylim(-1.3, len(shown) - 0.4)
         axes.legend(loc="lower right", fontsize=LETTERS, frameon=False, handletextpad=0.2)
     axes.set_axisbelow(True)
     axes.grid(visible=False, axis="y")

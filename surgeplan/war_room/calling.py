@@ -82,8 +82,12 @@ class CallIn:
         levels = desk.levels(lift[:, None] * desk.load[1, places], there)
         rows, worst = np.arange(len(paths)), levels.argmin(axis=1)
         more = people_wanted(desk, lift * desk.load[1, places[worst]], there[rows, worst])
-        more[levels[rows, worst] >= desk.desk.service_level.ratio] = 0
-        called.add(paths, more, at, works_at - self.starts_at, CALLED_FOR)
+        missing = (levels[rows, worst] < desk.desk.service_level.ratio) & (more > 0)
+        wanted = np.where(missing, np.ceil(called.people[paths, grid[worst]]).astype(np.int64) + more, 0)
+        called.add(paths, wanted, at, works_at - self.starts_at, CALLED_FOR)
+        if desk.desk.agents_max is not None:
+            room = np.maximum(desk.desk.agents_max - desk.rostered[places], 0.0)
+            called.people[:, grid] = np.minimum(called.people[:, grid], room)
 
 
 def call_in_of(inputs: Inputs, desks: Mapping[str, DeskAhead], hourly: Windows, hours: float) -> CallIn | None:
