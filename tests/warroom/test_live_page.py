@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -348,6 +349,42 @@ def test_while_the_database_is_locked_it_says_what_stands_still_and_why_and_mend
         assert since in told.partition(words)[2]
     clocks.look()
     assert words not in room.section("state", lang=language)
+
+
+def test_a_store_that_cannot_even_be_read_is_said_at_once_and_left_behind_soon(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.synced(1)
+    monkeypatch.setattr("warroom.live.room.watching.PATIENCE_MS", 20)
+    monkeypatch.setattr("warroom.live.room.watching.AGAIN_SECONDS", 0.0)
+    store, words = room.folder / "state" / "surgeplan.db", "newer cannot be read: state/surgeplan.db: is locked"
+    before = room.section("state")
+    room.now += MINUTE
+    with closing(sqlite3.connect(store, isolation_level=None)) as locker:
+        held(locker)
+        began = time.monotonic()
+        told = room.section("state")
+        assert words in told
+        assert time.monotonic() - began < 10
+    assert words not in before + room.section("state")
+
+
+def test_a_page_that_was_never_seen_and_cannot_be_read_asks_again_by_itself(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.synced(1)
+    monkeypatch.setattr("warroom.live.room.watching.PATIENCE_MS", 20)
+    with closing(sqlite3.connect(room.folder / "state" / "surgeplan.db", isolation_level=None)) as locker:
+        held(locker)
+        first = room.client.get(f"/live/{CAMPAIGN}")
+    assert "is locked: another program keeps writing to it" in first.text
+    assert 'http-equiv="refresh"' in first.text
+
+
+def held(locker: sqlite3.Connection) -> None:
+    """Nobody reads either, as while a file is copied over or its log is folded in."""
+    locker.execute("PRAGMA journal_mode = DELETE")
+    locker.execute("BEGIN EXCLUSIVE")
 
 
 def test_what_nobody_did_though_it_was_due_is_said(room: Room) -> None:

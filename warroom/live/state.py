@@ -54,9 +54,10 @@ Document = tuple[datetime, dict[str, Any]] | None
 SYNC, MINUTE_PULL, REFORECAST, REFUSED, TOLD = "sync", "minutes", "reforecast", "refused", "told"
 
 
-def live_store(workspace: Workspace) -> LiveStore:
-    """The workspace's store of live values; a page waits for a locked file five seconds at most."""
-    return LiveStore(Database(*address(workspace.folder, os.environ.get(STATE_URL)), busy_ms=BUSY_MS))
+def live_store(workspace: Workspace, busy_ms: int | None = None) -> LiveStore:
+    """The workspace's store of live values; a locked file is waited for five seconds at most, or `busy_ms`."""
+    patience = BUSY_MS if busy_ms is None else busy_ms
+    return LiveStore(Database(*address(workspace.folder, os.environ.get(STATE_URL)), busy_ms=patience))
 
 
 def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:

@@ -26,6 +26,8 @@ from warroom.service.troubles import Troubles
 
 BROWSER_COOKIE, SESSION_COOKIE, LANGUAGE_COOKIE = "surgeplan_browser", "surgeplan_session", "surgeplan_lang"
 FORM_TOKEN = "form_token"
+AGAIN_SECONDS = 15
+"""How soon a page of the war room that could not be shown asks again by itself."""
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 A_FILE: dict[str, Any] = {
     "requestBody": {
@@ -154,7 +156,8 @@ class Site:
         """One sentence instead of a page, as JSON where a program asked."""
         if request.url.path.startswith("/api/"):
             return JSONResponse({"detail": str(what)}, status)
-        return self.page(request, "sentence.html", status, what=what)
+        again = AGAIN_SECONDS if request.method == "GET" and request.url.path.startswith("/live/") else None
+        return self.page(request, "sentence.html", status, what=what, again_seconds=again)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from metrics.dictionary import DICTIONARY
 from playbooks.growth.policy import RULES
 from playbooks.readiness.publish import Review
 from warroom.live.room.war_room import WarRoom, open_war_room
+from warroom.live.state import SYNC, live_store
 from warroom.service.kept import stamp_of
 from warroom.service.site import Site
 
@@ -29,6 +30,8 @@ LOOK_EVERY_SECONDS = 1.0
 """How often files are looked at; so old may be what a page says of what somebody else just did."""
 SHARE_MOST = 0.2
 """The most that looking may take of one core, however often something changes."""
+AGAIN_SECONDS, PATIENCE_MS = 5.0, 1_000
+"""When a look that failed is tried again, and how long a store that cannot be read is waited for: by whoever asked."""
 ELSEWHERE_SECONDS = 5
 """How often a store is read whose changes no file shows (SURGEPLAN_STATE)."""
 WATCHED = (STORE, f"{STORE}-wal", RULES, DICTIONARY)
@@ -91,6 +94,7 @@ class Watching:
         self._seen: dict[str, Seen] = {}
         self._next_look: dict[str, float] = {}
         self._making: dict[str, threading.Lock] = {}
+        self._refused: dict[str, tuple[float, UserError]] = {}
 
     def look(self, campaign: str, *, now_at_least: bool = False) -> Seen:
         """What is known; at most a second old, or older where it takes long to make.
@@ -114,12 +118,18 @@ class Watching:
             making.release()
 
     def _look(self, campaign: str) -> Seen:
-        began = time.monotonic()
-        seen = self._seen.get(campaign)
-        found = self._made(campaign, seen)
-        took = time.monotonic() - began
+        began = time.thread_time()
+        until, why = self._refused.get(campaign, (0.0, None))
+        if why is not None and time.monotonic() < until:
+            raise why
+        try:
+            found = self._made(campaign, self._seen.get(campaign))
+        except UserError as error:  # those who wait for the first look are told, too, and try no more often
+            self._refused[campaign] = time.monotonic() + AGAIN_SECONDS, error
+            raise
+        pause = AGAIN_SECONDS if found.failed else max(LOOK_EVERY_SECONDS, (time.thread_time() - began) / SHARE_MOST)
         self._seen[campaign] = found
-        self._next_look[campaign] = time.monotonic() + max(LOOK_EVERY_SECONDS, took / SHARE_MOST)
+        self._next_look[campaign] = time.monotonic() + pause
         return found
 
     def _made(self, campaign: str, seen: Seen | None) -> Seen:
@@ -130,6 +140,7 @@ class Watching:
             key = (troubles, _key(workspace, campaign, now))
             if seen is not None and seen.failed is None and seen.workspace is workspace and seen.key == key:
                 return seen
+            live_store(workspace, PATIENCE_MS).document(campaign, SYNC)  # all that follows waits longer than people do
             room = open_war_room(workspace, campaign, now, self._review(campaign), troubles)
             return Seen(room, workspace, key)
         except UserError as error:
