@@ -1,9 +1,10 @@
 """What the live rules find, and how often they speak for nothing; what the re-forecast is worth. By replay.
 
-    .venv/bin/python benchmarks/warroom/live_rules.py ../shared/data/wc98_web_minute [--workspace FOLDER]
+    .venv/bin/python benchmarks/warroom/live_rules.py ../shared/data/wc98_web_minute [--workspace FOLDER] [--only SET]
 
 Hourly: simulated events, where what is normal is known. By the minute, and the re-forecast: matches of the 1998 World
-Cup, each forecast three days before by the command itself. `--workspace` keeps those forecasts for the next run.
+Cup, each forecast three days before by the command itself. `--workspace` keeps those forecasts for the next run; `--only untouched` (or `chosen`) takes half of the
+matches.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ Floats = NDArray[np.float64]
 
 SERVICE = "web"
 UNTOUCHED, TUNED = range(27, 39), range(39, 51)
+SETS = {"untouched": UNTOUCHED, "chosen": TUNED, "both": range(27, 51)}
 """Matches of the data's last two weeks; the minute rule's figures were chosen by the second half of them."""
 EVENTS, HOURS, WARM, NOISE, CORRELATION = 4000, 48, 12, 0.10, 0.5
 SHIFT_AT = 24
@@ -125,15 +127,15 @@ def surgeplan(*words: str) -> None:
             raise SystemExit(f"surgeplan {' '.join(words)} failed")
 
 
-def matches(data: Path, folder: Path) -> Iterator[Match]:
-    """Every match of the two sets, forecast as of three days before where that was not done yet."""
+def matches(data: Path, folder: Path, wanted: range) -> Iterator[Match]:
+    """Every match that is wanted, forecast as of three days before where that was not done yet."""
     if not (folder / "surgeplan.yaml").is_file():
         surgeplan("init", str(folder), "--example", "worldcup98", "--data", str(data))
     frame = pd.read_csv(data / "requests_per_minute.csv.gz", parse_dates=["ts_utc"])
     rates = frame.set_index("ts_utc")["requests"] / 60
     for plan in open_workspace(folder).plans:
         number = int(plan.id.partition("-")[0].removeprefix("m"))
-        if number not in UNTOUCHED and number not in TUNED:
+        if number not in wanted:
             continue
         out = folder / "out" / plan.id
         if not (out / "traffic_paths.npz").is_file():
@@ -189,6 +191,8 @@ def by_the_minute(known: Sequence[Match]) -> None:
     print("|---|---:|---:|---:|---:|---:|")
     for title, numbers in (("untouched", UNTOUCHED), ("chosen by", TUNED)):
         scores = [minute_score(match, RULES.minute) for match in known if match.number in numbers]
+        if not scores:
+            continue
         delays = np.array([delay for score in scores for delay in score.delays])
         up, down, band = (np.mean([getattr(s, name) for s in scores]) for name in ("up", "down", "frozen_band"))
         print(
@@ -236,10 +240,10 @@ def reforecasts(known: Sequence[Match]) -> None:
         print(f"| {hours:g} h | {cells[0]} | {cells[1]} | {inside:.0%} |")
 
 
-def main(data: Path, folder: Path | None) -> None:
+def main(data: Path, folder: Path | None, wanted: range) -> None:
     hourly()
     with tempfile.TemporaryDirectory() as scratch:
-        known = list(matches(data, folder or Path(scratch) / "worldcup98"))
+        known = list(matches(data, folder or Path(scratch) / "worldcup98", wanted))
     by_the_minute(known)
     reforecasts(known)
 
@@ -248,5 +252,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("--workspace", type=Path)
+    parser.add_argument("--only", choices=SETS, default="both")
     given = parser.parse_args()
-    main(given.data, given.workspace)
+    main(given.data, given.workspace, SETS[given.only])
