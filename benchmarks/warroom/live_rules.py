@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/warroom/live_rules.py ../shared/data/wc98_web_minute [--workspace FOLDER] [--only SET]
 
 Hourly: simulated events, where what is normal is known. By the minute, and the re-forecast: matches of the 1998 World
-Cup, each forecast three days before by the command itself. `--workspace` keeps those forecasts for the next run; `--only untouched` (or `chosen`) takes half of the
-matches.
+Cup, each forecast three days before by the command itself. `--workspace` keeps those forecasts for the next run;
+`--only untouched` (or `chosen`) takes half of the matches.
 """
 
 from __future__ import annotations
