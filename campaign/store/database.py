@@ -11,10 +11,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -42,15 +43,12 @@ class Database:
         self.place = place
         self._up_to_date = False
         try:
-            self._engine = create_engine(url, poolclass=NullPool)
+            self._engine = _engine(url, shared, busy_ms)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             todo = say("write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME (needs surgeplan[postgres])")
             raise self.problem(
                 say("is not a database surgeplan knows: {reason}", reason=_first(error)), todo
             ) from error
-        if self.sqlite:
-            event.listen(self._engine, "connect", _set_up(busy_ms, shared))
-            event.listen(self._engine, "begin", _begin_sqlite)
 
     @property
     def sqlite(self) -> bool:
@@ -110,6 +108,16 @@ class Database:
 def address(folder: Path, url: str | None = None) -> tuple[str, str]:
     """The URL of a workspace's database, and what problems call it: `state/surgeplan.db`, or the database of `url`."""
     return (url, STATE_URL) if url else (f"sqlite:///{folder / STORE}", STORE)
+
+
+@lru_cache(maxsize=64)
+def _engine(url: str, shared: bool, busy_ms: int) -> Engine:
+    """One for all who use a database in the same way: it keeps the statements it has compiled, and no connection."""
+    engine = create_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up(busy_ms, shared))
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _set_up(busy_ms: int, shared: bool) -> Any:

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
-from campaign.language import _, say
+from campaign.language import _, current_language, say
+from campaign.pages import render
 from campaign.readiness import Checklist, Item
 from campaign.store.events import Act
 from campaign.workspace import Workspace
@@ -60,8 +62,15 @@ def checklist_routes(site: Site) -> APIRouter:
         site.person(request)
         workspace = site.workspace()
         made = site.review(campaign, patient=False).checklist
+        owner = owner if owner in ROLE_LABELS else ""
+
+        def body() -> str:
+            return render("warroom", "checklist_body.html", **_shown(workspace, made, owner))
+
+        text = site.memory.view((campaign, owner, current_language()), made, body)
+        values: dict[str, Any] = {"plan": workspace.plan(campaign), "body": Markup(text)}
         feed = site.door.feed(campaign)
-        return site.page(request, "checklist.html", again=(feed,), feed=feed, **_shown(workspace, made, owner))
+        return site.page(request, "checklist.html", again=(feed,), feed=feed, **values)
 
     @router.get("/api/campaigns/{campaign}/checklist")
     def as_json(request: Request, campaign: str) -> Checklist:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +51,10 @@ class Memory:
             lambda: review(workspace, campaign, now, read=self.files),
             patient=patient,
         )
+
+    def view(self, name: Hashable, of: object, make: Callable[[], str]) -> str:
+        """A text made of one object, such as a review, until there is another."""
+        return self._kept.get(("view", name), lambda: _Same(of), make)
 
     def files(self, workspace: Workspace, campaign: str, named: Named) -> Evidence:
         """What a review reads besides the log: the slow part of it, which no signature changes."""

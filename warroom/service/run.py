@@ -37,7 +37,7 @@ from warroom.live.state import live_store
 from warroom.plans.api import plan_api
 from warroom.plans.revisions import catch_up
 from warroom.plans.routes import plan_routes
-from warroom.push.apart import learned_apart
+from warroom.push.apart import LearningApart
 from warroom.push.asking import Oracle
 from warroom.push.routes import push_routes
 from warroom.refresh.worker import Refresher
@@ -84,7 +84,8 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
     sender = Sender(targets_of(os.environ.get(VARIABLE, "")))
     refresher, daily = Refresher(site, tell_changes(sender)), Daily(site, sender, listening.address)
     live, postman = Live(site, sender.targets), Postman(lambda: live_store(site.workspace()), sender, site.clock)
-    oracle = Oracle(learned_apart)
+    learning = LearningApart()
+    oracle = Oracle(learning)
     preparing = Looking("models", lambda: oracle.prepare(site.workspace(), site.clock()), PREPARE_SECONDS, at_once=True)
     app = site_app(site, refresher.poke, oracle)
     with _bound(listening) as listener:
@@ -109,7 +110,7 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
             with one_thread():
                 uvicorn.Server(config).run(sockets=[listener])
         finally:
-            for part in (live, daily, refresher, postman, sender, preparing):
+            for part in (learning, live, daily, refresher, postman, sender, preparing):
                 part.stop()
 
 
