@@ -250,6 +250,11 @@ def _complaint(detail: ErrorDetails, path: KeyPath, record: type[BaseModel]) -> 
         sign, bound = next((s, context[k]) for k, s in _BOUNDS.items() if k in context)
         what = say("{given} must be {sign} {bound}", given=given, sign=sign, bound=_plain(bound))
         return what, _as_share(given, bound)
+    if kind == "string_pattern_mismatch":
+        todo = say("write letters, digits and . _ - without spaces")
+        if "A-Za-z" in str(context.get("pattern")):
+            todo = say("write Latin letters (a-z), digits and . _ - without spaces")
+        return say("{given} is not a short name", given=given), todo
     if kind == "finite_number":
         return say("{given} is not a finite number", given=given), say("write a number, or leave the key out")
     if kind == "value_error":

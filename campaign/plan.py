@@ -11,6 +11,8 @@ from campaign.documents import Complaint, FileRecord
 from campaign.language import say
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", max_length=100)]
+Label = Annotated[str, StringConstraints(pattern=r"^\w[\w.@-]*$", max_length=100)]
+"""A short name in any script."""
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -50,7 +52,7 @@ class Slot(FileRecord):
 class Channel(FileRecord):
     """A way to reach people: sends at instants, slots of attention, or spend over a stretch."""
 
-    name: Identifier
+    name: Label
     family: Family | None = None
     sends: tuple[Send, ...] = ()
     slots: tuple[Slot, ...] = ()

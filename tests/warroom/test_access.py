@@ -88,6 +88,16 @@ def test_a_body_over_the_bound_is_refused_before_it_is_read(browser: TestClient)
     assert browser.post("/campaigns/d11", content=endless(), headers=FORM).status_code == 413
 
 
+def test_what_is_too_large_is_said_on_a_page_in_the_readers_language(browser: TestClient) -> None:
+    browser.get("/language/zh")
+    headers = {"referer": "http://testserver/campaigns/d11"}
+    answer = browser.post("/campaigns/d11/sheet", content=b"x" * (9 * 1024 * 1024), headers=headers)
+    assert answer.status_code == 413
+    assert "超过 8 MB" in answer.text
+    assert '<a href="/campaigns/d11">' in answer.text
+    assert "detail" in browser.post("/api/campaigns/d11/sheet", content=b"x" * (9 * 1024 * 1024)).json()
+
+
 def test_a_client_that_asks_too_often_is_asked_to_wait() -> None:
     bucket = Bucket(60)
     assert sum(bucket.take(0.0) for _ in range(100)) == 60

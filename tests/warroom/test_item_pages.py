@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def test_a_waiver_without_a_reason_is_refused_on_the_page(browser: TestClient, f
     answer = browser.post(ITEM, data={"form_token": token, "action": "waive", "until": "2026-10-25T10:00"})
     assert answer.status_code == 422
     assert workspace_log(open_workspace(folder)).events() == []
+
+
+def test_what_was_typed_stays_where_a_waiver_is_refused(browser: TestClient) -> None:
+    sent = {"form_token": form_token(browser, ITEM), "reason": "no vendor", "until": "soon", "action": "waive"}
+    page = browser.post(ITEM, data=sent).text
+    assert 'value="no vendor"' in page
+    assert "<details open>" in page
+    assert "--" not in re.sub(r"<style>.*?</style>", "", page, flags=re.S)
 
 
 def test_a_program_is_no_evidence(browser: TestClient, folder: Path) -> None:

@@ -36,12 +36,13 @@ def test_a_submission_is_saved_with_its_comments_and_committed_in_the_senders_na
 
 
 def test_every_problem_stands_beside_its_field_and_nothing_is_written(browser: TestClient, folder: Path) -> None:
-    wrong = {"sends-0-reach": "many", "ends_at": "2026-11-09T00:00", "action": "save"}
+    wrong = {"sends-0-reach": "many", "sends-0-open_ratio": "4", "ends_at": "2026-11-09T00:00", "action": "save"}
     answer = browser.post("/campaigns/d11", data=fields_of(browser.get("/campaigns/d11").text) | wrong)
     assert answer.status_code == 422
     assert 'id="sends-0-reach-wrong">many is not a number' in answer.text
-    fixed = fields_of(answer.text) | {"sends-0-reach": "5", "ends_at": "2026-11-09T00:00", "action": "save"}
-    answer = browser.post("/campaigns/d11", data=fixed)
+    assert 'id="sends-0-open_ratio-wrong">4 must be ≤ 1' in answer.text
+    right = {"sends-0-reach": "5", "sends-0-open_ratio": "4%", "ends_at": "2026-11-09T00:00", "action": "save"}
+    answer = browser.post("/campaigns/d11", data=fields_of(answer.text) | right)
     assert 'id="ends_at-wrong">ends_at 2026-11-09T00:00:00+08:00 is not after' in answer.text
     assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
 

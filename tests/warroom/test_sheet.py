@@ -92,6 +92,15 @@ def test_pasted_cells_are_read_like_a_file() -> None:
     assert read_sheet(pasted.encode(), "pasted", ZONE).sends[0]["reach"] == "1200"
 
 
+def test_a_channel_may_be_called_as_the_team_calls_it(browser: TestClient) -> None:
+    sheet = "渠道\t发送时间\t触达人数\n短信\t2026-11-10 21:00\t32万"
+    page = browser.post(
+        "/campaigns/d11/sheet", data={"form_token": form_token(browser, "/campaigns/d11"), "pasted": sheet}
+    ).text
+    saved = browser.post("/campaigns/d11", data=fields_of(page) | {"action": "save"})
+    assert "Saved and submitted" in saved.text
+
+
 def test_something_else_is_refused() -> None:
     with pytest.raises(UserError, match="holds no sends and no spend"):
         read_sheet(b"a,b\n1,2\n", "x.csv", ZONE)

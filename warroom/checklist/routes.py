@@ -26,7 +26,7 @@ from playbooks.readiness.publish import Review
 from playbooks.readiness.record import attached
 from warroom.checklist.uploads import attach, uploaded
 from warroom.service.access import Person
-from warroom.service.site import A_FILE, NotThere, Sent, Site, sent_form
+from warroom.service.site import A_FILE, NotThere, Sent, Site, on_page, sent_form
 
 WAIVED_DAYS = 3
 
@@ -120,7 +120,7 @@ def _acted(site: Site, request: Request, campaign: str, name: str, sent: Sent) -
         kept = [attach(workspace, campaign, sent.file_name, sent.content)] if sent.file_name else []
         site.record(campaign, now, _act(workspace, name, actor, sent.fields, kept, now))
     except UserError as error:
-        return _page(site, request, campaign, name, error.problems, 422)
+        return _page(site, request, campaign, name, on_page(error.problems), 422, sent.fields)
     return RedirectResponse(f"/campaigns/{campaign}/checklist/{name}?done=1", 303)
 
 
@@ -151,6 +151,10 @@ def _act(
     """Sign, report a failure, or waive, as the pressed button says; `kept`: the files that stay with a signature."""
     if fields.get("action") == "waive":
         until = _until(fields.get("until", ""), workspace.settings.zone)
+        if not fields.get("reason", "").strip():
+            raise UserError(Problem(say("a waiver needs a reason"), say("write it: the retrospective will ask")))
+        if until is None:
+            raise UserError(Problem(say("a waiver needs an end"), say("write until when")))
         return lambda made: waive(made, item, actor, now, reason=fields.get("reason", "").strip(), until=until)
     files = attached(workspace, kept)
     passed = fields.get("action") != "fail"
@@ -175,6 +179,7 @@ def _page(
     name: str,
     problems: tuple[Problem, ...] = (),
     status: int = 200,
+    given: Mapping[str, str] | None = None,
 ) -> Response:
     workspace = site.workspace()
     now = site.clock()
@@ -186,8 +191,8 @@ def _page(
     values: dict[str, Any] = {
         "item": item,
         "problems": problems,
-        "until": until,
-        "done": request.query_params.get("done") == "1",
+        "given": {"note": "", "reason": "", "until": until, "action": ""} | dict(given or {}),
+        "done": request.query_params.get("done") == "1" and not problems,
     }
     return site.page(request, "checklist_item.html", status, **_shown(workspace, made, ""), **values)
 

@@ -21,6 +21,7 @@ from campaign.language import Text, _, say
 from campaign.numbers import local_minute
 from campaign.plan import Family, Plan
 from campaign.workspace import Workspace
+from forecast.uplift.terms import SUDDEN
 from warroom.plans import revisions
 from warroom.plans.differences import differences
 from warroom.plans.file import ChangedMeanwhile, version_of
@@ -202,8 +203,6 @@ class Form:
     def wrong(self, read: Submitted) -> tuple[dict[str, Text], tuple[Problem, ...]]:
         """What is wrong by field, and what has no field."""
         wrong = dict(read.complaints)
-        if wrong:
-            return wrong, ()
         try:
             checked(read.content, self.workspace.settings)
         except UserError as error:
@@ -212,7 +211,7 @@ class Form:
                 if name:
                     wrong.setdefault(name, _both(problem))
             return wrong, tuple(problem for name, problem in placed if not name)
-        return {}, ()
+        return wrong, ()
 
     def preview(self, content: Mapping[str, Any], foresee: Foresee) -> Preview | None:
         """What the plan would do; nothing while it cannot be read."""
@@ -269,6 +268,7 @@ class Form:
             services=settings.service_names,
             landings=settings.landings(),
             families=get_args(Family),
+            suggested=suggested(self.workspace.plans),
             frozen=self.frozen,
             preview=preview,
             saved=saved,
@@ -280,7 +280,21 @@ class Form:
         )
 
 
+def suggested(plans: Sequence[Plan]) -> dict[str, list[str]]:
+    """What other plans say: only what is called the same is compared."""
+    told = {
+        "kind": {plan.kind for plan in plans},
+        "part_of": {plan.part_of for plan in plans if plan.part_of},
+        "channel": {channel.name for plan in plans for channel in plan.channels},
+        "moment": {moment.kind for plan in plans for moment in plan.moments} | set(SUDDEN),
+        "driver": {name for plan in plans for name in plan.drivers},
+    }
+    return {name: sorted(values) for name, values in told.items() if values}
+
+
 def _both(problem: Problem) -> Text:
+    if problem.what.message == "this key is required":
+        return say("fill this in")
     if problem.todo is None:
         return problem.what
     return say("{what}: {todo}", what=problem.what, todo=problem.todo)

@@ -28,7 +28,7 @@ from warroom.push.asking import Oracle
 from warroom.push.room import Room
 from warroom.push.words import sentences
 from warroom.service.access import Person
-from warroom.service.site import Site
+from warroom.service.site import Site, on_page
 
 
 class Answer(BaseModel):
@@ -76,7 +76,7 @@ def push_routes(site: Site, oracle: Oracle, on_submission: Submission) -> APIRou
         try:
             answer = asked(oracle, workspace, plan, reach, at, lands_on, site.clock())
         except UserError as error:
-            return site.page(request, "push.html", 422, answer=None, wrong=error.problems[0], **values)
+            return site.page(request, "push.html", 422, answer=None, wrong=on_page(error.problems)[0], **values)
         return site.page(request, "push.html", answer=answer, wrong=None, **values)
 
     @router.post("/campaigns/{campaign}/push", include_in_schema=False)

@@ -17,10 +17,12 @@ from typing import Literal
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from campaign.errors import Problem, UserError
-from campaign.language import say
+from campaign.language import Text, say
+from playbooks.readiness.labels import ROLE_LABELS
 
 Mode = Literal["local", "links", "proxy"]
-ROLES = ("marketing", "sre", "ops", "support", "data", "commander", "viewer")
+ROLE_NAMES: dict[str, Text] = {**ROLE_LABELS, "viewer": say("viewer")}
+ROLES = tuple(ROLE_NAMES)
 SECRET = "state/warroom.secret"
 PROXY_HEADER = "x-forwarded-user"
 SESSION_HOURS = 7 * 24

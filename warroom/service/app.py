@@ -36,9 +36,9 @@ def make_app(site: Site, routers: Sequence[APIRouter], registry: CollectorRegist
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     _answer_refusals(app, site)
-    app.add_middleware(Languages, site=site)
     app.add_middleware(BoundedBodies, most=BODY_BYTES_MAX)
     app.add_middleware(RateLimit)
+    app.add_middleware(Languages, site=site)
     if site.door.mode == "local":  # a page elsewhere cannot reach in by a name of its own that points here
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_NAMES, "testserver"])
     app.add_middleware(SafeHeaders)

@@ -6,12 +6,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from campaign.language import say
+from campaign.language import Text, say
+from campaign.pages import render
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
 CLIENTS_REMEMBERED = 10_000
@@ -74,7 +76,15 @@ class BoundedBodies:
 
     async def _too_large(self, scope: Scope, receive: Receive, send: Send) -> None:
         text = say("larger than {n} MB: nothing was read", n=self.most // 1024**2)
-        await PlainTextResponse(f"{text}\n", 413)(scope, receive, send)
+        await refusal(scope, text, 413)(scope, receive, send)
+
+
+def refusal(scope: Scope, text: Text, status: int) -> Response:
+    """A sentence of those who stand before the pages: as JSON for programs, else with the way back."""
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"detail": str(text)}, status)
+    came_from = urlsplit(Headers(scope=scope).get("referer", "")).path
+    return HTMLResponse(render("warroom", "refusal.html", what=text, back="/" + came_from.lstrip("/")), status)
 
 
 class _TooLarge(Exception):
@@ -119,7 +129,9 @@ class RateLimit:
         if scope["type"] != "http" or self._passes(scope):
             return await self.app(scope, receive, send)
         text = say("too many requests: wait a minute")
-        return await PlainTextResponse(f"{text}\n", 429, {"retry-after": "60"})(scope, receive, send)
+        answer = refusal(scope, text, 429)
+        answer.headers["retry-after"] = "60"
+        return await answer(scope, receive, send)
 
     def _passes(self, scope: Scope) -> bool:
         kind = "read" if scope["method"] in ("GET", "HEAD") else "write"

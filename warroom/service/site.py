@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from campaign.errors import Problem
 from campaign.language import LANGUAGES, Language, say
 from campaign.pages import render
 from campaign.store.events import Act, Event
 from campaign.workspace import Workspace
 from playbooks.readiness.publish import Review
 from playbooks.readiness.record import record
-from warroom.service.access import Door, Person
+from warroom.service.access import ROLE_NAMES, Door, Person
 from warroom.service.memory import Memory
 from warroom.service.revalidation import is_known, not_modified, tag_of, tagged
 from warroom.service.troubles import Troubles
@@ -139,6 +140,7 @@ class Site:
             "warroom",
             template,
             person=self.door.person(request.cookies.get(SESSION_COOKIE, ""), request.headers),
+            role_names=ROLE_NAMES,
             mode=self.door.mode,
             form_token=token,
             path=request.url.path,
@@ -187,6 +189,11 @@ def without(text: str, parts: Sequence[str]) -> str:
     for part in parts:
         text = text.replace(part, "")
     return text
+
+
+def on_page(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Problems without the options that the command line calls their fields."""
+    return tuple(replace(each, key="") if each.key.startswith("--") else each for each in problems)
 
 
 def keep(answer: Response, request: Request, name: str, value: str) -> None:
