@@ -39,7 +39,8 @@ def worth_of_war_room(found: Rehearsal) -> list[Text]:
 
 def _worth(found: Rehearsal, room: WarRoomOutcome) -> Iterator[Text]:
     without, joined = room.without_war_room, room.with_war_room
-    yield _saved(room.saved_orders_mean, room.saved_value_mean, found.currency)
+    if room.saved_orders_mean:
+        yield _saved(room.saved_orders_mean, room.saved_value_mean, found.currency)
     if joined.cost is not None and without.cost is not None and joined.cost - without.cost >= LEAST_COST:
         more = Quantity(joined.cost - without.cost)
         yield say("Its replicas cost {cost} {currency} more on average", cost=more, currency=found.currency)
