@@ -108,7 +108,8 @@ def _middle(paths: NDArray[np.float32]) -> NDArray[np.float64]:
     """Median over paths [interval]."""
     lower, upper = (len(paths) - 1) // 2, len(paths) // 2
     ordered = np.partition(np.ascontiguousarray(paths.T), sorted({lower, upper}), axis=1)
-    return ordered[:, lower : upper + 1].mean(axis=1, dtype=np.float64)
+    middle: NDArray[np.float64] = ordered[:, lower : upper + 1].mean(axis=1, dtype=np.float64)
+    return middle
 
 
 def hours_from(learned: Learned, starts: datetime, hours: int) -> Ahead:

@@ -21,7 +21,7 @@ from campaign.language import Text, say
 from playbooks.readiness.labels import ROLE_LABELS
 
 Mode = Literal["local", "links", "proxy"]
-ROLE_NAMES: dict[str, Text] = {**ROLE_LABELS, "viewer": say("viewer")}
+ROLE_NAMES: dict[str, Text] = {str(role): label for role, label in ROLE_LABELS.items()} | {"viewer": say("viewer")}
 ROLES = tuple(ROLE_NAMES)
 SECRET = "state/warroom.secret"
 PROXY_HEADER = "x-forwarded-user"

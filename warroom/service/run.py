@@ -110,8 +110,8 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
             with one_thread():
                 uvicorn.Server(config).run(sockets=[listener])
         finally:
-            for part in (learning, live, daily, refresher, postman, sender, preparing):
-                part.stop()
+            for ending in (learning, live, daily, refresher, postman, sender, preparing):
+                ending.stop()
 
 
 def site_app(
