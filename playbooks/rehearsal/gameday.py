@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ from playbooks.rehearsal.gameday_words import (
 from playbooks.rehearsal.inputs import Inputs, rehearse
 from playbooks.rehearsal.judging import losing, lost_orders
 from playbooks.rehearsal.replays import Rehearsed
+from playbooks.rehearsal.switched import with_switch
 from playbooks.simulation.event import Played
 
 AFTER_PEAK_MINUTES = 2  # the worst moment to lose replicas: everybody is there, and nothing has eased yet
@@ -167,13 +168,6 @@ def _answers(broken: Inputs, row: int, minute: int, switches: Sequence[Switch], 
     for switch in switches:
         if broken.switches.get(switch.id, {}).get(row):
             effective = minute + SEEN_MINUTES + math.ceil((switch.drilled_seconds or 0) / 60)
-            pulled = _pulled_from(broken, switch.id, effective)
+            pulled = with_switch(broken, switch.id, effective)
             left = float(lost_orders(pulled, rehearse(pulled)).mean())
             yield Answer(switch, SEEN_MINUTES, 1 - left / lost if lost > 0 else None)
-
-
-def _pulled_from(inputs: Inputs, switch: str, minute: int) -> Inputs:
-    rates = inputs.demand.requests_per_second.copy()
-    for row, share_ratio in inputs.switches[switch].items():
-        rates[row, :, minute:] *= np.float32(1 - share_ratio)
-    return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates))

@@ -127,14 +127,6 @@ def with_demand(inputs: Inputs, factor: float) -> Inputs:
     return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates), support=support)
 
 
-def with_switch(inputs: Inputs, switch: str) -> Inputs:
-    """A switch pulled for the whole event."""
-    rates = inputs.demand.requests_per_second.copy()
-    for row, share_ratio in inputs.switches[switch].items():
-        rates[row] *= np.float32(1 - share_ratio)
-    return replace(inputs, demand=replace(inputs.demand, requests_per_second=rates))
-
-
 def with_node_wait(inputs: Inputs, factor: float) -> Inputs:
     """Nodes take so many times as long."""
     return replace(inputs, fleets=tuple(_slower(fleet, factor) for fleet in inputs.fleets))

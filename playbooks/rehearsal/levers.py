@@ -8,10 +8,11 @@ from campaign.console import Progress
 from campaign.language import Text, say
 from campaign.spreading import HERE, Spread
 from campaign.words import Words
-from playbooks.rehearsal.inputs import Inputs, with_floors, with_limit, with_switch
+from playbooks.rehearsal.inputs import Inputs, with_floors, with_limit
 from playbooks.rehearsal.record import CurvePoint, Lever
 from playbooks.rehearsal.replays import Outcome, Rehearsed, more_cost, outcomes
 from playbooks.rehearsal.support_levers import support_levers
+from playbooks.rehearsal.switched import with_switch
 
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.25)
 MORE_RATIO, LIMIT_TIMES = 0.1, 1.1

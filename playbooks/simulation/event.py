@@ -199,7 +199,7 @@ def play(event: Event) -> Played:
     if pending.any():
         totals.lose(minutes - 1, pending)
         if visits is not None:
-            visits.lose(minutes - 1, whole, pending)
+            visits.lose(minutes - 1, whole, pending if turned is None else turned.in_visits(pending))
     played = replace(totals.played(ticks), done=None if meeting is None else meeting.done)
     if visits is None:
         return played
