@@ -114,7 +114,9 @@ class Rule:
                 helps[number] = offer.possible & free[number] & (relieved.sum(axis=0) > ROUNDING)
                 impact[number] = HOUR_SECONDS * self.value_per_request @ relieved
                 won[number] = _headroom(offer.after) - _headroom(now)
-        hours, people = (np.array([getattr(each, name) for each in self.possible]) for name in ("hours", "people"))
+        hours, people = (
+            np.array([getattr(each, name) for each in self.possible]) for name in ("resolve_hours", "people")
+        )
         keys = {"impact": (-impact, -won), "hours": (_each(hours, shape),), "people": (_each(people, shape),)}
         left = helps.copy()
         for key in (key for name in self.response.order_by for key in keys[name]):

@@ -88,7 +88,7 @@ def war_room_of(inputs: Inputs, known: Known) -> WarRoom | None:
     rule = Rule(
         syncs=syncs,
         services=services,
-        possible=tuple(sorted(possible, key=lambda each: (each.hours, each.people))),
+        possible=tuple(sorted(possible, key=lambda each: (each.resolve_hours, each.people))),
         releases=tuple(releases(inputs, levers)),
         value_per_request=known.value_per_request,
         response=known.response,

@@ -39,11 +39,16 @@ class Offer:
 
 @dataclass(frozen=True)
 class Possible(ABC):
-    """One option of every sync. hours, people: until it works, as the response order compares them."""
+    """One option of every sync. hours: until it is done; people: that it takes."""
 
     option: Option
     hours: float
     people: float
+
+    @property
+    def resolve_hours(self) -> float:
+        """Until it works, as the response order compares it."""
+        return self.hours
 
     @abstractmethod
     def offer(self, known: Sync, ahead: Ahead) -> Offer | None:
@@ -61,6 +66,10 @@ class Scale(Possible):
 
     row: int
     services: Services
+
+    @property
+    def resolve_hours(self) -> float:
+        return self.hours + float(self.services.lead_minutes[self.row]) / HOUR_MINUTES
 
     def offer(self, known: Sync, ahead: Ahead) -> Offer | None:
         row, each = self.row, float(self.services.per_replica[self.row])

@@ -235,18 +235,59 @@ def test_replicas_come_in_whole_multiples_of_the_plans_floor() -> None:
     assert np.array_equal(wanted[1], single[1])
 
 
-def test_the_first_act_is_the_one_that_the_response_order_puts_first() -> None:
-    """A quota nearly used up: a floor saves little at once, the switch more a few seconds later."""
-    planned = with_quota(event(), 15)
-    late = with_demand(planned, 1.2)
-    switch = Switched("recommend-off", {0: 0.3}, 0.4)
-    by_impact, by_hours = (
-        at_sync(room_of(planned, replace(KNOWN, switches=(switch,), response=Response(order_by=order))), late, 2)
-        for order in (("impact", "hours", "people"), ("hours", "impact", "people"))
+def with_rise(inputs: Inputs, most: int) -> Inputs:
+    """400 a second until minute 150, then 760 on the storefront's eight replicas of at most `most`."""
+    level = inputs.demand.requests_per_second[:, :, :1] / inputs.demand.requests_per_second[:, :, :1].mean()
+    rates = level**0.25 * np.where(np.arange(MINUTES) < 150, 400.0, 760.0)
+    floors = (8, 40)
+    fleets = tuple(
+        replace(fleet, floor=np.full(MINUTES, floor), ceiling=max(most, floor))
+        for fleet, floor in zip(inputs.fleets, floors, strict=True)
     )
-    soonest = [act.option for act in by_hours if act.row == 0 and act.replicas is not None]
-    assert soonest
-    assert sum(act.paths.sum() for act in by_impact) <= sum(act.paths.sum() for act in by_hours)
+    return replace(with_rates(inputs, rates), fleets=fleets)
+
+
+ORDERS = {
+    "impact": ("impact", "hours", "people"),
+    "hours": ("hours", "impact", "people"),
+    "people": ("people", "hours", "impact"),
+}
+QUICK, WEAK = Switched("recommend-off", {0: 0.05}, 12 / 3600), 3
+SLOW, STRONG = Switched("recommend-off", {0: 0.3}, 0.5), 1
+SLOWER_THAN_THE_PATCH = Switched("recommend-off", {0: 0.05}, 60 / 3600)
+
+
+@pytest.mark.parametrize(
+    ("most", "switch", "people", "order", "done"),
+    [
+        # The floor carries all that comes; the switch sheds a part of what is beyond, sooner, and needs three people.
+        (40, QUICK, WEAK, "impact", {"scale"}),
+        (40, QUICK, WEAK, "hours", {"switch", "scale"}),
+        (40, QUICK, WEAK, "people", {"scale"}),
+        # A quota of nine replicas is not enough; the switch is, half an hour later.
+        (9, SLOW, STRONG, "impact", {"switch"}),
+        (9, SLOW, STRONG, "hours", {"scale", "switch"}),
+        # A minute after the patch it works, while replicas are not ready for another.
+        (40, SLOWER_THAN_THE_PATCH, STRONG, "hours", {"switch", "scale"}),
+    ],
+)
+def test_the_first_act_is_the_one_that_the_response_order_puts_first(
+    most: int, switch: Switched, people: int, order: str, done: set[str]
+) -> None:
+    """One of the two is enough by itself: the other is done only where it comes first, and then both are."""
+    levers = RULES.live.levers
+    rules = levers.model_copy(update={"switch": levers.switch.model_copy(update={"people": people})})
+    known = replace(
+        KNOWN,
+        switches=(switch,),
+        rules=RULES.live.model_copy(update={"levers": rules}),
+        response=Response(order_by=ORDERS[order]),
+    )
+    planned = with_rise(event(), most)
+    room, middle = room_of(planned, known), np.median(planned.demand.requests_per_second, axis=1, keepdims=True)
+    acts = at_sync(room, with_rates(planned, 1.25 * middle), 1)
+    assert {room.options[act.option].kind for act in acts} == done
+    assert all(act.paths.all() for act in acts)
 
 
 def with_push(inputs: Inputs) -> Inputs:
