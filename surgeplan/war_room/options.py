@@ -16,7 +16,7 @@ from playbooks.rehearsal.inputs import Inputs
 from playbooks.simulation.war_room import Act, Option, Seen
 from surgeplan.war_room.sight import MINUTES, Ahead, Counts, Services, Singles, Sync, by_interval
 from warroom.live.actions.ahead import HORIZON
-from warroom.live.actions.scaling import replicas_short
+from warroom.live.actions.scaling import most_wanted
 
 HOUR_MINUTES = 60
 HELD_MINUTES = HORIZON // timedelta(minutes=1)
@@ -79,11 +79,9 @@ class Scale(Possible):
             return None
         expected, carried = ahead.expected[row], ahead.carries[row]
         there = np.round(carried / each).astype(np.int64)
-        short = replicas_short(expected, carried, each, self.services.multiple[row])
-        needed = np.where(helps & (short > 0), there + short, 0)
-        paths, most = np.arange(len(needed)), needed.argmax(axis=1)
-        base = there[paths, most]
-        wanted = np.minimum(needed[paths, most], self.services.most[row])
+        wanted, most = most_wanted(expected, carried, there, each, int(self.services.multiple[row]), helps)
+        base = np.take_along_axis(there, most[:, None], axis=1)[:, 0]
+        wanted = np.minimum(wanted, self.services.most[row])
         wanted -= (wanted - base) % self.services.multiple[row]
         carries = ahead.carries.copy()
         raised = np.maximum(carries[row], (wanted * each)[:, None])

@@ -23,7 +23,7 @@ from forecast.uplift.kernels import pulse
 from playbooks.growth.policy import Response
 from playbooks.readiness.brought import Drill
 from tests.warroom.live_event import CAMPAIGN, END, LEVEL, START, model_files
-from warroom.live.actions.ahead import P50, Ahead
+from warroom.live.actions.ahead import P50, P90, Ahead
 from warroom.live.actions.courses import Added, Sending
 from warroom.live.actions.records import Effect as ExpectedEffect
 from warroom.live.actions.records import Lever, Range
@@ -240,6 +240,17 @@ def test_a_service_is_scaled_to_what_its_p90_needs(
     assert wanted.replicas > running
     assert (wanted.replicas - wanted.base) % multiple == 0
     assert after.beyond() <= 1e-6 * rate
+
+
+def test_where_planned_floors_rise_the_minute_that_needs_most_decides_not_the_tightest() -> None:
+    """200 beyond eight planned replicas now, 150 beyond sixteen later: eighteen carry both, ten only the first."""
+    service, later = ahead(), np.arange(240) >= 100
+    expected = service.expected.copy()
+    expected[P90] = np.where(later, 1750.0, 1000.0)
+    service = replace(service, expected=expected, carries=np.where(later, 1600.0, 800.0))
+    wanted = scaling_wanted(service, 8, 100.0, 1, NOW)
+    assert (wanted.base, wanted.replicas, wanted.at) == (16, 18, NOW + timedelta(minutes=100))
+    assert service.with_capacity(200.0, 1800.0, NOW).beyond() == 0
 
 
 @given(st.lists(st.floats(0, 3), min_size=3, max_size=3), st.floats(0, 1))

@@ -27,7 +27,7 @@ MORE_RATIO = 0.1
 
 @dataclass(frozen=True)
 class Scaling:
-    """From `base` replicas, which would be there at the tightest minute `at` of the horizon anyway, to `replicas`."""
+    """From `base` replicas, which would be there anyway at the instant `at` that needs the most, to `replicas`."""
 
     base: int
     replicas: int
@@ -85,14 +85,31 @@ def rate_ends_first(now: Now, service: str) -> bool:
 
 
 def scaling_wanted(ahead: Ahead, running: int, per_replica: float, multiple: int, works_at: datetime) -> Scaling:
-    """Replicas that carry the p90 of the horizon by their lower bound once they are ready; a tenth more than there are
-    where those do."""
-    index = ahead.tightest(works_at)
-    carries, p90 = float(ahead.carries[index]), float(ahead.expected[P90][index])
-    base = running if ahead.tested or not math.isfinite(carries) else max(running, round(carries / per_replica))
-    carried = carries if math.isfinite(carries) else base * per_replica
-    more = int(replicas_short(p90, carried, per_replica, multiple)) or _whole(math.ceil(MORE_RATIO * base), multiple)
-    return Scaling(base, base + more, ahead.moment(index))
+    """Replicas that carry the p90 of every interval of the horizon by their lower bound once they are ready; a tenth
+    more than there are where those do."""
+    known = np.isfinite(ahead.carries) & (not ahead.tested)
+    carried = np.where(np.isfinite(ahead.carries), ahead.carries, running * per_replica)
+    there = np.where(known, np.maximum(np.round(carried / per_replica), running), running).astype(np.int64)
+    near = ahead.near(works_at)
+    wanted, index = most_wanted(
+        ahead.expected[P90], carried, there, per_replica, multiple, near if near.any() else ahead.near()
+    )
+    if wanted:
+        return Scaling(int(there[index]), int(wanted), ahead.moment(int(index)))
+    tightest = ahead.tightest(works_at)
+    base = int(there[tightest])
+    return Scaling(base, base + _whole(math.ceil(MORE_RATIO * base), multiple), ahead.moment(tightest))
+
+
+def most_wanted(
+    p90: ArrayLike, carried: ArrayLike, there: Counts, per_replica: float, multiple: int, helps: NDArray[np.bool_]
+) -> tuple[Counts, NDArray[np.intp]]:
+    """The replicas that carry p90 in every interval in which they help, and the interval that needs as many; zero where
+    none is short. [..., interval] each; there: replicas that an interval has anyway, which carry `carried`."""
+    short = replicas_short(p90, carried, per_replica, multiple)
+    needed = np.where(helps & (short > 0), there + short, 0)
+    most = needed.argmax(axis=-1)
+    return np.take_along_axis(needed, most[..., None], axis=-1)[..., 0], most
 
 
 def replicas_short(p90: ArrayLike, carried: ArrayLike, per_replica: ArrayLike, multiple: ArrayLike) -> Counts:
