@@ -91,6 +91,12 @@ class Database:
                 if writes and not self.sqlite:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
                 yield connection
+        except _OtherEncoding as error:
+            todo = say(
+                "create one with ENCODING 'UTF8' TEMPLATE template0, and name it in {variable}", variable=STATE_URL
+            )
+            what = say("is a database in {encoding}, not UTF8: what people write would be lost", encoding=str(error))
+            raise self.problem(what, todo) from error
         except OperationalError as error:
             if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 what = say("is locked: another program keeps writing to it")
@@ -117,7 +123,20 @@ def _engine(url: str, shared: bool, busy_ms: int) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up(busy_ms, shared))
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _refuse_other_encodings, insert=True)  # the dialect's own questions come after
     return engine
+
+
+class _OtherEncoding(Exception):
+    """A PostgreSQL database whose text is not UTF-8; as SQL_ASCII it is no text at all, and the driver gives bytes."""
+
+
+def _refuse_other_encodings(connection: Any, _record: object) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        connection.close()
+        raise _OtherEncoding(encoding)
 
 
 def _set_up(busy_ms: int, shared: bool) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Literal
 
 from campaign.language import say
@@ -17,6 +18,7 @@ from playbooks.readiness.evidence import Evidence
 from playbooks.readiness.finding import Finding, joined
 from playbooks.readiness.policy import ChecklistPolicy, GatePolicy, ItemPolicy, Need, due_at
 from playbooks.readiness.scaling import floors_line, limit_lines
+from playbooks.readiness.standing import Signed
 
 
 def choose_items(policy: ChecklistPolicy, tier: Tier, evidence: Evidence, waves: tuple[Plan, ...]) -> tuple[Item, ...]:
@@ -89,12 +91,18 @@ def _finding(item: Item, evidence: Evidence, now: datetime) -> Finding:
     return _aged(item, found, now)
 
 
+def _noted(signed: Signed) -> str:
+    """What was written, else what was attached."""
+    names = ", ".join(PurePosixPath(path).name for path in signed.body.get("attachments", {}))
+    return str(signed.body.get("note") or names or "-")
+
+
 def _note(item: Item, evidence: Evidence) -> Finding:
     """What a signed note proves: nothing once what it is about has changed, or its attachment is not what it was."""
     signed = evidence.standing.notes.get((item.scope, item.id))
     if signed is None:
         return Finding("pending")
-    words = say("{actor}: {note}", actor=signed.actor, note=signed.body.get("note") or "-")
+    words = say("{actor}: {note}", actor=signed.actor, note=_noted(signed))
     if signed.body.get("verdict") == "fail":
         return Finding("fail", words, signed.at_utc)
     since = changed(signed.binding, evidence.binding, item.binds)

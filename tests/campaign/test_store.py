@@ -24,6 +24,7 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
@@ -296,6 +297,21 @@ def test_a_cut_off_database_is_refused(tmp_path: Path) -> None:
 )
 def test_an_unusable_url_is_refused(tmp_path: Path, given_url: str, told: str) -> None:
     assert told in refused(lambda: open_log(tmp_path, given_url).record(act()))
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_is_not_utf8_is_refused_before_anything_is_written(
+    cluster: str, tmp_path: Path, encoding: str
+) -> None:
+    engine = create_engine(cluster, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE d_{encoding} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"))
+    other = cluster.replace("/postgres", f"/d_{encoding.lower()}")
+    log = open_log(tmp_path, other)
+    for call in (lambda: log.record(act(note="签字")), log.events, log.newest):
+        told = refused(call)
+        assert told.startswith(f"SURGEPLAN_STATE: is a database in {encoding}, not UTF8")
+        assert "ENCODING 'UTF8' TEMPLATE template0" in told
 
 
 def test_two_decisions_at_once_see_each_other(url: str, tmp_path: Path) -> None:

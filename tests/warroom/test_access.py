@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from campaign.errors import UserError
 from tests.warroom.conftest import NOW, fields_of, form_token
 from warroom.service.access import PROXY_HEADER, Door, Person, refuse_open_doors, secret_of
-from warroom.service.protection import BODY_BYTES_MAX, Bucket
+from warroom.service.protection import BODY_BYTES_MAX, Bucket, WritesInTurn
 from warroom.service.run import site_app
 from warroom.service.site import Site
 
@@ -121,3 +123,39 @@ def test_pages_come_in_the_language_a_browser_chose(browser: TestClient) -> None
         browser.get("/language/zh", params={"back": "//evil.example"}, follow_redirects=False).headers["location"]
         == "/"
     )
+
+
+def test_few_changes_are_worked_on_at_once_reads_pass_them_and_none_is_lost() -> None:
+    at_work, most, done = 0, 0, []
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal at_work, most
+        if scope["method"] == "POST":
+            body = [await receive(), await receive()]
+            at_work += 1
+            most = max(most, at_work)
+            await asyncio.sleep(0.01)
+            at_work -= 1
+            done.append(b"".join(part["body"] for part in body))
+        else:
+            done.append(b"read")
+
+    async def ask(turns: WritesInTurn, method: str, number: int) -> None:
+        parts = [{"type": "http.request", "body": b"%d," % number, "more_body": more} for more in (True, False)]
+
+        async def receive() -> Message:
+            return parts.pop(0)
+
+        async def send(message: Message) -> None:
+            raise AssertionError(message)
+
+        await turns({"type": "http", "method": method, "path": "/campaigns/d11"}, receive, send)
+
+    async def burst() -> None:
+        turns = WritesInTurn(slow, at_once=2)
+        await asyncio.gather(*(ask(turns, "POST", i) for i in range(9)), ask(turns, "GET", 0))
+
+    asyncio.run(burst())
+    assert most == 2
+    assert done[0] == b"read"
+    assert sorted(done[1:]) == [b"%d,%d," % (i, i) for i in range(9)]

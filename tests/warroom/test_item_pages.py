@@ -34,6 +34,12 @@ def test_an_item_is_signed_with_a_photo_in_two_taps(browser: TestClient, folder:
     assert kept[0].read_bytes() == b"\x89PNG...."
 
 
+def test_a_signature_without_words_shows_what_was_attached(browser: TestClient) -> None:
+    photo = {"file": ("night.png", b"\x89PNG....")}
+    answer = browser.post(ITEM, data={"form_token": as_sre(browser), "note": "", "action": "sign"}, files=photo)
+    assert re.search(r"wang: night-[0-9a-f]{12}\.png", answer.text)
+
+
 def test_a_waiver_without_a_reason_is_refused_on_the_page(browser: TestClient, folder: Path) -> None:
     token = as_sre(browser)
     answer = browser.post(ITEM, data={"form_token": token, "action": "waive", "until": "2026-10-25T10:00"})

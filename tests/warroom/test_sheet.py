@@ -136,6 +136,36 @@ def test_an_import_shows_what_it_changes_and_saves_nothing_until_told(browser: T
     assert written.startswith("# the first night")
 
 
+def test_a_sheet_begins_a_new_plan_that_is_saved_only_when_told(browser: TestClient, folder: Path) -> None:
+    pasted = "渠道,推送时间,触达人数\napp-push,2026-12-11 19:55,200万\nsms,2026-12-11 18:00,5000\n"
+    begun = {"id": "d12", "starts_at": "2026-12-11T20:00", "pasted": pasted}
+    begun |= {"form_token": form_token(browser, "/campaigns/new")}
+    answer = browser.post("/campaigns/new/plan", data=begun)
+    assert "sms 12-11 18:00 5,000 is new" in answer.text
+    assert "fill this in" in answer.text  # the sheet does not say when it ends
+    assert not (folder / "campaigns" / "d12.yaml").exists()
+    rest = {"kind": "flagship", "ends_at": "2026-12-12T23:59", "action": "save"}
+    assert "Saved and submitted" in browser.post("/campaigns/d12", data=fields_of(answer.text) | rest).text
+    assert "reach: 2000000" in (folder / "campaigns" / "d12.yaml").read_text("utf-8")
+
+
+def test_a_sheet_that_cannot_begin_a_plan_says_why_and_keeps_what_was_typed(browser: TestClient, folder: Path) -> None:
+    pasted = "渠道,推送时间,触达人数\nsms,2026-12-11 18:00,lots\n"
+    begun = {"id": "d12", "starts_at": "2026-12-11T20:00", "pasted": pasted, "copy": "d11"}
+    begun |= {"form_token": form_token(browser, "/campaigns/new")}
+    answer = browser.post("/campaigns/new/plan", data=begun)
+    assert answer.status_code == 422
+    assert "lots is not a number" in answer.text
+    assert {"id": "d12", "copy": "d11"}.items() <= fields_of(answer.text).items()
+    taken = browser.post("/campaigns/new/plan", data=begun | {"id": "d11", "pasted": "a"})
+    assert "d11 is the id of another campaign" in taken.text
+
+
+def test_without_a_sheet_a_new_plan_begins_as_before(browser: TestClient) -> None:
+    begun = {"id": "d12", "starts_at": "2026-12-11T20:00", "copy": "d11", "pasted": " "}
+    assert 'value="2026-12-11T19:55"' in browser.post("/campaigns/new/plan", data=begun).text
+
+
 class Table(FakeFeishu):
     """Two records of a plan's table."""
 

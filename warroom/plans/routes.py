@@ -71,9 +71,7 @@ def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIR
     @router.get("/campaigns/new")
     def new(request: Request) -> Response:
         site.person(request)
-        workspace = site.workspace()
-        plans = sorted(workspace.plans, key=lambda plan: plan.starts_at, reverse=True)
-        return site.page(request, "plan_new.html", plans=plans, zone=workspace.settings.time_zone)
+        return asked_for(site, request, {})
 
     @router.get("/campaigns/new/plan")
     def draft(request: Request, id: str, starts_at: datetime, copy: str = "") -> Response:
@@ -111,6 +109,16 @@ def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIR
         return site.page(request, "plan_revisions.html", at=lambda when: local_minute(when, zone, year=True), **values)
 
     return router
+
+
+def asked_for(
+    site: Site, request: Request, given: Mapping[str, str], problems: Sequence[Problem] = (), status: int = 200
+) -> Response:
+    """The page that asks what a new campaign begins with; `given`: what was typed into it before."""
+    workspace = site.workspace()
+    plans = sorted(workspace.plans, key=lambda plan: plan.starts_at, reverse=True)
+    values: dict[str, Any] = {"plans": plans, "zone": workspace.settings.time_zone}
+    return site.page(request, "plan_new.html", status, given=given, problems=problems, **values)
 
 
 def campaign_of(given: str) -> str:

@@ -13,7 +13,7 @@ from campaign.language import _
 from campaign.pages import render
 from campaign.plan import Plan
 
-WIDTH, LEFT, LANE = 360.0, 6.0, 34.0
+WIDTH, LEFT, LANE = 360.0, 6.0, 38.0
 TICKS_MAX = 5
 
 

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from campaign.errors import UserError
 from campaign.language import say, use_language
 from warroom.plans.file import ChangedMeanwhile
-from warroom.service.protection import BODY_BYTES_MAX, BoundedBodies, RateLimit, SafeHeaders
+from warroom.service.protection import BODY_BYTES_MAX, BoundedBodies, RateLimit, SafeHeaders, WritesInTurn
 from warroom.service.site import LANGUAGE_COOKIE, NotAllowed, NotThere, Site, Unknown, chosen_language
 from warroom.service.watched import Counted
 
@@ -36,6 +36,7 @@ def make_app(site: Site, routers: Sequence[APIRouter], registry: CollectorRegist
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     _answer_refusals(app, site)
+    app.add_middleware(WritesInTurn)
     app.add_middleware(BoundedBodies, most=BODY_BYTES_MAX)
     app.add_middleware(RateLimit)
     app.add_middleware(Languages, site=site)
