@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from campaign.documents import FileRecord
 from campaign.language import Text
+from campaign.traffic import Sentence
 
 
-class Note(FileRecord):
+class Note(Sentence):
     """`what` is the sentence in English; `message` and `values` make it again in any language."""
 
     what: str
-    message: str
-    values: dict[str, str] = {}
 
     @classmethod
     def of(cls, text: Text) -> Note:
-        return cls(what=text.speak("en"), message=text.message, values={k: str(v) for k, v in text.values.items()})
+        kept = Sentence.of(text)
+        return cls(what=text.speak("en"), message=kept.message, values=kept.values)
 
     def __str__(self) -> str:
-        return str(Text(self.message, dict(self.values)))
+        return str(self.text())
