@@ -57,3 +57,9 @@ def percent(ratio: float) -> str:
 def local_minute(instant: datetime, zone: ZoneInfo, *, year: bool = False) -> str:
     """`11-10 20:00` in a zone; `2026-11-10 20:00` with the year."""
     return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M" if year else "%m-%d %H:%M")
+
+
+def minute_of_day(instant: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """`20:00` of the day that it is `now` in a zone, `11-10 20:00` of any other."""
+    local = instant.astimezone(zone)
+    return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else local_minute(instant, zone)

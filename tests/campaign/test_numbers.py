@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from campaign.language import Language, use_language
-from campaign.numbers import local_minute, percent, spoken
+from campaign.numbers import local_minute, minute_of_day, percent, spoken
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +47,9 @@ def test_people_see_the_campaigns_own_zone() -> None:
     instant = datetime(2026, 11, 10, 12, tzinfo=UTC)
     assert local_minute(instant, ZoneInfo("Asia/Shanghai")) == "11-10 20:00"
     assert local_minute(instant, ZoneInfo("Asia/Shanghai"), year=True) == "2026-11-10 20:00"
+
+
+def test_a_minute_of_another_day_says_its_date() -> None:
+    zone, now = ZoneInfo("Asia/Shanghai"), datetime(2026, 11, 10, 12, tzinfo=UTC)
+    assert minute_of_day(datetime(2026, 11, 10, 15, 59, tzinfo=UTC), now, zone) == "23:59"
+    assert minute_of_day(datetime(2026, 11, 10, 16, 0, tzinfo=UTC), now, zone) == "11-11 00:00"

@@ -139,7 +139,7 @@ def _listed(offered: OnOffer, zone: ZoneInfo) -> str:
 
     lines = []
     for lever in offered.levers:
-        lines += [f"{lever.id}  {lever.title}", f"    {effect_words(lever.effect, zone)}"]
+        lines += [f"{lever.id}  {lever.title}", f"    {effect_words(lever.effect, offered.at, zone)}"]
         if lever.headroom_before is not None and lever.headroom_after is not None:
             room = _("head-room {before} → {after}")
             lines.append(

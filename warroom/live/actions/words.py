@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from campaign.language import Text, say
-from campaign.numbers import Change, local_minute
+from campaign.numbers import Change, local_minute, minute_of_day
 from warroom.live.actions.log import Decision
 from warroom.live.actions.records import Effect, Lever, Measure, Range
 
@@ -16,12 +16,12 @@ KNOWN_BY = 3
 """Past campaigns with a channel from which on its effect counts as known, as the forecast says of kinds."""
 
 
-def effect_words(effect: Effect, zone: ZoneInfo) -> Text:
-    """`storefront at 20:06: -1,900 requests/s (-2,400 to -1,500)`."""
+def effect_words(effect: Effect, now: datetime, zone: ZoneInfo) -> Text:
+    """`storefront at 20:06: -1,900 requests/s (-2,400 to -1,500)`, with the date where it is not that of `now`."""
     return say(
         "{name} at {at}: {change}",
         name=effect.name,
-        at=f"{effect.at.astimezone(zone):%H:%M}",
+        at=minute_of_day(effect.at, now, zone),
         change=change_words(effect.measure, effect.largest),
     )
 

@@ -132,7 +132,7 @@ def _page(
         "amounts": AMOUNTS,
         "problems": problems,
         "reason": reason or (asked.reason if asked else first.title if first else ""),
-        "words": lambda effect: effect_words(effect, zone),
+        "words": lambda effect: effect_words(effect, now, zone),
         "outcome": outcome_words,
         "doubt": doubt_words,
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),

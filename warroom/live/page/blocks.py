@@ -136,7 +136,7 @@ def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> s
         "sends": _sends(room),
         "requests": [each for each in _own(room.acts.requests, asked.desk) if each.open],
         "decisions": _own(room.acts.decisions, asked.desk)[::-1],
-        "effect": lambda effect: effect_words(effect, room.zone),
+        "effect": lambda effect: effect_words(effect, state.now, room.zone),
         "outcome": outcome_words,
         "doubt": doubt_words,
         "local": local,
