@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,18 @@ from campaign.store.migrate import bring_up_to_date, revision_of
 STORE = "state/surgeplan.db"
 STATE_URL = "SURGEPLAN_STATE"  # an environment variable, because a URL with a password has no place in git
 BUSY_MS = 30_000
+_patience_ms: ContextVar[int | None] = ContextVar("patience", default=None)
 LOCK = 0x5375726765  # the advisory lock's number; any fixed one does
+
+
+@contextmanager
+def patience(busy_ms: int) -> Iterator[None]:
+    """Databases opened within wait no longer than that for a locked SQLite file (per thread and task)."""
+    before = _patience_ms.set(busy_ms)
+    try:
+        yield
+    finally:
+        _patience_ms.reset(before)
 
 
 class Database:
@@ -38,12 +50,13 @@ class Database:
     def __init__(self, url: str, place: str, *, shared: bool = True, busy_ms: int = BUSY_MS) -> None:
         """`shared` is false for a file that is only copied from or to: it stays one file, without a write-ahead log.
 
-        busy_ms: how long a locked SQLite file is waited for.
+        busy_ms: how long a locked SQLite file is waited for, and no longer than `patience` says.
         """
         self.place = place
         self._up_to_date = False
+        most = _patience_ms.get()
         try:
-            self._engine = _engine(url, shared, busy_ms)
+            self._engine = _engine(url, shared, busy_ms if most is None else min(busy_ms, most))
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             todo = say("write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME (needs surgeplan[postgres])")
             raise self.problem(

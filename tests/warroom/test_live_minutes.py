@@ -85,7 +85,9 @@ def test_a_prometheus_that_is_away_is_said_and_asked_later_for_all_it_has_not_to
     reads_from(folder, DEAD)
     away = looked(folder, START + 3 * MINUTE, START + 9 * MINUTE)
     assert {source.state for source in away.sources} == {"late"}
-    assert any("prom: does not answer" in str(stale.what) for stale in away.stale)
+    (told,) = away.stale
+    assert str(told.what).startswith("prom, errors, p99, ready: does not answer: ")
+    assert told.since == min(source.watermark for source in away.sources if source.watermark)
     assert away.minutes_at is not None
     reads_from(folder, prometheus)
     back = looked(folder, START + 10 * MINUTE)
@@ -99,8 +101,8 @@ def test_a_source_that_both_clocks_miss_is_told_once_and_wholly_in_the_readers_l
     reads_from(folder, DEAD)
     with_sync(folder, START + HOUR + 13 * MINUTE)
     told = [stale.what.speak("zh") for stale in looked(folder, START + HOUR + 14 * MINUTE).stale]
-    (prom,) = [words for words in told if words.startswith("prom")]
-    assert prom == f"prom：没有响应：{DEAD}/api/v1/query_range：连接被拒绝"
+    (prometheus,) = [words for words in told if DEAD in words]
+    assert prometheus == f"prom、errors、p99、ready：没有响应：{DEAD}/api/v1/query_range：连接被拒绝"
 
 
 def test_headroom_before_a_push_is_kept_for_the_gate(folder: Path) -> None:

@@ -36,6 +36,7 @@ from warroom.live.records import (
     Stale,
     Witness,
 )
+from warroom.live.sources.causes import by_cause
 from warroom.live.sources.freshness import as_one, of_document
 from warroom.live.sources.readings import newest_readings
 from warroom.retrospective.scores import Band
@@ -54,10 +55,9 @@ Document = tuple[datetime, dict[str, Any]] | None
 SYNC, MINUTE_PULL, REFORECAST, REFUSED, TOLD = "sync", "minutes", "reforecast", "refused", "told"
 
 
-def live_store(workspace: Workspace, busy_ms: int | None = None) -> LiveStore:
-    """The workspace's store of live values; a locked file is waited for five seconds at most, or `busy_ms`."""
-    patience = BUSY_MS if busy_ms is None else busy_ms
-    return LiveStore(Database(*address(workspace.folder, os.environ.get(STATE_URL)), busy_ms=patience))
+def live_store(workspace: Workspace) -> LiveStore:
+    """The workspace's store of live values; a locked file is waited for five seconds at most."""
+    return LiveStore(Database(*address(workspace.folder, os.environ.get(STATE_URL)), busy_ms=BUSY_MS))
 
 
 def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
@@ -94,7 +94,7 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
         alerts=alerts,
         readings=newest_readings(workspace, campaign, minutes, now),
         digest=newest_digest(store.letters(campaign)),
-        stale=(*stale, *_unread(store, campaign), *(Stale(s.note, s.watermark) for s in sources if s.note)),
+        stale=(*stale, *_unread(store, campaign), *by_cause(sources)),
         head=events[-1].hash if events else None,
         witness=Witness(told[1]["head"], told[0]) if told and told[1].get("head") else None,
     )

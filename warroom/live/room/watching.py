@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from campaign.errors import UserError
-from campaign.store.database import STATE_URL, STORE
+from campaign.store.database import STATE_URL, STORE, patience
 from campaign.workspace import Workspace
 from metrics.dictionary import DICTIONARY
 from playbooks.growth.policy import RULES
@@ -31,7 +31,7 @@ LOOK_EVERY_SECONDS = 1.0
 SHARE_MOST = 0.2
 """The most that looking may take of one core, however often something changes."""
 AGAIN_SECONDS, PATIENCE_MS = 5.0, 1_000
-"""When a look that failed is tried again, and how long a store that cannot be read is waited for: by whoever asked."""
+"""When a look that failed is tried again, and how long it waits each time it finds the store locked."""
 ELSEWHERE_SECONDS = 5
 """How often a store is read whose changes no file shows (SURGEPLAN_STATE)."""
 WATCHED = (STORE, f"{STORE}-wal", RULES, DICTIONARY)
@@ -140,8 +140,9 @@ class Watching:
             key = (troubles, _key(workspace, campaign, now))
             if seen is not None and seen.failed is None and seen.workspace is workspace and seen.key == key:
                 return seen
-            live_store(workspace, PATIENCE_MS).document(campaign, SYNC)  # all that follows waits longer than people do
-            room = open_war_room(workspace, campaign, now, self._review(campaign), troubles)
+            with patience(PATIENCE_MS):
+                live_store(workspace).document(campaign, SYNC)  # that it is locked is known before much is made
+                room = open_war_room(workspace, campaign, now, self._review(campaign), troubles)
             return Seen(room, workspace, key)
         except UserError as error:
             if seen is None:
