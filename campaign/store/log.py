@@ -75,8 +75,8 @@ class EventLog:
 
     def _put(self, connection: Connection, act: Act, newest: Event | None) -> Event:
         if newest is not None and act.at_utc < newest.at_utc - CLOCK_SLACK:
-            what = say("this act is dated {at}, before the newest one", at=act.at_utc.astimezone(UTC).isoformat())
-            todo = say("the newest act is of {newest}: set the clock right, or --now", newest=newest.at_utc.isoformat())
+            what = say("this act is dated {at}, before the newest one", at=_second(act.at_utc))
+            todo = say("the newest act is of {newest}: set the clock right, or --now", newest=_second(newest.at_utc))
             raise self._database.problem(what, todo)
         sequence, previous = (newest.sequence, newest.hash) if newest else (0, GENESIS)
         made = chained(act, sequence + 1, previous)
@@ -109,3 +109,7 @@ def _event(row: Row[Any]) -> Event:
 def _row(made: Event) -> dict[str, Any]:
     body = json.dumps(made.body, ensure_ascii=False, sort_keys=True)
     return made.model_dump() | {"body": body, "at_utc": made.at_utc.isoformat()}
+
+
+def _second(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="seconds")

@@ -21,6 +21,7 @@ from campaign.files import write_text
 from campaign.language import say
 from campaign.store.events import Act
 from campaign.store.live import Measured
+from campaign.traffic import Sentence
 from campaign.workspace import open_workspace
 from playbooks.readiness.record import workspace_log
 from tests.warroom.conftest import PLAN, SETTINGS
@@ -30,7 +31,7 @@ from warroom.live.clocks.worker import Live
 from warroom.live.due import HOUR, MINUTE
 from warroom.live.records import Source
 from warroom.live.sources.freshness import as_rows
-from warroom.live.state import SYNC, live_store
+from warroom.live.state import REFUSED, SYNC, live_store
 from warroom.service.access import PROXY_HEADER, Door
 from warroom.service.run import site_app
 from warroom.service.site import Site
@@ -180,6 +181,14 @@ def test_a_source_that_does_not_answer_is_named_with_how_far_it_had_told(room: R
     assert "Told up to 20:30 1 h 30 min ago" in state
     assert "prom: does not answer: refused since 20:30" in state
     assert "prom traffic 20:30 1 h 30 min ago does not answer" in state
+
+
+def test_acts_that_the_log_refuses_for_one_reason_are_one_line(room: Room) -> None:
+    room.synced(1)
+    said = [Sentence.of(say("{source}: {what}", source="the log", what=what)).model_dump() for what in ("a", "a", "b")]
+    live_store(open_workspace(room.folder)).write(CAMPAIGN, REFUSED, room.now, {"said": said})
+    state = room.section("state")
+    assert (state.count("the log: a"), state.count("the log: b")) == (1, 1)
 
 
 def test_a_preliminary_hour_is_hatched_and_named(room: Room) -> None:

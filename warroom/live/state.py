@@ -114,7 +114,8 @@ def _unread(store: LiveStore, campaign: str) -> tuple[Stale, ...]:
     kept = store.document(campaign, REFUSED)
     if kept is None:
         return ()
-    return tuple(Stale(Sentence(**told).text(), kept[0]) for told in kept[1]["said"])
+    said = {text.speak("en"): text for text in (Sentence(**told).text() for told in kept[1]["said"])}
+    return tuple(Stale(text, kept[0]) for text in said.values())  # many acts of one look are refused for one reason
 
 
 def _expected(workspace: Workspace, plan: Plan, events: Sequence[Event]) -> tuple[Expected | None, tuple[Stale, ...]]:
