@@ -16,7 +16,7 @@ from warroom.plans.file import version_of
 from warroom.plans.overview import card_of
 from warroom.plans.routes import Foresee, Submission, campaign_of, draft_of, told_apart
 from warroom.plans.submission import checked, content_of, is_frozen, submit, text_of
-from warroom.service.site import NotAllowed, NotThere, Site
+from warroom.service.site import NOT_YET, NotAllowed, NotThere, NotYet, Site
 
 
 class Listed(BaseModel):
@@ -112,13 +112,15 @@ def plan_api(site: Site, foresee: Foresee, on_submission: Submission) -> APIRout
         version = version_of(text_of(site.folder, campaign))
         return Saved(version=version, changes=said(done.changes), troubles=said(done.troubles))
 
-    @router.post("/{campaign}/preview")
+    @router.post("/{campaign}/preview", responses=NOT_YET)
     def preview(request: Request, campaign: str, content: dict[str, Any]) -> Previewed:
         """What a plan that is not saved would do, or what is wrong with it."""
         site.person(request)
         workspace = site.workspace()
         try:
             told = foresee(workspace, checked({**content, "id": campaign_of(campaign)}, workspace.settings))
+        except NotYet:
+            raise
         except UserError as error:
             return Previewed(problems=tuple(problem.as_json() for problem in error.problems))
         return Previewed(sentences=said(told))

@@ -41,7 +41,7 @@ from warroom.plans.form import (
 from warroom.plans.overview import cards_of
 from warroom.plans.submission import checked, content_of, is_frozen, submit, text_of
 from warroom.plans.timeline import timeline
-from warroom.service.site import NotThere, Site
+from warroom.service.site import NOT_YET_SECONDS, NotThere, NotYet, Site
 
 CAMPAIGN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
 
@@ -57,6 +57,7 @@ class Preview:
 
     sentences: tuple[str, ...]
     timeline: Markup | None = None
+    again_seconds: int | None = None
 
 
 def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIRouter:
@@ -231,6 +232,8 @@ class Form:
             sentences = tuple(str(sentence) for sentence in foresee(self.workspace, plan))
         except UserError as error:
             sentences = tuple(str(problem.what) for problem in error.problems)
+            again = NOT_YET_SECONDS if isinstance(error, NotYet) else None
+            return Preview(sentences, timeline(plan, self.zone), again)
         return Preview(sentences, timeline(plan, self.zone))
 
     def conflict(self, entries: Entries, read: Submitted, meanwhile: ChangedMeanwhile) -> Response:

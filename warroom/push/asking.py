@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,6 +27,7 @@ from warroom.plans.overview import collisions, model_of
 from warroom.push.carried import Carried, carried
 from warroom.push.room import AFTER_MINUTES, LATEST_MINUTES, Floats, Room, room_for
 from warroom.service.kept import Kept
+from warroom.service.site import NotYet
 
 BLOCK_HOURS = 4
 REACH_HOURS = 1 + (LATEST_MINUTES + AFTER_MINUTES) // 60
@@ -52,20 +56,24 @@ class Versions:
 
     known: tuple[Learned, ...] = ()
     lock: threading.Lock = field(default_factory=threading.Lock)
+    begun: tuple[Plan, Future[Learned]] | None = None
 
     def of(self, plan: Plan, plans: Sequence[Plan]) -> Learned | None:
         """The model for a version of the plan; None where none so far will do."""
         return next((found for known in self.known if (found := with_plan(known, plan, plans))), None)
 
 
+Made = TypeVar("Made")
 Learning = Callable[[Workspace, Plan, datetime], Learned]
 
 
 class Oracle:
     """Answers what-if questions of one workspace; what is learned or drawn for one who asks is there for the next."""
 
-    def __init__(self, learning: Learning = learned_for) -> None:
-        self._learning = learning
+    def __init__(self, learning: Learning = learned_for, *, patient: bool = True) -> None:
+        """patient: who asks waits for what is still to be learned, else they are told `NotYet`."""
+        self._learning, self._patient = learning, patient
+        self._guard = threading.Lock()
         self._models, self._drawn = Kept(most=16), Kept(most=16)
 
     def prepare(self, workspace: Workspace, now: datetime) -> None:
@@ -73,6 +81,7 @@ class Oracle:
         ahead = [plan for plan in workspace.plans if plan.starts_at <= now + PREPARED and now < plan.ends_at]
         for plan in sorted(ahead, key=lambda plan: plan.starts_at):
             with suppress(UserError):  # pages say it to whoever asks
+                self._learn(self._versions(workspace, plan, now), workspace, plan, now)
                 self._saved_outlook(workspace, plan, now)
 
     def foresee(self, workspace: Workspace, plan: Plan, now: datetime) -> tuple[Text, ...]:
@@ -110,18 +119,37 @@ class Oracle:
         """The model for a plan, learned anew when what it learned from has changed and for what is new to it.
 
         Nobody waits for what another version has to have learned first.
+
+        Raises:
+            NotYet: it is being learned, and who asks is not to wait.
         """
         versions = self._versions(workspace, plan, now)
         found = versions.of(plan, workspace.plans)
-        if found is None:
-            with versions.lock:
-                found = versions.of(plan, workspace.plans)
-                if found is None:
-                    learned = self._learning(workspace, plan, now)
-                    versions.known = (learned, *versions.known)[:VARIANTS_MOST]
-                    found = with_plan(learned, plan, workspace.plans)
+        if found is not None:
+            return found
+        learn = partial(self._learn, versions, workspace, plan, now)
+        return learn() if self._patient else self._begun(versions, plan, learn)
+
+    def _learn(self, versions: Versions, workspace: Workspace, plan: Plan, now: datetime) -> Learned:
+        with versions.lock:
+            found = versions.of(plan, workspace.plans)
+            if found is None:
+                learned = self._learning(workspace, plan, now)
+                versions.known = (learned, *versions.known)[:VARIANTS_MOST]
+                found = with_plan(learned, plan, workspace.plans)
         assert found
         return found
+
+    def _begun(self, versions: Versions, plan: Plan, learn: Callable[[], Learned]) -> Learned:
+        """What a thread has learned, begun here where none is at it; a refusal is told to the next who asks."""
+        with self._guard:
+            about, learning = versions.begun or (plan, in_a_thread(learn))
+            done = learning.done()
+            versions.begun = None if done else (about, learning)
+        if done and about == plan:
+            return learning.result()
+        what = say("what the past teaches is still being learned: the answer is here within a minute")
+        raise NotYet(Problem(what, say("ask again in a few seconds")))
 
     def _versions(self, workspace: Workspace, plan: Plan, now: datetime) -> Versions:
         return self._models.get(plan.id, lambda: _learned_from(workspace, plan, now), Versions)
@@ -146,6 +174,20 @@ class Oracle:
 
         name = ("ahead", plan.id, block, channel, send.lands_on)
         return self._drawn.get(name, lambda: _asked_with(workspace, plan, now), make)
+
+
+def in_a_thread(make: Callable[[], Made]) -> Future[Made]:
+    """What is made in a thread of its own, which does not outlive the program."""
+    made: Future[Made] = Future()
+
+    def run() -> None:
+        try:
+            made.set_result(make())
+        except BaseException as error:
+            made.set_exception(error)
+
+    threading.Thread(target=run, name="learning", daemon=True).start()
+    return made
 
 
 def _learned_from(workspace: Workspace, plan: Plan, now: datetime) -> object:

@@ -28,7 +28,7 @@ from warroom.push.asking import Oracle
 from warroom.push.room import Room
 from warroom.push.words import sentences
 from warroom.service.access import Person
-from warroom.service.site import Site, on_page
+from warroom.service.site import NOT_YET, NOT_YET_SECONDS, NotYet, Site, on_page
 
 
 class Answer(BaseModel):
@@ -75,6 +75,9 @@ def push_routes(site: Site, oracle: Oracle, on_submission: Submission) -> APIRou
             return site.page(request, "push.html", answer=None, wrong=None, **values)
         try:
             answer = asked(oracle, workspace, plan, reach, at, lands_on, site.clock())
+        except NotYet as error:
+            values |= {"not_yet": error, "again_seconds": NOT_YET_SECONDS}
+            return site.page(request, "push.html", answer=None, wrong=None, **values)
         except UserError as error:
             return site.page(request, "push.html", 422, answer=None, wrong=on_page(error.problems)[0], **values)
         return site.page(request, "push.html", answer=answer, wrong=None, **values)
@@ -84,7 +87,7 @@ def push_routes(site: Site, oracle: Oracle, on_submission: Submission) -> APIRou
         form = {name: str(value) for name, value in (await request.form()).items()}
         return await run_in_threadpool(_wanted, site, request, campaign, form, on_submission)
 
-    @router.get("/api/campaigns/{campaign}/push")
+    @router.get("/api/campaigns/{campaign}/push", responses=NOT_YET)
     def answer(request: Request, campaign: str, reach: float, at: datetime, lands_on: str = "") -> Answer:
         """Whether one more push to `reach` people at `at` (with an offset) fits, and what would."""
         site.person(request)

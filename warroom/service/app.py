@@ -22,7 +22,16 @@ from campaign.errors import UserError
 from campaign.language import say, use_language
 from warroom.plans.file import ChangedMeanwhile
 from warroom.service.protection import BODY_BYTES_MAX, BoundedBodies, RateLimit, SafeHeaders, WritesInTurn
-from warroom.service.site import LANGUAGE_COOKIE, NotAllowed, NotThere, Site, Unknown, chosen_language
+from warroom.service.site import (
+    LANGUAGE_COOKIE,
+    NOT_YET_SECONDS,
+    NotAllowed,
+    NotThere,
+    NotYet,
+    Site,
+    Unknown,
+    chosen_language,
+)
 from warroom.service.watched import Counted
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -67,6 +76,12 @@ def _answer_refusals(app: FastAPI, site: Site) -> None:
     @app.exception_handler(UserError)
     def refused(request: Request, error: UserError) -> Response:
         return site.sentence(request, error, 409 if isinstance(error, ChangedMeanwhile) else 422)
+
+    @app.exception_handler(NotYet)
+    def not_yet(request: Request, error: NotYet) -> Response:
+        answer = site.sentence(request, error, 503)
+        answer.headers["retry-after"] = str(NOT_YET_SECONDS)
+        return answer
 
     @app.exception_handler(Unknown)
     def unknown(request: Request, error: Unknown) -> Response:

@@ -85,7 +85,7 @@ def serve(folder: Path, listening: Listening, begins: datetime | None, tell: Cal
     refresher, daily = Refresher(site, tell_changes(sender)), Daily(site, sender, listening.address)
     live, postman = Live(site, sender.targets), Postman(lambda: live_store(site.workspace()), sender, site.clock)
     learning = LearningApart()
-    oracle = Oracle(learning)
+    oracle = Oracle(learning, patient=False)
     preparing = Looking("models", lambda: oracle.prepare(site.workspace(), site.clock()), PREPARE_SECONDS, at_once=True)
     app = site_app(site, refresher.poke, oracle)
     with _bound(listening) as listener:

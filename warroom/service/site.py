@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from campaign.errors import Problem
+from campaign.errors import Problem, UserError
 from campaign.language import LANGUAGES, Language, say
 from campaign.pages import render
 from campaign.store.events import Act, Event
@@ -29,6 +29,11 @@ BROWSER_COOKIE, SESSION_COOKIE, LANGUAGE_COOKIE = "surgeplan_browser", "surgepla
 FORM_TOKEN = "form_token"
 AGAIN_SECONDS = 15
 """How soon a page of the war room that could not be shown asks again by itself."""
+NOT_YET_SECONDS = 3
+"""How soon who was told "not yet" asks again."""
+NOT_YET: dict[int | str, dict[str, Any]] = {
+    503: {"description": "being learned: ask again after `Retry-After` seconds"}
+}
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 A_FILE: dict[str, Any] = {
     "requestBody": {
@@ -49,6 +54,10 @@ class NotAllowed(Exception):
 
 class NotThere(Exception):
     """There is no such page, campaign or file."""
+
+
+class NotYet(UserError):
+    """What is asked for is being made: who asks again soon has it."""
 
 
 @dataclass(frozen=True)
