@@ -80,6 +80,27 @@ def test_the_page_has_warnings_alerts_objectives_and_the_coming_meeting(
     assert len(lines) == len(set(lines)) == 10 + 2  # four channels twice, two rules on everybody, two objectives
 
 
+def test_programs_read_the_same_board(fallen: Path) -> None:
+    with TestClient(site_app(Site(fallen, Door("local", "a secret of this test", {}), lambda: NOW))) as client:
+        told = client.get("/api/growth").json()
+        assert "/api/growth" in client.get("/openapi.json").json()["paths"]
+    states = {warning["id"]: (warning["level"], warning["state"]) for warning in told["warnings"]}
+    assert states["roi-drop"] == (1, "red")
+    assert states["nps-low"] == (3, "amber")
+    roi = next(warning for warning in told["warnings"] if warning["id"] == "roi-drop")
+    assert roi["judged"][0]["split"] == "feed"
+    assert roi["judged"][0]["value"] < roi["judged"][0]["limit"]
+    assert told["meetings"][0]["starts_at"].startswith("2026-10-28T15:00")
+    assert told["objectives"]
+
+
+def test_programs_hear_what_the_board_lacks(folder: Path) -> None:
+    with TestClient(site_app(Site(folder, Door("local", "a secret of this test", {}), lambda: NOW))) as client:
+        answer = client.get("/api/growth")
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
 def test_looking_at_the_board_tells_nobody_that_a_rule_fired(fallen: Path, tmp_path: Path) -> None:
     workspace = open_workspace(fallen)
     page(fallen)

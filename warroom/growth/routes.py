@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from markupsafe import Markup
+from pydantic import BaseModel
 
 from campaign.errors import UserError
 from campaign.language import Text, _, say
 from campaign.numbers import local_minute
 from metrics.dictionary import Dictionary
+from playbooks.growth.objectives import KeyResult
 from playbooks.growth.pages import figure, page_values, teams, unit_of
 from warroom.growth.board import Board, Row, State, Warning
 from warroom.growth.gather import Boards, Read
@@ -31,11 +34,64 @@ COLOURS: dict[State, str] = {"red": "#c8322b", "amber": "#b7791f", "well": "#2f8
 BLUE = "#1f6feb"
 
 
+class Judged(BaseModel):
+    """A rule on one split, on the newest day that could be judged; limit: the value at which it is hit."""
+
+    split: str
+    state: State
+    value: float | None
+    limit: float | None
+
+
+class Warned(BaseModel):
+    """An early warning, the worst split first; missing: the metrics for want of which it is not judged."""
+
+    id: str
+    title: str
+    level: int
+    metric: str
+    state: State
+    judged: tuple[Judged, ...]
+    missing: tuple[str, ...]
+    action: str
+
+
+class Aimed(BaseModel):
+    """A shared objective today."""
+
+    metric: str
+    target: float
+    now: float | None
+    as_of: date | None
+    progress_ratio: float | None
+    met: bool
+
+
+class Meets(BaseModel):
+    title: str
+    starts_at: datetime
+
+
+class Growth(BaseModel):
+    """The board for programs; newest: the newest day with values."""
+
+    newest: date | None
+    warnings: tuple[Warned, ...]
+    objectives: tuple[Aimed, ...]
+    meetings: tuple[Meets, ...]
+
+
 def growth_routes(site: Site) -> APIRouter:
     """The board; without daily values its rules alone, and what is missing."""
-    router, boards = APIRouter(include_in_schema=False), Boards(site)
+    router, boards = APIRouter(), Boards(site)
 
-    @router.get("/growth")
+    @router.get("/api/growth")
+    def as_json(request: Request) -> Growth:
+        """Early warnings by level, shared objectives and the coming meetings; refused without daily values."""
+        site.person(request)
+        return _told(boards.newest())
+
+    @router.get("/growth", include_in_schema=False)
     def growth(request: Request) -> Response:
         site.person(request)
         try:
@@ -48,6 +104,40 @@ def growth_routes(site: Site) -> APIRouter:
         return site.page(request, "growth.html", **_shown(read, site.workspace().settings.currency))
 
     return router
+
+
+def _told(read: Read) -> Growth:
+    return Growth(
+        newest=read.board.agenda.newest,
+        warnings=tuple(_warned(warning) for level in read.board.levels for warning in level.warnings),
+        objectives=tuple(_aimed(result) for result in read.board.agenda.objectives),
+        meetings=tuple(Meets(title=str(meeting.title), starts_at=at) for meeting, at in read.meetings),
+    )
+
+
+def _warned(warning: Warning) -> Warned:
+    rule = warning.rule
+    return Warned(
+        id=rule.id,
+        title=str(rule.title),
+        level=rule.level,
+        metric=rule.metric,
+        state=warning.state,
+        judged=tuple(Judged(split=r.split, state=r.state, value=r.value, limit=r.limit) for r in warning.rows),
+        missing=warning.missing,
+        action=str(rule.action),
+    )
+
+
+def _aimed(result: KeyResult) -> Aimed:
+    return Aimed(
+        metric=result.objective.metric,
+        target=result.target,
+        now=result.now,
+        as_of=result.as_of,
+        progress_ratio=result.progress_ratio,
+        met=result.met,
+    )
 
 
 def _shown(read: Read, currency: str) -> dict[str, Any]:

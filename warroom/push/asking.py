@@ -148,7 +148,7 @@ class Oracle:
             versions.begun = None if done else (about, learning)
         if done and about == plan:
             return learning.result()
-        what = say("what the past teaches is still being learned: the answer is here within a minute")
+        what = say("what the past teaches is still being learned, which usually takes less than a minute")
         raise NotYet(Problem(what, say("ask again in a few seconds")))
 
     def _versions(self, workspace: Workspace, plan: Plan, now: datetime) -> Versions:
