@@ -374,7 +374,7 @@ def test_a_store_that_cannot_even_be_read_is_said_at_once_and_left_behind_soon(
             held(locker)
             began = time.monotonic()
             assert words in room.section("state")
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 10
         assert words not in room.section("state")
 
 
@@ -390,7 +390,7 @@ def test_a_store_that_is_locked_in_the_middle_of_a_look_is_waited_for_no_longer(
         monkeypatch.setattr(Site, "review", lambda *a, **k: (held(locker), review(*a, **k))[1])
         began = time.monotonic()
         assert "newer cannot be read: state/surgeplan.db: is locked" in room.section("state")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
 
 
 def test_a_page_that_was_never_seen_and_cannot_be_read_asks_again_by_itself(
