@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from fastapi.testclient import TestClient
 
 from tests.warroom.conftest import PLAN, fields_of
 from warroom.plans.revisions import catch_up, commit
+
+ROOT = Path(__file__).parents[2]
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -130,3 +134,35 @@ def test_a_plan_saved_before_a_restart_is_committed_at_the_next_start(browser: T
     assert catch_up(folder) == ("d11.yaml",)
     assert catch_up(folder) == ()
     assert git(folder, "log", "-1", "--format=%an|%s").strip() == "surgeplan|d11: saved before a restart"
+
+
+KILLED_BEFORE_ITS_COMMIT = """
+import os, signal, sys
+from pathlib import Path
+from fastapi.testclient import TestClient
+from tests.warroom.conftest import NOW, fields_of, form_token
+from warroom.plans import revisions
+from warroom.service.access import Door
+from warroom.service.run import site_app
+from warroom.service.site import Site
+revisions.commit = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+site = Site(Path(sys.argv[1]), Door("local", "a secret of this test", {}), lambda: NOW)
+with TestClient(site_app(site)) as browser:
+    browser.post("/me", data={"name": "lin", "role": "marketing", "form_token": form_token(browser, "/me")})
+    sent = fields_of(browser.get("/campaigns/d11").text) | {"sends-0-reach": "6", "action": "save"}
+    browser.post("/campaigns/d11", data=sent)
+"""
+
+
+@pytest.mark.slow
+def test_a_service_killed_between_write_and_commit_loses_nothing(browser: TestClient, folder: Path) -> None:
+    browser.post("/campaigns/d11", data=fields_of(browser.get("/campaigns/d11").text) | {"sends-0-reach": "5"})
+    before = git(folder, "rev-list", "--count", "HEAD").strip()
+    ended = subprocess.run([sys.executable, "-c", KILLED_BEFORE_ITS_COMMIT, str(folder)], cwd=ROOT, timeout=60)
+    assert ended.returncode == -signal.SIGKILL
+    assert git(folder, "rev-list", "--count", "HEAD").strip() == before
+    assert "reach: 6" in (folder / "campaigns" / "d11.yaml").read_text("utf-8")
+    assert catch_up(folder) == ("d11.yaml",)
+    assert "reach: 6" in git(folder, "show", "HEAD:campaigns/d11.yaml")
+    again = fields_of(browser.get("/campaigns/d11").text) | {"sends-0-reach": "7", "action": "save"}
+    assert "Saved and submitted" in browser.post("/campaigns/d11", data=again).text
