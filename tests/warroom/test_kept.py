@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from warroom.service.kept import Kept
+from warroom.service.kept import MOMENT_SECONDS, Kept
 
 
 def test_twenty_who_ask_at_once_share_one_value() -> None:
@@ -55,7 +55,24 @@ def test_who_is_not_patient_gets_the_value_before_while_another_is_made() -> Non
         assert kept.get("a", lambda: 2, lambda: "third", patient=False) == "first"
         free.set()
         assert waiting.result(10) == kept.get("a", lambda: 2, lambda: "third", patient=False) == "second"
+    kept.doubt("a")
     assert kept.get("a", lambda: 3, lambda: "third", patient=False) == "third"
+
+
+def test_who_is_not_patient_looks_twice_a_second_at_most_whether_a_value_is_still_right() -> None:
+    kept, looks = Kept(), []
+
+    def look() -> int:
+        looks.append(time.monotonic())
+        return 1
+
+    for _ in range(100):
+        assert kept.get("a", look, lambda: "right", patient=False) == "right"
+    assert len(looks) == 1
+    assert kept.get("a", lambda: 2, lambda: "patient") == "patient"
+    time.sleep(MOMENT_SECONDS)
+    kept.get("a", look, lambda: "again", patient=False)
+    assert len(looks) > 1
 
 
 def test_what_changes_while_a_value_is_made_makes_it_old_at_once() -> None:

@@ -60,7 +60,7 @@ def checklist_routes(site: Site) -> APIRouter:
     @router.get("/campaigns/{campaign}/checklist", include_in_schema=False)
     def checklist(request: Request, campaign: str, owner: str = "") -> Response:
         site.person(request)
-        workspace = site.workspace()
+        workspace = site.workspace(patient=False)
         made = site.review(campaign, patient=False).checklist
         owner = owner if owner in ROLE_LABELS else ""
 

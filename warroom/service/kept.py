@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+
+MOMENT_SECONDS = 0.5
+"""How long a value is taken for right by who is not patient: looking whether it is costs more than to send it."""
 
 
 def stamp_of(path: Path | None) -> tuple[int, int] | None:
@@ -23,10 +27,11 @@ def stamp_of(path: Path | None) -> tuple[int, int] | None:
 
 @dataclass
 class _Place:
-    """What is kept under one name: its key and the value; one thread at a time makes it."""
+    """What is kept under one name: its key and the value, found right at `found`; one thread at a time makes it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     kept: tuple[object, Any] | None = None
+    found: float = 0.0
 
 
 class Kept:
@@ -42,20 +47,37 @@ class Kept:
     ) -> Value:
         """The value under a name while its key is the present one, else a new one; others that want it wait.
 
-        Who is not patient gets the value before while another is made: it is older by no more than that takes.
+        Who is not patient gets the value before while another is made, and what was right half a second ago.
 
         The key is taken before the value is made: what changes in between makes the value old at once. Whoever waited
         takes the key again, since it may have changed meanwhile.
         """
         place = self._place(name)
         kept = place.kept
-        if kept is None or (kept[0] != key() and (patient or not place.lock.locked())):
-            with place.lock:
-                present, kept = key(), place.kept
-                if kept is None or kept[0] != present:
-                    kept = place.kept = (present, make())
+        if patient or kept is None or not (place.lock.locked() or time.monotonic() < place.found + MOMENT_SECONDS):
+            kept = self._right(place, kept, key, make)
         value: Value = kept[1]
         return value
+
+    def _right(
+        self,
+        place: _Place,
+        kept: tuple[object, Any] | None,
+        key: Callable[[], object],
+        make: Callable[[], Value],
+    ) -> tuple[object, Any]:
+        looked = time.monotonic()
+        if kept is None or kept[0] != key():
+            with place.lock:
+                looked, present, kept = time.monotonic(), key(), place.kept
+                if kept is None or kept[0] != present:
+                    kept = place.kept = (present, make())
+        place.found = looked
+        return kept
+
+    def doubt(self, name: Hashable) -> None:
+        """Something that the value rests on was changed: nobody takes it for right without looking."""
+        self._place(name).found = 0.0
 
     def last(self, name: Hashable) -> Any:
         """The value that was made last under a name, however old; None before the first."""

@@ -32,9 +32,9 @@ class Memory:
     def __init__(self) -> None:
         self._kept = Kept()
 
-    def workspace(self, folder: Path) -> Workspace:
-        """The workspace as its settings and plans say now, compared by content."""
-        return self._kept.get("workspace", lambda: _contents(folder), lambda: open_workspace(folder))
+    def workspace(self, folder: Path, *, patient: bool = True) -> Workspace:
+        """The workspace as its settings and plans say now, compared by content; without patience, a moment ago."""
+        return self._kept.get("workspace", lambda: _contents(folder), lambda: open_workspace(folder), patient=patient)
 
     def language(self, folder: Path) -> Language:
         return self._kept.get("language", lambda: _bytes(folder / SETTINGS), lambda: language_of(folder))
@@ -51,6 +51,10 @@ class Memory:
             lambda: review(workspace, campaign, now, read=self.files),
             patient=patient,
         )
+
+    def doubt(self, campaign: str) -> None:
+        """Something was done to a campaign's checklist: whoever looks next sees it."""
+        self._kept.doubt(f"review:{campaign}")
 
     def view(self, name: Hashable, of: object, make: Callable[[], str]) -> str:
         """A text made of one object, such as a review, until there is another."""

@@ -70,13 +70,13 @@ class Site:
     memory: Memory = field(default_factory=Memory)
     troubles: Troubles = field(default_factory=Troubles)
 
-    def workspace(self) -> Workspace:
+    def workspace(self, *, patient: bool = True) -> Workspace:
         """The workspace as it is on disk now; its plans may have been edited elsewhere."""
-        return self.memory.workspace(self.folder)
+        return self.memory.workspace(self.folder, patient=patient)
 
     def review(self, campaign: str, *, patient: bool = True) -> Review:
-        """A campaign's checklist as it stands; without patience, as it stood a moment ago while it is made anew."""
-        return self.memory.review(self.workspace(), campaign, self.clock(), patient=patient)
+        """A campaign's checklist as it stands; without patience, as it stood a moment ago or while it is made anew."""
+        return self.memory.review(self.workspace(patient=patient), campaign, self.clock(), patient=patient)
 
     def record(self, campaign: str, now: datetime, act: Callable[[Review], Act]) -> Event:
         """Do an act on a campaign's checklist.
@@ -84,7 +84,9 @@ class Site:
         Raises:
             UserError: the act is refused, or the log was edited or cannot be written.
         """
-        return record(self.workspace(), campaign, now, act, self.memory.files)
+        event = record(self.workspace(), campaign, now, act, self.memory.files)
+        self.memory.doubt(campaign)
+        return event
 
     def person(self, request: Request) -> Person:
         """Whoever sends this request.
