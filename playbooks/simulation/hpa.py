@@ -57,3 +57,17 @@ def next_replicas(wanted: Counts, recent_most: Counts, replicas: Counts, floor: 
     followed = np.minimum(np.maximum(np.minimum(stabilised, limit), floor), ceiling)
     set_to: Counts = np.where(replicas < floor, floor, followed)
     return set_to
+
+
+def surely_ready(asked: Rates, lag: int, window: int, per_replica: float) -> Counts:
+    """Replicas that an HPA has ready in each interval, the last axis of `asked` [..., interval] requests per second.
+
+    The fewest that its tolerance allows for what was asked `lag` intervals before, when they had to start, and in the
+    `window` before that, in which it does not scale down. per_replica: what one carries at the HPA's target.
+    """
+    at = np.arange(asked.shape[-1]) - lag
+    seen = asked[..., np.maximum(at, 0)]
+    for earlier in range(1, window + 1):
+        seen = np.maximum(seen, asked[..., np.maximum(at - earlier, 0)])
+    found: Counts = np.ceil(seen / ((1 + TOLERANCE_RATIO) * per_replica) - ROUNDING).astype(np.int64)
+    return found

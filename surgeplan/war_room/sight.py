@@ -18,7 +18,7 @@ from forecast.nowcast import Answer, answer
 from playbooks.autoscaling.minutes import naive
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.simulation.fleet import Fleet
-from playbooks.simulation.hpa import ROUNDING, TOLERANCE_RATIO
+from playbooks.simulation.hpa import DOWN_WINDOW_SECONDS, surely_ready
 from playbooks.simulation.running import CPU_SECONDS, LAG_SECONDS
 from playbooks.simulation.war_room import Seen
 from warroom.live.actions.ahead import HORIZON
@@ -26,6 +26,7 @@ from warroom.live.due import LAST
 
 MINUTES = 5
 """Of each interval that a sync looks at."""
+DOWN_INTERVALS = DOWN_WINDOW_SECONDS // 60 // MINUTES
 REMEMBERED_HALF_LIVES = 20
 """What came before that weighs less than a millionth."""
 Counts = NDArray[np.int64]
@@ -152,17 +153,14 @@ def by_interval(known: Sync, change: Singles, first: int, last: int) -> Floats:
 
 
 def _reached_by_hpa(mean: Floats, came: Singles, services: Services) -> Floats:
-    """Replicas that an HPA has ready, [service, path, interval ahead]: the fewest that its tolerance allows for the
-    demand of a start-up before, and of the five minutes before that, in which it does not scale down."""
+    """Replicas that an HPA has ready by itself, [service, path, interval ahead]."""
     before = came[:, :, -int(services.lag_intervals.max()) - 1 :].astype(np.float64)
     known = np.concatenate([before, mean], axis=2)
     found = np.zeros_like(mean)
     for row, lag in enumerate(services.lag_intervals):
         if services.target_ratio[row] > 0:
-            each = (1 + TOLERANCE_RATIO) * services.target_ratio[row] * services.per_replica[row]
-            places = before.shape[2] + np.arange(mean.shape[2]) - lag
-            seen = np.maximum(known[row][:, np.maximum(places, 0)], known[row][:, np.maximum(places - 1, 0)])
-            found[row] = np.ceil(seen / each - ROUNDING)
+            each = float(services.target_ratio[row] * services.per_replica[row])
+            found[row] = surely_ready(known[row], int(lag), DOWN_INTERVALS, each)[:, before.shape[2] :]
     return found
 
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from campaign.workspace import Workspace
 from warroom.live.expected.percentile import known
 from warroom.live.expected.yardstick import TOTAL
-from warroom.live.records import BandSeries, Column, LiveState, Minutes
-from warroom.push.carried import carried
+from warroom.live.records import BandSeries, Capacity, Column, LiveState, Minutes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -90,13 +89,7 @@ class Ahead:
 def ahead_of(workspace: Workspace, state: LiveState) -> dict[str, Ahead]:
     """Every service of the yardstick that is in surgeplan.yaml."""
     names = [name for name in state.minutes if name != TOTAL and name in workspace.settings.service_names]
-    if not names:
-        return {}
-    ends = max(state.minutes[name].starts_at[-1] + state.minutes[name].seconds[-1] for name in names)
-    minutes = max(1, int(ends - state.now.timestamp()) // 60 + 1)
-    planned = carried(workspace, state.campaign, names, state.now, minutes).requests_per_second
-    made = {name: _ahead(state.minutes[name], state.now) for name in names}
-    return {name: _carrying(made[name], row, state) for name, row in zip(names, planned, strict=True)}
+    return {name: _carrying(_ahead(state.minutes[name], state.now), state.capacities.get(name)) for name in names}
 
 
 def _ahead(minutes: Minutes, now: datetime) -> Ahead:
@@ -121,13 +114,12 @@ def _floats(column: Column) -> Floats:
     return np.array([known(value) for value in column], dtype=np.float64)
 
 
-def _carrying(ahead: Ahead, planned: Floats, state: LiveState) -> Ahead:
-    """With what a load test proved, else what the plan carries in each minute."""
-    capacity = state.capacities.get(ahead.service)
-    if capacity is not None and capacity.basis == "tested" and capacity.requests_per_second is not None:
-        return replace(ahead, carries=np.full(len(ahead.starts), capacity.requests_per_second), tested=True)
-    minute = ((ahead.starts - ahead.now.timestamp()) // 60).astype(np.int64)
-    return replace(ahead, carries=planned[np.clip(minute, 0, len(planned) - 1)])
+def _carrying(ahead: Ahead, capacity: Capacity | None) -> Ahead:
+    """With what is trusted in each interval: what a load test proved, else what plan and HPA carry."""
+    if capacity is None or not capacity.over_time:
+        return ahead
+    carries = _floats(capacity.over_time)
+    return replace(ahead, carries=carries[len(carries) - len(ahead.starts) :], tested=capacity.basis == "tested")
 
 
 def relieved(before: Mapping[str, Ahead], after: Mapping[str, Ahead]) -> dict[str, float]:

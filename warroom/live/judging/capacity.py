@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from campaign.capacity import known_capacity
 from campaign.plan import Plan
@@ -13,7 +14,7 @@ from campaign.store.live import Measured
 from campaign.workspace import Workspace
 from playbooks.readiness.load_tests import proven, read_load_test
 from warroom.live.expected.percentile import known
-from warroom.live.records import Capacity, Minutes
+from warroom.live.records import Capacity, Column, Minutes
 from warroom.push.carried import carried
 from warroom.retrospective.timeline import Floats
 
@@ -39,16 +40,32 @@ def capacities_of(
 
 
 def _planned(workspace: Workspace, plan: Plan, series: Sequence[Minutes]) -> list[Floats]:
-    """What the plan carries in each interval of each service, the least of its minutes; infinite where not known."""
+    """What the plan carries in each interval of each service, by floors and HPA, the least of its minutes; infinite
+    where not known."""
     first = min(minutes.starts_at[0] for minutes in series)
     last = max(minutes.starts_at[-1] + minutes.seconds[-1] for minutes in series)
     names = [minutes.service for minutes in series]
     count = max(1, (last - first) // MINUTE)
-    rows = carried(workspace, plan.id, names, datetime.fromtimestamp(first, UTC), count).requests_per_second
+    asked = np.array([asked_by_minute(minutes, first + MINUTE * np.arange(count)) for minutes in series])
+    rows = carried(workspace, plan.id, names, datetime.fromtimestamp(first, UTC), count, asked).requests_per_second
     return [
         np.minimum.reduceat(row, (np.array(minutes.starts_at) - first) // MINUTE)
         for row, minutes in zip(rows, series, strict=True)
     ]
+
+
+def asked_by_minute(minutes: Minutes, starts: NDArray[np.int64]) -> Floats:
+    """Requests per second in the minutes that begin at `starts`: what came, else the p90 that is expected."""
+    came, frozen = _floats(minutes.actual), _floats(minutes.frozen.p90)
+    again = frozen if minutes.reforecast is None else _floats(minutes.reforecast.p90)
+    asked = np.where(np.isfinite(came), came, np.where(np.isfinite(again), again, frozen))
+    interval = np.searchsorted(minutes.starts_at, starts, "right") - 1
+    by_minute: Floats = np.nan_to_num(asked)[np.maximum(interval, 0)]
+    return by_minute
+
+
+def _floats(column: Column) -> Floats:
+    return np.array([known(value) for value in column], dtype=np.float64)
 
 
 def _ready(workspace: Workspace, service: str, ready: Mapping[str, float]) -> float | None:
