@@ -6,6 +6,7 @@ plain `dask.distributed` (extra `dask`).
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -39,8 +40,10 @@ HERE = Spread(_here, 1)
 
 
 @contextmanager
-def spread(workers: int, cluster: str | None = None) -> Iterator[Spread]:
+def spread(workers: int, cluster: str | None = None, loads: str = "") -> Iterator[Spread]:
     """Over so many processes, this one alone where it is one; or over a dask scheduler's workers instead.
+
+    loads: a module that processes begin to load at once, while the first items are still being made ready here.
 
     Raises:
         UserError: the cluster cannot be reached, or dask is not installed.
@@ -53,6 +56,8 @@ def spread(workers: int, cluster: str | None = None) -> Iterator[Spread]:
     else:
         spawn = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_leave_interrupts)
+        for _ in range(workers if loads else 0):
+            pool.submit(_load, loads)
         try:
             yield Spread(partial(_pooled, pool), workers)
         finally:
@@ -62,6 +67,10 @@ def spread(workers: int, cluster: str | None = None) -> Iterator[Spread]:
 def _leave_interrupts() -> None:
     """Ctrl-C reaches the whole process group; workers finish their item and let the parent decide."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _load(module: str) -> None:
+    importlib.import_module(module)
 
 
 def _pooled(pool: ProcessPoolExecutor, function: Function, shared: Any, items: Sequence[Any]) -> list[Any]:

@@ -4,7 +4,7 @@
 
 calm: floors carry nearly every path. storm: a tenth of the paths are refused and come again. hard: floors are far too
 low and the shared limit is half, so that refused requests pile up. Played as `surgeplan rehearse` plays it, in as many
-processes; what each of them takes to start is in the first figure, what the syncs know beforehand in the second.
+processes; the first figure is what the syncs know beforehand, while the processes start.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from campaign.spreading import spread
 from campaign.traffic import LiveSettings
 from metrics.dictionary import read_dictionary
 from playbooks.growth.policy import read_rules
+from playbooks.rehearsal import replays
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.rehearsal.policy import shipped_policy
 from playbooks.rehearsal.replays import rehearse_in_parts, support_in_parts
@@ -128,9 +129,7 @@ def timed(kind: str, workers: int) -> str:
     def mark() -> None:
         marks.append(time.perf_counter())
 
-    with spread(workers) as everywhere:
-        everywhere.run(_ready, None, range(workers))
-        mark()
+    with spread(workers, loads=replays.__name__) as everywhere:
         room = war_room_of(planned, known())
         mark()
         played = rehearse_in_parts(replace(planned, war_room=room), everywhere)
@@ -143,11 +142,6 @@ def timed(kind: str, workers: int) -> str:
     acted = 0 if played.done is None else 100 * played.done.acting.mean()
     told = [f"{lost_percent:.2g} %", f"{acted:.0f} %", f"{peak_gib(workers):.2f} GiB"]
     return f"| {' | '.join([kind, *seconds, *told])} |"
-
-
-def _ready(_shared: None, _number: int) -> None:
-    """What a process has to load before it plays."""
-    time.sleep(0.2)  # so that none takes the turn of another that still starts
 
 
 def peak_gib(workers: int) -> float:

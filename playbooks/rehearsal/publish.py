@@ -20,7 +20,7 @@ from campaign.traffic import Quantiles, TrafficModel
 from campaign.words import Words
 from campaign.workspace import Workspace
 from playbooks.autoscaling.policy import read_policy
-from playbooks.rehearsal import judging
+from playbooks.rehearsal import judging, replays
 from playbooks.rehearsal.as_of import require_known_by
 from playbooks.rehearsal.certainty import in_range
 from playbooks.rehearsal.chart import draw_rehearsal
@@ -33,7 +33,6 @@ from playbooks.rehearsal.measuring import drivers, measure_next
 from playbooks.rehearsal.policy import shipped_policy
 from playbooks.rehearsal.publish_gameday import publish_game_day
 from playbooks.rehearsal.record import CONFIDENCE_RATIO, Break, Rehearsal
-from playbooks.rehearsal.replays import support_in_parts
 from playbooks.rehearsal.settling import settled_in_words, settling
 from playbooks.rehearsal.stories import stories
 from playbooks.rehearsal.support_judging import desks_assumed, duration, outcomes, with_desks
@@ -81,10 +80,10 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
         require_known_by(workspace, campaign, wanted.now)
     zone = workspace.settings.zone_of(workspace.plan(campaign))
     inputs = gather(workspace, planned, wanted.paths, wanted.seed)
-    room = None if wanted.joins is None else wanted.joins(workspace, campaign, inputs)
-    for fault in faults:
-        inputs = injected(inputs, fault, zone)
-    with spread(wanted.workers or os.cpu_count() or 1, wanted.cluster) as everywhere:
+    with spread(wanted.workers or os.cpu_count() or 1, wanted.cluster, loads=replays.__name__) as everywhere:
+        room = None if wanted.joins is None else wanted.joins(workspace, campaign, inputs)
+        for fault in faults:
+            inputs = injected(inputs, fault, zone)
         progress(say("rehearsal"), 0, 1)
         alone = watched(inputs, room, everywhere)
         progress(say("rehearsal"), 1, 1)
@@ -122,7 +121,7 @@ def _judged(
     progress(say("what would make it a GO"), 0, 1)
     settled = settling(inputs, played, appetite, zone, everywhere) if outcome in ("no-go", "too-close") else None
     progress(say("what would make it a GO"), 1, 1)
-    support = support_in_parts(inputs, played, everywhere)
+    support = replays.support_in_parts(inputs, played, everywhere)
     desks = outcomes(inputs.support, support)
     progress(say("war room"), 0, 1)
     joined = with_war_room(alone, support, Judged(appetite, on, zone, value), everywhere)
