@@ -67,7 +67,8 @@ def nowcast(
         summaries.append(logs[:, s] @ weights)
         observed.append(float(np.log(np.maximum(np.nan_to_num(actual[name], nan=1.0), 1e-6)) @ weights))
     fade = gain_ratio * _fade(ends[ahead], moment)
-    moved = updated(logs[:, :, ahead], np.array(summaries).T, np.array(observed), fade, seed)
+    coming, seen = logs[:, :, ahead], np.array(summaries).T
+    moved = updated(coming, _gain(coming, seen), seen, np.array(observed), fade, seed)
     if scale_ratio != 1.0:
         middle = np.median(moved, axis=0)
         moved = middle + scale_ratio * (moved - middle)
@@ -93,14 +94,15 @@ def _fade(ends: NDArray[np.int64], moment: int) -> Floats:
     return faded
 
 
-def updated(logs: Floats, summaries: Floats, observed: Floats, fade: Floats, seed: int) -> Floats:
+def updated(logs: Floats, gain: Floats, summaries: Floats, observed: Floats, fade: Floats, seed: int) -> Floats:
     """Log rates [path, service, interval] after observing `observed` [summary] where paths had `summaries`.
 
-    Every path is moved toward a slightly different observation, so that the spread left is the right one.
+    gain: as `_gain` has it. Every path is moved toward a slightly different observation, so that the spread left is the
+    right one.
     """
     rng = np.random.default_rng([seed, 1440])
     surprise = observed + OBSERVATION_SD * rng.standard_normal(summaries.shape) - summaries
-    move = (surprise @ _gain(logs, summaries)).reshape(logs.shape) * fade
+    move = (surprise @ gain).reshape(logs.shape) * fade
     moved: Floats = logs + move
     return moved
 
@@ -156,7 +158,8 @@ def answer(paths: TrafficPaths, now: datetime, ratio: float, settings: LiveSetti
     weights = recent_weights(np.zeros(int(past.sum())), ends[past], moment, settings.half_life_seconds)
     summaries, later = logs[:, :, past] @ weights, logs[:, :, ahead]
     fade = settings.gain_ratio * _fade(ends[ahead], moment)
-    moved = updated(later, summaries, np.zeros(summaries.shape[1]), fade, seed)
+    gain = _gain(later, summaries)
+    moved = updated(later, gain, summaries, np.zeros(summaries.shape[1]), fade, seed)
     middle, base = np.quantile(moved, [0.5, ratio], axis=0)
-    gain = _gain(later, summaries).reshape(-1, *later.shape[1:]) * fade
-    return Answer(weights, middle + settings.scale_ratio * (base - middle), gain)
+    spread = middle + settings.scale_ratio * (base - middle)
+    return Answer(weights, spread, gain.reshape(-1, *later.shape[1:]) * fade)
