@@ -18,7 +18,7 @@ PSEUDO_CAMPAIGNS = 2.0
 HALF_LIFE_CAMPAIGNS = 8.0
 OTHER_KIND = 1.0 / 3.0
 UNTAUGHT = 0.25
-VOLUME_BIAS_SD, PEAK_BIAS_SD = 0.15, 0.2
+VOLUME_BIAS_SD, PEAK_BIAS_SD = 0.15, 0.07
 PEAK_SD = 0.2
 MISS_MOST = 1.5
 WIDTH_LEAST = 0.05
@@ -95,13 +95,13 @@ class Calibration:
 def calibration_from(scores: Sequence[Score], kind: str, campaigns_known: float) -> Calibration:
     """Biases and width from scores of earlier campaigns in time order, for a forecast that rests on `campaigns_known`.
 
-    Misses of the volume move everything; how far peaks missed beyond that moves peaks, and as it differs far less from
-    campaign to campaign, it is believed sooner: both are means against a prior of none. The width is what earlier
-    misses were, and what the paths say counts as two more: how wide the paths of one campaign are beside another's says
-    little about where it will come (on nine sets of real events, pinball loss at p90 0.127 so, 0.142 with misses in
-    units of each forecast's own width). Past misses are not exchangeable with the one to come: they count less with
-    age, with another kind, and with another state of knowledge (weighted conformal prediction, Barber et al. 2023), so
-    that a first campaign that surprised everyone does not widen the thirtieth.
+    Misses of the volume move everything; how far each peak missed beside its own volume moves peaks: both are means
+    against a prior of none, believed the sooner the more alike they are. The width is what earlier misses were, and
+    what the paths say counts as two more: how wide the paths of one campaign are beside another's says little about
+    where it will come (on nine sets of real events, pinball loss at p90 0.127 so, 0.142 with misses in units of each
+    forecast's own width). Past misses are not exchangeable with the one to come: they count less with age, with another
+    kind, and with another state of knowledge (weighted conformal prediction, Barber et al. 2023), so that a first
+    campaign that surprised everyone does not widen the thirtieth.
     """
     if not scores:
         return Calibration()
