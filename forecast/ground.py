@@ -156,9 +156,8 @@ def otherwise(laid: Laid, before: Laid) -> list[tuple[Term, Floats]]:
     """What has to be laid on where `before` lies already."""
     none = np.zeros(1)
     changed = []
-    for form in {**before, **laid}:
-        term, new = laid.get(form, (None, none))
-        of_before, old = before.get(form, (None, none))
+    for form, (term, _) in {**before, **laid}.items():
+        new, old = (lying[form][1] if form in lying else none for lying in (laid, before))
         if not np.array_equal(new, old):
-            changed.append((term or of_before, new - old))
-    return changed  # type: ignore[return-value]
+            changed.append((term, new - old))
+    return changed

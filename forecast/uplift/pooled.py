@@ -205,6 +205,7 @@ def fit_uplift(
 
 
 def _rows(block: Block, made: Features, layout: Layout, known: KnownKernels) -> _Rows:
+    """Made ready; what stands alone is mapped in the order of `_jacobian`'s columns."""
     level = layout.index[f"level:{block.key}"]
     decays = [layout.index[f"decay:{term.decay}"] for term in made.terms if term.decay is not None]
     alone = [*(layout.index[name] for name in (SURVIVAL, FOLLOWING, BEFORE, AFTER)), level, *decays]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -44,24 +45,13 @@ def fetch_prometheus(
         Passing: the server is away or in trouble.
         UserError: it refuses the query, or the answer is no matrix of series with a service label.
     """
-    value = "requests_per_second"
+    heard = _Heard()
     rows: dict[tuple[int | str, ...], tuple[float, ...]] = {}
-    strangers: set[str] = set()
-    warnings: list[str] = []
-    for first, end in pieces(source, since, until):
-        answer = _ask(source, first + source.step_seconds, end, source.step_seconds, timeout_seconds)
-        warnings += [str(words) for words in answer.get("warnings") or ()]
-        for series in answer["data"]["result"]:
-            service = _service(source, series["metric"])
-            if service not in known:
-                strangers.add(service)
-                continue
-            for at, figure in _figures(source, series["values"]):
-                before = rows.get((at, service), (0.0,))[0]
-                rows[at, service] = (before + figure,)
-    last = max((int(key[0]) for key in rows), default=None)
-    watermark = None if last is None else last + source.step_seconds
-    return Batch(("service",), (value,), rows, watermark, bool(warnings), tuple(_notes(source, strangers, warnings)))
+    for service, values in _series(source, known, since, until, timeout_seconds, heard):
+        for at, figure in _figures(source, values):
+            before = rows.get((at, service), (0.0,))[0]
+            rows[at, service] = (before + figure,)
+    return _batch("service", ("requests_per_second",), rows, source, heard)
 
 
 def fetch_desks(
@@ -78,26 +68,58 @@ def fetch_desks(
     Raises: as `fetch_prometheus`.
     """
     columns = tuple(column for column in VALUES["desks"] if column in source.queries)
+    heard = _Heard()
     told: dict[tuple[int | str, ...], dict[str, float]] = {}
-    strangers: set[str] = set()
-    warnings: list[str] = []
-    for first, end in pieces(source, since, until):
-        for column in columns:
-            asked = source.model_copy(update={"query": source.queries[column]})
-            answer = _ask(asked, first + source.step_seconds, end, source.step_seconds, timeout_seconds)
-            warnings += [str(words) for words in answer.get("warnings") or ()]
-            for series in answer["data"]["result"]:
-                desk = _service(source, series["metric"])
-                if desk not in known:
-                    strangers.add(desk)
-                    continue
-                for at, figure in _in_buckets(asked, column, series["values"]):
-                    row = told.setdefault((at, desk), {})
-                    row[column] = row.get(column, 0.0) + figure
+    for column in columns:
+        asked = source.model_copy(update={"query": source.queries[column]})
+        for desk, values in _series(asked, known, since, until, timeout_seconds, heard):
+            for at, figure in _in_buckets(asked, column, values):
+                row = told.setdefault((at, desk), {})
+                row[column] = row.get(column, 0.0) + figure
     rows = {key: tuple(row.get(c, math.nan) for c in columns) for key, row in told.items() if columns[0] in row}
+    return _batch("desk", columns, rows, source, heard)
+
+
+@dataclass
+class _Heard:
+    """What answers say beside their figures: series of names that nobody knows, and the server's warnings."""
+
+    strangers: set[str] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
+
+
+def _series(
+    source: PrometheusSource,
+    known: frozenset[str],
+    since: datetime,
+    until: datetime,
+    timeout_seconds: float,
+    heard: _Heard,
+) -> Iterator[tuple[str, list[list[Any]]]]:
+    """Name and values of each known series, piece by piece."""
+    for first, end in pieces(source, since, until):
+        answer = _ask(source, first + source.step_seconds, end, source.step_seconds, timeout_seconds)
+        heard.warnings += [str(words) for words in answer.get("warnings") or ()]
+        for series in answer["data"]["result"]:
+            name = _service(source, series["metric"])
+            if name in known:
+                yield name, series["values"]
+            else:
+                heard.strangers.add(name)
+
+
+def _batch(
+    name: str,
+    columns: tuple[str, ...],
+    rows: dict[tuple[int | str, ...], tuple[float, ...]],
+    source: PrometheusSource,
+    heard: _Heard,
+) -> Batch:
+    """Rows by bucket and `name`, known up to the end of the last bucket."""
     last = max((int(key[0]) for key in rows), default=None)
     watermark = None if last is None else last + source.step_seconds
-    return Batch(("desk",), columns, rows, watermark, bool(warnings), tuple(_notes(source, strangers, warnings)))
+    notes = tuple(_notes(source, heard.strangers, heard.warnings))
+    return Batch((name,), columns, rows, watermark, bool(heard.warnings), notes)
 
 
 def _in_buckets(source: PrometheusSource, column: str, values: list[list[Any]]) -> Iterator[tuple[int, float]]:

@@ -17,10 +17,9 @@ from campaign.words import Words
 from playbooks.rehearsal.called import Called
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.rehearsal.record import ActKind, WarRoomAct
-from playbooks.simulation.war_room import Done, Option
+from playbooks.simulation.war_room import NEVER, Done, Option
 
 Counts = NDArray[np.int64]
-NEVER = -1
 
 
 @dataclass(frozen=True)

@@ -79,11 +79,11 @@ def publish_rehearsal(workspace: Workspace, campaign: str, wanted: Wanted, progr
     if wanted.now is not None:
         require_known_by(workspace, campaign, wanted.now)
     zone = workspace.settings.zone_of(workspace.plan(campaign))
-    inputs = gather(workspace, planned, wanted.paths, wanted.seed)
+    as_planned = inputs = gather(workspace, planned, wanted.paths, wanted.seed)
+    for fault in faults:
+        inputs = injected(inputs, fault, zone)
     with spread(wanted.workers or os.cpu_count() or 1, wanted.cluster, loads=replays.__name__) as everywhere:
-        room = None if wanted.joins is None else wanted.joins(workspace, campaign, inputs)
-        for fault in faults:
-            inputs = injected(inputs, fault, zone)
+        room = None if wanted.joins is None else wanted.joins(workspace, campaign, as_planned)
         progress(say("rehearsal"), 0, 1)
         alone = watched(inputs, room, everywhere)
         progress(say("rehearsal"), 1, 1)

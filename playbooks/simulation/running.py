@@ -205,7 +205,6 @@ class Scaler:
             else:
                 floor = known.floor
             more = (replicas > floor) & ~self.still
-            more = (replicas > floor) & ~self.still
             self._quiet = known = Quiet(
                 ready, replicas, raised, minutes, planned, floor, more, self._upto(floor, ready)
             )

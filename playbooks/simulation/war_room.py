@@ -7,7 +7,7 @@ not at all. Acts work from a whole minute on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -85,10 +85,26 @@ class WarRoom:
 
 @dataclass(frozen=True)
 class Turned:
-    """What is left of what was planned in a minute, [row, path] each: visits, and requests that a visit makes."""
+    """What is left of what was planned, [row, path, ...] each: visits, and requests that a visit makes."""
 
     visits: Rates
     requests: Rates
+
+    @classmethod
+    def by(cls, changes: Iterable[tuple[Act, Rates]], shape: tuple[int, ...]) -> Turned:
+        """Of acts and what each changes: shares of visits add up, those of requests that a visit makes multiply."""
+        visits, requests = np.ones(shape), np.ones(shape)
+        for act, change in changes:
+            if act.sheds:
+                requests *= 1 + change
+            else:
+                visits += change
+        return cls(np.maximum(visits, 0.0), requests)
+
+    @property
+    def left(self) -> Rates:
+        """Requests, of those planned."""
+        return self.visits * self.requests
 
     def in_visits(self, lost: Rates) -> Rates:
         """Requests lost, as many as they would be if each visit made all that were planned."""
@@ -183,13 +199,15 @@ class Meeting:
         """Floors and shares that hold in this minute."""
         standing = [act for act in self.acts if act.first <= minute < act.last]
         self.raised = self._floors([act for act in standing if act.replicas is not None])
-        changing = [act for act in standing if act.change is not None]
-        self.turned = turned_by(changing, minute, self.lately.shape) if changing else None
+        changes = [
+            (act, np.where(act.paths, act.change[:, minute, None], 0.0)) for act in standing if act.change is not None
+        ]
+        self.turned = Turned.by(changes, self.lately.shape) if changes else None
         if self.turned is not None:
             if self.done.asked_ratio is None:
                 self.done = self.done.whole(len(self.lately), self.demand.minutes)
             assert self.done.asked_ratio is not None
-            self.done.asked_ratio[:, :, minute] = self.turned.visits * self.turned.requests
+            self.done.asked_ratio[:, :, minute] = self.turned.left
             row = int(self.room.orders_per_request.argmax())
             away = (1 - self.turned.visits[row]) * self.demand.requests_per_second[row, :, minute]
             self.done.orders_away[:, minute] = away * self.room.orders_per_request[row] * 60
@@ -206,22 +224,9 @@ class Meeting:
     def see(self, tick: int, load: Rates) -> None:
         """Requests per second [row, path] that came in this tick, those that came again with them."""
         if self.turned is not None:
-            load = load / np.maximum(self.turned.visits * self.turned.requests, LEAST_RATIO)
+            load = load / np.maximum(self.turned.left, LEAST_RATIO)
         self.lately += load
         interval, within = divmod(tick + 1, self._interval_ticks)
         if not within:
             self.came[:, :, interval - 1] = self.lately / self._interval_ticks
             self.lately[:] = 0.0
-
-
-def turned_by(acts: Sequence[Act], minute: int, shape: tuple[int, ...]) -> Turned:
-    """Shares of visits add up, those of requests that a visit makes multiply."""
-    visits, requests = np.ones(shape), np.ones(shape)
-    for act in acts:
-        assert act.change is not None
-        change = np.where(act.paths, act.change[:, minute, None], 0.0)
-        if act.sheds:
-            requests *= 1 + change
-        else:
-            visits += change
-    return Turned(np.maximum(visits, 0.0), requests)

@@ -76,13 +76,10 @@ def war_room(workspace: Workspace, campaign: str, inputs: Inputs) -> Room | None
 
 def war_room_of(inputs: Inputs, known: Known) -> WarRoom | None:
     """The same for the services alone, from records."""
-    syncs, services, levers = (
-        syncs_of(inputs, known.learned),
-        Services.of(inputs.fleets, known.multiples),
-        known.rules.levers,
-    )
+    syncs = syncs_of(inputs, known.learned)
     if not any(syncs):
         return None
+    services, levers = Services.of(inputs.fleets, known.multiples), known.rules.levers
     spreads = known.spreads or [{}] * len(inputs.sends)
     possible = possibilities(inputs, services, known.switches, spreads, levers)
     rule = Rule(

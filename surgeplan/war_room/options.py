@@ -17,6 +17,7 @@ from playbooks.simulation.war_room import Act, Option, Seen
 from surgeplan.war_room.sight import MINUTES, Ahead, Counts, Services, Singles, Sync, by_interval
 from warroom.live.actions.ahead import HORIZON
 from warroom.live.actions.scaling import most_wanted
+from warroom.live.actions.sends import send_id
 
 HOUR_MINUTES = 60
 HELD_MINUTES = HORIZON // timedelta(minutes=1)
@@ -116,29 +117,15 @@ class Pull(Possible):
 
 
 @dataclass(frozen=True)
-class Hold(Possible):
-    """A send that has not gone out does not. change: [service, minute], what it brings, below zero."""
+class Move(Possible):
+    """A send that has not gone out does not, or does so over more minutes (zero: not at all).
+
+    change: [service, minute], what that takes off and what it brings later.
+    """
 
     sent: int
     change: Singles
-
-    def offer(self, known: Sync, ahead: Ahead) -> Offer | None:
-        if not is_ahead(self.sent, known, self.hours):
-            return None
-        paths = ahead.expected.shape[1]
-        return Offer(np.ones(paths, bool), np.zeros(paths, np.int64), _with(known, ahead, self.change), self.sent)
-
-    def act(self, number: int, known: Sync, chosen: Bools, amount: Counts) -> Act:
-        return Act(number, chosen, self.sent, self.change.shape[1], change=self.change)
-
-
-@dataclass(frozen=True)
-class Stagger(Possible):
-    """A send that has not gone out does so over more minutes: the fewest with which least is beyond what is carried."""
-
-    sent: int
-    minutes: int
-    change: Singles
+    minutes: int = 0
 
     def offer(self, known: Sync, ahead: Ahead) -> Offer | None:
         if not is_ahead(self.sent, known, self.hours):
@@ -217,22 +204,17 @@ def possibilities(
             change[row] = -ratio
         yield Pull(Option("switch", switch.id), rules.switch.hours + switch.hours, rules.switch.people, change)
     for send, spread in zip(inputs.sends, spreads, strict=True):
-        name = named(inputs, send.channel, send.minute)
-        yield Hold(Option("hold", name), rules.hold.hours, rules.hold.people, send.minute, -send.shares)
+        name = send_id(send.channel, inputs.time_of(send.minute))
+        yield Move(Option("hold", name), rules.hold.hours, rules.hold.people, send.minute, -send.shares)
         for minutes, brought in spread.items():
             rule, change = rules.stagger, brought - send.shares
-            yield Stagger(Option("stagger", name), rule.hours, rule.people, send.minute, minutes, change)
+            yield Move(Option("stagger", name), rule.hours, rule.people, send.minute, change, minutes)
 
 
 def releases(inputs: Inputs, rules: LeverRules) -> Iterator[Release]:
     """One for each send."""
     middle = np.median(inputs.demand.requests_per_second, axis=1).astype(np.float32)
     for send in inputs.sends:
-        name = named(inputs, send.channel, send.minute)
+        name = send_id(send.channel, inputs.time_of(send.minute))
         hold, own = Option("hold", name), send.shares * middle
         yield Release(Option("release", name), hold, rules.hold.hours, send.minute, own, middle)
-
-
-def named(inputs: Inputs, channel: str, minute: int) -> str:
-    """A send as the log names it: `app-push@20261110T115500Z`."""
-    return f"{channel}@{inputs.time_of(minute):%Y%m%dT%H%M%SZ}"

@@ -20,7 +20,7 @@ from playbooks.rehearsal.inputs import Inputs
 from playbooks.simulation.fleet import Fleet
 from playbooks.simulation.hpa import DOWN_WINDOW_SECONDS, surely_ready
 from playbooks.simulation.running import CPU_SECONDS, LAG_SECONDS
-from playbooks.simulation.war_room import Seen
+from playbooks.simulation.war_room import Seen, Turned
 from warroom.live.actions.ahead import HORIZON
 from warroom.live.due import LAST
 
@@ -131,16 +131,12 @@ def ahead_of(known: Sync, services: Services, seen: Seen) -> Ahead:
 
 def _left(known: Sync, seen: Seen) -> Floats:
     """[service, path, interval ahead]: of what comes, what switches and sends that were decided on leave."""
-    visits, requests = np.ones((2, *seen.running.shape, known.count))
-    for act in seen.acts:
-        if act.change is not None and act.last > known.minute:
-            change = by_interval(known, act.change, act.first, act.last)[:, None, :] * act.paths[None, :, None]
-            if act.sheds:
-                requests *= 1 + change
-            else:
-                visits += change
-    left: Floats = np.maximum(visits, 0.0) * requests
-    return left
+    changes = (
+        (act, by_interval(known, act.change, act.first, act.last)[:, None, :] * act.paths[None, :, None])
+        for act in seen.acts
+        if act.change is not None and act.last > known.minute
+    )
+    return Turned.by(changes, (*seen.running.shape, known.count)).left
 
 
 def by_interval(known: Sync, change: Singles, first: int, last: int) -> Floats:

@@ -61,62 +61,45 @@ def alert_rules(subject: Subject) -> str:
 
 def _live(subject: Subject) -> Iterator[Values]:
     limits = subject.rules.prometheus
-    yield _said(
-        alert(
-            "SurgeplanHeadroomLow",
-            f"min by (service) ({_gauge(subject, 'headroom_ratio')}) < {limits.headroom_min_ratio:g}",
-            _minutes(limits.headroom_minutes),
-            campaign=subject.plan.id,
-            owner="sre",
-        ),
+    near_seconds = 60 * subject.rules.capacity.fires_minutes
+    first, last = (subject.plan.starts_at - AROUND).timestamp(), (subject.plan.ends_at + AROUND).timestamp()
+    yield _of_campaign(
+        subject, "SurgeplanHeadroomLow", limits.headroom_minutes, "sre",
+        f"min by (service) ({_gauge(subject, 'headroom_ratio')}) < {limits.headroom_min_ratio:g}",
         say("{service}: head-room {ratio}", service=SERVICE, ratio=SHARE),
-    )
-    yield _said(
-        alert(
-            "SurgeplanCapacityNear",
-            f"min by (service) ({_gauge(subject, 'time_to_capacity_seconds')})"
-            f" < {60 * subject.rules.capacity.fires_minutes:g}",
-            _minutes(limits.headroom_minutes),
-            campaign=subject.plan.id,
-            owner="commander",
-        ),
+    )  # fmt: skip
+    yield _of_campaign(
+        subject, "SurgeplanCapacityNear", limits.headroom_minutes, "commander",
+        f"min by (service) ({_gauge(subject, 'time_to_capacity_seconds')}) < {near_seconds:g}",
         say("{service}: the forecast's p90 passes the capacity in {time}", service=SERVICE, time=SPAN),
-    )
+    )  # fmt: skip
     for service in subject.services:
         yield from _against_forecast(subject, service)
-    yield _said(
-        alert(
-            "SurgeplanSourceStale",
-            f"max by (source, measure) ({_gauge(subject, 'source_stale')}) == 1",
-            _minutes(limits.stale_minutes),
-            "ticket",
-            campaign=subject.plan.id,
-            owner="data",
-        ),
+    yield _of_campaign(
+        subject, "SurgeplanSourceStale", limits.stale_minutes, "data",
+        f"max by (source, measure) ({_gauge(subject, 'source_stale')}) == 1",
         say("{source} is late or away ({measure})", source=SOURCE, measure=MEASURE),
-    )
-    yield _said(
-        alert(
-            "SurgeplanClockOverdue",
-            f"max by (clock) ({_gauge(subject, 'clock_overdue')}) == 1",
-            _minutes(limits.headroom_minutes),
-            campaign=subject.plan.id,
-            owner="sre",
-        ),
+        "ticket",
+    )  # fmt: skip
+    yield _of_campaign(
+        subject, "SurgeplanClockOverdue", limits.headroom_minutes, "sre",
+        f"max by (clock) ({_gauge(subject, 'clock_overdue')}) == 1",
         say("the war room's {clock} clock stands still: what comes now is not seen", clock=CLOCK),
-    )
-    title = subject.plan.title
-    first, last = (subject.plan.starts_at - AROUND).timestamp(), (subject.plan.ends_at + AROUND).timestamp()
-    yield _said(
-        alert(
-            "SurgeplanAway",
-            f"absent({_gauge(subject, 'live_up')} == 1) {between(first, last)}",
-            _minutes(limits.stale_minutes),
-            campaign=subject.plan.id,
-            owner="sre",
-        ),
-        say("the war room is away or cannot read {campaign}: rules against its forecast are blind", campaign=title),
-    )
+    )  # fmt: skip
+    yield _of_campaign(
+        subject, "SurgeplanAway", limits.stale_minutes, "sre",
+        f"absent({_gauge(subject, 'live_up')} == 1) {between(first, last)}",
+        say("the war room is away or cannot read {campaign}: rules against its forecast are blind",
+            campaign=subject.plan.title),
+    )  # fmt: skip
+
+
+def _of_campaign(
+    subject: Subject, name: str, minutes: float, owner: str, expression: str, summary: Text, severity: str = "page"
+) -> Values:
+    """A rule without a service of its own, once it has held for so long."""
+    labels = {"campaign": subject.plan.id, "owner": owner}
+    return _said(alert(name, expression, _minutes(minutes), severity, **labels), summary)
 
 
 def _against_forecast(subject: Subject, service: str) -> Iterator[Values]:

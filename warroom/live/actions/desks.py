@@ -129,9 +129,14 @@ def three(values: Floats) -> Floats:
 
 def agents_most(desk: DeskAhead, index: int) -> int:
     """People more whom the desk may have in a half-hour."""
+    return int(_room_for(desk, desk.rostered[[index]])[0])
+
+
+def _room_for(desk: DeskAhead, there: Floats) -> Ints:
+    """People more beside so many on shift [n]."""
     if desk.desk.agents_max is None:
-        return AGENTS_MOST
-    return max(0, min(AGENTS_MOST, int(desk.desk.agents_max - desk.rostered[index])))
+        return np.full(len(there), AGENTS_MOST, np.int64)
+    return np.clip((desk.desk.agents_max - there).astype(np.int64), 0, AGENTS_MOST)
 
 
 def agents_wanted(desk: DeskAhead, index: int, lift: float) -> int:
@@ -141,10 +146,7 @@ def agents_wanted(desk: DeskAhead, index: int, lift: float) -> int:
 
 def people_wanted(desk: DeskAhead, load: Floats, there: Floats) -> Ints:
     """The same for each of many half-hours [n], with `load` contacts in hand and so many people on shift."""
-    most = np.full(len(load), AGENTS_MOST, np.int64)
-    if desk.desk.agents_max is not None:
-        most = np.clip((desk.desk.agents_max - there).astype(np.int64), 0, AGENTS_MOST)
-    fewest, enough = np.zeros(len(load), np.int64), most
+    fewest, enough = np.zeros(len(load), np.int64), _room_for(desk, there)
     while (fewest < enough).any():
         middle = (fewest + enough) // 2
         kept = desk.level(load, there + middle) >= desk.desk.service_level.ratio

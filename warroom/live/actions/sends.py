@@ -29,6 +29,11 @@ LEAST_RATIO = 0.001
 SPREAD_MINUTES = (15, 30, 60, 120)
 
 
+def send_id(channel: str, at: datetime) -> str:
+    """A send as the log names it: `app-push@20261110T115500Z`."""
+    return f"{channel}@{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
 @dataclass(frozen=True)
 class Planned:
     """What one channel sends at one instant."""
@@ -39,7 +44,7 @@ class Planned:
 
     @property
     def id(self) -> str:
-        return f"{self.channel}@{self.at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        return send_id(self.channel, self.at)
 
     @property
     def seconds(self) -> float:
