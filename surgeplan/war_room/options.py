@@ -16,8 +16,8 @@ from playbooks.rehearsal.inputs import Inputs
 from playbooks.simulation.war_room import Act, Option, Seen
 from surgeplan.war_room.sight import MINUTES, Ahead, Counts, Services, Singles, Sync, by_interval
 from warroom.live.actions.ahead import HORIZON
+from warroom.live.actions.records import send_id
 from warroom.live.actions.scaling import most_wanted
-from warroom.live.actions.sends import send_id
 
 HOUR_MINUTES = 60
 HELD_MINUTES = HORIZON // timedelta(minutes=1)

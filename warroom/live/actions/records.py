@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,11 @@ State = Literal["ready", "asked", "done"]
 Floats = NDArray[np.float64]
 
 LEVELS = (0.1, 0.5, 0.9)
+
+
+def send_id(channel: str, at: datetime) -> str:
+    """A send as the log names it: `app-push@20261110T115500Z`."""
+    return f"{channel}@{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 @dataclass(frozen=True)

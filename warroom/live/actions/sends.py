@@ -21,17 +21,12 @@ from forecast.uplift.terms import sending_seconds
 from warroom.live.actions.ahead import P50, P90, Ahead, Floats
 from warroom.live.actions.courses import Added, Sending
 from warroom.live.actions.now import Action, Now, lever
-from warroom.live.actions.records import Effect, Kind, Lever, Range
+from warroom.live.actions.records import Effect, Kind, Lever, Range, send_id
 
 COURSE_SECONDS = 3600
 NEAR = timedelta(hours=1)
 LEAST_RATIO = 0.001
 SPREAD_MINUTES = (15, 30, 60, 120)
-
-
-def send_id(channel: str, at: datetime) -> str:
-    """A send as the log names it: `app-push@20261110T115500Z`."""
-    return f"{channel}@{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 @dataclass(frozen=True)
