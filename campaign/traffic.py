@@ -111,12 +111,18 @@ class BackTest(FileRecord):
 
 class LiveSettings(FileRecord):
     """How to forecast again while the campaign runs, as past campaigns taught: how fast what was seen loses its weight,
-    how much of it is believed, and by how much the range is widened (or narrowed) around its middle."""
+    how much of it is believed, and by how much the range is widened (or narrowed) around its middle.
+
+    minute_sd_up, minute_sd_down: standard deviations (log) by which a minute lies off its hour, beyond what the paths
+    have of it. Over longer intervals it averages out, over an hour to nothing: it widens single intervals, never hours.
+    """
 
     half_life_seconds: float
     scale_ratio: float
     campaigns: int
     gain_ratio: float = 1.0
+    minute_sd_up: float = 0.0
+    minute_sd_down: float = 0.0
 
 
 class Sentence(FileRecord):

@@ -154,7 +154,7 @@ def _publish(
     demand, assumed = demand_of(workspace, forecast, evidence, moment, seed)
     behind = tuple(behind_notes(workspace, moment))
     forecast = with_assumptions(forecast, assumed + behind + promised_said(plan, habits_of(reached)))
-    lived = live_settings([one.live for one in tested])
+    lived = live_settings([one.live for one in tested], forecast.paths, plan.starts_at, plan.ends_at)
     added = {"nowcast": lived, "demand_assumptions_said": tuple(Sentence.of(text) for text in assumed + behind)}
     forecast = replace(forecast, model=forecast.model.model_copy(update=added))
     if many:

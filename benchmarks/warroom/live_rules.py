@@ -27,13 +27,14 @@ from campaign.documents import read_json, read_yaml
 from campaign.plan import Plan
 from campaign.traffic import QUANTILES, LiveSettings, TrafficModel, TrafficPaths
 from campaign.workspace import open_workspace
-from forecast.epochs import epochs, moment_of
+from forecast.epochs import HOUR, epochs, moment_of
+from forecast.nowcast import interval_quantiles
 from playbooks.growth.live_policy import LiveRules, MinuteWindows
 from playbooks.growth.policy import SHIPPED
 from surgeplan.cli import main as command
 from warroom.live.due import AFTER, BEFORE
 from warroom.live.expected.percentile import z_scores
-from warroom.live.expected.reforecast import reforecast
+from warroom.live.expected.reforecast import as_learned, reforecast
 from warroom.live.judging.level import departures, usual_departure
 from warroom.live.judging.rules import Episode, Reading, episodes
 from warroom.retrospective.timeline import Buckets
@@ -202,14 +203,26 @@ def by_the_minute(known: Sequence[Match]) -> None:
 
 
 @dataclass(frozen=True)
-class Rest:
-    """The rest of one event, minute by minute: what came, the frozen median, the re-forecast's, and its band."""
+class Band:
+    """What came, and the p10, p50 and p90 that a re-forecast had of it."""
 
     actual: Floats
-    frozen: Floats
-    again: Floats
     low: Floats
+    middle: Floats
     high: Floats
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        return np.logical_and(self.actual >= self.low, self.actual <= self.high)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The rest of one event: by the minute, with the frozen median, and by the hour."""
+
+    minutes: Band
+    frozen: Floats
+    hours: Band
 
 
 def rest_of(match: Match, hours: float, settings: LiveSettings | None) -> Rest:
@@ -218,26 +231,40 @@ def rest_of(match: Match, hours: float, settings: LiveSettings | None) -> Rest:
     past = starts + match.paths.seconds <= now.timestamp()
     came = {SERVICE: Buckets(starts[past], match.paths.seconds[past], match.actual[past])}
     ahead = reforecast(match.paths, came, now, settings)
-    low, middle, high = np.quantile(ahead.requests_per_second[:, 0].astype(np.float64), [0.1, 0.5, 0.9], axis=0)
     use = epochs(ahead.starts_at_utc) < match.plan.ends_at.timestamp()
-    frozen = np.median(match.paths.requests_per_second[:, 0].astype(np.float64), axis=0)[-len(use) :]
-    return Rest(match.actual[-len(use) :][use], frozen[use], middle[use], low[use], high[use])
+    draws, seconds = ahead.requests_per_second[:, 0, use].astype(np.float64), ahead.seconds[use]
+    actual = match.actual[-len(use) :][use]
+    frozen = np.median(match.paths.requests_per_second[:, 0].astype(np.float64), axis=0)[-len(use) :][use]
+    first = np.flatnonzero(np.diff(epochs(ahead.starts_at_utc)[use] // HOUR, prepend=0))
+    draws_by_hour, by_hour = (
+        np.add.reduceat(rates * seconds, first, axis=-1) / np.add.reduceat(seconds, first) for rates in (draws, actual)
+    )
+    minutes = Band(actual, *interval_quantiles(draws, seconds, as_learned(settings))[:3])
+    return Rest(minutes, frozen, Band(by_hour, *np.quantile(draws_by_hour, [0.1, 0.5, 0.9], axis=0)))
 
 
 def reforecasts(known: Sequence[Match]) -> None:
     print("\nThe rest of the event, forecast again (WAPE by the minute)\n")
     print(
-        "| after | frozen | again | less | frozen, all events together | again | less | inside the re-forecast's 80 % |"
+        "| after | frozen | again | less | frozen, all events together | again | less "
+        "| minutes inside 80 % | p90 over p10 | hours inside 80 % | p90 over p10 |"
     )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for hours in (1.0, 1.5, 2.0, 3.0):
         rests = [rest_of(match, hours, match.model.nowcast) for match in known]
-        missed = np.array([[np.abs(r.actual - f).sum() for f in (r.frozen, r.again)] for r in rests])
-        came = np.array([r.actual.sum() for r in rests])
+        missed = np.array([[np.abs(r.minutes.actual - f).sum() for f in (r.frozen, r.minutes.middle)] for r in rests])
+        came = np.array([r.minutes.actual.sum() for r in rests])
         each, pooled = (missed / came[:, None]).mean(axis=0), missed.sum(axis=0) / came.sum()
-        inside = np.mean(np.concatenate([(r.actual >= r.low) & (r.actual <= r.high) for r in rests]))
+        bands = " | ".join(covered(each) for each in ([r.minutes for r in rests], [r.hours for r in rests]))
         cells = [f"{f:.3f} | {a:.3f} | {1 - a / f:.0%}" for f, a in (each, pooled)]
-        print(f"| {hours:g} h | {cells[0]} | {cells[1]} | {inside:.0%} |")
+        print(f"| {hours:g} h | {cells[0]} | {cells[1]} | {bands} |")
+
+
+def covered(bands: Sequence[Band]) -> str:
+    """How much of what came lay inside, and how wide the bands were (geometric mean)."""
+    inside = np.mean(np.concatenate([band.inside for band in bands]))
+    width = np.exp(np.mean(np.concatenate([np.log(band.high / band.low) for band in bands])))
+    return f"{inside:.0%} | {width:.2f}"
 
 
 def main(data: Path, folder: Path | None, wanted: range) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import TrafficPaths
-from forecast.backtest.live import live_scores
+from forecast.backtest.live import LiveScore, live_scores
 from forecast.epochs import DAY, HOUR, epoch, epochs, naive_utc
 from forecast.evidence import Evidence, known_before, undisturbed
 from forecast.learning import grid_for, has_rows, learn, overlapping, predict
@@ -62,7 +62,7 @@ class Tested:
     hours: seconds since 1970; actual, middle, last_week: mean requests per second [hour], NaN where not known.
     peak_hours: the forecast's busiest hour on each path [path]; tops: the busiest few, among which the busiest is found
     when hours are bent; members: the middle of each member of the stack [hour]; live: how re-forecasts during the
-    campaign would have done [score, way].
+    campaign would have done.
     """
 
     score: Score
@@ -74,7 +74,7 @@ class Tested:
     peak_hours: Floats
     tops: Tops
     members: Mapping[str, Floats]
-    live: Floats
+    live: LiveScore
 
 
 def testable(evidence: Evidence, plans: Sequence[Plan], lead_days: float, until: datetime) -> tuple[Plan, ...]:

@@ -21,6 +21,7 @@ from campaign.language import say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from forecast.backtest.again import Tested, Tops, forecast_again
+from forecast.backtest.live import LiveScore
 from forecast.epochs import HOUR, epoch
 from forecast.evidence import Evidence
 from forecast.paths.calibration import Score
@@ -43,7 +44,8 @@ class KeptTest(FileRecord):
     top_hours: tuple[tuple[int, ...], ...]
     top_rates: tuple[tuple[float, ...], ...]
     members: dict[str, tuple[float, ...]]
-    live: tuple[tuple[float | None, ...], ...]
+    live_errors: tuple[float | None, ...]
+    live_apart: tuple[float | None, ...]
 
 
 class KeptTests(FileRecord):
@@ -133,7 +135,8 @@ def _kept(key: str, tested: Tested) -> KeptTest:
         top_hours=tuple(tuple(int(v) for v in row) for row in tested.tops.at),
         top_rates=tuple(tuple(float(v) for v in row) for row in tested.tops.rates),
         members={name: tuple(float(v) for v in values) for name, values in tested.members.items()},
-        live=tuple(_plain(row) for row in tested.live),
+        live_errors=_plain(tested.live.errors),
+        live_apart=_plain(tested.live.apart),
     )
 
 
@@ -155,7 +158,7 @@ def _tested(kept: KeptTest) -> Tested:
         tops.highest,
         tops,
         {name: np.array(values) for name, values in kept.members.items()},
-        np.array([_array(row) for row in kept.live]),
+        LiveScore(_array(kept.live_errors), _array(kept.live_apart)),
     )
 
 

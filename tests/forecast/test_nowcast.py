@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 
 from campaign.traffic import LiveSettings, TrafficPaths
-from forecast.backtest.live import HALF_LIVES_SECONDS, WAYS, coarser, live_scores, live_settings
-from forecast.nowcast import HALF_LIFE_SECONDS, answer, nowcast
+from forecast.backtest.live import (
+    HALF_LIVES_SECONDS,
+    WAYS,
+    LiveScore,
+    coarser,
+    live_scores,
+    live_settings,
+    own_variances,
+)
+from forecast.nowcast import HALF_LIFE_SECONDS, answer, interval_quantiles, nowcast
 
 STARTS = datetime(2026, 11, 10, 12, tzinfo=UTC)
 MINUTES = 360
+ENDS = STARTS + timedelta(minutes=MINUTES)
 
 
 def paths(count: int = 600) -> TrafficPaths:
@@ -109,36 +118,75 @@ def wandering(count: int, minutes_to_forget: float, seed: int) -> TrafficPaths:
     return TrafficPaths(rates.astype(np.float32), ("web",), times, np.full(MINUTES, 60))
 
 
-def scores(minutes_to_forget: float) -> list[np.ndarray]:
+def scores(minutes_to_forget: float) -> list[LiveScore]:
     found = []
     for seed in range(12):
         made = wandering(300, minutes_to_forget, seed)
         others = TrafficPaths(made.requests_per_second[1:], made.services, made.starts_at_utc, made.seconds)
         actual = {"web": made.requests_per_second[0, 0].astype(float)}
-        found.append(live_scores(others, actual, STARTS, STARTS + timedelta(hours=6)))
+        found.append(live_scores(others, actual, STARTS, ENDS))
     return found
 
 
+def learned_from(found: list[LiveScore]) -> LiveSettings:
+    return live_settings(found, paths(), STARTS, ENDS)
+
+
 def test_a_level_that_stays_is_averaged_over_longer_than_one_that_wanders() -> None:
-    quick, slow = live_settings(scores(20.0)), live_settings(scores(5000.0))
+    quick, slow = learned_from(scores(20.0)), learned_from(scores(5000.0))
     assert slow.half_life_seconds > quick.half_life_seconds
     assert quick.half_life_seconds in HALF_LIVES_SECONDS
     assert quick.campaigns == slow.campaigns == 12
 
 
-def test_ranges_that_covered_as_said_stay_and_narrow_ones_are_widened() -> None:
-    size = len(WAYS)
-    right, wrong = (np.array([np.full(size, 0.1), np.full(size, square)]) for square in (1.0, 6.0))
-    assert live_settings([right] * 20).scale_ratio == pytest.approx(1.0)
-    assert live_settings([wrong] * 20).scale_ratio == pytest.approx(np.sqrt((5 + 120) / 25))
-    assert live_settings([wrong]).scale_ratio < 1.4
+def missed(times: float, minute: float = 1.0) -> LiveScore:
+    """A campaign whose hours were missed by so many times the standard deviation that the paths have themselves, in any
+    way, and whose minutes lay so many times further off their hours."""
+    hour, own = own_variances(paths(), STARTS, ENDS, HALF_LIFE_SECONDS, 1.0)
+    return LiveScore(np.full(len(WAYS), np.sqrt(2 / np.pi * hour[0]) * times), own * minute**2)
+
+
+def test_ranges_as_wide_as_earlier_misses_stay_and_narrow_ones_are_widened() -> None:
+    assert learned_from([missed(1.0)] * 20).scale_ratio == pytest.approx(1.0)
+    assert learned_from([missed(2.0)] * 20).scale_ratio == pytest.approx(np.sqrt((2 + 80) / 22))
+    assert learned_from([missed(2.0)]).scale_ratio == pytest.approx(np.sqrt((2 + 4) / 3))
+
+
+def test_however_narrow_a_forecast_was_made_its_hours_get_as_wide_as_earlier_misses() -> None:
+    forecast = paths()
+    middle = np.median(forecast.requests_per_second, axis=0)
+    narrowed = (middle * (forecast.requests_per_second / middle) ** 0.6).astype(np.float32)
+    narrow = TrafficPaths(narrowed, forecast.services, forecast.starts_at_utc, forecast.seconds)
+    way = (HALF_LIFE_SECONDS, 1.0)
+    whole, less = (own_variances(each, STARTS, ENDS, *way)[0][0] for each in (forecast, narrow))
+    found = live_settings([missed(1.0)] * 1000, narrow, STARTS, ENDS)
+    assert less < whole
+    assert found.scale_ratio == pytest.approx(np.sqrt(whole / less), rel=0.01)
+
+
+def test_minutes_as_far_off_their_hour_as_paths_have_it_are_not_widened_and_others_by_what_is_missing() -> None:
+    _, own = own_variances(paths(), STARTS, ENDS, HALF_LIFE_SECONDS, 1.0)
+    same, further = (learned_from([missed(1.0, times)] * 1000) for times in (1.0, 3.0))
+    assert (same.minute_sd_up, same.minute_sd_down) == pytest.approx((0.0, 0.0), abs=1e-3)
+    assert further.minute_sd_up == pytest.approx(np.sqrt(8 * own[0]), rel=0.01)
+    assert further.minute_sd_down == pytest.approx(np.sqrt(8 * own[1]), rel=0.01)
+
+
+def test_hours_teach_nothing_about_minutes() -> None:
+    made = wandering(50, 200.0, 0)
+    hourly = made.requests_per_second.reshape(50, 1, -1, 60).mean(axis=3)
+    by_hour = TrafficPaths(hourly, made.services, made.starts_at_utc[::60], np.full(MINUTES // 60, 3600))
+    score = live_scores(by_hour, {"web": hourly[0, 0].astype(float)}, STARTS, ENDS)
+    assert np.isnan(score.apart).all()
+    learned = live_settings([score] * 5, by_hour, STARTS, ENDS)
+    assert (learned.minute_sd_up, learned.minute_sd_down) == (0.0, 0.0)
 
 
 def test_without_past_campaigns_the_usual_half_life_holds() -> None:
-    none = live_settings([])
+    none = learned_from([])
     assert (none.half_life_seconds, none.scale_ratio, none.campaigns) == (HALF_LIFE_SECONDS, 1.0, 0)
-    unknown = np.full((2, len(WAYS)), np.nan)
-    assert live_settings([unknown]) == none
+    unknown = LiveScore(np.full(len(WAYS), np.nan), np.full(2, np.nan))
+    assert learned_from([unknown]) == none
 
 
 def test_what_is_half_believed_moves_the_rest_half_as_far() -> None:
@@ -159,8 +207,8 @@ def test_where_a_level_fades_that_paths_take_for_lasting_less_of_it_is_believed(
         real = wandering(2, 90.0, seed)
         believed = TrafficPaths(lasting.astype(np.float32), ("web",), real.starts_at_utc, real.seconds)
         came = {"web": real.requests_per_second[0, 0].astype(float)}
-        found.append(live_scores(believed, came, STARTS, STARTS + timedelta(hours=6)))
-    assert live_settings(found).gain_ratio < 1.0
+        found.append(live_scores(believed, came, STARTS, ENDS))
+    assert learned_from(found).gain_ratio < 1.0
 
 
 def test_the_width_found_covers_what_comes() -> None:
@@ -173,9 +221,9 @@ def test_the_width_found_covers_what_comes() -> None:
         others = TrafficPaths(narrow, made.services, made.starts_at_utc, made.seconds)
         actual = {"web": made.requests_per_second[0, 0].astype(float)}
         if seed < 20:
-            found.append(live_scores(others, actual, STARTS, STARTS + timedelta(hours=6)))
+            found.append(live_scores(others, actual, STARTS, ENDS))
             continue
-        lived = live_settings(found)
+        lived = live_settings(found, others, STARTS, ENDS)
         moved = nowcast(others, actual, STARTS + timedelta(hours=2), 0, lived.half_life_seconds, lived.scale_ratio)
         high = np.quantile(moved.requests_per_second[:, 0], 0.9, axis=0)
         inside.append((actual["web"][120:] <= high).mean())
@@ -195,6 +243,91 @@ def test_an_answer_worked_out_beforehand_is_the_quantile_of_the_re_forecast_for_
         moved = nowcast(forecast, whole, now, half_life_seconds=900, scale_ratio=1.3, gain_ratio=0.8)
         expected = np.quantile(np.log(moved.requests_per_second), 0.9, axis=0)
         assert np.log(rates) == pytest.approx(expected, abs=1e-5)
+
+
+RESTLESS = LiveSettings(half_life_seconds=900, scale_ratio=1.3, campaigns=4, minute_sd_up=0.2, minute_sd_down=0.1)
+CALM = RESTLESS.model_copy(update={"minute_sd_up": 0.0, "minute_sd_down": 0.0})
+
+
+def test_an_answer_knows_how_far_minutes_lie_off_their_hour() -> None:
+    forecast, now = paths(), STARTS + timedelta(hours=2)
+    found = answer(forecast, now, 0.9, RESTLESS)
+    assert found is not None
+    came = np.full((1, 2, 120), 300.0)
+    whole = {name: np.full(MINUTES, 300.0) for name in forecast.services}
+    moved = nowcast(forecast, whole, now, half_life_seconds=900, scale_ratio=1.3)
+    _, _, p90, _ = interval_quantiles(moved.requests_per_second, moved.seconds, RESTLESS)
+    assert np.log(found.rates(came)[0]) == pytest.approx(np.log(p90), abs=1e-5)
+
+
+def test_minutes_are_widened_by_their_own_deviation_as_variances_add_and_keep_their_middle() -> None:
+    draws, seconds = paths().requests_per_second.astype(float), np.full(MINUTES, 60)
+    calm, restless = (np.log(interval_quantiles(draws, seconds, each)) for each in (CALM, RESTLESS))
+    assert restless[1] == pytest.approx(calm[1])
+    up, down = (each[2] - each[1] for each in (calm, restless)), (each[1] - each[0] for each in (calm, restless))
+    for (before, after), own in ((up, 0.2), (down, 0.1)):
+        assert after**2 - before**2 == pytest.approx((1.2816 * own) ** 2 * 59 / 60, rel=1e-3)
+
+
+def test_widening_intervals_leaves_hours_as_they_were() -> None:
+    draws = paths().requests_per_second.reshape(600, 2, -1, 60).mean(axis=3).astype(float)
+    hours = np.full(MINUTES // 60, 3600)
+    calm, restless = (interval_quantiles(draws, hours, each) for each in (CALM, RESTLESS))
+    assert restless == pytest.approx(calm, rel=1e-12)
+
+
+def test_the_longer_an_interval_the_less_of_its_own_deviation_is_left() -> None:
+    draws = np.exp(np.random.default_rng(0).normal(5, 0.1, (500, 1)))
+    lengths = (60, 300, 900, 1800, 3600, 7200)
+    highs = [interval_quantiles(draws, np.array([length]), RESTLESS)[2, 0] for length in lengths]
+    assert highs[:5] == sorted(highs[:5], reverse=True)
+    assert highs[4] == highs[5] == pytest.approx(np.quantile(draws, 0.9))
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-9, 1e-3, 1e6])
+def test_quantiles_of_intervals_keep_their_order_and_are_never_negative(level: float) -> None:
+    draws = level * np.random.default_rng(1).exponential(1.0, (400, 50)) ** 3
+    draws[:200, :10] = 0.0
+    found = interval_quantiles(draws, np.full(50, 60), RESTLESS)
+    assert (np.diff(found, axis=0) >= 0).all()
+    assert (found >= 0).all()
+    assert np.isfinite(found).all()
+
+
+def restless(seed: int) -> tuple[TrafficPaths, dict[str, np.ndarray]]:
+    """Paths of which one comes, but for deviations of its minutes that last three minutes and that no path knows."""
+    rng = np.random.default_rng(seed)
+    level = rng.normal(0, 0.2, (250, 1, 1)) + rng.normal(0, 0.1, (250, 1, MINUTES // 60)).repeat(60, axis=2)
+    rates = 500.0 * np.exp(level + rng.normal(0, 0.03, (250, 1, MINUTES)))
+    own, keep = np.zeros(MINUTES), np.exp(-1 / 3)
+    for i in range(1, MINUTES):
+        own[i] = keep * own[i - 1] + 0.25 * np.sqrt(1 - keep**2) * rng.normal()
+    times = paths(1).starts_at_utc
+    known = TrafficPaths(rates[1:].astype(np.float32), ("web",), times, np.full(MINUTES, 60))
+    return known, {"web": rates[0, 0] * np.exp(own)}
+
+
+def test_eight_of_ten_minutes_come_inside_the_band_of_intervals_where_the_paths_alone_hold_fewer() -> None:
+    found, inside = [], []
+    for seed in range(40):
+        others, actual = restless(seed)
+        if seed < 12:
+            found.append(live_scores(others, actual, STARTS, ENDS))
+            continue
+        lived = live_settings(found, others, STARTS, ENDS)
+        now = STARTS + timedelta(hours=2)
+        moved = nowcast(others, actual, now, 0, lived.half_life_seconds, lived.scale_ratio, lived.gain_ratio)
+        calm = lived.model_copy(update={"minute_sd_up": 0.0, "minute_sd_down": 0.0})
+        bands = [interval_quantiles(moved.requests_per_second[:, 0], moved.seconds, each) for each in (lived, calm)]
+        came = actual["web"][120:]
+        inside.append([((came >= band[0]) & (came <= band[2])).mean() for band in bands])
+    with_own, without = np.mean(inside, axis=0)
+    assert without < 0.65 < 0.75 < with_own < 0.86
+
+
+def test_settings_of_a_traffic_model_that_was_written_before_minutes_were_learned_are_read() -> None:
+    old = LiveSettings.model_validate({"half_life_seconds": 300, "scale_ratio": 1.2, "campaigns": 5})
+    assert (old.gain_ratio, old.minute_sd_up, old.minute_sd_down) == (1.0, 0.0, 0.0)
 
 
 def test_there_is_no_answer_while_too_little_is_known() -> None:

@@ -72,9 +72,10 @@ def judge(
     values = store.measured(plan.id, MINUTE_SECONDS, plan.starts_at - AROUND, now + AROUND, ["requests"])
     came = requests_by_service(values)
     if expected and paths is not None and now < plan.ends_at + AROUND:
-        ahead = reforecast(_as_decided(plan, expected, paths, events), came, now, expected.handed.model.nowcast)
+        learned = expected.handed.model.nowcast
+        ahead = reforecast(_as_decided(plan, expected, paths, events), came, now, learned)
         if len(ahead.seconds):
-            store.write(plan.id, REFORECAST, now, as_document(ahead, expected.handed.model_hash))
+            store.write(plan.id, REFORECAST, now, as_document(ahead, expected.handed.model_hash, learned))
     state = live_state(workspace, plan.id, now)
     rules, told = rules_of(workspace).live, told_alerts(events, plan.id)
     looked: set[LiveRule] = {"capacity", "hourly"} if hourly else {"capacity"}

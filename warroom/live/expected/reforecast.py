@@ -10,7 +10,7 @@ import numpy as np
 
 from campaign.traffic import QUANTILES, LiveSettings, TrafficPaths
 from forecast.epochs import epochs
-from forecast.nowcast import HALF_LIFE_SECONDS, nowcast
+from forecast.nowcast import HALF_LIFE_SECONDS, interval_quantiles, nowcast
 from warroom.live.expected.yardstick import TOTAL
 from warroom.retrospective.timeline import Buckets, Floats, mean_over
 
@@ -42,17 +42,19 @@ def as_learned(settings: LiveSettings | None) -> LiveSettings:
     return settings or LiveSettings(half_life_seconds=HALF_LIFE_SECONDS, scale_ratio=1.0, campaigns=0)
 
 
-def as_document(ahead: TrafficPaths, model_hash: str) -> dict[str, Any]:
-    """Quantiles by service and in total, as they are stored; `starts_at` in seconds of UTC."""
+def as_document(ahead: TrafficPaths, model_hash: str, settings: LiveSettings | None) -> dict[str, Any]:
+    """Quantiles of single intervals by service and in total, as they are stored; `starts_at` in seconds of UTC."""
     each = {name: ahead.requests_per_second[:, i].astype(np.float64) for i, name in enumerate(ahead.services)}
     each[TOTAL] = ahead.requests_per_second.sum(axis=1, dtype=np.float64)
+    learned = as_learned(settings)
+    found = {name: interval_quantiles(draws, ahead.seconds, learned) for name, draws in each.items()}
     return {
         "model": model_hash,
         "starts_at": epochs(ahead.starts_at_utc).tolist(),
-        "services": {name: _quantiles(draws) for name, draws in each.items()},
+        "services": {name: _stored(quantiles) for name, quantiles in found.items()},
     }
 
 
-def _quantiles(draws: Floats) -> dict[str, list[float]]:
-    found = np.quantile(draws, list(QUANTILES.values()), axis=0)
-    return {name: [float(f"{value:.{DIGITS}g}") for value in row] for name, row in zip(QUANTILES, found, strict=True)}
+def _stored(quantiles: Floats) -> dict[str, list[float]]:
+    rows = zip(QUANTILES, quantiles, strict=True)
+    return {name: [float(f"{value:.{DIGITS}g}") for value in row] for name, row in rows}
