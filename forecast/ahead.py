@@ -18,7 +18,7 @@ from forecast.ground import ground_of, laid_on
 from forecast.learning import Learned, target_settings
 from forecast.paths.grid import Grid
 from forecast.paths.joint import Draws, amplitudes, decay_nodes
-from forecast.uplift.episodes import typical
+from forecast.uplift.episodes import Standing, standing
 from forecast.uplift.pooled import features, typical_volumes
 from forecast.uplift.shapes import KnownKernels, kernel_of
 from forecast.uplift.terms import Term, send_term
@@ -32,8 +32,8 @@ class Ahead:
 
     starts: of its first minute, seconds since 1970. rates: requests per second without another send
     [path, service, minute]; weight: what one request per second that a send brings becomes there. draws: what the
-    paths have in common with the send. volumes: typical of each amplitude; levels: logs of each service's share of
-    all traffic and of its own level over these days.
+    paths have in common with the send. volumes: typical of each amplitude; standings: of each service over these
+    days.
     """
 
     learned: Learned
@@ -42,7 +42,7 @@ class Ahead:
     weight: Singles
     draws: Draws
     volumes: dict[str, float]
-    levels: tuple[tuple[float, float], ...]
+    standings: tuple[Standing, ...]
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ class Ahead:
         found = np.zeros((len(self.draws), len(self.services)), dtype=np.float32)
         for s, name in enumerate(self.services):
             if learned.target.touches(name):
-                known = (learned.uplift.layout, learned.numbers, volumes, name, *self.levels[s])
+                known = (learned.uplift.layout, learned.numbers, volumes, name, self.standings[s])
                 found[:, s] = amplitudes(features((term,), learned.plans, *known), self.draws)[:, 0]
         return found
 
@@ -91,8 +91,8 @@ def ahead_of(learned: Learned, starts: int, minutes: int, paths: int, seed: int)
     grid = Grid(starts + MINUTE * np.arange(minutes, dtype=np.int64), np.full(minutes, MINUTE, dtype=np.int64))
     baseline, middles = learned.baseline, (grid.starts + grid.ends) / 2
     ground = ground_of(learned, target_settings(learned, grid), paths, seed)
-    kernels, rates = KnownKernels(grid.starts.astype(np.float64), grid.ends.astype(np.float64)), ground.ordinary
+    kernels, rates = KnownKernels(grid.starts.astype(np.float64), grid.ends.astype(np.float64)), ground.staying
     for s, made in enumerate(ground.settings):
         rates[:, s] += ground.rates(s, laid_on(made, ground.draws).values(), kernels)
-    levels = [typical(baseline, s, middles)[::-1] for s in range(len(baseline.services))]
-    return Ahead(learned, starts, rates, ground.pulled, ground.draws, typical_volumes(learned.terms), tuple(levels))
+    standings = tuple(standing(baseline, s, middles) for s in range(len(baseline.services)))
+    return Ahead(learned, starts, rates, ground.pulled, ground.draws, typical_volumes(learned.terms), standings)

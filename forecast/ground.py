@@ -28,6 +28,7 @@ from forecast.paths.joint import (
     level_factors,
     noise_factors,
     ordinary_paths,
+    staying_paths,
 )
 from forecast.uplift.pooled import Uplift
 from forecast.uplift.shapes import KnownKernels, form_of
@@ -44,14 +45,16 @@ Laid = Mapping[Hashable, tuple[Term, Floats]]
 class Ground:
     """The part of joint paths that no amplitude is in.
 
-    ordinary: requests per second of ordinary days; pulled: what one request per second that a term brings becomes
-    there [path, service, interval]. uplift: whose parameters were drawn; settings: the intervals and the windows.
+    ordinary: requests per second of ordinary days; staying: of them, without the visitors whom campaigns keep away;
+    pulled: what one request per second that a term brings becomes there [path, service, interval]. uplift: whose
+    parameters were drawn; settings: the intervals and the windows.
     """
 
     uplift: Uplift
     settings: tuple[Setting, ...]
     draws: Draws
     ordinary: Singles
+    staying: Singles
     pulled: Singles
     decays: dict[str | None, tuple[Floats, NDArray[np.int64]]] = field(default_factory=dict)
 
@@ -66,6 +69,8 @@ class Ground:
         """Whether another version, over the same days, has the same windows."""
         return all(
             np.array_equal(mine.inside, its.inside)
+            and [kind for kind, _ in mine.kinds] == [kind for kind, _ in its.kinds]
+            and all(np.array_equal(a, b) for (_, a), (_, b) in zip(mine.kinds, its.kinds, strict=True))
             and np.array_equal(mine.before, its.before)
             and np.array_equal(mine.after, its.after)
             for mine, its in zip(self.settings, settings, strict=True)
@@ -133,12 +138,13 @@ def ground_of(learned: Learned, settings: tuple[Setting, ...], paths: int, seed:
     draws, rng = joint_draws(learned, paths, seed)
     uplift = learned.uplift
     pulled = noise_factors(settings, uplift, learned.baseline, paths, learned.minute_sd, rng)
-    ordinary = np.empty_like(pulled)
+    ordinary, staying = np.empty_like(pulled), np.empty_like(pulled)
     for s, made in enumerate(settings):
         pulled[:, s] *= level_factors(made, uplift, draws, s)
         ordinary[:, s] = pulled[:, s] * ordinary_paths(made, uplift, draws)
+        staying[:, s] = ordinary[:, s] * staying_paths(made, uplift, draws)
         pulled[:, s] *= hour_factors(made, uplift, draws)
-    return Ground(uplift, settings, draws, ordinary, pulled)
+    return Ground(uplift, settings, draws, ordinary, staying, pulled)
 
 
 def laid_on(setting: Setting, draws: Draws) -> Laid:

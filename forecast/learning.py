@@ -187,18 +187,20 @@ def funnel_requests(settings: Settings) -> float:
 
 
 def minute_sds(blocks: Sequence[Block], baseline: Baseline) -> Floats:
-    """How far single minutes scatter around their neighbours [service], on the log scale."""
+    """How far single minutes scatter around their neighbours [service], on the log scale, beside counting."""
     found = np.full(len(baseline.services), MINUTE_SD_DEFAULT)
     for s in range(len(baseline.services)):
-        steps = []
+        steps, counting = [], []
         for block in blocks:
             if block.service == s:
                 minute = (block.ends - block.starts) <= 60.0
                 both = minute[1:] & minute[:-1]
                 steps.append(np.diff(block.log_rates)[both])
+                counting.append(1.0 / np.maximum(block.counts[1:][both], 1.0))
         joined = np.concatenate(steps) if steps else np.zeros(0)
         if len(joined) >= 50:
-            found[s] = 1.4826 * float(np.median(np.abs(joined))) / np.sqrt(2.0)
+            single = baseline.scatter.counted[s] * float(np.median(np.concatenate(counting)))
+            found[s] = np.sqrt(max((1.4826 * float(np.median(np.abs(joined)))) ** 2 / 2.0 - single, 0.0))
     clipped: Floats = np.clip(found, 0.005, 0.5)
     return clipped
 

@@ -94,7 +94,7 @@ def outlook(learned: Learned, like: Outlook | None = None) -> Outlook:
     same = like if like and days and like.ground.holds(settings) else None
     ground = same.ground.known_of(learned) if same else ground_of(learned, settings, PATHS, SEED)
     laid = tuple(laid_on(made, ground.draws) for made in settings)
-    total = same.total.copy() if same else ground.ordinary.sum(axis=1)
+    total = same.total.copy() if same else ground.staying.sum(axis=1)
     for s, new in enumerate(laid):
         total += ground.rates(s, otherwise(new, same.laid[s] if same else {}), kernels)
     inside = (grid.ends > epoch(target.starts_at)) & (grid.starts < epoch(target.ends_at))

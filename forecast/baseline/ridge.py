@@ -80,7 +80,7 @@ def fit_baseline(
     known[: len(hourly)] = ~masked & hourly.notna().to_numpy()
     rates = np.full(known.shape, np.nan)
     rates[: len(hourly)] = hourly.to_numpy(dtype=np.float64)
-    made = design(pd.DatetimeIndex(hours), hourly.index[-1], zone, country)
+    made = design(pd.DatetimeIndex(hours), np.asarray(known[: len(hourly)].any(axis=1)), zone, country)
     leads = lead_days + days_silent(hourly.to_numpy(dtype=np.float64))
     parts = [_one(rates[:, s], known[:, s], made.columns, made.penalties, leads[s]) for s in range(rates.shape[1])]
     return Baseline(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.epochs import DAY
+from forecast.epochs import DAY, HOUR
 
 YEARLY_FROM_DAYS = 400
 YEARLY_WAVES = 3
@@ -40,10 +40,11 @@ def public_holidays(country: str | None, first_year: int, last_year: int) -> dic
     return dict(holidays.country_holidays(country.upper(), years=years, language=language).items())
 
 
-def design(hours: pd.DatetimeIndex, history_ends: pd.Timestamp, zone: ZoneInfo, country: str | None) -> Design:
-    """Hour of day, day of week, their product, holidays, yearly waves and a trend that stops where history ends.
+def design(hours: pd.DatetimeIndex, known: NDArray[np.bool_], zone: ZoneInfo, country: str | None) -> Design:
+    """Hour of day, day of week, their product, holidays, yearly waves and a trend that stops where nothing is known.
 
-    `hours` are naive UTC. Penalties are ridge penalties in units of one hour's squared error.
+    `hours` are naive UTC; `known` says of those of history, the first ones, which are learned from. Penalties are ridge
+    penalties in units of one hour's squared error.
     """
     local = hours.tz_localize("UTC").tz_convert(zone)
     hour, weekday = local.hour.to_numpy(), local.day_of_week.to_numpy()
@@ -53,8 +54,8 @@ def design(hours: pd.DatetimeIndex, history_ends: pd.Timestamp, zone: ZoneInfo, 
         (_one_hot(weekday, 7), FREE * 100),
         (_one_hot(weekday * 24 + hour, 168), STRONG),
         (_holiday_columns(local, country), STRONG),
-        (_yearly(hours, history_ends), WEAK * 10),
-        (_hinges(hours, history_ends), WEAK),
+        (_yearly(hours, len(known)), WEAK * 10),
+        (_hinges(known, len(hours)), WEAK),
     ]
     columns = np.hstack([block for block, _ in groups])
     penalties = np.concatenate([np.full(block.shape[1], penalty) for block, penalty in groups])
@@ -79,18 +80,23 @@ def _holiday_columns(local: pd.DatetimeIndex, country: str | None) -> NDArray[np
     return np.hstack([each, rhythm])
 
 
-def _yearly(hours: pd.DatetimeIndex, history_ends: pd.Timestamp) -> NDArray[np.float64]:
+def _yearly(hours: pd.DatetimeIndex, past: int) -> NDArray[np.float64]:
     days = (hours - hours[0]).total_seconds().to_numpy() / DAY
-    if (history_ends - hours[0]).days < YEARLY_FROM_DAYS:
+    if (past - 1) * HOUR < YEARLY_FROM_DAYS * DAY:
         return np.zeros((len(hours), 0))
     angles = 2 * np.pi * np.outer(days / 365.25, np.arange(1, YEARLY_WAVES + 1))
     return np.hstack([np.sin(angles), np.cos(angles)])
 
 
-def _hinges(hours: pd.DatetimeIndex, history_ends: pd.Timestamp) -> NDArray[np.float64]:
-    """Changes of slope every four weeks; all of them stand still after history ends, so nothing runs away."""
-    length = (history_ends - hours[0]).total_seconds() / DAY
-    days = np.minimum((hours - hours[0]).total_seconds().to_numpy() / DAY, length)
-    knots = np.arange(0.0, max(length - HINGE_DAYS, 1.0), HINGE_DAYS)
-    slopes: NDArray[np.float64] = np.maximum(days[:, None] - knots, 0.0) / HINGE_DAYS
+def _hinges(known: NDArray[np.bool_], count: int) -> NDArray[np.float64]:
+    """Changes of slope after every four weeks' worth of known hours; all stand still after the last one [hour, knot].
+
+    Long campaigns leave months of which nothing ordinary is known: a slope that could change there would lead anywhere.
+    """
+    at = np.flatnonzero(known)
+    if len(at) == 0:
+        return np.zeros((count, 0))
+    every = int(HINGE_DAYS * DAY / HOUR)
+    knots = at[: max(len(at) - every, 1) : every]
+    slopes: NDArray[np.float64] = np.maximum(np.minimum(np.arange(count), at[-1])[:, None] - knots, 0) / every
     return slopes

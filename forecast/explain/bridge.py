@@ -12,10 +12,9 @@ from campaign.traffic import Bridge, BridgeStep, Peak
 from forecast.backtest.again import actual_on
 from forecast.epochs import epoch, moment_of
 from forecast.evidence import Evidence
-from forecast.explain.effects import added_rates, middle_rate
 from forecast.learning import Learned, has_rows, touched_services
 from forecast.paths.grid import Grid
-from forecast.paths.joint import days_of, setting
+from forecast.paths.joint import added_rates, days_of, middle_rate, setting
 from forecast.uplift.pooled import Uplift, typical_volumes
 
 Floats = NDArray[np.float64]

@@ -1,5 +1,5 @@
 """What makes a forecast doubtful and is no mistake of anybody: failed or running campaigns, a level that just moved,
-services whose source fell silent."""
+services whose source fell silent, kinds that bring less than ordinary days."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from campaign.plan import Plan
 from forecast.baseline.ridge import days_silent
 from forecast.epochs import HOUR, epoch
 from forecast.evidence import Evidence, mask_of
-from forecast.learning import Learned, known_seconds
+from forecast.learning import Learned, known_seconds, target_settings
+from forecast.paths.grid import Grid
+from forecast.paths.joint import middle_rate
 
 DAY_HOURS, WEEK_HOURS = 24, 168
 HOURS_LEAST = 12
 SHIFT_RATIO, STEADY_RATIO = 1.3, 1.15
 SILENT_DAYS = 1.0
+AWAY_RATIO = 0.1
 
 
 def doubts_said(learned: Learned, evidence: Evidence, plans: Sequence[Plan], as_of: datetime) -> tuple[Text, ...]:
@@ -29,6 +32,7 @@ def doubts_said(learned: Learned, evidence: Evidence, plans: Sequence[Plan], as_
         *running_said(evidence, plans, as_of),
         *shift_said(evidence, plans),
         *silence_said(evidence),
+        *away_said(learned),
     )
 
 
@@ -90,6 +94,25 @@ def silence_said(evidence: Evidence) -> list[Text]:
         say(
             "rows end days before the other services', so these are forecast from further away: {services}",
             services=", ".join(late),
+        )
+    ]
+
+
+def away_said(learned: Learned) -> list[Text]:
+    """A kind during which, as far as past ones teach, fewer come than on ordinary days."""
+    target, taught = learned.target, sum(plan.kind == learned.target.kind for plan in learned.past)
+    starts = np.arange(epoch(target.starts_at), epoch(target.ends_at), HOUR, dtype=np.int64)
+    settings = target_settings(learned, Grid(starts, np.full(len(starts), HOUR, dtype=np.int64)))
+    ordinary = sum(float(np.exp(made.log_base).sum()) for made in settings)
+    ratio = sum(float(middle_rate(made, learned.uplift).sum()) for made in settings) / ordinary
+    if not taught or ratio > 1.0 - AWAY_RATIO:
+        return []
+    return [
+        say(
+            "campaigns of kind {kind} bring {percent} % less traffic than ordinary days, as {count} past ones did",
+            kind=target.kind,
+            percent=f"{100 * (1.0 - ratio):.0f}",
+            count=taught,
         )
     ]
 

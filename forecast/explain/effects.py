@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,7 @@ from campaign.traffic import Course, Effect, EffectQuantiles, SecondProfile
 from forecast.epochs import epoch, moment_of
 from forecast.learning import Learned, Prediction, target_settings
 from forecast.paths.grid import Grid
-from forecast.paths.joint import Setting, amplitudes, median_decay
-from forecast.uplift.layout import FOLLOWING, SURVIVAL
+from forecast.paths.joint import Setting, added_scale, amplitudes, median_decay, middle_rate
 from forecast.uplift.pooled import Uplift
 from forecast.uplift.shapes import kernel_of
 from forecast.uplift.terms import Term
@@ -56,7 +55,7 @@ def _effect(
     starts, ends = setting.grid.starts.astype(np.float64), setting.grid.ends.astype(np.float64)
     terms = [setting.features.terms[i] for i in members]
     shapes = np.array([kernel_of(t, starts, ends, setting.season, median_decay(t, uplift)) for t in terms])
-    shapes = shapes * np.array([_scale(setting, uplift, t.manner == "share") for t in terms])
+    shapes = shapes * np.array([added_scale(setting, uplift, t.manner == "share") for t in terms])
     top = int((np.median(drawn[:, members], axis=0) @ shapes).argmax())
     level = np.exp(prediction.draws.level[:, _position(service, prediction)])
     p10, p50, p90 = (float(q) for q in np.quantile(level * (drawn[:, members] @ shapes[:, top]), [0.1, 0.5, 0.9]))
@@ -99,14 +98,6 @@ def _position(service: str, prediction: Prediction) -> int:
     return prediction.services.index(service)
 
 
-def _scale(setting: Setting, uplift: Uplift, share: bool) -> Floats:
-    """What a term's kernel is multiplied by besides its amplitude, in the middle of the posterior."""
-    if share:
-        survival = uplift.mean[uplift.layout.index[SURVIVAL]]
-        return np.asarray(np.exp(setting.log_base + survival * setting.season * setting.inside))
-    return np.asarray(np.exp(uplift.mean[uplift.layout.index[FOLLOWING]] * setting.season))
-
-
 def second_profiles(learned: Learned, grid: Grid) -> tuple[SecondProfile, ...]:
     """For every moment of the target and service: how two minutes before to five after share their requests."""
     first, last = PROFILE_SECONDS
@@ -125,20 +116,3 @@ def second_profiles(learned: Learned, grid: Grid) -> tuple[SecondProfile, ...]:
                 )
             )
     return tuple(profiles)
-
-
-def middle_rate(setting: Setting, uplift: Uplift) -> Floats:
-    """Requests per second in the middle of the posterior, without luck or noise [interval]."""
-    rate = np.exp(setting.log_base + uplift.mean[uplift.layout.index[SURVIVAL]] * setting.season * setting.inside)
-    for scaled in added_rates(setting, uplift):
-        rate = rate + scaled
-    return np.asarray(rate)
-
-
-def added_rates(setting: Setting, uplift: Uplift) -> Iterator[Floats]:
-    """What each term adds in the middle of the posterior [interval], in the setting's order."""
-    starts, ends = setting.grid.starts.astype(np.float64), setting.grid.ends.astype(np.float64)
-    logs = setting.features.rows @ uplift.mean + setting.features.offsets
-    for term, log_amplitude in zip(setting.features.terms, np.clip(logs, -40.0, 40.0), strict=True):
-        shape = kernel_of(term, starts, ends, setting.season, median_decay(term, uplift))
-        yield shape * float(np.exp(log_amplitude)) * _scale(setting, uplift, term.manner == "share")

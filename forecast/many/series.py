@@ -20,7 +20,7 @@ from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
 from forecast.baseline.ridge import HUBER, Levelled, days_silent, levelled, rate_floor, robust_ridge
-from forecast.baseline.scatter import Scatter, two_sided
+from forecast.baseline.scatter import Scatter, count_factors, two_sided
 from forecast.baseline.seasons import Design, design
 from forecast.epochs import HOUR, naive_utc
 
@@ -36,7 +36,7 @@ LUCK_SD, LUCK_PRIOR = 0.12, 4.0
 NOISE_SD_MOST = 0.5
 LEVEL_FREEDOM = 6.0
 LITTLE_KNOWN_SD = 0.4
-LITTLE_KNOWN = Scatter(np.array([LITTLE_KNOWN_SD]), np.array([LITTLE_KNOWN_SD]), np.array([0.5]))
+LITTLE_KNOWN = Scatter(*(np.array([value]) for value in (LITTLE_KNOWN_SD, LITTLE_KNOWN_SD, 0.5, 0.0)))
 OWN_LEVEL_SHARE_LEAST = 0.3
 
 
@@ -82,7 +82,7 @@ def forecast_chunk(shared: Shared, chunk: Chunk) -> Singles:
     with threadpool_limits(1):
         hours = np.concatenate([shared.hours, shared.hours[-1] + HOUR * np.arange(1, shared.ahead + 1)])
         index = pd.DatetimeIndex(naive_utc(hours))
-        made = design(index, index[len(shared.hours) - 1], ZoneInfo(shared.zone), shared.country)
+        made = design(index, shared.campaigns < 0, ZoneInfo(shared.zone), shared.country)
         parts = ordinary(chunk, made, len(hours), shared.lead_days)
         paths = [one_service(shared, chunk, i, hours, part) for i, part in enumerate(parts)]
     return np.stack(paths, axis=1)
@@ -155,6 +155,9 @@ def one_service(shared: Shared, chunk: Chunk, place: int, hours: NDArray[np.int6
     logs = base + answer * shared.lift + shift[:, None]
     logs += _noise(shared.seconds, part.scatter, count, rng)
     rates_drawn: Singles = np.exp(np.clip(logs, -40.0, 40.0)).astype(np.float32)
+    if counted := float(part.scatter.counted[0]):
+        requests = np.median(rates_drawn, axis=0) * shared.seconds
+        rates_drawn *= count_factors(requests, counted, count, rng)
     return rates_drawn
 
 

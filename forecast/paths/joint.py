@@ -6,8 +6,9 @@ buy 1.37 to 1.40 times the real total peak).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +16,18 @@ from scipy.linalg import cholesky
 
 from campaign.plan import Plan
 from forecast.baseline.ridge import Baseline
-from forecast.baseline.scatter import Scatter, two_sided
+from forecast.baseline.scatter import Scatter, count_factors, two_sided
 from forecast.paths.grid import Grid
-from forecast.uplift.episodes import typical
-from forecast.uplift.layout import AFTER, BEFORE, FOLLOWING, SURVIVAL, Layout, Numbers
+from forecast.uplift.episodes import Standing, standing
+from forecast.uplift.layout import AFTER, AWAY, BEFORE, FOLLOWING, SURVIVAL, Layout, Numbers
 from forecast.uplift.pooled import PRIOR_CAMPAIGNS, Features, Uplift, decay_of
 from forecast.uplift.pooled import features as features_of
-from forecast.uplift.shapes import KnownKernels, inside_window, shoulders
+from forecast.uplift.shapes import KnownKernels, inside_kinds, inside_window, kernel_of, shoulders
 from forecast.uplift.terms import Term
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
 
 LEVEL_FREEDOM = 6.0
 LEVEL_SHARED = 0.7
@@ -56,25 +58,27 @@ def held(layout: Layout, theta: Floats) -> Floats:
 class Days:
     """Ordinary traffic of a service over a grid, the same for every version of a plan.
 
-    log_base, season: log rate, and how far each hour lies off its day [interval]; log_level, log_share: of the
-    service's typical level over these days, and of its share of all services' level.
+    log_base, season: log rate, and how far each hour lies off its day [interval].
     """
 
     service: str
     grid: Grid
     log_base: Floats
     season: Floats
-    log_level: float
-    log_share: float
+    standing: Standing
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything that paths of one service need besides the draws."""
+    """Everything that paths of one service need besides the draws.
+
+    inside: how far each interval lies inside any campaign; kinds: inside one of each kind.
+    """
 
     days: Days
     features: Features
     inside: Floats
+    kinds: tuple[tuple[str, Floats], ...]
     before: Floats
     after: Floats
 
@@ -110,7 +114,7 @@ def days_of(baseline: Baseline, service: int, grid: Grid) -> Days:
     """A service's ordinary traffic over the grid."""
     middles = (grid.starts.astype(np.float64) + grid.ends.astype(np.float64)) / 2
     log_base, season = baseline.log_at(service, middles), baseline.season_at(service, middles)
-    return Days(baseline.services[service], grid, log_base, season, *typical(baseline, service, middles))
+    return Days(baseline.services[service], grid, log_base, season, standing(baseline, service, middles))
 
 
 def setting(
@@ -125,8 +129,9 @@ def setting(
     """A service's terms over its days; `volumes`: typical of each amplitude, as in the fit."""
     own = [term for term, services in zip(terms, touched, strict=True) if days.service in services]
     starts, ends = days.grid.starts.astype(np.float64), days.grid.ends.astype(np.float64)
-    made = features_of(own, plans, uplift.layout, numbers, volumes, days.service, days.log_share, days.log_level)
-    return Setting(days, made, inside_window(own, starts, ends), *shoulders(own, starts, ends))
+    made = features_of(own, plans, uplift.layout, numbers, volumes, days.service, days.standing)
+    kinds = inside_kinds(own, plans, starts, ends)
+    return Setting(days, made, inside_window(own, starts, ends), kinds, *shoulders(own, starts, ends))
 
 
 def amplitudes(features: Features, draws: Draws) -> Floats:
@@ -168,9 +173,11 @@ def decay_nodes(term: Term, uplift: Uplift, draws: Draws) -> tuple[Floats, NDArr
 def expected_paths(setting: Setting, uplift: Uplift, draws: Draws, service: int) -> Singles:
     """Requests per second on each path without the intervals' own noise [path, interval]."""
     columns, kernels, shares = spread_over_decays(setting, uplift, draws)
-    rates = ordinary_paths(setting, uplift, draws)
+    factors = staying_paths(setting, uplift, draws)
     if shares.any():
-        rates *= 1.0 + columns[:, shares] @ kernels[shares]
+        factors += columns[:, shares] @ kernels[shares]
+    rates = ordinary_paths(setting, uplift, draws)
+    rates *= factors
     if (~shares).any():
         rates += hour_factors(setting, uplift, draws) * (columns[:, ~shares] @ kernels[~shares])
     rates *= level_factors(setting, uplift, draws, service)
@@ -179,10 +186,28 @@ def expected_paths(setting: Setting, uplift: Uplift, draws: Draws, service: int)
 
 def ordinary_paths(setting: Setting, uplift: Uplift, draws: Draws) -> Singles:
     """Requests per second of ordinary days, their pattern flattened as far as a campaign does that [path, interval]."""
-    survival = draws.theta[:, uplift.layout.index[SURVIVAL]].astype(np.float32)
-    swing = (setting.season * setting.inside).astype(np.float32)
-    rates: Singles = np.exp(setting.log_base.astype(np.float32) + survival[:, None] * swing)
-    return rates
+    return ordinary_at(setting, uplift.layout, draws.theta.astype(np.float32))
+
+
+def staying_paths(setting: Setting, uplift: Uplift, draws: Draws) -> Singles:
+    """The share of ordinary visitors whom campaigns do not keep away [path, interval]."""
+    return staying_at(setting, uplift.layout, draws.theta.astype(np.float32))
+
+
+def ordinary_at(setting: Setting, layout: Layout, theta: NDArray[Real]) -> NDArray[Real]:
+    """`ordinary_paths` at parameters [..., parameter], in their precision [..., interval]."""
+    survival = theta[..., layout.index[SURVIVAL], None]
+    swing = (setting.season * setting.inside).astype(theta.dtype)
+    return np.exp(setting.log_base.astype(theta.dtype) + survival * swing)
+
+
+def staying_at(setting: Setting, layout: Layout, theta: NDArray[Real]) -> NDArray[Real]:
+    """`staying_paths` at parameters [..., parameter], in their precision [..., interval]."""
+    away = np.zeros((*theta.shape[:-1], len(setting.log_base)), dtype=theta.dtype)
+    for kind, inside in setting.kinds:
+        log_away = theta[..., layout.index[AWAY]] + theta[..., layout.index[f"{AWAY}:{kind}"]]
+        away += np.exp(log_away)[..., None] * inside.astype(theta.dtype)
+    return np.exp(-away)
 
 
 def hour_factors(setting: Setting, uplift: Uplift, draws: Draws) -> Singles:
@@ -248,9 +273,37 @@ def noise_factors(
         )
         noise[:, s] = two_sided(noise[:, s], up, down)
         noise[:, s] += (rng.standard_normal(noise[:, s].shape, dtype=np.float32) * alone[s]).astype(np.float32)
-    return np.exp(noise, out=noise)
+    factors: Singles = np.exp(noise, out=noise)
+    for s, counted in enumerate(baseline.scatter.counted):
+        if counted > 0.0:
+            factors[:, s] *= count_factors(middle_rate(settings[s], uplift) * seconds, float(counted), paths, rng)
+    return factors
 
 
 def median_decay(term: Term, uplift: Uplift) -> float:
     """The term's decay in seconds at the posterior's middle."""
     return decay_of(term, uplift.layout, uplift.mean)
+
+
+def middle_rate(setting: Setting, uplift: Uplift) -> Floats:
+    """Requests per second in the middle of the posterior, without luck or noise [interval]."""
+    rate = ordinary_at(setting, uplift.layout, uplift.mean) * staying_at(setting, uplift.layout, uplift.mean)
+    for scaled in added_rates(setting, uplift):
+        rate = rate + scaled
+    return np.asarray(rate)
+
+
+def added_rates(setting: Setting, uplift: Uplift) -> Iterator[Floats]:
+    """What each term adds in the middle of the posterior [interval], in the setting's order."""
+    starts, ends = setting.grid.starts.astype(np.float64), setting.grid.ends.astype(np.float64)
+    logs = setting.features.rows @ uplift.mean + setting.features.offsets
+    for term, log_amplitude in zip(setting.features.terms, np.clip(logs, -40.0, 40.0), strict=True):
+        shape = kernel_of(term, starts, ends, setting.season, median_decay(term, uplift))
+        yield shape * float(np.exp(log_amplitude)) * added_scale(setting, uplift, term.manner == "share")
+
+
+def added_scale(setting: Setting, uplift: Uplift, share: bool) -> Floats:
+    """What a term's kernel is multiplied by besides its amplitude, in the middle of the posterior."""
+    if share:
+        return ordinary_at(setting, uplift.layout, uplift.mean)
+    return np.asarray(np.exp(uplift.mean[uplift.layout.index[FOLLOWING]] * setting.season))

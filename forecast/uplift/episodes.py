@@ -37,12 +37,20 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Where a service stands over some days, as logs: its typical rate, its share of all services' typical rates."""
+
+    level: float
+    share: float
+
+
+@dataclass(frozen=True)
 class Block:
     """Rows of one service over at most two days, and the terms that reach into them.
 
-    starts, ends, log_rates, log_base, season: [row]; log_level: the service's typical log level over the block;
-    log_share: log of its part of all services' typical level; terms: indices into the terms of all campaigns; level_sd:
-    how far ordinary traffic may lie off here, where that is not what the baseline says.
+    starts, ends, log_rates, log_base, season: [row]; standing: of the service over the block; terms: indices into the
+    terms of all campaigns; level_sd: how far ordinary traffic may lie off here, where that is not what the baseline
+    says.
     """
 
     key: str
@@ -53,8 +61,7 @@ class Block:
     counts: Floats
     log_base: Floats
     season: Floats
-    log_level: float
-    log_share: float
+    standing: Standing
     terms: tuple[int, ...]
     level_sd: float | None = None
 
@@ -120,7 +127,6 @@ def _block(
     instants = instants_of(terms[i] for i in reaching)
     first, last, rates = rows(stretch.starts[inside], stretch.seconds[inside], stretch.rates[inside], instants)
     middles = (first + last) / 2
-    log_level, log_share = typical(baseline, service, middles)
     return Block(
         f"{stretch.service}@{starts}",
         service,
@@ -130,8 +136,7 @@ def _block(
         rates * (last - first),
         baseline.log_at(service, middles),
         baseline.season_at(service, middles),
-        log_level,
-        log_share,
+        standing(baseline, service, middles),
         reaching,
     )
 
@@ -141,11 +146,11 @@ def instants_of(terms: Iterable[Term]) -> Floats:
     return np.array(sorted({t for term in terms for t in (term.starts, term.ends)}), dtype=np.float64)
 
 
-def typical(baseline: Baseline, service: int, times: Floats) -> tuple[float, float]:
-    """Log of a service's typical level over the days of `times`, and of its share of all services' level."""
+def standing(baseline: Baseline, service: int, times: Floats) -> Standing:
+    """Where a service stands over the days of `times`."""
     days = np.arange(times.min() - DAY / 2, times.max() + DAY / 2, HOUR)
     levels = [float(np.mean(np.exp(baseline.log_at(s, days)))) for s in range(len(baseline.services))]
-    return float(np.log(levels[service])), float(np.log(levels[service] / sum(levels)))
+    return Standing(float(np.log(levels[service])), float(np.log(levels[service] / sum(levels))))
 
 
 def rows(

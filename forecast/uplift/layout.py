@@ -20,12 +20,14 @@ from forecast.uplift.terms import Term
 Floats = NDArray[np.float64]
 
 SURVIVAL = "survival"
+AWAY = "away"
 FOLLOWING = "following"
 BEFORE, AFTER = "before", "after"
 CAMPAIGN_SD, SERVICE_SD = 0.25, 0.12
 KIND_SD, DRIVER_SD, PAIR_SD = 0.35, 0.45, 0.3
 LOADING_SD, LANDING_SD = 0.4, 0.3
 FIELD_SD = 0.25
+AWAY_USUAL, AWAY_KIND_SD = (math.log(0.03), 1.0), 1.0
 SIZE_EFFECT = 0.15
 EXTRAPOLATION_RATIO = 1.5
 
@@ -142,6 +144,7 @@ def layout_of(
     layout = Layout()
     layout.add(SURVIVAL, -0.3, 0.3)
     layout.add(FOLLOWING, 0.5, 0.3)
+    layout.add(AWAY, *AWAY_USUAL)
     layout.add(BEFORE, 0.0, 0.12)
     layout.add(AFTER, 0.0, 0.12)
     for term in terms:
@@ -172,6 +175,7 @@ def _add_term(layout: Layout, term: Term, requests_per_visit: float) -> None:
 
 def _add_campaign(layout: Layout, plan: Plan, services: Sequence[str], numbers: Numbers) -> None:
     layout.add(f"kind:{plan.kind}", 0.0, KIND_SD)
+    layout.add(f"{AWAY}:{plan.kind}", 0.0, AWAY_KIND_SD)
     for name in numbers.scores[plan.id]:
         layout.add(f"field:{name}", numbers.expected[name], FIELD_SD)
     layout.add(f"campaign:{plan.id}", 0.0, CAMPAIGN_SD)

@@ -1,12 +1,13 @@
 """What campaigns add to ordinary traffic: a partially pooled model of all past campaigns at once.
 
-    log y = log( base * exp(survival * season) * (1 + shares) + (levels + volumes) * exp(following * season) )
+    log y = log( base * exp(survival * season) * (staying + shares) + (levels + volumes) * exp(following * season) )
             + before + after + level error + noise
 
-`survival` is how much of the day's pattern a campaign flattens, `following` how much a pull depends on the hour.
-Shares, levels and volumes are sums over the plans' terms of exp(log amplitude) * kernel. Log amplitudes and decays have
-Gaussian priors (`layout`); the posterior is its Laplace approximation, found by Gauss-Newton steps (Levenberg-Marquardt
-damping), and the campaigns' own spread by empirical Bayes. Milliseconds per step, no sampling.
+`survival` is how much of the day's pattern a campaign flattens, `staying` the share of ordinary visitors whom its kind
+does not keep away (a holiday empties streets), `following` how much a pull depends on the hour. Shares, levels and
+volumes are sums over the plans' terms of exp(log amplitude) * kernel. Log amplitudes and decays have Gaussian priors
+(`layout`); the posterior is its Laplace approximation, found by Gauss-Newton steps (Levenberg-Marquardt damping), and
+the campaigns' own spread by empirical Bayes. Milliseconds per step, no sampling.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from scipy.linalg import cho_factor, cho_solve
 
 from campaign.plan import Plan
 from forecast.baseline.ridge import Baseline
-from forecast.baseline.scatter import sides
-from forecast.uplift.episodes import Block
+from forecast.baseline.scatter import of_counting, sides
+from forecast.uplift.episodes import Block, Standing
 from forecast.uplift.layout import (
     AFTER,
+    AWAY,
     BEFORE,
     CAMPAIGN_SD,
     FOLLOWING,
@@ -33,13 +35,13 @@ from forecast.uplift.layout import (
     Numbers,
     loadings,
 )
-from forecast.uplift.shapes import KnownKernels, inside_window, shoulders
+from forecast.uplift.shapes import KnownKernels, inside_kinds, inside_window, shoulders
 from forecast.uplift.terms import Term
 
 Floats = NDArray[np.float64]
 
 INDEPENDENT_SECONDS, PERSISTENT_SECONDS = 1200.0, 3600.0
-NOISE_SD = 0.12
+NOISE_SD, NOISE_LEAST_SD = 0.12, 0.02
 PRIOR_ROWS, OUTLIER = 40.0, 3.0
 TAIL_FREEDOM = 5.0
 PRIOR_CAMPAIGNS = 4.0
@@ -106,8 +108,7 @@ def features(
     numbers: Numbers,
     volumes: Mapping[str, float],
     service: str,
-    log_share: float,
-    log_level: float,
+    stands: Standing,
 ) -> Features:
     """Loading rows and constant parts of the log amplitudes of `terms` on one service.
 
@@ -119,10 +120,10 @@ def features(
         typical = volumes.get(term.amplitude, 1.0)
         given = np.log(max(term.volume / typical, 1e-9)) if term.volume is not None else 0.0
         rows[i] = loadings(layout, term, plans[term.campaign], service, numbers, given)
-        if term.manner == "level":
-            offsets[i] = log_level
-        elif term.manner == "volume":
-            offsets[i] = np.log(typical) + log_share
+        if term.manner == "volume":
+            offsets[i] = np.log(typical) + stands.share
+        elif term.manner == "level":
+            offsets[i] = stands.level
     return Features(tuple(terms), rows, offsets)
 
 
@@ -139,12 +140,12 @@ def typical_volumes(terms: Sequence[Term]) -> dict[str, float]:
 class Parts:
     """A block's prediction at some parameters, with what its derivatives need.
 
-    ordinary, window [row]: base with survival, and with shares on top; added [row, term]: each term's own part.
+    staying [row]: ordinary visitors, flatter and without those who stay away; added [row, term]: each term's own part.
     """
 
     log_rate: Floats
     rate: Floats
-    ordinary: Floats
+    staying: Floats
     added: Floats
 
 
@@ -156,8 +157,9 @@ def decay_of(term: Term, layout: Layout, theta: Floats) -> float:
 class _Rows:
     """A block with everything that does not change while parameters do.
 
-    grid: which of the blocks' different grids is its own; fixed: kernels without a learned decay; used: the parameters
-    that the columns of its `_jacobian` load on; mapping: how [column, used].
+    grid: which of the blocks' different grids is its own; away: the parameters of the kinds that reach into it; kinds:
+    how far each row lies inside a campaign of each [row, kind]; fixed: kernels without a learned decay; used: the
+    parameters that the columns of its `_jacobian` load on; mapping: how [column, used].
     """
 
     block: Block
@@ -167,6 +169,8 @@ class _Rows:
     before: Floats
     after: Floats
     level: int
+    away: NDArray[np.int64]
+    kinds: Floats
     fixed: Mapping[int, Floats]
     used: NDArray[np.int64]
     mapping: Floats
@@ -187,9 +191,9 @@ def fit_uplift(
     grids = {_grid_of(block): KnownKernels(block.starts, block.ends) for block in blocks}
     ready = []
     for block in blocks:
-        of_service = (baseline.services[block.service], block.log_share, block.log_level)
+        of_service = (baseline.services[block.service], block.standing)
         made = features([terms[i] for i in block.terms], plans, layout, numbers, volumes, *of_service)
-        ready.append(_rows(block, made, layout, grids[_grid_of(block)]))
+        ready.append(_rows(block, made, plans, layout, grids[_grid_of(block)]))
     means, sds = np.array(layout.means), np.array(layout.sds)
     theta = means.copy()
     spread = _Spread(CAMPAIGN_SD, SERVICE_SD, np.full(len(baseline.services), NOISE_SD))
@@ -198,18 +202,21 @@ def fit_uplift(
         sds = _with_spread(layout, sds, spread)
         steps = STEPS_FIRST if turn == 0 else STEPS_AGAIN
         theta, covariance = _climb(ready, layout, theta, means, sds, spread.noise, steps)
-        spread = _respread(ready, layout, theta, covariance, spread, len(baseline.services))
+        spread = _respread(ready, layout, theta, covariance, spread, baseline.scatter.counted)
     learned = {plans[terms[i].campaign].id for block in blocks for i in block.terms}
-    busy = _busy_noise(ready, layout, theta, spread.noise)
+    busy = _busy_noise(ready, layout, theta, spread.noise, baseline.scatter.counted)
     return Uplift(layout, theta, covariance, spread.campaign, spread.service, len(learned), spread.noise, *busy)
 
 
-def _rows(block: Block, made: Features, layout: Layout, known: KnownKernels) -> _Rows:
+def _rows(block: Block, made: Features, plans: Mapping[str, Plan], layout: Layout, known: KnownKernels) -> _Rows:
     """Made ready; what stands alone is mapped in the order of `_jacobian`'s columns."""
     level = layout.index[f"level:{block.key}"]
     decays = [layout.index[f"decay:{term.decay}"] for term in made.terms if term.decay is not None]
     alone = [*(layout.index[name] for name in (SURVIVAL, FOLLOWING, BEFORE, AFTER)), level, *decays]
-    mapping = np.vstack([made.rows, np.eye(len(layout.names))[alone]])
+    kinds, insides = zip(*inside_kinds(made.terms, plans, block.starts, block.ends), strict=True)
+    away = np.array([layout.index[f"{AWAY}:{kind}"] for kind in kinds], dtype=np.int64)
+    each = np.eye(len(layout.names))
+    mapping = np.vstack([made.rows, each[alone], each[away] + each[layout.index[AWAY]]])
     used = np.flatnonzero(mapping.any(axis=0))
     return _Rows(
         block,
@@ -218,6 +225,8 @@ def _rows(block: Block, made: Features, layout: Layout, known: KnownKernels) -> 
         inside_window(made.terms, block.starts, block.ends),
         *shoulders(made.terms, block.starts, block.ends),
         level,
+        away,
+        np.column_stack(insides),
         {j: known.of(term, block.season, 0.0) for j, term in enumerate(made.terms) if term.decay is None},
         used,
         mapping[:, used],
@@ -307,14 +316,21 @@ def _predict(rows: _Rows, layout: Layout, theta: Floats, shapes: Floats) -> Part
     block, made = rows.block, rows.features
     survival = theta[layout.index[SURVIVAL]]
     ordinary = np.exp(block.log_base + survival * block.season * rows.inside)
+    staying = ordinary * np.exp(-_away(rows, layout, theta).sum(axis=1))
     amplitudes = np.exp(np.clip(made.rows @ theta + made.offsets, -40.0, 40.0))
     share = np.array([t.manner == "share" for t in made.terms])
     hour = np.exp(theta[layout.index[FOLLOWING]] * block.season)
     added = shapes * amplitudes * np.where(share, ordinary[:, None], hour[:, None])
-    rate = ordinary + added.sum(axis=1)
+    rate = staying + added.sum(axis=1)
     log_rate = np.log(rate) + theta[rows.level]
     log_rate = log_rate + theta[layout.index[BEFORE]] * rows.before + theta[layout.index[AFTER]] * rows.after
-    return Parts(log_rate, rate, ordinary, added)
+    return Parts(log_rate, rate, staying, added)
+
+
+def _away(rows: _Rows, layout: Layout, theta: Floats) -> Floats:
+    """How many ordinary visitors each kind keeps away, minus the log of the share that stays [row, kind]."""
+    found: Floats = rows.kinds * np.exp(theta[layout.index[AWAY]] + theta[rows.away])
+    return found
 
 
 def _evaluate(
@@ -348,7 +364,7 @@ def _variance(block: Block, noise: Floats) -> Floats:
 def _jacobian(rows: _Rows, layout: Layout, theta: Floats, parts: Parts, shapes: Floats, known: KnownKernels) -> Floats:
     """Derivatives of the log rate by the terms' log amplitudes and the parameters that stand alone [row, column]."""
     block, made = rows.block, rows.features
-    shared = (parts.ordinary + parts.added[:, [t.manner == "share" for t in made.terms]].sum(axis=1)) / parts.rate
+    shared = (parts.staying + parts.added[:, [t.manner == "share" for t in made.terms]].sum(axis=1)) / parts.rate
     pulled = np.exp(theta[layout.index[FOLLOWING]] * block.season) / parts.rate
     columns = [parts.added / parts.rate[:, None], shared * block.season * rows.inside, (1.0 - shared) * block.season]
     columns += [rows.before, rows.after, np.ones(len(block.starts))]
@@ -357,13 +373,15 @@ def _jacobian(rows: _Rows, layout: Layout, theta: Floats, parts: Parts, shapes: 
             decay = decay_of(term, layout, theta)
             slope = (known.of(term, block.season, decay * 1.01) - shapes[:, j]) / np.log(1.01)
             columns.append(slope * np.exp(np.clip(made.rows[j] @ theta + made.offsets[j], -40.0, 40.0)) * pulled)
+    columns.append(-(parts.staying / parts.rate)[:, None] * _away(rows, layout, theta))
     return np.column_stack(columns)
 
 
 def _respread(
-    ready: Sequence[_Rows], layout: Layout, theta: Floats, covariance: Floats, spread: _Spread, services: int
+    ready: Sequence[_Rows], layout: Layout, theta: Floats, covariance: Floats, spread: _Spread, counted: Floats
 ) -> _Spread:
-    """Empirical Bayes: the campaigns' spread and the noise that the residuals show, shrunk to the prior."""
+    """Empirical Bayes: the campaigns' spread and the noise that the residuals show beside counting, shrunk to the
+    prior."""
     variances = np.diag(covariance)
     kernels = _kernels(ready)
     own = [layout.index[f"campaign:{c}"] for c in {t.campaign for r in ready for t in r.features.terms}]
@@ -371,34 +389,50 @@ def _respread(
     per_service = layout.named("own:")
     service = _shrunk(SERVICE_SD, theta[per_service] ** 2 + variances[per_service])
     noise = []
-    for s in range(services):
+    for s in range(len(counted)):
         total, weight = PRIOR_ROWS * NOISE_SD**2, PRIOR_ROWS
         for rows in ready:
             if rows.block.service == s:
-                residual = rows.block.log_rates - parts_of(rows, layout, theta, kernels[rows.grid])[0].log_rate
-                clipped = np.clip(residual, -OUTLIER * spread.noise[s], OUTLIER * spread.noise[s])
+                log_rate = parts_of(rows, layout, theta, kernels[rows.grid])[0].log_rate
+                counting = counted[s] * _counting(rows.block, log_rate)
+                clipped = _without_outliers(rows.block.log_rates - log_rate, spread.noise[s], counting)
                 effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
-                total += float(np.sum(effective * clipped**2))
+                total += float(np.sum(effective * (clipped**2 - counting)))
                 weight += float(np.sum(effective))
-        noise.append(np.sqrt(total / weight))
+        noise.append(max(np.sqrt(max(total, 0.0) / weight), NOISE_LEAST_SD))
     return _Spread(campaign, service, np.array(noise))
 
 
-def _busy_noise(ready: Sequence[_Rows], layout: Layout, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
+def _busy_noise(
+    ready: Sequence[_Rows], layout: Layout, theta: Floats, noise: Floats, counted: Floats
+) -> tuple[Floats, Floats]:
     """How far campaigns' intervals lie off, up and down [service]: each counts by its traffic beside its block's."""
     found, kernels = [], _kernels(ready)
     for s, usual in enumerate(noise):
-        left, weights = [np.zeros(0)], [np.zeros(0)]
+        left, weights, counting = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
         for rows in (r for r in ready if r.block.service == s):
             log_rate = parts_of(rows, layout, theta, kernels[rows.grid])[0].log_rate
             effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
             busy = np.exp(log_rate - log_rate.max())
             left.append(rows.block.log_rates - log_rate)
             weights.append(effective * busy / busy.mean())
-        clipped = np.clip(np.concatenate(left), -OUTLIER * usual, OUTLIER * usual)
-        found.append(sides(clipped, np.concatenate(weights), NOISE_SD, PRIOR_ROWS / 2.0))
+            counting.append(counted[s] * _counting(rows.block, log_rate))
+        beside = np.concatenate(counting)
+        clipped = _without_outliers(np.concatenate(left), usual, beside)
+        found.append(sides(clipped, np.concatenate(weights), beside, NOISE_SD, PRIOR_ROWS / 2.0))
     up, down = np.array(found).T
     return up, down
+
+
+def _without_outliers(left: Floats, noise_sd: float, counting: Floats) -> Floats:
+    """Deviations [row] cut where they are too far off for an interval's own and for counting."""
+    most = OUTLIER * np.sqrt(noise_sd**2 + counting)
+    return np.clip(left, -most, most)
+
+
+def _counting(block: Block, log_rate: Floats) -> Floats:
+    """Variance of counting each row's requests where `log_rate` is expected."""
+    return of_counting(np.exp(log_rate) * (block.ends - block.starts))
 
 
 def _shrunk(prior_sd: float, squares: Floats) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from campaign.plan import Plan
 from forecast.baseline.ridge import Baseline
 from forecast.epochs import DAY, epoch
-from forecast.uplift.episodes import Block, typical
+from forecast.uplift.episodes import Block, standing
 from forecast.uplift.terms import Term
 
 WEEK = 7 * DAY
@@ -38,7 +38,6 @@ def remembered_blocks(plans: Sequence[Plan], terms: Sequence[Term], baseline: Ba
         peak = plan.observed.peak_requests_per_second if plan.observed else None
         for s, share in zip(touched, levels / levels.sum(), strict=True):
             rate = float(peak or 0.0) * float(share)
-            log_level, log_share = typical(baseline, s, np.array([hour]))
             starts = np.array([float(at)])
             blocks.append(
                 Block(
@@ -50,8 +49,7 @@ def remembered_blocks(plans: Sequence[Plan], terms: Sequence[Term], baseline: Ba
                     np.array([rate * PEAK_SECONDS]),
                     baseline.log_at(s, np.array([hour])),
                     baseline.season_at(s, np.array([hour])),
-                    log_level,
-                    log_share,
+                    standing(baseline, s, np.array([hour])),
                     own,
                     LEVEL_SD_REMEMBERED,
                 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from campaign.plan import Plan
 from forecast.epochs import DAY, HOUR
 from forecast.uplift import kernels
 from forecast.uplift.terms import Term
@@ -91,6 +92,16 @@ def inside_window(terms: Sequence[Term], starts: Floats, ends: Floats) -> Floats
     """How far each bucket lies inside any campaign's window, 0 to 1."""
     windows = [kernel_of(t, starts, ends, starts, 0.0) for t in terms if t.kernel == "plateau"]
     return np.clip(np.max(windows, axis=0), 0.0, 1.0) if windows else np.zeros(len(starts))
+
+
+def inside_kinds(
+    terms: Sequence[Term], plans: Mapping[str, Plan], starts: Floats, ends: Floats
+) -> tuple[tuple[str, Floats], ...]:
+    """How far each bucket lies inside a campaign of each kind."""
+    kinds = sorted({plans[term.campaign].kind for term in terms})
+    return tuple(
+        (kind, inside_window([t for t in terms if plans[t.campaign].kind == kind], starts, ends)) for kind in kinds
+    )
 
 
 def shoulders(terms: Sequence[Term], starts: Floats, ends: Floats) -> tuple[Floats, Floats]:

@@ -84,7 +84,7 @@ def chunks(known: Evidence, size: int) -> list[Chunk]:
 def test_one_factorisation_finds_what_single_regressions_find() -> None:
     hours, rates = many_rates(45)
     index = pd.DatetimeIndex(naive_utc(hours))
-    made = design(index, index[-1], ZoneInfo("UTC"), None)
+    made = design(index, np.ones(len(index), dtype=bool), ZoneInfo("UTC"), None)
     logs = np.log(rates[:, :5])
     known = np.random.default_rng(0).random(logs.shape) > 0.1
     found = made.columns @ many_ridge(made.columns, made.penalties, logs, known)

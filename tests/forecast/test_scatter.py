@@ -56,5 +56,5 @@ def test_each_side_is_stretched_by_its_own_spread() -> None:
 
 
 def test_services_are_put_side_by_side() -> None:
-    one = Scatter(np.array([0.1]), np.array([0.2]), np.array([0.5]))
+    one = Scatter(np.array([0.1]), np.array([0.2]), np.array([0.5]), np.array([0.0]))
     assert Scatter.joined([one, one]).down == pytest.approx([0.2, 0.2])
