@@ -83,9 +83,9 @@ def _known(values: Floats, past: NDArray[np.bool_]) -> bool:
 
 
 def recent_weights(values: Floats, ends: NDArray[np.int64], moment: int, half_life_seconds: float) -> Floats:
-    """Weights [interval] that sum to one over the known past, halving every `half_life_seconds` back."""
+    """Weights [interval] that sum to one over the known past, halving every `half_life_seconds` back from its end."""
     known = (ends <= moment) & ~np.isnan(values)
-    age = np.where(known, moment - ends, 0)
+    age = np.where(known, ends[known].max() - ends, 0)
     weights = np.where(known, 0.5 ** (age / half_life_seconds), 0.0)
     normed: Floats = weights / weights.sum()
     return normed

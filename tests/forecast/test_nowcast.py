@@ -88,6 +88,16 @@ def test_minutes_missing_in_between_do_no_harm() -> None:
     assert np.median(moved.requests_per_second[:, 0, :10]) == pytest.approx(700, rel=0.1)
 
 
+def test_a_source_that_has_been_silent_for_days_leaves_numbers() -> None:
+    hours = 24 * 20
+    rates = np.exp(np.random.default_rng(1).normal(5.0, 0.2, (50, 1, hours))).astype(np.float32)
+    times = np.datetime64(STARTS.replace(tzinfo=None), "s") + 3600 * np.arange(hours)
+    long = TrafficPaths(rates, ("web",), times, np.full(hours, 3600))
+    actual = np.where(np.arange(hours) < 24, 200.0, np.nan)
+    moved = nowcast(long, {"web": actual}, STARTS + timedelta(days=15), half_life_seconds=HALF_LIVES_SECONDS[0])
+    assert np.isfinite(moved.requests_per_second).all()
+
+
 def test_a_wider_range_keeps_its_middle() -> None:
     seen = {"web": np.full(MINUTES, 600.0)}
     now = STARTS + timedelta(hours=1)
