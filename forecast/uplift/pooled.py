@@ -384,7 +384,7 @@ def _respread(
     prior."""
     variances = np.diag(covariance)
     kernels = _kernels(ready)
-    own = [layout.index[f"campaign:{c}"] for c in {t.campaign for r in ready for t in r.features.terms}]
+    own = [layout.index[f"campaign:{c}"] for c in sorted({t.campaign for r in ready for t in r.features.terms})]
     campaign = _shrunk(CAMPAIGN_SD, theta[own] ** 2 + variances[own])
     per_service = layout.named("own:")
     service = _shrunk(SERVICE_SD, theta[per_service] ** 2 + variances[per_service])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from small_shop import BEGINS, SETTINGS, SPIKE, sale, shop, true_rates
 
 from campaign.errors import UserError
+from campaign.language import ROOT
 from campaign.plan import Channel, Plan, Send
 from forecast.epochs import HOUR, epoch
 from forecast.evidence import Disturbed, Evidence, known_before, mask_of
@@ -125,6 +130,22 @@ def test_the_same_seed_gives_the_same_paths_and_another_seed_others() -> None:
     assert np.array_equal(usual().paths.requests_per_second, again.paths.requests_per_second)
     assert usual().model == again.model
     assert not np.array_equal(usual().paths.requests_per_second, other.paths.requests_per_second)
+
+
+def test_two_processes_find_the_same_numbers_whatever_order_their_sets_have() -> None:
+    code = "import test_model; print(test_model.forecast().paths.requests_per_second.tobytes().hex()[:4000000:37])"
+    places = os.pathsep.join([str(Path(__file__).parent), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONPATH": places, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    ]
+    assert len(said[0]) > 1000
+    assert said[0] == said[1] == said[2]
 
 
 def test_nothing_after_as_of_is_known() -> None:
