@@ -5,6 +5,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
 DEMO ?= demo
 DEMO_CAMPAIGN := double11-2026-opening
 
@@ -32,12 +33,12 @@ lint: messages
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(TWO_AT_A_TIME)
 
 slow: messages
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps chdb==4.4.0 chdb-core==26.9.0  # ClickHouse, 180 MB
-	$(BIN)/pytest -m slow --ignore=tests/loadtest --numprocesses 2 --dist loadfile
-	$(BIN)/pytest -m slow tests/loadtest  # by themselves: a load generator whose processor is taken is refused
+	$(BIN)/pytest -m 'slow and not alone' $(TWO_AT_A_TIME)
+	$(BIN)/pytest -m alone
 
 # What the slow tests talk to: a browser, Prometheus, PostgreSQL, Chinese fonts (Debian packages; needs root).
 services:

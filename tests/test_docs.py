@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -13,10 +12,10 @@ import pytest
 import typer
 
 from campaign.language import ROOT
+from tests.made_once import PACK_LINES, SHOP, command_line
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.S | re.M)
-SHOP = "shop"
 
 
 def commands_on(page: Path) -> list[str]:
@@ -60,31 +59,31 @@ def test_every_command_is_documented() -> None:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the README's reader stands after its last command."""
     folder = tmp_path_factory.mktemp("docs")
-    run(f"surgeplan init {SHOP} --example double11", folder)
-    run(f"surgeplan run double11-2026-opening --workspace {SHOP} --now 2026-11-07T20:00+08:00", folder)
+    shutil.copytree(pack, folder / SHOP)
     return folder
 
 
-def run(line: str, folder: Path) -> int:
-    words = shlex.split(line.partition(" #")[0])
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name(words[0])), *words[1:]],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=900,  # two at a time on two cores
-        check=False,
-    )
-    accepted = {"loadtest": {0, 1, 3, 4}, "rehearse": {0, 1, 4}}.get(words[1], {0, 1})  # busy machines, few paths
+@pytest.fixture(scope="session")
+def typed() -> set[str]:
+    """The lines that have been run in the folder. What stands on several pages is run once."""
+    assert set(PACK_LINES) <= set(commands_on(ROOT / "README.md"))
+    return set(PACK_LINES)
+
+
+def run(line: str, folder: Path) -> None:
+    done = command_line(line, folder)
+    command = line.split()[1]
+    accepted = {"loadtest": {0, 1, 3, 4}, "rehearse": {0, 1, 4}}.get(command, {0, 1})  # busy machines, few paths
     assert done.returncode in accepted, f"{line}\n{done.stdout}\n{done.stderr}"
-    return done.returncode
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_commands_on_a_page_run(page: Path, shop: Path) -> None:
+def test_commands_on_a_page_run(page: Path, folder: Path, typed: set[str]) -> None:
     for line in commands_on(page):
-        if line.startswith("surgeplan") and f" init {SHOP} " not in line:
-            run(line, shop)
+        if line.startswith("surgeplan") and line not in typed:
+            run(line, folder)
+            typed.add(line)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from campaign.traffic import TrafficModel
 from campaign.workspace import open_workspace
 from forecast.epochs import epoch
 from forecast.history import open_history
@@ -26,11 +27,20 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("match", MATCHES)
-def test_a_match_of_the_last_week_comes_inside_what_was_said_three_days_before(workspace: Path, match: str) -> None:
+@pytest.fixture(scope="module")
+def forecasts(workspace: Path) -> dict[str, TrafficModel]:
+    """Of each match three days before it began."""
     opened = open_workspace(workspace)
+    begins = {match: opened.plan(match).starts_at for match in MATCHES}
+    return {match: publish_forecast(opened, match, None, at - timedelta(days=3)) for match, at in begins.items()}
+
+
+@pytest.mark.parametrize("match", MATCHES)
+def test_a_match_of_the_last_week_comes_inside_what_was_said_three_days_before(
+    workspace: Path, forecasts: dict[str, TrafficModel], match: str
+) -> None:
+    opened, model = open_workspace(workspace), forecasts[match]
     plan = opened.plan(match)
-    model = publish_forecast(opened, match, None, plan.starts_at - timedelta(days=3))
     assert model.lead_days == pytest.approx(3.0)
     assert model.as_of_utc == plan.starts_at - timedelta(days=3)
     came = open_history(opened).buckets("web", plan.starts_at, plan.ends_at)
@@ -39,10 +49,8 @@ def test_a_match_of_the_last_week_comes_inside_what_was_said_three_days_before(w
     assert model.back_test.campaigns >= 8
 
 
-def test_overlapping_matches_are_part_of_the_forecast(workspace: Path) -> None:
-    opened = open_workspace(workspace)
-    model = publish_forecast(opened, "m47-colombia-england", None, datetime(1998, 6, 23, 17, tzinfo=UTC))
-    assert "m48-romania-tunisia" in model.other_plans
+def test_overlapping_matches_are_part_of_the_forecast(forecasts: dict[str, TrafficModel]) -> None:
+    assert "m48-romania-tunisia" in forecasts["m47-colombia-england"].other_plans
 
 
 def test_back_tests_beat_last_week_on_real_flash_crowds(workspace: Path) -> None:

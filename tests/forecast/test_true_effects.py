@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,6 @@ import pytest
 from campaign.traffic import Effect, TrafficModel
 from campaign.workspace import open_workspace
 from forecast.publish import publish_forecast
-from surgeplan.cli import main
 from surgeplan.examples.double11.campaigns import simulated
 from surgeplan.examples.double11.demand import Effect as TrueEffect
 from surgeplan.examples.double11.demand import Shop, minute_of, simulate
@@ -22,11 +23,11 @@ TO_90_PERCENT = 1.6449 / 1.2816
 
 
 @pytest.fixture(scope="module")
-def forecasts(tmp_path_factory: pytest.TempPathFactory) -> list[TrafficModel]:
-    folder = tmp_path_factory.mktemp("shop") / "workspace"
-    assert main(["init", str(folder), "--example", "double11"]) == 0
-    opened = open_workspace(folder)
-    return [publish_forecast(opened, name, None, NOW) for name in (NEXT_CAMPAIGN, "double11-2026-livestream")]
+def forecasts(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> list[TrafficModel]:
+    """Of the next campaign as its pack has it, three days before, and of the one after it."""
+    made = TrafficModel.model_validate_json((pack / "out" / NEXT_CAMPAIGN / "traffic.json").read_text("utf-8"))
+    folder = shutil.copytree(pack, tmp_path_factory.mktemp("effects") / "shop")
+    return [made, publish_forecast(open_workspace(folder), "double11-2026-livestream", None, NOW)]
 
 
 @pytest.fixture(scope="module")

@@ -354,6 +354,7 @@ def test_a_worker_of_another_version_does_not_take_part(workspace, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_four_workers_send_the_same_arrivals_and_their_clocks_agree(workspace):
     _build(workspace, seconds=4)
     _run(workspace, "--practice", "--processes", "4")

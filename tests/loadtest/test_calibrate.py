@@ -44,6 +44,7 @@ def test_everything_but_the_engine_loads_without_locust():
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_calibrating_this_machine_writes_its_record(workspace):
     from surgeplan.cli import main
 

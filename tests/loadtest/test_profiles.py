@@ -144,6 +144,7 @@ def _limits_run(workspace, practice_admits: str) -> dict:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_limiter_at_its_plan_passes_and_refusals_are_no_errors(workspace):
     results = _limits_run(workspace, "60")
     admission = results["admission"]
@@ -158,6 +159,7 @@ def test_a_limiter_at_its_plan_passes_and_refusals_are_no_errors(workspace):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_limiter_that_lets_in_too_little_is_a_no_go(workspace):
     results = _limits_run(workspace, "50")
 
@@ -166,6 +168,7 @@ def test_a_limiter_that_lets_in_too_little_is_a_no_go(workspace):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_breakpoint_says_where_it_broke_and_judges_up_to_the_peak(workspace):
     publish_scenario(open_workspace(workspace), "opening", Wanted(profile="breakpoint", seconds=24, even=True))
     # 56 visits and 28 checkouts a second at the peak; the target carries 120 requests a second, 1.4 times that.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,7 @@ def benchmark():
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_one_two_and_four_replicas_behind_a_balancer_give_the_law_of_what_they_share(tmp_path, monkeypatch, benchmark):
     shares = (0.08, 0.01)
     carries = {n: n * 50 / benchmark.stretched(n, *shares) for n in benchmark.SIZES}
@@ -94,6 +96,7 @@ def test_an_interrupted_measurement_leaves_the_steps_it_finished(workspace):
         [sys.executable, "-m", "surgeplan", "loadtest", "capacity", "storefront", "--campaign", "opening", "--practice",
          "--max-rate", "100", "--step-seconds", "3", "--workspace", str(workspace)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a background shell would have it ignored
     )  # fmt: skip
     seen = workspace / "out/capacity/storefront/run/observations.jsonl"
     until = time.monotonic() + 40

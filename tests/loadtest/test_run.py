@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -134,10 +135,17 @@ def test_a_port_in_use_and_a_missing_scenario_are_said(workspace, capsys):
     assert "address already in use" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_ctrl_c_keeps_what_was_seen(workspace):
     _build(workspace, seconds=30)
     command = [sys.executable, "-m", "surgeplan", "loadtest", "run", "opening", "--practice", "--workspace"]
-    process = subprocess.Popen([*command, str(workspace)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*command, str(workspace)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a background shell would have it ignored
+    )
     _wait_until(lambda: len(read_observations(_folder(workspace) / "run/observations.jsonl").cells) > 2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
@@ -174,6 +182,7 @@ def _wait_until(true, seconds: float = 20.0) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_capacity_of_a_practice_target_is_written_for_the_playbooks(workspace, capsys):
     settings = workspace / "surgeplan.yaml"
     settings.write_text(settings.read_text().replace("p99_ms: 300", "p99_ms: 120"))
