@@ -20,6 +20,7 @@ FEWEST_SIZES = 3
 BEYOND = (2, 4)
 INTERVAL = (0.025, 0.5, 0.975)
 SIGMAS_OF_INTERVAL = 3.92
+BETWEEN_RUNS = 0.01  # standard deviation, of the figure: what its seconds cannot tell; benchmarks/loadtest/replicas.py
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def saturated_throughput(steps: Sequence[Step], rng: np.random.Generator) -> Cap
 def scaling_of_replicas(carried: Mapping[int, CapacityRange], rng: np.random.Generator) -> ReplicaScaling | None:
     """The law over replicas, from what so many of them carried together when saturated.
 
-    Its interval comes from redrawing each figure within its own. None with fewer than three numbers of replicas: the
+    Its interval comes from redrawing each figure within its own, which is never taken as narrower than what two runs of
+    the same step differ by. None with fewer than three numbers of replicas: the
     law has three parameters.
     """
     if len(carried) < FEWEST_SIZES:
@@ -86,6 +88,7 @@ def scaling_of_replicas(carried: Mapping[int, CapacityRange], rng: np.random.Gen
     n = np.array(sorted(carried), dtype=np.float64)
     mid = np.array([carried[int(size)].mid for size in n])
     error = np.array([(carried[int(size)].high - carried[int(size)].low) / SIGMAS_OF_INTERVAL for size in n])
+    error = np.maximum(error, BETWEEN_RUNS * mid)
     whole = _fit(n, mid, error)
     drawn = [_fit(n, np.maximum(rng.normal(mid, error), 0.1 * mid), error) for _ in range(DRAWS)]
     at = [int(factor * n[-1]) for factor in BEYOND]

@@ -85,8 +85,12 @@ def test_one_two_and_four_replicas_behind_a_balancer_give_the_law_of_what_they_s
         assert [step.saturated for step in found.steps] == [False, True]
         assert carried[replicas].mid == pytest.approx(carries[replicas], rel=0.05)
 
+    # Figures up to 5 % off can put eight replicas anywhere between 0.31 and 0.68; truth is 0.47, and 0.74 for four.
     law = scaling_of_replicas(carried, np.random.default_rng(0))
-    assert law.expected[0].efficiency_ratio.mid == pytest.approx(1 / benchmark.stretched(8, *shares), abs=0.1)
+    assert law.requests_per_second_of_one.mid == pytest.approx(50, rel=0.06)
+    eight = law.expected[0].efficiency_ratio
+    assert 0.31 < eight.mid < 0.69
+    assert eight.low < eight.high
 
 
 @pytest.mark.slow

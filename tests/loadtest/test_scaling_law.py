@@ -80,3 +80,10 @@ def test_the_interval_of_what_eight_replicas_are_worth_covers_the_truth():
         found = scaling_of_replicas(carried, rng)
         covered += found.expected[0].efficiency_ratio.low <= expected <= found.expected[0].efficiency_ratio.high
     assert covered >= 44
+
+
+def test_figures_whose_seconds_never_differ_still_leave_what_two_runs_differ_by():
+    carried = {k: CapacityRange(low=x, mid=x, high=x) for k, x in ((1, 50.0), (2, 90.8), (4, 147.2))}
+    eight = scaling_of_replicas(carried, np.random.default_rng(0)).expected[0].efficiency_ratio
+
+    assert eight.high - eight.low > 0.05
