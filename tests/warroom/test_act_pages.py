@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -131,3 +134,24 @@ def test_programs_see_and_do_the_same_in_json(phones: dict[str, TestClient]) -> 
     held = next(lever for lever in after["levers"] if lever["lever"] == HOLD)
     assert held["state"] == "done"
     assert after["levers"][-1] == held
+
+
+@pytest.mark.parametrize(
+    ("address", "asks_again"),
+    [(f"{ACT}?lever={HOLD}&lang=en", True), (f"/api/campaigns/{CAMPAIGN}/levers?lang=en", False)],
+)
+def test_a_store_that_cannot_be_read_is_waited_for_no_longer_than_the_war_room_waits(
+    phones: dict[str, TestClient], folder: Path, monkeypatch: pytest.MonkeyPatch, address: str, asks_again: bool
+) -> None:
+    monkeypatch.setattr("warroom.live.page.act_routes.PATIENCE_MS", 20)
+    assert tap(phones["lin"], "request") == 303
+    assert phones["zhou"].get(address).status_code == 200
+    with closing(sqlite3.connect(folder / "state" / "surgeplan.db", isolation_level=None)) as locker:
+        locker.execute("PRAGMA journal_mode = DELETE")
+        locker.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        told = phones["zhou"].get(address)
+        assert time.monotonic() - began < 3  # without it: the five seconds of a store, or the half-minute of a log
+    assert "is locked: another program keeps writing to it" in told.text
+    assert ('http-equiv="refresh"' in told.text) == asks_again
+    assert phones["zhou"].get(address).status_code == 200

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.numbers import percent, spoken
+from campaign.store.database import patience
 from campaign.store.events import Event
 from campaign.workspace import Workspace
 from playbooks.readiness.acts import Actor
@@ -24,6 +25,7 @@ from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.answers.levers import LeversAnswer, levers_answer, on_offer
 from warroom.live.deciding.decisions import Verb, Wanted, may_decide, take
 from warroom.live.deciding.levers import levers
+from warroom.live.room.watching import PATIENCE_MS
 from warroom.live.state import live_state
 from warroom.service.access import Person
 from warroom.service.site import NotThere, Sent, Site, sent_form
@@ -57,7 +59,7 @@ def act_routes(site: Site) -> APIRouter:
     def as_json(request: Request, campaign: str) -> LeversAnswer:
         """What can be done now, what was asked for, and every decision with what came of it."""
         site.person(request)
-        return levers_answer(on_offer(site.workspace(), campaign, site.clock()))
+        return _on_offer(site.workspace(), campaign, site.clock())
 
     @router.post("/api/campaigns/{campaign}/act")
     def act_as_json(request: Request, campaign: str, given: Given) -> LeversAnswer:
@@ -66,9 +68,14 @@ def act_routes(site: Site) -> APIRouter:
         workspace, now = site.workspace(), site.clock()
         by = actor_of(person, workspace)
         take(workspace, campaign, given.verb, Wanted(given.lever, by, given.reason, now))
-        return levers_answer(on_offer(workspace, campaign, now))
+        return _on_offer(workspace, campaign, now)
 
     return router
+
+
+def _on_offer(workspace: Workspace, campaign: str, now: datetime) -> LeversAnswer:
+    with patience(PATIENCE_MS):
+        return levers_answer(on_offer(workspace, campaign, now))
 
 
 def _acted(site: Site, request: Request, campaign: str, sent: Sent) -> Response:
@@ -113,9 +120,11 @@ def _page(
     workspace, now = site.workspace(), site.clock()
     plan = workspace.plan(campaign)
     zone = workspace.settings.zone_of(plan)
-    state = live_state(workspace, campaign, now)
-    acts = acts_of(campaign_events(workspace, campaign), campaign)
-    lever = next((each for each in levers(workspace, state) if each.id == name), None)
+    with patience(PATIENCE_MS):
+        state = live_state(workspace, campaign, now)
+        acts = acts_of(campaign_events(workspace, campaign), campaign)
+        offered = levers(workspace, state)
+    lever = next((each for each in offered if each.id == name), None)
     decision = acts.decision(name) or (acts.standing(lever.kind, lever.subject) if lever else None)
     asked = acts.asked(name)
     if lever is None and decision is None and asked is None and not problems:
