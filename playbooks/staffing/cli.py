@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from playbooks.staffing.examination import Examined
     from playbooks.staffing.plan import Judged, StaffingPlan
     from playbooks.staffing.recheck import Recheck
+    from playbooks.staffing.roster_changes import Hours, ShiftChange
 
 DeskOption = Annotated[str | None, typer.Option("--desk", help=_("What if: the desk to ask about."), metavar="DESK")]
 AgentsOption = Annotated[
@@ -153,6 +155,7 @@ def _minute(moment: datetime, zone: ZoneInfo) -> str:
 def _recheck_words(checked: Recheck, zone: ZoneInfo) -> str:
     from campaign.numbers import percent, spoken
     from playbooks.staffing.desk import definition_in_words
+    from playbooks.staffing.recheck_words import desk_in_words, verdict_in_words
 
     headings = [_("desk"), _("service level as planned"), _("service level edited"), _("worst half-hour"),
                 _("missing hours"), _("paid hours"), _("change in paid hours"), _("service level counts")]  # fmt: skip
@@ -165,7 +168,30 @@ def _recheck_words(checked: Recheck, zone: ZoneInfo) -> str:
         ]
         for one in checked.desks
     ]  # fmt: skip
-    return "\n\n".join([table(headings, rows), *(["\n".join(map(str, checked.findings))] if checked.findings else [])])
+    told = [*verdict_in_words(checked), *(text for one in checked.desks for text in desk_in_words(one, zone))]
+    return "\n\n".join([table(headings, rows), "\n".join(map(str, (*told, *checked.findings)))])
+
+
+def _change_document(change: ShiftChange) -> dict[str, object]:
+    return {
+        "people": change.people,
+        "before": _hours_document(change.before),
+        "after": _hours_document(change.after),
+        "names": list(change.names),
+    }
+
+
+def _hours_document(hours: Hours | None) -> dict[str, object] | None:
+    if hours is None:
+        return None
+    pause = hours.break_starts_at_utc
+    return {
+        "shift": hours.shift,
+        "starts_at_utc": hours.starts_at_utc.isoformat(),
+        "ends_at_utc": hours.ends_at_utc.isoformat(),
+        "break_starts_at_utc": pause.isoformat() if pause else None,
+        "break_minutes": hours.break_minutes,
+    }
 
 
 def _recheck_document(checked: Recheck) -> dict[str, object]:
@@ -176,6 +202,8 @@ def _recheck_document(checked: Recheck) -> dict[str, object]:
                 "after": one.after.model_dump(mode="json"),
                 "paid_hours_before": one.paid_hours_before,
                 "paid_hours_after": one.paid_hours_after,
+                "shifts": [_change_document(change) for change in one.shifts],
+                "in_worst_half_hour": asdict(one.in_worst) if one.in_worst else None,
             }
             for one in checked.desks
         ],

@@ -20,19 +20,34 @@ from playbooks.staffing.plan import DeskPlan, Judged, StaffingPlan
 from playbooks.staffing.planning import Clock, local_clock
 from playbooks.staffing.policy import shipped_policy
 from playbooks.staffing.publish import plan_zone, read_demand, ready_desks
+from playbooks.staffing.roster_changes import ShiftChange, roster_changes
 from playbooks.staffing.roster_file import RosterRow, read_roster
 from playbooks.staffing.roster_rules import broken_limits, impossible
 from playbooks.staffing.shifts import ShiftDay
 
 
 @dataclass(frozen=True)
+class People:
+    """People on shift in one half-hour by the plan and by the edited roster, and how many it needs."""
+
+    planned: float
+    edited: float
+    required: int
+
+
+@dataclass(frozen=True)
 class DeskChange:
-    """One desk with the plan's roster and with the edited one."""
+    """One desk with the plan's roster and with the edited one.
+
+    in_worst: people in the worst half-hour of the edited roster; None for tickets, which any half-hour may work off.
+    """
 
     before: Judged
     after: Judged
     paid_hours_before: float
     paid_hours_after: float
+    shifts: tuple[ShiftChange, ...]
+    in_worst: People | None
 
 
 @dataclass(frozen=True)
@@ -98,27 +113,33 @@ def recheck_roster(workspace: Workspace, campaign: str, file: Path) -> Recheck:
         UserError: no plan yet, or a roster that cannot be read or worked; every problem at once.
     """
     plan, policy = workspace.plan(campaign), shipped_policy()
-    written = read_plan(workspace, campaign)
-    desks = [desk.desk for desk in written.desks]
-    roster = read_roster(file, desks, ZoneInfo(plan_zone(workspace, plan)))
+    written, zone = read_plan(workspace, campaign), ZoneInfo(plan_zone(workspace, plan))
+    roster = read_roster(file, [desk.desk for desk in written.desks], zone)
     problems = list(impossible(roster, file.name))
     if problems:
         raise UserError(problems)
     asked = _questions(workspace, plan)
-    changes = []
+    desks = []
     for desk in written.desks:
         rows = [row for row in roster.rows if row.desk == desk.desk]
-        one = asked[desk.desk]
-        before, after = planned_people(desk, one.clock), _rows_people(rows, one.clock)
-        changes.append(
-            DeskChange(
-                judged(one, before, plan, policy),
-                judged(one, after, plan, policy),
-                desk.paid_hours,
-                sum(row.shift.paid_hours * row.agents for row in rows),
-            )
-        )
-    return Recheck(tuple(changes), tuple(broken_limits(roster, policy.labour)), roster.notes)
+        desks.append(_desk_change(desk, rows, asked[desk.desk], plan, zone))
+    return Recheck(tuple(desks), tuple(broken_limits(roster, policy.labour)), roster.notes)
+
+
+def _desk_change(desk: DeskPlan, rows: list[RosterRow], one: Question, plan: Plan, zone: ZoneInfo) -> DeskChange:
+    planned, edited = planned_people(desk, one.clock), _rows_people(rows, one.clock)
+    after = judged(one, edited, plan, shipped_policy())
+    worst = int(np.searchsorted(one.clock.starts_at_utc, np.datetime64(int(after.worst_at_utc.timestamp()), "s")))
+    return DeskChange(
+        before=judged(one, planned, plan, shipped_policy()),
+        after=after,
+        paid_hours_before=desk.paid_hours,
+        paid_hours_after=sum(row.shift.paid_hours * row.agents for row in rows),
+        shifts=roster_changes(desk.shifts, rows, zone),
+        in_worst=People(float(planned[worst]), float(edited[worst]), int(one.required[worst]))
+        if one.ready.rules
+        else None,
+    )
 
 
 def planned_people(desk: DeskPlan, clock: Clock) -> Floats:

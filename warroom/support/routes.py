@@ -18,14 +18,15 @@ from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
 from campaign.files import write_bytes
-from campaign.language import _, say
+from campaign.language import Text, _, say
 from campaign.numbers import local_minute, percent, spoken
 from campaign.plan import Plan
 from campaign.workspace import Workspace
 from playbooks.readiness.brought import YES, rows_of
 from playbooks.staffing.desk import promise_in_words
 from playbooks.staffing.plan import DeskPlan, Judged, StaffingPlan
-from playbooks.staffing.recheck import Recheck, read_plan, recheck_roster, what_if
+from playbooks.staffing.recheck import DeskChange, Recheck, read_plan, recheck_roster, what_if
+from playbooks.staffing.recheck_words import desk_in_words, is_weak, verdict_in_words, weak_spot
 from warroom.drawing import Line, drawing
 from warroom.service.site import A_FILE, NotThere, Sent, Site, sent_form
 from warroom.support.exports import bring_contacts
@@ -192,7 +193,7 @@ def judged_words(found: Judged, agents: int, zone: ZoneInfo) -> tuple[str, ...]:
         worst=percent(found.worst_service_level_ratio),
         at=local_minute(found.worst_at_utc, zone),
     )
-    told = [verdict, level]
+    told = [verdict, level, *([weak_spot(found)] if is_weak(found) else [])]
     if found.abandoned_ratio is not None:
         told.append(say("Given up: {ratio}.", ratio=percent(found.abandoned_ratio)))
     if found.backlog_max >= 1:
@@ -210,30 +211,31 @@ def _roster(workspace: Workspace, campaign: str, name: str, content: bytes) -> t
             checked = recheck_roster(workspace, campaign, path)
         except UserError as error:
             raise UserError([_renamed(problem, path.name, name) for problem in error.problems]) from error
-    return recheck_words(checked)
+    return recheck_words(checked, workspace.settings.zone_of(workspace.plan(campaign)))
 
 
 def _renamed(problem: Problem, ours: str, theirs: str) -> Problem:
     return Problem(problem.what, problem.todo, problem.file.replace(ours, theirs or "?"), problem.line, problem.key)
 
 
-def recheck_words(checked: Recheck) -> tuple[str, ...]:
-    """What the edited roster changes, desk by desk, then what it breaks."""
-    verdict = (
-        _("The edited roster keeps every promise.") if checked.keeps_promises else _("The edited roster falls short.")
+def recheck_words(checked: Recheck, zone: ZoneInfo) -> tuple[str, ...]:
+    """Whether promises hold, then desk by desk which shifts changed and what that does, then what the roster breaks."""
+    desks = [text for one in checked.desks for text in (_level_words(one, zone), *desk_in_words(one, zone))]
+    return tuple(str(text) for text in (*verdict_in_words(checked), *desks, *checked.findings, *checked.notes))
+
+
+def _level_words(one: DeskChange, zone: ZoneInfo) -> Text:
+    return say(
+        "{desk}: service level {before} → {after} from {start} to {end}, promised {target}; {hours} paid hours against "
+        "the plan.",
+        desk=one.after.desk,
+        before=percent(one.before.service_level_ratio),
+        after=percent(one.after.service_level_ratio),
+        start=local_minute(one.after.starts_at_utc, zone),
+        end=local_minute(one.after.ends_at_utc, zone),
+        target=promise_in_words(one.after.target_ratio, one.after.within_seconds),
+        hours=f"{one.paid_hours_after - one.paid_hours_before:+.0f}",
     )
-    desks = [
-        say(
-            "{desk}: service level {before} → {after}, worst {worst}; {hours} paid hours against the plan.",
-            desk=one.after.desk,
-            before=percent(one.before.service_level_ratio),
-            after=percent(one.after.service_level_ratio),
-            worst=percent(one.after.worst_service_level_ratio),
-            hours=f"{one.paid_hours_after - one.paid_hours_before:+.0f}",
-        )
-        for one in checked.desks
-    ]
-    return (verdict, *(str(text) for text in (*desks, *checked.findings, *checked.notes)))
 
 
 def _bot_replay(workspace: Workspace, campaign: str, _name: str, content: bytes) -> tuple[str, ...]:
