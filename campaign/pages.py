@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 
 from campaign.language import PACKAGES, ROOT, _, current_language
+
+UNITS = "%|‰|万|亿|M|bn|ms|s|min|h|requests/s|次/秒|毫秒|秒|分钟|小时|天|人|个|次|倍"
+LEFT_ALONE = "svg|style|script|textarea|pre|code|option"
+"""Elements whose text is drawn, run, copied or sent back as it stands."""
+BEFORE_A_UNIT = re.compile(
+    rf"<({LEFT_ALONE})\b.*?</\1>|<[^>]*>|(?<=\d) (?=(?:{UNITS})(?![A-Za-z]))|(?<=万|亿) (?=次/秒)", re.DOTALL
+)
 
 
 def render(package: str, template: str, **values: Any) -> str:
@@ -16,7 +24,12 @@ def render(package: str, template: str, **values: Any) -> str:
     `values` are escaped; wrap trusted markup (our own SVG) in `markupsafe.Markup`.
     """
     page = _environment().get_template(f"{package}/{template}")
-    return page.render(language=current_language(), **values)
+    return unbroken(page.render(language=current_language(), **values))
+
+
+def unbroken(page: str) -> str:
+    """The HTML with a no-break space between each number and its unit, so that no line ends between the two."""
+    return BEFORE_A_UNIT.sub(lambda found: "\N{NO-BREAK SPACE}" if found[0] == " " else found[0], page)
 
 
 @cache

@@ -21,6 +21,7 @@ import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response
 
 from campaign.errors import UserError
+from campaign.pages import unbroken
 from campaign.store import database
 from campaign.workspace import open_workspace
 from tests.prometheus_server import free_port, needs_prometheus, prometheus_running, prometheus_with
@@ -297,7 +298,7 @@ def phones_said_what_was_stale(told: dict[str, dict[datetime, str]]) -> None:
     locked, open_again = START + 21 * HOUR + 14 * MINUTE, START + 22 * HOUR + 14 * MINUTE
     words = {"zh": ("上次 1 小时", "1 小时", "被锁住"), "en": ("last 1 h", "1 h", "is locked")}
     for language, pages in told.items():
-        synced, hour_old, lock = words[language]
+        synced, hour_old, lock = map(unbroken, words[language])
         assert "prom" in state_of(pages[away], language)
         assert re.search(rf"06:(0[6-9]|1[0-3]) {hour_old}", state_of(pages[away], language))  # of the last sync
         assert "prom" not in state_of(pages[back], language)

@@ -15,6 +15,7 @@ from openpyxl import Workbook
 
 from campaign.errors import UserError
 from campaign.language import use_language
+from campaign.pages import unbroken
 from campaign.workspace import open_workspace
 from tests.metrics.remotes import FakeFeishu
 from tests.warroom.conftest import PLAN, fields_of, form_token
@@ -127,7 +128,7 @@ def test_an_import_shows_what_it_changes_and_saves_nothing_until_told(browser: T
     pasted = "渠道,推送时间,触达人数\napp-push,2026-11-10 19:55,200万\nsms,2026-11-10 18:00,5000\n"
     token = form_token(browser, "/campaigns/d11")
     answer = browser.post("/campaigns/d11/sheet", data={"form_token": token, "pasted": pasted})
-    assert "app-push 11-10 19:55, People reached: 1.8 M → 2 M" in answer.text
+    assert unbroken("app-push 11-10 19:55, People reached: 1.8 M → 2 M") in answer.text
     assert "sms 11-10 18:00 5,000 is new" in answer.text
     assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
     browser.post("/campaigns/d11", data=fields_of(answer.text) | {"action": "save"})
@@ -189,7 +190,7 @@ def test_a_bitable_link_is_a_sheet_too(browser: TestClient, folder: Path, monkey
     finally:
         remote.server.shutdown()
         remote.server.server_close()
-    assert "app-push 11-10 19:55, People reached: 1.8 M → 2 M" in page
+    assert unbroken("app-push 11-10 19:55, People reached: 1.8 M → 2 M") in page
 
 
 def test_another_link_is_refused_before_anybody_is_asked(browser: TestClient) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from campaign.errors import UserError
 from campaign.files import write_json
+from campaign.pages import unbroken
 from campaign.workspace import open_workspace
 from playbooks.readiness.checks import found
 from playbooks.readiness.gather import gather as readiness
@@ -234,7 +235,7 @@ def test_without_a_playbook_more_is_lost_and_every_assumption_is_told(
         "storefront: an HPA from 4 to 400 replicas, at 65 % of cpu",
     ):
         assert said in printed
-        assert said in page
+        assert unbroken(said) in page
         assert said in [each["en"] for each in record["assumptions"]]
     assert rehearsed(shop) == "pending"
 
