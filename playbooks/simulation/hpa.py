@@ -59,15 +59,38 @@ def next_replicas(wanted: Counts, recent_most: Counts, replicas: Counts, floor: 
     return set_to
 
 
-def surely_ready(asked: Rates, lag: int, window: int, per_replica: float) -> Counts:
-    """Replicas that an HPA has ready in each interval, the last axis of `asked` [..., interval] requests per second.
+def sure_growth(target_ratio: float) -> float:
+    """By how much replicas surely grow within one start-up under full load, by CPU: utilisation ends at 100 % however
+    much is asked, and within the tolerance nothing changes."""
+    return 1 / ((1 + TOLERANCE_RATIO) * target_ratio)
 
-    The fewest that its tolerance allows for what was asked `lag` intervals before, when they had to start, and in the
-    `window` before that, in which it does not scale down. per_replica: what one carries at the HPA's target.
+
+def surely_ready(asked: Rates, floor: Counts, lag: int, window: int, per_replica: float, growth: float) -> Counts:
+    """Replicas that are ready in each interval, the last axis of `asked` [..., interval] requests per second.
+
+    Those of `floor` [..., interval], or of an HPA the fewest that its tolerance allows for what was asked in the
+    `window` before, in which it does not scale down, ever since they had to start `lag` intervals ago; no more than
+    `growth` times those that were ready then. per_replica: what one carries at the HPA's target.
     """
-    at = np.arange(asked.shape[-1]) - lag
-    seen = asked[..., np.maximum(at, 0)]
-    for earlier in range(1, window + 1):
-        seen = np.maximum(seen, asked[..., np.maximum(at - earlier, 0)])
-    found: Counts = np.ceil(seen / ((1 + TOLERANCE_RATIO) * per_replica) - ROUNDING).astype(np.int64)
+    heeded = _over_the_last(np.maximum, asked, window)
+    ever_since = _over_the_last(np.minimum, heeded, lag)
+    wanted = np.ceil(ever_since / ((1 + TOLERANCE_RATIO) * per_replica) - ROUNDING).astype(np.int64)
+    ready: Counts = np.maximum(wanted, floor)
+    if not lag or np.isinf(growth):
+        return ready
+    least = np.broadcast_to(floor, ready.shape)
+    for first in range(lag, ready.shape[-1], lag):
+        now, before = ready[..., first : first + lag], ready[..., first - lag : first]
+        grown = np.ceil(growth * before[..., : now.shape[-1]] - ROUNDING).astype(np.int64)
+        now[:] = np.maximum(np.minimum(now, grown), least[..., first : first + lag])
+    return ready
+
+
+def _over_the_last(most: np.ufunc, values: Rates, before: int) -> Rates:
+    """The largest (or least) of each value of the last axis and the `before` ahead of it; the first stands for what is
+    ahead of all."""
+    at = np.arange(values.shape[-1])
+    found = values
+    for earlier in range(1, before + 1):
+        found = most(found, values[..., np.maximum(at - earlier, 0)])
     return found

@@ -11,6 +11,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from playbooks.autoscaling.requirement import replicas_for
 from playbooks.growth.live_policy import LeverRules
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.simulation.war_room import Act, Option, Seen
@@ -79,11 +80,11 @@ class Scale(Possible):
         if not helps.any():
             return None
         expected, carried = ahead.expected[row], ahead.carries[row]
-        there = np.round(carried / each).astype(np.int64)
-        wanted, most = most_wanted(expected, carried, there, each, int(self.services.multiple[row]), helps)
-        base = np.take_along_axis(there, most[:, None], axis=1)[:, 0]
+        multiple = int(self.services.multiple[row])
+        wanted, most = most_wanted(expected, replicas_for(carried, each), each, multiple, helps)
+        base = replicas_for(np.take_along_axis(carried, most[:, None], axis=1)[:, 0], each)
         wanted = np.minimum(wanted, self.services.most[row])
-        wanted -= (wanted - base) % self.services.multiple[row]
+        wanted -= wanted % multiple
         carries = ahead.carries.copy()
         raised = np.maximum(carries[row], (wanted * each)[:, None])
         carries[row] = np.where(known.starts >= works_at, np.minimum(raised, known.admitted[row]), carries[row])

@@ -18,7 +18,7 @@ from forecast.nowcast import Answer, answer
 from playbooks.autoscaling.minutes import naive
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.simulation.fleet import Fleet
-from playbooks.simulation.hpa import DOWN_WINDOW_SECONDS, surely_ready
+from playbooks.simulation.hpa import DOWN_WINDOW_SECONDS, sure_growth, surely_ready
 from playbooks.simulation.running import CPU_SECONDS, LAG_SECONDS
 from playbooks.simulation.war_room import Seen, Turned
 from warroom.live.actions.ahead import HORIZON
@@ -63,14 +63,16 @@ class Sync:
 class Services:
     """[service] each. per_replica: requests per second that one surely carries. most: replicas that there may be.
 
-    target_ratio: of the HPA, zero where nothing scales by itself. lag_intervals: until its replicas are ready after
-    demand was seen; lead_minutes: until replicas are ready that somebody asks for.
+    target_ratio: of the HPA, zero where nothing scales by itself. growth: by which its replicas surely grow within
+    lag_intervals, until they are ready after demand was seen; lead_minutes: until replicas are ready that somebody asks
+    for.
     """
 
     per_replica: Floats
     most: Counts
     multiple: Counts
     target_ratio: Floats
+    growth: Floats
     lag_intervals: Counts
     lead_minutes: Floats
 
@@ -83,6 +85,7 @@ class Services:
             most=np.array([fleet.ceiling for fleet in fleets], np.int64),
             multiple=np.array(multiples, np.int64),
             target_ratio=np.array([fleet.target_ratio or 0.0 for fleet in fleets]),
+            growth=np.array([_growth(fleet) for fleet in fleets]),
             lag_intervals=np.ceil(seen / 60 / MINUTES).astype(np.int64),
             lead_minutes=np.array(slowest) / 60,
         )
@@ -113,19 +116,22 @@ class Ahead:
 def ahead_of(known: Sync, services: Services, seen: Seen) -> Ahead:
     """As it stands with everything that was decided before.
 
-    Carried are the planned floors, those that were raised, what runs, or what the HPA has ready by then: its replicas
-    for what it saw before they had to start, within its ceiling.
+    Carried are the planned floors, those that were raised, what the HPA has ready by then, within its ceiling, and
+    what runs for as long as the HPA surely does not scale down.
     """
     rates = known.p90.rates(seen.came.swapaxes(0, 1)).swapaxes(0, 1)
     expected = rates * _left(known, seen)
-    floor = np.maximum(known.floor[:, None, :], seen.running[:, :, None])
+    floor = np.repeat(known.floor[:, None, :], expected.shape[1], axis=1)
+    stays = np.arange(known.count) < np.where(services.target_ratio > 0, DOWN_INTERVALS, known.count)[:, None]
+    floor = np.maximum(floor, seen.running[:, :, None] * stays[:, None, :])
     for act in seen.acts:
         if act.replicas is not None and act.last > known.minute:
             holds = (known.starts >= act.first) & (known.starts + MINUTES <= act.last)
             raised = np.where(act.paths, act.replicas, 0)
             floor[act.row] = np.maximum(floor[act.row], raised[:, None] * holds)
-    by_itself = _reached_by_hpa(expected / known.burst[:, None, :], seen.came, services)
-    replicas = np.minimum(np.maximum(floor, by_itself), services.most[:, None, None])
+    replicas = np.minimum(
+        _with_hpa(expected / known.burst[:, None, :], floor, seen, services), services.most[:, None, None]
+    )
     return Ahead(expected, np.minimum(replicas * services.per_replica[:, None, None], known.admitted[:, None, :]))
 
 
@@ -148,16 +154,23 @@ def by_interval(known: Sync, change: Singles, first: int, last: int) -> Floats:
     return mean
 
 
-def _reached_by_hpa(mean: Floats, came: Singles, services: Services) -> Floats:
-    """Replicas that an HPA has ready by itself, [service, path, interval ahead]."""
-    before = came[:, :, -int(services.lag_intervals.max()) - 1 :].astype(np.float64)
-    known = np.concatenate([before, mean], axis=2)
-    found = np.zeros_like(mean)
+def _with_hpa(mean: Floats, floor: Counts, seen: Seen, services: Services) -> Counts:
+    """Replicas that are ready by floors and HPA, [service, path, interval ahead]; what runs now is what an HPA grows
+    from."""
+    before = seen.came[:, :, -int(services.lag_intervals.max()) - 1 :].astype(np.float64)
+    asked = np.concatenate([before, mean], axis=2)
+    there = np.concatenate([np.broadcast_to(seen.running[:, :, None], before.shape), floor], axis=2)
+    found = floor.copy()
     for row, lag in enumerate(services.lag_intervals):
         if services.target_ratio[row] > 0:
-            each = float(services.target_ratio[row] * services.per_replica[row])
-            found[row] = surely_ready(known[row], int(lag), DOWN_INTERVALS, each)[:, before.shape[2] :]
+            each, growth = float(services.target_ratio[row] * services.per_replica[row]), float(services.growth[row])
+            ready = surely_ready(asked[row], there[row], int(lag), DOWN_INTERVALS, each, growth)
+            found[row] = ready[:, before.shape[2] :]
     return found
+
+
+def _growth(fleet: Fleet) -> float:
+    return sure_growth(fleet.target_ratio) if fleet.target_ratio and fleet.metric == "cpu" else np.inf
 
 
 def syncs_of(inputs: Inputs, learned: LiveSettings) -> tuple[Sync | None, ...]:

@@ -158,7 +158,8 @@ class Capacity:
     requests_per_second; negative beyond it. over_time: what is trusted in each interval of the service's `Minutes`
     (what is planned goes up and down in steps). reached_at: the first interval whose p90 (re-forecast, else frozen) is
     above what is trusted then, within the event; time_to_capacity counts from now (zero once it is passed).
-    reached_requests_per_second: what is trusted in that interval.
+    reached_requests_per_second: what is trusted in that interval. ready_replicas: as read in the last minutes;
+    replicas: those counted on in each interval, by floors, HPA and what was read; empty where nothing is known.
     """
 
     service: str
@@ -170,6 +171,8 @@ class Capacity:
     time_to_capacity: timedelta | None
     reached_requests_per_second: float | None = None
     over_time: Column = ()
+    ready_replicas: int | None = None
+    replicas: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

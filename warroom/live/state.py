@@ -18,11 +18,12 @@ from campaign.store.live import LiveStore, Measured
 from campaign.traffic import QUANTILES, Quantiles, Sentence
 from campaign.workspace import Workspace
 from warroom.handed import campaign_events
+from warroom.live.actions.log import Acts, acts_of
 from warroom.live.due import clock_of, hours_of, jitter
 from warroom.live.expected.percentile import percentile, z_scores
 from warroom.live.expected.yardstick import NO_YARDSTICK, TOTAL, Expected, expected_of
 from warroom.live.judging.alerts import told_alerts
-from warroom.live.judging.capacity import capacities_of
+from warroom.live.judging.capacity import capacities_of, observed_of
 from warroom.live.judging.respond import Figures, alerts_of, call_of
 from warroom.live.messages.posting import newest_digest
 from warroom.live.policy import rules_of
@@ -39,6 +40,7 @@ from warroom.live.records import (
 from warroom.live.sources.causes import by_cause
 from warroom.live.sources.freshness import as_one, of_document
 from warroom.live.sources.readings import newest_readings
+from warroom.push.carried import Raised
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Floats, mean_over
 
@@ -73,8 +75,9 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     since, until = plan.starts_at - AROUND, min(now, plan.ends_at) + AROUND
     hours, minutes = (store.measured(campaign, seconds, since, until) for seconds in (HOUR_SECONDS, MINUTE_SECONDS))
     metrics, series = metrics_of(plan, expected, hours, now), minutes_of(expected, minutes, again)
-    capacities = capacities_of(workspace, plan, series, minutes, now)
     rules, settings = rules_of(workspace), workspace.settings
+    raised = raised_floors(acts_of(events, campaign), rules.live.levers.scale.hours)
+    capacities = capacities_of(workspace, plan, series, observed_of(minutes, raised, now), now)
     figures = Figures({metric.name: metric for metric in metrics}, series, capacities)
     alerts = alerts_of(told_alerts(events, campaign), figures, settings, rules.live, rules.response, now)
     sources = as_one(of_document(sync, now), of_document(pulled, now), hourly_is_newer=_is_newer(sync, pulled))
@@ -98,6 +101,16 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
         head=events[-1].hash if events else None,
         witness=Witness(told[1]["head"], told[0]) if told and told[1].get("head") else None,
     )
+
+
+def raised_floors(acts: Acts, hours: float) -> dict[str, Raised]:
+    """By service: the floor that stands decided. hours: until it is patched."""
+    standing = [acts.standing("scale", one.subject) for one in acts.decisions if one.kind == "scale"]
+    return {
+        one.subject: Raised(int(one.amount), one.at + timedelta(hours=hours))
+        for one in standing
+        if one is not None and one.amount is not None
+    }
 
 
 def _is_newer(one: Document, other: Document) -> bool:

@@ -24,12 +24,14 @@ from forecast.ahead import Ahead
 from forecast.learning import Learned
 from forecast.preview import Outlook, hours_from, learned_for, outlook, with_plan, with_send
 from warroom.plans.overview import collisions, model_of
-from warroom.push.carried import Carried, carried
+from warroom.push.carried import Carried, Stretch, carried
 from warroom.push.room import AFTER_MINUTES, LATEST_MINUTES, Floats, Room, room_for
 from warroom.service.kept import Kept
 from warroom.service.site import NotYet
 
 BLOCK_HOURS = 4
+BEFORE_MINUTES = 60
+"""Of what an HPA heeds: a start-up and the window in which it does not scale down."""
 REACH_HOURS = 1 + (LATEST_MINUTES + AFTER_MINUTES) // 60
 VARIANTS_MOST = 4
 PREPARED = timedelta(days=28)
@@ -37,17 +39,40 @@ PREPARED = timedelta(days=28)
 
 @dataclass(frozen=True)
 class Pushes:
-    """A model asked about sends on one channel."""
+    """A model asked about sends on one channel, and about so many minutes before them."""
 
     ahead: Ahead
     channel: str
+    before: int
 
     @property
     def services(self) -> tuple[str, ...]:
         return self.ahead.services
 
     def minutes(self, send: Send | None, at: datetime) -> NDArray[np.float32]:
-        return self.ahead.minutes(at, AFTER_MINUTES, self.channel, send)
+        first = at - timedelta(minutes=self.before)
+        return self.ahead.minutes(first, self.before + AFTER_MINUTES, self.channel, send)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is carried from `starts` on, so many minutes before the push that is asked about."""
+
+    most: Carried
+    asked_at: datetime
+    before: int
+
+    def by_floors(self, at: datetime) -> Floats:
+        first = self._first(at) + self.before
+        return self.most.between(first, first + AFTER_MINUTES).by_floors()
+
+    def with_hpa(self, at: datetime, asked: NDArray[np.float32]) -> Floats:
+        first = self._first(at)
+        hour = self.most.between(first, first + self.before + AFTER_MINUTES)
+        return hour.with_hpa(asked.astype(np.float64))[:, :, self.before :]
+
+    def _first(self, at: datetime) -> int:
+        return (at - self.asked_at) // timedelta(minutes=1)
 
 
 @dataclass
@@ -107,13 +132,13 @@ class Oracle:
             what = say("{at} is not during the campaign", at=send.at.isoformat())
             raise UserError(Problem(what, say("choose a time between its start and its end"), key="--at"))
         ahead = self._ahead(workspace, plan, channel, send, now)
-        most = carried(workspace, plan.id, ahead.services, send.at, LATEST_MINUTES + AFTER_MINUTES)
-
-        def carries(at: datetime) -> Floats:
-            first = (at - send.at) // timedelta(minutes=1)
-            return most.requests_per_second[:, first : first + AFTER_MINUTES]
-
-        return room_for(send, Pushes(ahead, channel), carries), most
+        starts = send.at - timedelta(minutes=BEFORE_MINUTES)
+        most = carried(
+            workspace, plan.id, ahead.services, Stretch(starts, BEFORE_MINUTES + LATEST_MINUTES + AFTER_MINUTES)
+        )
+        before = min(most.sees_minutes, BEFORE_MINUTES)
+        planned = Planned(most.between(BEFORE_MINUTES - before), send.at, before)
+        return room_for(send, Pushes(ahead, channel, before), planned), most
 
     def _learned(self, workspace: Workspace, plan: Plan, now: datetime) -> Learned:
         """The model for a plan, learned anew when what it learned from has changed and for what is new to it.
@@ -170,7 +195,8 @@ class Oracle:
         def make() -> Ahead:
             model = with_plan(self._learned(workspace, with_send(plan, channel, send), now), plan, workspace.plans)
             assert model
-            return hours_from(model, starts, BLOCK_HOURS + REACH_HOURS)
+            earlier = timedelta(minutes=BEFORE_MINUTES)
+            return hours_from(model, starts - earlier, BLOCK_HOURS + REACH_HOURS + BEFORE_MINUTES // 60)
 
         name = ("ahead", plan.id, block, channel, send.lands_on)
         return self._drawn.get(name, lambda: _asked_with(workspace, plan, now), make)

@@ -20,21 +20,45 @@ from campaign.numbers import spoken
 from campaign.plan import Plan, Send
 from campaign.workspace import Workspace
 from metrics.intake.quantities import read_quantity
+from playbooks.rehearsal.record import Interval
 from warroom.plans.api import Saved, said
 from warroom.plans.file import version_of
 from warroom.plans.routes import Submission
 from warroom.plans.submission import Sent, content_of, submit, text_of
 from warroom.push.asking import Oracle
-from warroom.push.room import Room
+from warroom.push.room import Room, Tightest
 from warroom.push.words import sentences
 from warroom.service.access import Person
 from warroom.service.site import NOT_YET, NOT_YET_SECONDS, NotYet, Site, on_page
+
+
+class ShareAnswer(BaseModel):
+    """A share read off the sample paths: between which two it surely lies."""
+
+    low: float
+    high: float
+
+
+class TightestAnswer(BaseModel):
+    """Where the push comes nearest to what is carried; carried: with the HPA, p10 and p90 of the sample paths."""
+
+    service: str
+    at_utc: datetime
+    demand_p90_requests_per_second: float
+    floors_requests_per_second: float
+    carried_p10_requests_per_second: float
+    carried_p90_requests_per_second: float
+    used_p90_ratio: float
 
 
 class Answer(BaseModel):
     """The answer for programs; times in UTC."""
 
     fits: bool
+    fits_by_floors: bool = Field(description="without what the HPA adds to the planned floors")
+    short_ratio: ShareAnswer | None = Field(description="of such hours, in which some service is short in some minute")
+    short_by_floors_ratio: ShareAnswer | None = Field(description="the same by the planned floors alone")
+    tightest: TightestAnswer | None
     sentences: tuple[str, ...]
     assumptions: tuple[str, ...]
     from_at_utc: datetime | None = None
@@ -123,11 +147,31 @@ def asked(
 def answer_of(room: Room, assumptions: tuple[Text, ...], zone: ZoneInfo) -> Answer:
     return Answer(
         fits=room.fits,
+        fits_by_floors=room.fits_by_floors,
+        short_ratio=_share(room.short.with_hpa) if room.short else None,
+        short_by_floors_ratio=_share(room.short.by_floors) if room.short else None,
+        tightest=_tightest(room.tightest) if room.tightest else None,
         sentences=tuple(str(sentence) for sentence in sentences(room, zone)),
         assumptions=tuple(str(text) for text in assumptions),
         from_at_utc=room.from_at.astimezone(UTC) if room.from_at else None,
         up_to_reach=room.up_to_reach,
         over_minutes=room.over_minutes,
+    )
+
+
+def _share(share: Interval) -> ShareAnswer:
+    return ShareAnswer(low=share.low, high=share.high)
+
+
+def _tightest(tightest: Tightest) -> TightestAnswer:
+    return TightestAnswer(
+        service=tightest.service,
+        at_utc=tightest.at.astimezone(UTC),
+        demand_p90_requests_per_second=tightest.demand_p90_requests_per_second,
+        floors_requests_per_second=tightest.floors_requests_per_second,
+        carried_p10_requests_per_second=tightest.carried_low_requests_per_second,
+        carried_p90_requests_per_second=tightest.carried_high_requests_per_second,
+        used_p90_ratio=tightest.used_ratio,
     )
 
 

@@ -30,6 +30,7 @@ class Ahead:
     starts, seconds [interval]: those that are not over yet, in seconds of UTC. expected [p10 p50 p90, interval]:
     requests per second, the re-forecast where there is one. frozen [interval]: the frozen p50. carries [interval]:
     requests per second, infinite where nothing is known. tested: a load test showed them, else replicas are planned.
+    replicas [interval]: those that are counted on; None where nothing is known.
     """
 
     service: str
@@ -40,6 +41,7 @@ class Ahead:
     frozen: Floats
     carries: Floats
     tested: bool = False
+    replicas: Ints | None = None
 
     def near(self, since: datetime | None = None) -> NDArray[np.bool_]:
         """The intervals within the horizon, from `since` on."""
@@ -118,8 +120,10 @@ def _carrying(ahead: Ahead, capacity: Capacity | None) -> Ahead:
     """With what is trusted in each interval: what a load test proved, else what plan and HPA carry."""
     if capacity is None or not capacity.over_time:
         return ahead
-    carries = _floats(capacity.over_time)
-    return replace(ahead, carries=carries[len(carries) - len(ahead.starts) :], tested=capacity.basis == "tested")
+    since = len(capacity.over_time) - len(ahead.starts)
+    replicas = np.array(capacity.replicas[since:], np.int64) if capacity.replicas else None
+    carries = _floats(capacity.over_time)[since:]
+    return replace(ahead, carries=carries, tested=capacity.basis == "tested", replicas=replicas)
 
 
 def relieved(before: Mapping[str, Ahead], after: Mapping[str, Ahead]) -> dict[str, float]:

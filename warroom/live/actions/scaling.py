@@ -9,29 +9,35 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from campaign.capacity import CapacityRange
 from campaign.language import Text, say
+from campaign.numbers import Quantity
 from campaign.settings import Limit, Settings
 from playbooks.autoscaling.limits import room
 from playbooks.autoscaling.manifests.document import kubernetes_name
+from playbooks.autoscaling.requirement import replicas_for
 from warroom.live.actions.ahead import HORIZON, P90, Ahead
 from warroom.live.actions.now import Action, Fleet, Now, lever
 from warroom.live.actions.records import Effect, Lever, Range
 
 Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 MORE_RATIO = 0.1
 """Where nothing is short, the step that is offered."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """From `base` replicas, which would be there anyway at the instant `at` that needs the most, to `replicas`."""
+    """To `replicas`, those that `p90` requests per second need at the instant `at` that needs the most, from `base`
+    replicas that are counted on then. short: those are too few; else nothing is short, and it is a tenth more."""
 
     base: int
     replicas: int
     at: datetime
+    p90: float
+    short: bool
 
 
 def scalings(now: Now) -> Iterator[Lever]:
@@ -41,7 +47,7 @@ def scalings(now: Now) -> Iterator[Lever]:
             wanted = _wanted(now, name)
             allowed = _most(now, name)
             replicas = wanted.replicas if allowed is None else min(wanted.replicas, allowed)
-            yield from scaling_to(now, name, replicas - (replicas - wanted.base) % fleet.multiple)
+            yield from scaling_to(now, name, replicas - replicas % fleet.multiple)
 
 
 def scaling_to(now: Now, service: str, replicas: int) -> Iterator[Lever]:
@@ -55,11 +61,23 @@ def scaling_to(now: Now, service: str, replicas: int) -> Iterator[Lever]:
     title = say("scale {service} to {replicas} replicas ({before} run)", service=service, replicas=replicas,
                 before=fleet.running)  # fmt: skip
     how = how_to_scale(fleet, service, replicas, wanted.replicas)
+    if wanted.short:
+        how = say("{how}; {why}", how=how, why=_why(now, wanted))
     action = Action("scale", f"{service}:{replicas}", service, replicas, title, how, hours, rule.people, wanted.base)
     more = replicas - wanted.base
     effect = scaling_effect(service, more, each, max(wanted.at, now.settled_at(hours)))
     after = ahead.with_capacity(more * each.low, replicas * each.low, now.works_at(hours))
     yield lever(now, action, (effect,), {service: after})
+
+
+def _why(now: Now, wanted: Scaling) -> Text:
+    return say(
+        "{p90} requests/s (p90) at {at} need {wanted} replicas, {base} would be ready",
+        p90=Quantity(wanted.p90),
+        at=wanted.at.astimezone(now.zone).strftime("%H:%M"),
+        wanted=wanted.replicas,
+        base=wanted.base,
+    )
 
 
 def _wanted(now: Now, service: str) -> Scaling:
@@ -70,8 +88,13 @@ def _wanted(now: Now, service: str) -> Scaling:
 
 
 def _most(now: Now, service: str) -> int | None:
-    running = {name: fleet.running for name, fleet in now.fleets.items()}
-    return replicas_allowed(now.settings, service, running)
+    """What is left by the others, as many of them as run or are counted on within the horizon."""
+    others = {name: max(fleet.running, _peak(now.ahead[name])) for name, fleet in now.fleets.items()}
+    return replicas_allowed(now.settings, service, others)
+
+
+def _peak(ahead: Ahead) -> int:
+    return 0 if ahead.replicas is None else int(ahead.replicas[ahead.near()].max(initial=0))
 
 
 def rate_ends_first(now: Now, service: str) -> bool:
@@ -86,38 +109,27 @@ def rate_ends_first(now: Now, service: str) -> bool:
 
 def scaling_wanted(ahead: Ahead, running: int, per_replica: float, multiple: int, works_at: datetime) -> Scaling:
     """Replicas that carry the p90 of every interval of the horizon by their lower bound once they are ready; a tenth
-    more than there are where those do."""
-    known = np.isfinite(ahead.carries) & (not ahead.tested)
-    carried = np.where(np.isfinite(ahead.carries), ahead.carries, running * per_replica)
-    there = np.where(known, np.maximum(np.round(carried / per_replica), running), running).astype(np.int64)
+    more than are counted on where those do. Where nothing is known, those that run are counted on."""
+    there = np.full(len(ahead.starts), running) if ahead.replicas is None else ahead.replicas
     near = ahead.near(works_at)
-    wanted, index = most_wanted(
-        ahead.expected[P90], carried, there, per_replica, multiple, near if near.any() else ahead.near()
-    )
-    if wanted:
-        return Scaling(int(there[index]), int(wanted), ahead.moment(int(index)))
-    tightest = ahead.tightest(works_at)
-    base = int(there[tightest])
-    return Scaling(base, base + _whole(math.ceil(MORE_RATIO * base), multiple), ahead.moment(tightest))
+    p90 = ahead.expected[P90]
+    wanted, index = most_wanted(p90, there, per_replica, multiple, near if near.any() else ahead.near())
+    at = int(index) if wanted else ahead.tightest(works_at)
+    base, replicas = int(there[at]), int(wanted)
+    if not wanted:
+        replicas = _whole(base + math.ceil(MORE_RATIO * base), multiple)
+    return Scaling(base, replicas, ahead.moment(at), float(p90[at]), bool(wanted))
 
 
 def most_wanted(
-    p90: ArrayLike, carried: ArrayLike, there: Counts, per_replica: float, multiple: int, helps: NDArray[np.bool_]
+    p90: Floats, there: Counts, per_replica: float, multiple: int, helps: NDArray[np.bool_]
 ) -> tuple[Counts, NDArray[np.intp]]:
-    """The replicas that carry p90 in every interval in which they help, and the interval that needs as many; zero where
-    none is short. [..., interval] each; there: replicas that an interval has anyway, which carry `carried`."""
-    short = replicas_short(p90, carried, per_replica, multiple)
-    needed = np.where(helps & (short > 0), there + short, 0)
+    """The replicas, in whole multiples, that carry p90 in every interval in which they help and `there` do not, and the
+    interval that needs as many; zero where none is short. [..., interval] each; there: replicas that are counted on."""
+    short = helps & (replicas_for(p90, per_replica) > there)
+    needed = np.where(short, replicas_for(p90, per_replica, multiple), 0)
     most = needed.argmax(axis=-1)
     return np.take_along_axis(needed, most[..., None], axis=-1)[..., 0], most
-
-
-def replicas_short(p90: ArrayLike, carried: ArrayLike, per_replica: ArrayLike, multiple: ArrayLike) -> Counts:
-    """How many replicas, in whole multiples, what is carried is short of the re-forecast's p90; arrays of any shape."""
-    over = np.maximum(np.subtract(p90, carried), 0.0)
-    more = np.ceil(over / per_replica - 1e-9).astype(np.int64)
-    short: Counts = -(-more // np.asarray(multiple)) * multiple
-    return short
 
 
 def _whole(replicas: int, multiple: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from campaign.capacity import known_capacity
@@ -29,8 +29,7 @@ from warroom.live.actions.switches import switches
 from warroom.live.actions.worth import in_order
 from warroom.live.expected.yardstick import Expected, expected_of
 from warroom.live.policy import rules_of
-from warroom.live.records import LiveState, Reading
-from warroom.live.sources.readings import READY
+from warroom.live.records import LiveState
 from warroom.live.state import live_store
 from warroom.push.carried import autoscaling_plan
 
@@ -99,7 +98,7 @@ def now_of(workspace: Workspace, plan: Plan, state: LiveState) -> Now:
         rules=rules_of(workspace).live.levers,
         at=state.now,
         ahead=ahead,
-        fleets=fleets_of(workspace, plan, ahead, scaling, state.readings, state.now),
+        fleets=fleets_of(workspace, plan, ahead, scaling, state),
         autoscaling=scaling,
         drills=read_all_drills(workspace, plan),
         effects=expected.handed.model.effects if expected else (),
@@ -122,11 +121,9 @@ def fleets_of(
     plan: Plan,
     ahead: Mapping[str, Ahead],
     scaling: AutoscalingPlan | None,
-    readings: Sequence[Reading],
-    now: datetime,
+    state: LiveState,
 ) -> dict[str, Fleet]:
     """Services whose replicas and capacity are known."""
-    ready = {reading.service: reading.value for reading in readings if reading.name == READY}
     policy = read_policy(workspace.folder)
     manifests = (workspace.out(plan.id) / "playbook" / "kubernetes" / "10-hpa.yaml").is_file()
     found = {}
@@ -134,9 +131,10 @@ def fleets_of(
         service = workspace.settings.service(name)
         capacity = known_capacity(service, workspace.folder / "out" / "capacity" / f"{name}.json")
         planned = scaling.services.get(name) if scaling else None
-        floor = floor_at(planned, now) if planned else service.replicas.today
-        running = max(round(ready.get(name, 0.0)), floor or 0)
-        if capacity is None or running == 0:
+        floor = floor_at(planned, state.now) if planned else service.replicas.today
+        running = state.capacities[name].ready_replicas if name in state.capacities else None
+        running = floor if running is None else running
+        if capacity is None or running is None:
             continue
         facts = facts_of(service, capacity, plan, policy)
         found[name] = Fleet(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign.capacity import known_capacity
 from campaign.plan import Plan
 from campaign.store.live import Measured
 from campaign.workspace import Workspace
 from playbooks.readiness.load_tests import proven, read_load_test
+from playbooks.simulation.hpa import Counts
 from warroom.live.expected.percentile import known
 from warroom.live.records import Capacity, Column, Minutes
-from warroom.push.carried import carried
+from warroom.push.carried import Observed, Raised, Stretch, carried
 from warroom.retrospective.timeline import Floats
 
 LATELY = timedelta(minutes=5)
@@ -23,35 +24,59 @@ READY = "ready_replicas"
 MINUTE = 60
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What a service carries in each interval by floors and HPA, the least of its minutes; infinite where not known."""
+
+    requests_per_second: Floats
+    replicas: Counts
+    per_replica: float
+
+
 def capacities_of(
-    workspace: Workspace, plan: Plan, minutes: Mapping[str, Minutes], readings: Sequence[Measured], now: datetime
+    workspace: Workspace, plan: Plan, minutes: Mapping[str, Minutes], observed: Mapping[str, Observed], now: datetime
 ) -> dict[str, Capacity]:
     """By service of the yardstick; what no load test proved is what the plan carries."""
     tested = proven(read_load_test(workspace.out(plan.id) / "loadtest", workspace.folder))
     services = [name for name in minutes if name in workspace.settings.service_names]
     if not services:
         return {}
-    planned = _planned(workspace, plan, [minutes[name] for name in services])
-    ready = {value.name: value.value for value in readings if value.measure == READY}
+    planned = _planned(workspace, plan, [minutes[name] for name in services], observed)
     return {
-        name: capacity_of(minutes[name], tested.get(name), row, _ready(workspace, name, ready), plan, now)
+        name: capacity_of(minutes[name], tested.get(name), row, observed.get(name), plan, now)
         for name, row in zip(services, planned, strict=True)
     }
 
 
-def _planned(workspace: Workspace, plan: Plan, series: Sequence[Minutes]) -> list[Floats]:
-    """What the plan carries in each interval of each service, by floors and HPA, the least of its minutes; infinite
-    where not known."""
+def observed_of(readings: Sequence[Measured], raised: Mapping[str, Raised], now: datetime) -> dict[str, Observed]:
+    """By service: ready replicas, those read in the last minutes, and floors that were raised."""
+    found = {name: Observed(now, raised=floor) for name, floor in raised.items()}
+    for value in (value for value in readings if value.measure == READY):
+        at = datetime.fromtimestamp(value.starts_at, UTC)
+        if now - at <= LATELY:
+            found[value.name] = Observed(at, round(value.value), raised.get(value.name))
+    return found
+
+
+def _planned(
+    workspace: Workspace, plan: Plan, series: Sequence[Minutes], observed: Mapping[str, Observed]
+) -> list[Planned]:
     first = min(minutes.starts_at[0] for minutes in series)
     last = max(minutes.starts_at[-1] + minutes.seconds[-1] for minutes in series)
-    names = [minutes.service for minutes in series]
-    count = max(1, (last - first) // MINUTE)
-    asked = np.array([asked_by_minute(minutes, first + MINUTE * np.arange(count)) for minutes in series])
-    rows = carried(workspace, plan.id, names, datetime.fromtimestamp(first, UTC), count, asked).requests_per_second
-    return [
-        np.minimum.reduceat(row, (np.array(minutes.starts_at) - first) // MINUTE)
-        for row, minutes in zip(rows, series, strict=True)
-    ]
+    stretch = Stretch(datetime.fromtimestamp(first, UTC), max(1, (last - first) // MINUTE), observed)
+    rows = carried(workspace, plan.id, [minutes.service for minutes in series], stretch).rows
+    found = []
+    for minutes in series:
+        row, begins = rows[minutes.service], (np.array(minutes.starts_at) - first) // MINUTE
+        replicas = row.replicas(asked_by_minute(minutes, first + MINUTE * np.arange(stretch.minutes)))
+        found.append(
+            Planned(
+                requests_per_second=np.minimum.reduceat(row.carries(replicas), begins),
+                replicas=np.minimum.reduceat(replicas, begins),
+                per_replica=row.per_replica,
+            )
+        )
+    return found
 
 
 def asked_by_minute(minutes: Minutes, starts: NDArray[np.int64]) -> Floats:
@@ -68,36 +93,29 @@ def _floats(column: Column) -> Floats:
     return np.array([known(value) for value in column], dtype=np.float64)
 
 
-def _ready(workspace: Workspace, service: str, ready: Mapping[str, float]) -> float | None:
-    """What the replicas that are ready carry."""
-    file = workspace.folder / "out" / "capacity" / f"{service}.json"
-    capacity = known_capacity(workspace.settings.service(service), file)
-    if capacity is None or service not in ready:
-        return None
-    return ready[service] * capacity.capacity_requests_per_second_per_replica.low
-
-
 def capacity_of(
-    minutes: Minutes, tested: float | None, planned: Floats, ready: float | None, plan: Plan, now: datetime
+    minutes: Minutes, tested: float | None, planned: Planned, seen: Observed | None, plan: Plan, now: datetime
 ) -> Capacity:
-    """One service; `planned` by interval, infinite where nothing is known."""
-    trusted = planned if tested is None else np.full(len(planned), tested)
+    """One service."""
+    trusted = planned.requests_per_second if tested is None else np.full(len(planned.replicas), tested)
     at = int(np.clip(np.searchsorted(minutes.starts_at, now.timestamp(), "right") - 1, 0, len(trusted) - 1))
-    most = float(trusted[at])
+    most, ready = float(trusted[at]), seen.ready if seen else None
     if not np.isfinite(most):
-        return Capacity(minutes.service, None, None, ready, None, None, None)
+        return Capacity(minutes.service, None, None, None, None, None, None, ready_replicas=ready)
     reached = first_above(minutes, trusted, now, plan.ends_at)
     when = None if reached is None else datetime.fromtimestamp(minutes.starts_at[reached], UTC)
     return Capacity(
         service=minutes.service,
         requests_per_second=most,
         basis="tested" if tested is not None else "planned",
-        ready_requests_per_second=ready,
+        ready_requests_per_second=None if ready is None else ready * planned.per_replica,
         headroom_ratio=_headroom(minutes, most, now),
         reached_at=when,
         time_to_capacity=None if when is None else max(when - now, timedelta(0)),
         reached_requests_per_second=None if reached is None else float(trusted[reached]),
         over_time=tuple(trusted.tolist()),
+        ready_replicas=ready,
+        replicas=tuple(planned.replicas.tolist()) if np.isfinite(planned.per_replica) else (),
     )
 
 
