@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, ValidationInfo
 
 from campaign.documents import Complaint, FileRecord
 from campaign.language import say
@@ -17,6 +17,21 @@ Ratio = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Family = Literal["field", "alliance", "campaign", "top-kol", "private-domain", "paid", "organic"]
+
+
+def _forward(ends_at: datetime, told: ValidationInfo) -> datetime:
+    """A field's own check, so that it is told beside whatever else is wrong with the record."""
+    starts_at = told.data.get("starts_at")
+    if starts_at is not None and ends_at <= starts_at:
+        raise Complaint(
+            say("ends_at {end} is not after starts_at {start}", end=ends_at.isoformat(), start=starts_at.isoformat()),
+            say("swap them, or correct the date"),
+        )
+    return ends_at
+
+
+EndsAt = Annotated[AwareDatetime, AfterValidator(_forward)]
+"""The end of what has a `starts_at` before it in the record: later than that."""
 
 
 class Owner(FileRecord):
@@ -39,14 +54,9 @@ class Slot(FileRecord):
     """A stretch of attention, such as a livestream."""
 
     starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    ends_at: EndsAt
     expected_viewers: NonNegative | None = None
     lands_on: str | None = None
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        require_forward(self.starts_at, self.ends_at)
-        return self
 
 
 class Channel(FileRecord):
@@ -58,14 +68,8 @@ class Channel(FileRecord):
     slots: tuple[Slot, ...] = ()
     spend: NonNegative | None = None
     starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    ends_at: EndsAt | None = None
     lands_on: str | None = None
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.starts_at and self.ends_at:
-            require_forward(self.starts_at, self.ends_at)
-        return self
 
 
 class Moment(FileRecord):
@@ -110,7 +114,7 @@ class Plan(FileRecord):
     part_of: Identifier | None = None
     time_zone: str | None = None
     starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    ends_at: EndsAt
     owner: Owner = Owner()
     services: tuple[str, ...] = ()
     drivers: dict[str, float] = {}
@@ -120,11 +124,6 @@ class Plan(FileRecord):
     metrics: tuple[str, ...] = ()
     expected: dict[str, float] = {}
     observed: Observed | None = None
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        require_forward(self.starts_at, self.ends_at)
-        return self
 
     @property
     def title(self) -> str:
@@ -145,12 +144,3 @@ class Plan(FileRecord):
 
     def overlaps(self, starts_at: datetime, ends_at: datetime) -> bool:
         return self.starts_at < ends_at and starts_at < self.ends_at
-
-
-def require_forward(starts_at: datetime, ends_at: datetime) -> None:
-    if ends_at <= starts_at:
-        raise Complaint(
-            say("ends_at {end} is not after starts_at {start}", end=ends_at.isoformat(), start=starts_at.isoformat()),
-            say("swap them, or correct the date"),
-            key=("ends_at",),
-        )

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, mo
 
 from campaign.documents import Complaint, FileRecord
 from campaign.language import Language, say
-from campaign.plan import Identifier, NonNegative, Plan, Positive, Ratio, require_forward
+from campaign.plan import EndsAt, Identifier, NonNegative, Plan, Positive, Ratio
 
 Count = Annotated[int, Field(ge=0)]
 Hours = Annotated[float, Field(gt=0, le=24)]
@@ -254,12 +254,7 @@ class HistoryWindow(FileRecord):
 
     service: str | None = None
     starts_at: AwareDatetime
-    ends_at: AwareDatetime
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        require_forward(self.starts_at, self.ends_at)
-        return self
+    ends_at: EndsAt
 
 
 class HistorySettings(FileRecord):

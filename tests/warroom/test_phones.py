@@ -44,6 +44,56 @@ def test_two_marketers_edit_one_plan_on_phones_and_neither_loses_work(
     assert authors.stdout.split() == ["Amy", "林晓"]
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("zh", "结束时间 2026-11-10 08:00 不晚于开始时间"), ("en", "the end, 2026-11-10 08:00, is not after the start")],
+)
+def test_on_a_phone_an_impossible_window_is_said_as_soon_as_it_is_picked_and_no_longer_than_it_is(
+    address: str, chromium: Browser, language: str, words: str
+) -> None:
+    page = phone(chromium, address, "lin", language)
+    page.goto(f"{address}/campaigns/d11")
+    page.fill("#ends_at", "2026-11-10T08:00:00")
+    page.dispatch_event("#ends_at", "change")
+    page.wait_for_selector("#ends_at-wrong")
+    assert words in page.inner_text("#ends_at-wrong")
+    assert page.get_attribute("#ends_at", "aria-describedby") == "ends_at-wrong"
+    assert is_as_wide_as_a_phone(page)
+    page.fill("#starts_at", "2026-11-09T20:00:00")
+    page.dispatch_event("#starts_at", "change")
+    page.wait_for_selector("#ends_at-wrong", state="detached")
+    assert page.locator(".wrong").count() == 1  # the moment of the opening, which now lies after the end
+    assert page.locator("#moments-0-at-wrong").is_visible()
+
+
+def test_at_a_desk_it_is_said_when_the_field_is_left_and_not_while_it_is_typed(address: str, chromium: Browser) -> None:
+    page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.goto(f"{address}/campaigns/d11?lang=en")
+    page.fill("#ends_at", "2026-11-10T08:00:00")
+    page.fill("#starts_at", "2026-11-10T21:00:00")  # the end is left
+    page.wait_for_selector("#ends_at-wrong")
+    page.fill("#ends_at", "2026-11-12T00:00:00")
+    page.fill("#sends-0-reach", "many")
+    page.wait_for_selector("#ends_at-wrong", state="detached")
+    assert page.locator("#sends-0-reach-wrong").count() == 0
+    page.press("#sends-0-reach", "Tab")
+    page.wait_for_selector("#sends-0-reach-wrong")
+    assert page.inner_text("#sends-0-reach-wrong") == "many is not a number"
+
+
+def test_without_scripts_an_impossible_window_is_said_by_every_button(address: str, chromium: Browser) -> None:
+    for button in ("Save and submit", "What would this do?", "More rows"):
+        page = phone(chromium, address, "lin", "en", scripts=False)
+        page.goto(f"{address}/campaigns/d11")
+        page.fill("#ends_at", "2026-11-10T08:00:00")
+        if button == "More rows":
+            page.locator("#moments summary").click()
+            page.locator("#moments button").click()
+        else:
+            page.click(f"text={button}")
+        assert "is not after the start" in page.inner_text("#ends_at-wrong"), button
+
+
 def test_no_page_is_wider_than_a_phone_in_either_language(address: str, chromium: Browser) -> None:
     paths = ("", "growth", "campaigns/new", "campaigns/d11", "campaigns/d11/push", "campaigns/d11/checklist")
     for language in ("zh", "en"):

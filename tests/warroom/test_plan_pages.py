@@ -47,7 +47,38 @@ def test_every_problem_stands_beside_its_field_and_nothing_is_written(browser: T
     assert 'id="sends-0-open_ratio-wrong">4 must be ≤ 1' in answer.text
     right = {"sends-0-reach": "5", "sends-0-open_ratio": "4%", "ends_at": "2026-11-09T00:00", "action": "save"}
     answer = browser.post("/campaigns/d11", data=fields_of(answer.text) | right)
-    assert 'id="ends_at-wrong">ends_at 2026-11-09T00:00:00+08:00 is not after' in answer.text
+    assert 'id="ends_at-wrong">the end, 2026-11-09 00:00, is not after the start, 2026-11-10 20:00: swap' in answer.text
+    assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
+
+
+def test_an_impossible_window_is_said_at_once_beside_what_else_is_wrong(browser: TestClient, folder: Path) -> None:
+    page = browser.get("/campaigns/new/plan", params={"id": "d12", "starts_at": "2026-12-11T20:00"}).text
+    sent = fields_of(page) | {"ends_at": "2026-12-11T08:00", "action": "save"}
+    saved = browser.post("/campaigns/d12", data=sent).text
+    assert 'id="kind-wrong">fill this in' in saved
+    assert 'id="ends_at-wrong">the end, 2026-12-11 08:00, is not after the start, 2026-12-11 20:00' in saved
+    more = browser.post("/campaigns/d12", data=sent | {"action": "more-moments"}).text
+    assert 'id="ends_at-wrong">the end, ' in more
+    assert "fill this in" not in more
+    assert not (folder / "campaigns" / "d12.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "the end, 2026-11-10 08:00, is not after the start, 2026-11-10 20:00: swap them, or correct the date"),
+        ("zh", "结束时间 2026-11-10 08:00 不晚于开始时间 2026-11-10 20:00：请对调两者，或改正日期"),
+    ],
+)
+def test_the_script_is_told_what_is_wrong_with_the_fields_that_say_something(
+    browser: TestClient, folder: Path, language: str, words: str
+) -> None:
+    sent = fields_of(browser.get("/campaigns/d11").text) | {"ends_at": "2026-11-10T08:00", "kind": ""}
+    sent |= {"slots-0-starts_at": "", "slots-3-channel": "live", "slots-3-starts_at": "2026-11-10T23:00"}
+    sent |= {"slots-3-ends_at": "2026-11-10T22:00", "slots-3-expected_viewers": "many"}
+    told = browser.post(f"/campaigns/d11/problems?lang={language}", data=sent).json()
+    assert told.pop("ends_at") == words
+    assert set(told) == {"slots-3-ends_at", "slots-3-expected_viewers"}  # as the page calls them; nothing of `kind`
     assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
 
 

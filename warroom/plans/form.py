@@ -181,6 +181,21 @@ def entries_from(form: Sequence[tuple[str, str]]) -> Entries:
     return Entries(values, kept, tuple(value for name, value in form if name == "services"))
 
 
+def names_sent(form: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What the page calls each field of the rows that are read from it: rows left empty on the page are left out."""
+    found = [(match, value) for name, value in form if (match := ROW_NAME.fullmatch(name))]
+    said: dict[str, set[int]] = {}
+    for match, value in found:
+        if value.strip():
+            said.setdefault(match[1], set()).add(int(match[2]))
+    places = {(name, row): i for name, rows in said.items() for i, row in enumerate(sorted(rows))}
+    return {
+        f"{match[1]}-{places[match[1], int(match[2])]}-{match[3]}": match[0]
+        for match, _ in found
+        if (match[1], int(match[2])) in places
+    }
+
+
 def submitted(entries: Entries, before: Mapping[str, Any], zone: ZoneInfo) -> Submitted:
     """The plan that the entries say. `before` is the plan as it was: what the form does not show stays as it is."""
     reader = _Reader(zone)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 
@@ -36,6 +36,7 @@ from warroom.plans.form import (
     entries_from,
     entries_of,
     field_of,
+    names_sent,
     submitted,
 )
 from warroom.plans.overview import cards_of
@@ -43,7 +44,10 @@ from warroom.plans.submission import checked, content_of, is_frozen, submit, tex
 from warroom.plans.timeline import timeline
 from warroom.service.site import NOT_YET_SECONDS, NotThere, NotYet, Site
 
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d")
 CAMPAIGN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
+
+FILL_IN = say("fill this in")
 
 Foresee = Callable[[Workspace, Plan], Sequence[Text]]
 """What a plan would do to the forecast, as sentences; given by whoever puts the service together."""
@@ -99,6 +103,11 @@ def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIR
     async def preview(request: Request, campaign: str) -> Response:
         form = [(name, str(value)) for name, value in (await request.form()).multi_items()]
         return await run_in_threadpool(_previewed, site, request, campaign_of(campaign), form, foresee)
+
+    @router.post("/campaigns/{campaign}/problems")
+    async def problems(request: Request, campaign: str) -> Response:
+        form = [(name, str(value)) for name, value in (await request.form()).multi_items()]
+        return await run_in_threadpool(_problems, site, request, campaign_of(campaign), form)
 
     @router.get("/campaigns/{campaign}/revisions")
     def earlier(request: Request, campaign: str) -> Response:
@@ -169,7 +178,9 @@ def _sent(
     action = entries.values.get("action", "save")
     read = submitted(entries, form.before, form.zone)
     if action.startswith("more-"):
-        return form.page(entries, more=action.removeprefix("more-"))
+        wrong, unplaced = form.wrong(read)
+        said = {name: text for name, text in wrong.items() if text.message != FILL_IN.message}
+        return form.page(entries, said, unplaced, more=action.removeprefix("more-"))
     if action == "preview":
         return form.page(entries, *form.wrong(read), preview=form.preview(read.content, foresee))
     reason = entries.values.get("reason", "")
@@ -199,6 +210,17 @@ def _previewed(
     return site.page(request, "plan_preview.html", preview=form.preview(read.content, foresee))
 
 
+def _problems(site: Site, request: Request, campaign: str, pairs: Sequence[tuple[str, str]]) -> Response:
+    """What is wrong with the fields that say something, for the script that asks when one of them is left."""
+    site.person(request)
+    form = Form(site, request, site.workspace(), campaign, "")
+    entries = entries_from([*pairs, ("id", campaign)])
+    wrong, _unplaced = form.wrong(submitted(entries, form.before, form.zone))
+    sent, given = names_sent(pairs), dict(pairs)
+    told = {sent.get(name, name): str(text) for name, text in wrong.items()}
+    return JSONResponse({name: text for name, text in told.items() if given.get(name, "").strip()})
+
+
 class Form:
     """One campaign's form for one reader."""
 
@@ -218,7 +240,7 @@ class Form:
             placed = [(field_of(problem.key, read.fields), problem) for problem in error.problems]
             for name, problem in placed:
                 if name:
-                    wrong.setdefault(name, _both(problem))
+                    wrong.setdefault(name, _both(problem, self.zone))
             return wrong, tuple(problem for name, problem in placed if not name)
         return wrong, ()
 
@@ -303,12 +325,25 @@ def suggested(plans: Sequence[Plan]) -> dict[str, list[str]]:
     return {name: sorted(values) for name, values in told.items() if values}
 
 
-def _both(problem: Problem) -> Text:
+def _both(problem: Problem, zone: ZoneInfo) -> Text:
+    """What is wrong and what to do, in the words and times of the form instead of the file's."""
     if problem.what.message == "this key is required":
-        return say("fill this in")
-    if problem.todo is None:
-        return problem.what
-    return say("{what}: {todo}", what=problem.what, todo=problem.todo)
+        return FILL_IN
+    what = _in_zone(problem.what, zone)
+    if what.message == "ends_at {end} is not after starts_at {start}":
+        what = say("the end, {end}, is not after the start, {start}", **what.values)
+    return say("{what}: {todo}", what=what, todo=_in_zone(problem.todo, zone)) if problem.todo else what
+
+
+def _in_zone(text: Text, zone: ZoneInfo) -> Text:
+    return Text(text.message, {key: _local(value, zone) for key, value in text.values.items()})
+
+
+def _local(value: object, zone: ZoneInfo) -> object:
+    """An instant as the file writes it becomes the form's `2026-11-10 20:00`; all else stays."""
+    if not isinstance(value, str) or not INSTANT.fullmatch(value):
+        return value
+    return local_minute(datetime.fromisoformat(value), zone, year=True)
 
 
 def told_apart(workspace: Workspace, plan: Plan) -> list[tuple[revisions.Revision, tuple[Text, ...]]]:

@@ -19,6 +19,8 @@ from campaign.pages import render
 BODY_BYTES_MAX = 8 * 1024 * 1024
 CLIENTS_REMEMBERED = 10_000
 WRITES_AT_ONCE = 2
+CHANGE_NOTHING = ("/preview", "/problems")
+"""How the paths of forms end that are only asked about."""
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -96,14 +98,15 @@ class _TooLarge(Exception):
 class WritesInTurn:
     """So many changes are worked on at once, the others wait for their turn: a burst of them leaves reads theirs.
 
-    A body is read to its end before its turn comes, so that a slow phone holds nobody up. Previews change nothing.
+    A body is read to its end before its turn comes, so that a slow phone holds nobody up. What CHANGE_NOTHING
+    names waits for no turn.
     """
 
     def __init__(self, app: ASGIApp, at_once: int = WRITES_AT_ONCE) -> None:
         self.app, self.turns = app, Semaphore(at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD") or scope["path"].endswith("/preview"):
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD") or scope["path"].endswith(CHANGE_NOTHING):
             return await self.app(scope, receive, send)
         read = await _to_the_end(receive)
 
