@@ -60,6 +60,21 @@ def test_problems_of_all_files_come_together(folder: Path) -> None:
     ]
 
 
+def test_ends_before_starts_are_told_beside_whatever_else_is_wrong(folder: Path) -> None:
+    (folder / "campaigns" / "drop.yaml").write_text(
+        "id: drop\nstarts_at: 2026-11-10T20:00+08:00\nends_at: 2026-11-10T08:00+08:00\nchannels:\n"
+        "  - {name: live, spend: -1, starts_at: 2026-11-10T20:00+08:00, ends_at: 2026-11-10T19:00+08:00}\n",
+        "utf-8",
+    )
+    told = [problem.partition(" is not after")[0].partition("\n")[0] for problem in refusal(folder)]
+    assert told == [
+        "campaigns/drop.yaml:1 kind: this key is required",
+        "campaigns/drop.yaml:3 ends_at: ends_at 2026-11-10T08:00:00+08:00",
+        "campaigns/drop.yaml:5 channels[0].spend: -1 must be ≥ 0",
+        "campaigns/drop.yaml:5 channels[0].ends_at: ends_at 2026-11-10T19:00:00+08:00",
+    ]
+
+
 def test_an_unknown_service_suggests_the_nearest(folder: Path) -> None:
     add(folder, "a", "services: [storefron]\nchannels: [{name: push, lands_on: coupons}]\n")
     assert refusal(folder) == [
