@@ -196,9 +196,10 @@ def staying_paths(setting: Setting, uplift: Uplift, draws: Draws) -> Singles:
 
 def ordinary_at(setting: Setting, layout: Layout, theta: NDArray[Real]) -> NDArray[Real]:
     """`ordinary_paths` at parameters [..., parameter], in their precision [..., interval]."""
-    survival = theta[..., layout.index[SURVIVAL], None]
-    swing = (setting.season * setting.inside).astype(theta.dtype)
-    return np.exp(setting.log_base.astype(theta.dtype) + survival * swing)
+    log_rate = setting.log_base.astype(theta.dtype)
+    for name, inside in ((SURVIVAL, setting.inside), *((f"{SURVIVAL}:{kind}", own) for kind, own in setting.kinds)):
+        log_rate = log_rate + theta[..., layout.index[name], None] * (setting.season * inside).astype(theta.dtype)
+    return np.exp(log_rate)
 
 
 def staying_at(setting: Setting, layout: Layout, theta: NDArray[Real]) -> NDArray[Real]:

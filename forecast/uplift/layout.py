@@ -28,6 +28,7 @@ KIND_SD, DRIVER_SD, PAIR_SD = 0.35, 0.45, 0.3
 LOADING_SD, LANDING_SD = 0.4, 0.3
 FIELD_SD = 0.25
 AWAY_USUAL, AWAY_KIND_SD = (math.log(0.03), 1.0), 1.0
+SURVIVAL_USUAL, SURVIVAL_KIND_SD = (-0.3, 0.3), 0.3
 SIZE_EFFECT = 0.15
 EXTRAPOLATION_RATIO = 1.5
 
@@ -142,7 +143,7 @@ def layout_of(
 ) -> Layout:
     """All parameters that the terms need; the target's own exist too, at their prior."""
     layout = Layout()
-    layout.add(SURVIVAL, -0.3, 0.3)
+    layout.add(SURVIVAL, *SURVIVAL_USUAL)
     layout.add(FOLLOWING, 0.5, 0.3)
     layout.add(AWAY, *AWAY_USUAL)
     layout.add(BEFORE, 0.0, 0.12)
@@ -176,6 +177,7 @@ def _add_term(layout: Layout, term: Term, requests_per_visit: float) -> None:
 def _add_campaign(layout: Layout, plan: Plan, services: Sequence[str], numbers: Numbers) -> None:
     layout.add(f"kind:{plan.kind}", 0.0, KIND_SD)
     layout.add(f"{AWAY}:{plan.kind}", 0.0, AWAY_KIND_SD)
+    layout.add(f"{SURVIVAL}:{plan.kind}", 0.0, SURVIVAL_KIND_SD)
     for name in numbers.scores[plan.id]:
         layout.add(f"field:{name}", numbers.expected[name], FIELD_SD)
     layout.add(f"campaign:{plan.id}", 0.0, CAMPAIGN_SD)

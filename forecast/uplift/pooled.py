@@ -1,10 +1,10 @@
 """What campaigns add to ordinary traffic: a partially pooled model of all past campaigns at once.
 
-    log y = log( base * exp(survival * season) * (staying + shares) + (levels + volumes) * exp(following * season) )
+    log y = log( base * exp(rhythm * season) * (staying + shares) + (levels + volumes) * exp(following * season) )
             + before + after + level error + noise
 
-`survival` is how much of the day's pattern a campaign flattens, `staying` the share of ordinary visitors whom its kind
-does not keep away (a holiday empties streets), `following` how much a pull depends on the hour. Shares, levels and
+`rhythm` is how much of the day's pattern a campaign of its kind flattens, `staying` the share of ordinary visitors whom
+it does not keep away (a holiday empties streets), `following` how much a pull depends on the hour. Shares, levels and
 volumes are sums over the plans' terms of exp(log amplitude) * kernel. Log amplitudes and decays have Gaussian priors
 (`layout`); the posterior is its Laplace approximation, found by Gauss-Newton steps (Levenberg-Marquardt damping), and
 the campaigns' own spread by empirical Bayes. Milliseconds per step, no sampling.
@@ -157,7 +157,7 @@ def decay_of(term: Term, layout: Layout, theta: Floats) -> float:
 class _Rows:
     """A block with everything that does not change while parameters do.
 
-    grid: which of the blocks' different grids is its own; away: the parameters of the kinds that reach into it; kinds:
+    grid: which of the blocks' different grids is its own; away, survival: the parameters of its kinds; kinds:
     how far each row lies inside a campaign of each [row, kind]; fixed: kernels without a learned decay; used: the
     parameters that the columns of its `_jacobian` load on; mapping: how [column, used].
     """
@@ -170,6 +170,7 @@ class _Rows:
     after: Floats
     level: int
     away: NDArray[np.int64]
+    survival: NDArray[np.int64]
     kinds: Floats
     fixed: Mapping[int, Floats]
     used: NDArray[np.int64]
@@ -214,9 +215,11 @@ def _rows(block: Block, made: Features, plans: Mapping[str, Plan], layout: Layou
     decays = [layout.index[f"decay:{term.decay}"] for term in made.terms if term.decay is not None]
     alone = [*(layout.index[name] for name in (SURVIVAL, FOLLOWING, BEFORE, AFTER)), level, *decays]
     kinds, insides = zip(*inside_kinds(made.terms, plans, block.starts, block.ends), strict=True)
-    away = np.array([layout.index[f"{AWAY}:{kind}"] for kind in kinds], dtype=np.int64)
+    away, survival = (
+        np.array([layout.index[f"{name}:{k}"] for k in kinds], dtype=np.int64) for name in (AWAY, SURVIVAL)
+    )
     each = np.eye(len(layout.names))
-    mapping = np.vstack([made.rows, each[alone], each[away] + each[layout.index[AWAY]]])
+    mapping = np.vstack([made.rows, each[alone], each[away] + each[layout.index[AWAY]], each[survival]])
     used = np.flatnonzero(mapping.any(axis=0))
     return _Rows(
         block,
@@ -226,6 +229,7 @@ def _rows(block: Block, made: Features, plans: Mapping[str, Plan], layout: Layou
         *shoulders(made.terms, block.starts, block.ends),
         level,
         away,
+        survival,
         np.column_stack(insides),
         {j: known.of(term, block.season, 0.0) for j, term in enumerate(made.terms) if term.decay is None},
         used,
@@ -314,8 +318,8 @@ def parts_of(rows: _Rows, layout: Layout, theta: Floats, known: KnownKernels) ->
 
 def _predict(rows: _Rows, layout: Layout, theta: Floats, shapes: Floats) -> Parts:
     block, made = rows.block, rows.features
-    survival = theta[layout.index[SURVIVAL]]
-    ordinary = np.exp(block.log_base + survival * block.season * rows.inside)
+    rhythm = theta[layout.index[SURVIVAL]] * rows.inside + rows.kinds @ theta[rows.survival]
+    ordinary = np.exp(block.log_base + rhythm * block.season)
     staying = ordinary * np.exp(-_away(rows, layout, theta).sum(axis=1))
     amplitudes = np.exp(np.clip(made.rows @ theta + made.offsets, -40.0, 40.0))
     share = np.array([t.manner == "share" for t in made.terms])
@@ -374,6 +378,7 @@ def _jacobian(rows: _Rows, layout: Layout, theta: Floats, parts: Parts, shapes: 
             slope = (known.of(term, block.season, decay * 1.01) - shapes[:, j]) / np.log(1.01)
             columns.append(slope * np.exp(np.clip(made.rows[j] @ theta + made.offsets[j], -40.0, 40.0)) * pulled)
     columns.append(-(parts.staying / parts.rate)[:, None] * _away(rows, layout, theta))
+    columns.append((shared * block.season)[:, None] * rows.kinds)
     return np.column_stack(columns)
 
 
