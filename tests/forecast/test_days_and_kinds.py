@@ -119,3 +119,26 @@ def test_a_holiday_that_empties_streets_is_forecast_emptier_and_a_sale_beside_it
         assert mean_inside(forecast(rates, target, (*holidays, *sales)), target) == pytest.approx(
             ratio * usual, rel=0.2
         )
+
+
+def swing_inside(made: Forecast, plan: Plan) -> float:
+    """Log of the busiest hour of the middle over the quietest, inside the plan's window."""
+    starts = made.paths.starts_at_utc
+    first, last = (np.datetime64(at.replace(tzinfo=None), "s") for at in (plan.starts_at, plan.ends_at))
+    middle = np.median(made.paths.requests_per_second[:, 0], axis=0)[(starts >= first) & (starts < last)]
+    return float(np.log(middle.max() / middle.min()))
+
+
+def test_a_kind_that_flattens_the_day_leaves_the_day_of_another_kind_as_it_is() -> None:
+    days, rng = 110, np.random.default_rng(7)
+    holidays, sales = [event("holiday", day) for day in (30, 51, 72)], [event("sale", day) for day in (37, 60, 81)]
+    rates = 50.0 * rhythm(days) * np.exp(rng.normal(0.0, 0.05, 24 * days))
+    for plans, power in ((holidays, 0.2), (sales, 1.4)):
+        for plan in plans:
+            rates[inside(plan, days)] = 1.3 * 50.0 * (rates[inside(plan, days)] / 50.0) ** power
+    flat, steep = (
+        swing_inside(forecast(rates, event(kind, 100), (*holidays, *sales)), event(kind, 100))
+        for kind in ("holiday", "sale")
+    )
+    assert flat < 0.45
+    assert steep > 1.1
