@@ -267,12 +267,113 @@ def covered(bands: Sequence[Band]) -> str:
     return f"{inside:.0%} | {width:.2f}"
 
 
+LOOK = timedelta(minutes=5)
+BANDS = ("as shipped", "three fifths as wide, as before", "frozen")
+NARROW_RATIO = 0.6
+"""Of the width of today's re-forecast: what it had while it was too sure."""
+LEVELS = ("p50", "p90", "p99")
+HALF_HOUR = timedelta(minutes=30)
+SEEN_AHEAD = timedelta(minutes=75)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What a match's live room saw every five minutes. times: seconds of UTC; starts: of the minutes watched, and what
+    came in them; p90: by band, one row a look [look, minute], of the minutes within `SEEN_AHEAD` of it."""
+
+    match: Match
+    times: Floats
+    starts: NDArray[np.int64]
+    actual: Floats
+    p90: tuple[Floats, ...]
+
+    def capacity(self, level: str) -> float:
+        """A level of the frozen peak, as if just so much had been bought."""
+        return float(getattr(self.match.model.services[SERVICE].peak_requests_per_second, level))
+
+    def exceeded_at(self, capacity: float) -> float | None:
+        return _first(self.starts, self.actual > capacity)
+
+    def speaks_at(self, band: int, capacity: float) -> float | None:
+        """The first look that finds the capacity reached soon enough for the alert."""
+        within = self.starts - self.times[:, None] <= RULES.capacity.fires_minutes * 60
+        return _first(self.times, np.any((self.p90[band] > capacity) & within, axis=1))
+
+    def half_hours(self, band: int, capacity: float) -> Iterator[tuple[bool, bool]]:
+        """For the half hour after each moment: whether the newest look before it said that p90 does not fit, and
+        whether what came did not."""
+        for at in (moment.at.timestamp() for moment in self.match.plan.moments):
+            inside = (self.starts >= at) & (self.starts < at + HALF_HOUR.total_seconds())
+            look = np.flatnonzero(self.times < at)
+            if inside.any() and len(look):
+                said = self.p90[band][look[-1], inside] > capacity
+                yield bool(said.any()), bool((self.actual[inside] > capacity).any())
+
+
+def _first(times: NDArray[np.generic], found: NDArray[np.bool_]) -> float | None:
+    return float(times[found.argmax()]) if found.any() else None
+
+
+def looks_at(match: Match) -> Looks:
+    use, settings = match.watched(), match.model.nowcast
+    starts = epochs(match.paths.starts_at_utc)
+    times = np.arange(starts[use][0], starts[use][-1], LOOK.total_seconds())
+    frozen = np.quantile(match.paths.requests_per_second[:, 0, use].astype(np.float64), QUANTILES["p90"], axis=0)
+    p90 = tuple(np.full((len(times), int(use.sum())), np.nan) for _ in BANDS)
+    for i, at in enumerate(times):
+        past = starts + match.paths.seconds <= at
+        came = {SERVICE: Buckets(starts[past], match.paths.seconds[past], match.actual[past])}
+        ahead = reforecast(match.paths, came, moment_of(int(at)), settings)
+        ends = epochs(ahead.starts_at_utc) < at + SEEN_AHEAD.total_seconds()
+        left = use[-len(ahead.seconds) :] & ends
+        draws = ahead.requests_per_second[:, 0, left].astype(np.float64)
+        columns = np.searchsorted(starts[use], epochs(ahead.starts_at_utc)[left])
+        middle, high = interval_quantiles(draws, ahead.seconds[left], as_learned(settings))[1:3]
+        p90[0][i, columns] = high
+        p90[1][i, columns] = middle * (high / middle) ** NARROW_RATIO
+        p90[2][i, columns] = frozen[columns]
+    return Looks(match, times, starts[use], match.actual[use], p90)
+
+
+def capacity_alert(known: Sequence[Match]) -> None:
+    print("\nThe capacity alert, where just so much of the frozen peak had been bought; a look every five minutes\n")
+    print("| bought | p90 of | matches never above it | spoke all the same | matches above it | spoke before "
+          "| a quarter of an hour before | median minutes before | half hours after a moment that fit: "
+          "said not to | that did not fit: said so |")  # fmt: skip
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    seen = [looks_at(match) for match in known]
+    for level in LEVELS:
+        for band, title in enumerate(BANDS):
+            print(f"| {level} | {title} | {alert_cells(seen, level, band)} |")
+
+
+def alert_cells(seen: Sequence[Looks], level: str, band: int) -> str:
+    spoke: list[bool] = []
+    ahead: list[float] = []
+    fitted: list[bool] = []
+    unfitted: list[bool] = []
+    for looks in seen:
+        capacity = looks.capacity(level)
+        at, really = looks.speaks_at(band, capacity), looks.exceeded_at(capacity)
+        if really is None:
+            spoke.append(at is not None)
+        else:
+            ahead.append(-math.inf if at is None else (really - at) / 60)
+        for said, short in looks.half_hours(band, capacity):
+            (unfitted if short else fitted).append(said)
+    minutes = np.array(ahead)
+    warned = f"{(minutes > 0).sum()} | {(minutes >= 15).sum()} | {np.median(minutes):.0f}" if ahead else "- | - | -"
+    halves = " | ".join(f"{sum(said)} of {len(said)}" for said in (fitted, unfitted))
+    return f"{len(spoke)} | {sum(spoke)} | {len(ahead)} | {warned} | {halves}"
+
+
 def main(data: Path, folder: Path | None, wanted: range) -> None:
     hourly()
     with tempfile.TemporaryDirectory() as scratch:
         known = list(matches(data, folder or Path(scratch) / "worldcup98", wanted))
     by_the_minute(known)
     reforecasts(known)
+    capacity_alert(known)
 
 
 if __name__ == "__main__":
