@@ -18,6 +18,7 @@ from campaign.console import width
 from campaign.language import _, current_language
 from campaign.plan import Plan
 from campaign.settings import Settings
+from campaign.traffic import Quantiles
 from forecast.epochs import DAY, HOUR, epoch, epochs
 from forecast.evidence import Evidence
 from forecast.model import Forecast
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 WIDTH_INCHES, HEIGHT_INCHES = 4.4, 6.4
 LETTERS, TITLE, TITLE_LONG = 10, 14, 11
 TITLE_COLUMNS = 30
+LINES = 1.5  # Chinese letters fill theirs
 TICKS_X, TICKS_Y = 4, 5
 PICTURE_SECONDS = 300
 ANALOGUES = 3
@@ -58,18 +60,26 @@ def _campaign(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo
     axes.fill_between(local, p10, p90, color=BAND, linewidth=0, label=_("8 of 10 campaigns"))
     axes.plot(local, p50, color=BLUE, linewidth=1.8, label=_("middle"))
     _analogues(axes, forecast, evidence, zone)
-    _moments(axes, forecast.learned.target, zone, float(p99.max()))
     peak = forecast.model.total
     at = peak.peak_at_utc.astimezone(zone)
     found = peak.peak_requests_per_second
+    top = max(float(p99.max()), found.p90)
+    _peak(axes, float(_local(np.array([epoch(at)]), zone)[0]), found)
+    _moments(axes, forecast.learned.target, zone, top)
     words = _("peak about {p50} per second at {time}\n9 of 10 below {p90}, 99 of 100 below {p99}").format(
         p50=_number(found.p50), time=f"{at:%m-%d %H:%M}", p90=_number(found.p90), p99=_number(found.p99)
     )
-    axes.set_title(words, fontsize=LETTERS, fontweight="normal", color=INK)
-    axes.set_ylim(0, float(p99.max()) * 1.3)
+    axes.set_title(words, fontsize=LETTERS, fontweight="normal", color=INK, linespacing=LINES)
+    axes.set_ylim(0, top * 1.3)
     _rate_axis(axes, TICKS_Y)
     _time_axis(axes, zone)
     axes.legend(loc="upper center", fontsize=LETTERS, ncols=2, bbox_to_anchor=(0.45, -0.24), columnspacing=1.0)
+
+
+def _peak(axes: Axes, at: float, found: Quantiles) -> None:
+    """The busiest minute: higher than the five minutes around it, whose middles the line shows."""
+    axes.vlines(at, found.p10, found.p90, color=RED, linewidth=3, label=_("busiest minute, 8 of 10"), zorder=3)
+    axes.plot([at], [found.p50], "o", color=RED, markersize=5, zorder=3)
 
 
 def _total(forecast: Forecast) -> tuple[NDArray[np.int64], Floats]:

@@ -62,6 +62,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_picture_shows_the_busiest_minute_beside_the_band_of_five(workspace: Path) -> None:
+    assert "busiest minute" in (workspace / "out" / NEXT.id / "traffic.svg").read_text("utf-8")
+
+
 def test_it_writes_every_file_of_the_contract(workspace: Path) -> None:
     out = workspace / "out" / NEXT.id
     assert all((out / name).stat().st_size > 0 for name in FILES)

@@ -1,4 +1,4 @@
-"""The run's page in a real browser: pictures beside their tables at a desk, one column on a phone."""
+"""The run's pages in a real browser: pictures beside their tables at a desk, one column on a phone."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BESIDE = """[...document.querySelectorAll('figure')].map(figure => {
 LONGEST = "Math.max(...[...document.querySelectorAll('p, li')].map(e => e.getBoundingClientRect().width))"
 
 
-def opened(chromium: Browser, pack: Path, device: dict[str, Any]) -> Page:
+def opened(chromium: Browser, pack: Path, device: dict[str, Any], name: str = "index.html") -> Page:
     page = chromium.new_context(**device).new_page()
-    page.goto((pack / "out" / "double11-2026-opening" / "index.html").as_uri())
+    page.goto((pack / "out" / "double11-2026-opening" / name).as_uri())
     return page
 
 
@@ -35,6 +35,16 @@ def test_at_a_desk_every_picture_has_something_beside_it_and_lines_stay_readable
     assert last[0] > DESK["viewport"]["width"] / 2  # the last stands in the right column itself
     assert page.evaluate(LONGEST) <= 46 * 16
     assert page.evaluate("document.documentElement.scrollWidth") <= DESK["viewport"]["width"]
+
+
+@pytest.mark.parametrize("name", ["traffic.html", "rehearsal.html"])
+def test_the_pages_behind_it_use_a_desk_too_and_fit_a_phone(chromium: Browser, pack: Path, name: str) -> None:
+    page = opened(chromium, pack, DESK, name)
+    (row,) = page.evaluate(BESIDE)
+    right, left, top, bottom = row
+    assert right <= left and top < bottom
+    assert page.evaluate(LONGEST) <= 46 * 16
+    assert is_as_wide_as_a_phone(opened(chromium, pack, PHONE, name))
 
 
 def test_on_a_phone_it_is_one_column_and_no_wider_than_the_phone(chromium: Browser, pack: Path) -> None:
