@@ -113,7 +113,8 @@ class Database:
         except OperationalError as error:
             if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 what = say("is locked: another program keeps writing to it")
-                raise self.problem(what, say("end what holds it; what was to be written was not")) from error
+                lost = say("end what holds it; what was to be written was not")
+                raise self.problem(what, lost if writes else say("end what holds it")) from error
             todo = say("check that the database runs and that this user may write to it")
             raise self.problem(say("cannot be used: {reason}", reason=_first(error.orig)), todo) from error
         except DatabaseError as error:

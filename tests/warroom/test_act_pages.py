@@ -153,5 +153,6 @@ def test_a_store_that_cannot_be_read_is_waited_for_no_longer_than_the_war_room_w
         told = phones["zhou"].get(address)
         assert time.monotonic() - began < 3  # without it: the five seconds of a store, or the half-minute of a log
     assert "is locked: another program keeps writing to it" in told.text
+    assert "what was to be written" not in told.text
     assert ('http-equiv="refresh"' in told.text) == asks_again
     assert phones["zhou"].get(address).status_code == 200
