@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from campaign.console import Progress, no_progress
 from campaign.documents import FileRecord, read_json
@@ -20,6 +22,7 @@ from campaign.files import rounded, write_json
 from campaign.language import say
 from campaign.plan import Plan
 from campaign.settings import Settings
+from campaign.spreading import spread
 from forecast.backtest.again import Tested, Tops, forecast_again
 from forecast.backtest.live import LiveScore
 from forecast.epochs import HOUR, epoch
@@ -27,6 +30,8 @@ from forecast.evidence import Evidence
 from forecast.paths.calibration import Score
 
 Floats = NDArray[np.float64]
+
+WORTH_SPREADING = 8  # a process takes as long to start as one or two campaigns
 
 STEP = say("Forecasting past campaigns again")
 
@@ -94,23 +99,40 @@ def campaigns_again(
 ) -> tuple[Tested, ...]:
     """Forecast the chosen campaigns again in time order, taking what the cache file knows, keeping what is new.
 
-    Interrupted runs go on where they stopped: the cache is written after every campaign.
+    Many are spread over this machine's cores. Interrupted runs go on where they stopped: the cache is written whenever
+    as many are ready as run at once.
     """
     kept = {test.key: test for test in _read(kept_in)}
-    tests: list[Tested] = []
-    for i, plan in enumerate(chosen):
-        progress(STEP, i, len(chosen))
-        key = key_of(evidence, plan, plans, settings, lead_days)
-        if key not in kept:
-            made = forecast_again(evidence, plan, plans, settings, lead_days)
-            if made is None:
-                continue
-            # Rounded as in the file, so that a forecast has the same bytes with a warm cache and with a cold one.
-            kept[key] = KeptTest.model_validate(rounded(_kept(key, made).model_dump(mode="json")))
+    keys = {plan.id: key_of(evidence, plan, plans, settings, lead_days) for plan in chosen}
+    missing = [plan for plan in chosen if keys[plan.id] not in kept]
+    shared = _Shared(evidence, plans, settings, lead_days)
+    with spread((os.cpu_count() or 1) if len(missing) >= WORTH_SPREADING else 1, loads=_again.__module__) as everywhere:
+        for first in range(0, len(missing), everywhere.width):
+            progress(STEP, len(chosen) - len(missing) + first, len(chosen))
+            some = missing[first : first + everywhere.width]
+            for plan, made in zip(some, everywhere.run(_again, shared, some), strict=True):
+                if made is not None:
+                    # Rounded as in the file: a forecast has the same bytes with a warm cache and with a cold one.
+                    test = rounded(_kept(keys[plan.id], made).model_dump(mode="json"))
+                    kept[keys[plan.id]] = KeptTest.model_validate(test)
             write_json(kept_in, KeptTests(tests=tuple(kept.values())).model_dump(mode="json"))
-        tests.append(_tested(kept[key]))
     progress(STEP, len(chosen), len(chosen))
-    return tuple(tests)
+    return tuple(_tested(kept[keys[plan.id]]) for plan in chosen if keys[plan.id] in kept)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What every past campaign is forecast from."""
+
+    evidence: Evidence
+    plans: Sequence[Plan]
+    settings: Settings
+    lead_days: float
+
+
+def _again(shared: _Shared, plan: Plan) -> Tested | None:
+    with threadpool_limits(1):
+        return forecast_again(shared.evidence, plan, shared.plans, shared.settings, shared.lead_days)
 
 
 def _read(cache: Path) -> tuple[KeptTest, ...]:

@@ -62,6 +62,17 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_past_campaigns_forecast_again_in_several_processes_give_the_same_bytes(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forecast.backtest.cache.WORTH_SPREADING", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    folder = make_workspace(tmp_path / "shop")
+    assert main(["forecast", NEXT.id, "--workspace", str(folder), "--now", "2026-02-20T00:00+00:00"]) == 0
+    for name in ("out/backtest-cache.json", f"out/{NEXT.id}/traffic.csv", f"out/{NEXT.id}/traffic_paths.npz"):
+        assert (folder / name).read_bytes() == (workspace / name).read_bytes()
+
+
 def test_the_picture_shows_the_busiest_minute_beside_the_band_of_five(workspace: Path) -> None:
     assert "busiest minute" in (workspace / "out" / NEXT.id / "traffic.svg").read_text("utf-8")
 
