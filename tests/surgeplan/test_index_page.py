@@ -42,7 +42,8 @@ def test_the_pages_behind_it_use_a_desk_too_and_fit_a_phone(chromium: Browser, p
     page = opened(chromium, pack, DESK, name)
     (row,) = page.evaluate(BESIDE)
     right, left, top, bottom = row
-    assert right <= left and top < bottom
+    assert right <= left
+    assert top < bottom
     assert page.evaluate(LONGEST) <= 46 * 16
     assert is_as_wide_as_a_phone(opened(chromium, pack, PHONE, name))
 
