@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,9 @@ YEARLY_FROM_DAYS = 400
 YEARLY_WAVES = 3
 HINGE_DAYS = 28
 HOLIDAY_BLOCKS = 8
+
+CHINESE_DAYS = {(6, 18): "618", (11, 11): "Double 11", (12, 12): "Double 12"}
+BLACK_FRIDAY_COUNTRIES = frozenset({"AU", "BR", "CA", "DE", "ES", "FR", "GB", "IT", "US"})
 
 FREE, WEAK, STRONG = 1e-3, 0.5, 6.0
 
@@ -40,11 +44,32 @@ def public_holidays(country: str | None, first_year: int, last_year: int) -> dic
     return dict(holidays.country_holidays(country.upper(), years=years, language=language).items())
 
 
-def design(hours: pd.DatetimeIndex, known: NDArray[np.bool_], zone: ZoneInfo, country: str | None) -> Design:
-    """Hour of day, day of week, their product, holidays, yearly waves and a trend that stops where nothing is known.
+@cache
+def shopping_days(country: str | None, first_year: int, last_year: int) -> dict[object, str]:
+    """Days on which everybody shops, by local date: what they bring is no campaign's own, and no public holiday's."""
+    code, found = (country or "").upper(), dict[object, str]()
+    for year in range(first_year, last_year + 1):
+        if code == "CN":
+            found |= {date(year, month, day): name for (month, day), name in CHINESE_DAYS.items()}
+        elif code in BLACK_FRIDAY_COUNTRIES:
+            thanksgiving = date(year, 11, 22 + (3 - date(year, 11, 22).weekday()) % 7)  # the fourth Thursday
+            found[thanksgiving + timedelta(days=1)] = "Black Friday"
+            found[thanksgiving + timedelta(days=4)] = "Cyber Monday"
+    return found
 
-    `hours` are naive UTC; `known` says of those of history, the first ones, which are learned from. Penalties are ridge
-    penalties in units of one hour's squared error.
+
+def design(
+    hours: pd.DatetimeIndex,
+    known: NDArray[np.bool_],
+    zone: ZoneInfo,
+    country: str | None,
+    ordinary: NDArray[np.bool_] | None = None,
+) -> Design:
+    """Hour of day, day of week, their product, holidays, shopping days, yearly waves and a trend.
+
+    The trend stops where nothing is known. `hours` are naive UTC; `known` says of those of history, the first ones,
+    which are learned from; `ordinary` which of them no campaign touches, where others are learned from too. Penalties
+    are ridge penalties in units of one hour's squared error.
     """
     local = hours.tz_localize("UTC").tz_convert(zone)
     hour, weekday = local.hour.to_numpy(), local.day_of_week.to_numpy()
@@ -54,6 +79,7 @@ def design(hours: pd.DatetimeIndex, known: NDArray[np.bool_], zone: ZoneInfo, co
         (_one_hot(weekday, 7), FREE * 100),
         (_one_hot(weekday * 24 + hour, 168), STRONG),
         (_holiday_columns(local, country), STRONG),
+        (_shopping_columns(local, known if ordinary is None else ordinary, country), STRONG),
         (_yearly(hours, len(known)), WEAK * 10),
         (_hinges(known, len(hours)), WEAK),
     ]
@@ -78,6 +104,15 @@ def _holiday_columns(local: pd.DatetimeIndex, country: str | None) -> NDArray[np
     each = (names[:, None] == np.array(known)).astype(np.float64)
     rhythm = _one_hot(local.hour.to_numpy() * HOLIDAY_BLOCKS // 24, HOLIDAY_BLOCKS) * (names != "")[:, None]
     return np.hstack([each, rhythm])
+
+
+def _shopping_columns(local: pd.DatetimeIndex, ordinary: NDArray[np.bool_], country: str | None) -> NDArray[np.float64]:
+    """A column for each shopping day of which an ordinary hour is known: on most of them own campaigns run."""
+    named = shopping_days(country, int(local.year.min()), int(local.year.max()))
+    names = np.array([named.get(day, "") for day in local.date])
+    learned = sorted({str(name) for name in names[: len(ordinary)][ordinary] if name})
+    each: NDArray[np.float64] = (names[:, None] == np.array(learned, dtype=names.dtype)).astype(np.float64)
+    return each
 
 
 def _yearly(hours: pd.DatetimeIndex, past: int) -> NDArray[np.float64]:

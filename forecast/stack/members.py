@@ -99,7 +99,8 @@ def _arma(known: Known, columns: EventColumns, settings: Settings) -> Floats:
     sds = np.where(fine, FINE_EFFECT_SD, EFFECT_SD)
     if known.past <= SHORT_HOURS:
         index = pd.DatetimeIndex(naive_utc(known.hours))
-        calendar = design(index, np.ones(known.past, dtype=bool), settings.zone, settings.country)
+        every, ordinary = np.ones(known.past, dtype=bool), ~columns.touched()[: known.past]
+        calendar = design(index, every, settings.zone, settings.country, ordinary)
         return arma_log_rates(known.log_rates, calendar.columns, calendar.penalties, columns.values, sds)
     level = np.ones((len(known.hours), 1))
     over = arma_log_rates(known.log_rates - known.log_base, level, np.zeros(1), columns.values, sds)

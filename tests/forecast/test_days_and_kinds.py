@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,6 +16,7 @@ from campaign.plan import Plan
 from campaign.settings import Service, Settings
 from forecast.baseline.ridge import fit_baseline
 from forecast.baseline.scatter import count_factors, counted_ratio, of_counting
+from forecast.baseline.seasons import shopping_days
 from forecast.epochs import HOUR, epoch, naive_utc
 from forecast.evidence import Evidence, known_before, learning_spans
 from forecast.model import Forecast, build_traffic_model
@@ -142,3 +143,34 @@ def test_a_kind_that_flattens_the_day_leaves_the_day_of_another_kind_as_it_is() 
     )
     assert flat < 0.45
     assert steep > 1.1
+
+
+@pytest.mark.parametrize(("planned", "expected"), [(False, np.log(1.5)), (True, 0.0)])
+def test_a_shopping_day_that_no_plan_explains_comes_back_next_year(planned: bool, expected: float) -> None:
+    """11 November: 1.5 times the usual when the whole market shops, with or without a campaign of our own."""
+    hours = pd.date_range("2024-09-01", "2025-10-31 23:00", freq="h")
+    rng = np.random.default_rng(8)
+    rates = 50.0 * np.exp(rng.normal(0.0, 0.05, len(hours)))
+    shopping = np.asarray(hours.tz_localize("UTC").tz_convert("Asia/Shanghai").strftime("%m-%d") == "11-11")
+    rates[shopping] *= 1.5
+    horizon = pd.date_range("2025-11-01", "2025-11-30 23:00", freq="h")
+    masked = (shopping & planned)[:, None]
+    found = fit_baseline(pd.DataFrame({"web": rates}, hours), masked, horizon, ZoneInfo("Asia/Shanghai"), "CN", 3.0)
+    day, before = (epoch(datetime(2025, 11, d, 4, tzinfo=UTC)) for d in (11, 9))
+    lift = found.log_at(0, np.array([day]))[0] - found.log_at(0, np.array([before]))[0]
+    assert lift == pytest.approx(expected, abs=0.15)  # one day's worth of evidence, shrunk
+
+
+@pytest.mark.parametrize(
+    ("country", "day", "name"),
+    [
+        ("CN", date(2026, 6, 18), "618"),
+        ("CN", date(2026, 11, 11), "Double 11"),
+        ("US", date(2026, 11, 27), "Black Friday"),
+        ("GB", date(2025, 12, 1), "Cyber Monday"),
+        ("JP", date(2026, 11, 11), None),
+        (None, date(2026, 11, 11), None),
+    ],
+)
+def test_shopping_days_are_those_of_the_country(country: str | None, day: date, name: str | None) -> None:
+    assert shopping_days(country, day.year, day.year).get(day) == name
