@@ -17,7 +17,8 @@ from forecast.ground import Ground, Laid, ground_of, laid_on, otherwise
 from forecast.history.reading import open_history
 from forecast.learning import Learned, grid_for, learn, overlapping, target_settings
 from forecast.paths.grid import SIDE_SECONDS
-from forecast.publish import evidence_of, one_thread
+from forecast.publish import evidence_of
+from forecast.threads import one_thread
 from forecast.uplift.layout import layout_of, numbers_of
 from forecast.uplift.pooled import with_unlearned
 from forecast.uplift.shapes import KnownKernels

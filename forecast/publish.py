@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from campaign.console import Progress, no_progress
 from campaign.demand import DemandPaths
@@ -50,6 +48,7 @@ from forecast.many.total import View, total_view
 from forecast.model import PATHS, PATHS_BYTES, Forecast, build_traffic_model, missing_services
 from forecast.paths.grid import Grid
 from forecast.retrospectives import read_reach, retrospective_hashes
+from forecast.threads import one_thread
 from forecast.uplift.episodes import Stretch
 from forecast.uplift.promised import as_first_planned, as_promised, habits_of, known_by, promised_said
 from metrics.sources.behind import behind_notes
@@ -96,12 +95,6 @@ def publish_forecast(
     progress(STEP, 1, 5)
     with one_thread():
         return _publish(workspace, plan, evidence, moment, now, seed, progress, Places(workers, cluster))
-
-
-def one_thread() -> AbstractContextManager[object]:
-    """Linear algebra on one thread: matrices this small only wait for each other on more, and bytes stay the same."""
-    limits: AbstractContextManager[object] = threadpool_limits(1)
-    return limits
 
 
 def _publish(

@@ -43,7 +43,7 @@ def ask(
     now: NowOption = None,
 ) -> None:
     from campaign.errors import ExitCode
-    from forecast.publish import one_thread
+    from forecast.threads import one_thread
     from warroom.push.asking import Oracle
     from warroom.push.routes import asked
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from campaign.console import Progress, no_progress
 from campaign.documents import FileRecord, read_json
@@ -28,6 +27,7 @@ from forecast.backtest.live import LiveScore
 from forecast.epochs import HOUR, epoch
 from forecast.evidence import Evidence
 from forecast.paths.calibration import Score
+from forecast.threads import one_thread
 
 Floats = NDArray[np.float64]
 
@@ -131,7 +131,7 @@ class _Shared:
 
 
 def _again(shared: _Shared, plan: Plan) -> Tested | None:
-    with threadpool_limits(1):
+    with one_thread():
         return forecast_again(shared.evidence, plan, shared.plans, shared.settings, shared.lead_days)
 
 

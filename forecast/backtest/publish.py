@@ -17,8 +17,9 @@ from forecast.backtest.judged import judged_in_order
 from forecast.backtest.peers import LAST_WEEK, OURS, PROPHET, PROPHET_EVENTS, PeerForecast, peers_of
 from forecast.backtest.scores_file import BackTestFile, backtest_file
 from forecast.history.reading import open_history
-from forecast.publish import CACHE, evidence_of, one_thread
+from forecast.publish import CACHE, evidence_of
 from forecast.retrospectives import read_reach, retrospective_hashes
+from forecast.threads import one_thread
 from forecast.uplift.promised import as_first_planned, as_promised, known_by
 
 STEP = say("Asking the peers")

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from threadpoolctl import threadpool_limits
 
 from forecast.baseline.ridge import HUBER, Levelled, days_silent, levelled, rate_floor, robust_ridge
 from forecast.baseline.scatter import Scatter, count_factors, two_sided
 from forecast.baseline.seasons import Design, design
 from forecast.epochs import HOUR, naive_utc
+from forecast.threads import one_thread
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -79,7 +79,7 @@ class Chunk:
 
 def forecast_chunk(shared: Shared, chunk: Chunk) -> Singles:
     """Requests per second [path, service, interval] of a chunk's services."""
-    with threadpool_limits(1):
+    with one_thread():
         hours = np.concatenate([shared.hours, shared.hours[-1] + HOUR * np.arange(1, shared.ahead + 1)])
         index = pd.DatetimeIndex(naive_utc(hours))
         made = design(index, shared.campaigns < 0, ZoneInfo(shared.zone), shared.country)

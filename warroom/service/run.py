@@ -21,7 +21,7 @@ from campaign.errors import Problem, UserError, nearest
 from campaign.language import Text, say
 from campaign.plan import Plan
 from campaign.workspace import Workspace, open_workspace
-from forecast.publish import one_thread
+from forecast.threads import one_thread
 from warroom.chat.daily import Daily, message
 from warroom.chat.sending import Sender
 from warroom.chat.targets import VARIABLE, targets_of
