@@ -186,6 +186,7 @@ def _hours_document(hours: Hours | None) -> dict[str, object] | None:
         return None
     pause = hours.break_starts_at_utc
     return {
+        "desk": hours.desk,
         "shift": hours.shift,
         "starts_at_utc": hours.starts_at_utc.isoformat(),
         "ends_at_utc": hours.ends_at_utc.isoformat(),

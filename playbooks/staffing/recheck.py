@@ -39,7 +39,9 @@ class People:
 class DeskChange:
     """One desk with the plan's roster and with the edited one.
 
-    in_worst: people in the worst half-hour of the edited roster; None for tickets, which any half-hour may work off.
+    shifts: what changed on its shifts, people who leave for another desk included; arrivals: who comes from another
+    desk, among whose shifts the change is. in_worst: people in the worst half-hour of the edited roster; None for
+    tickets, which any half-hour may work off.
     """
 
     before: Judged
@@ -47,6 +49,7 @@ class DeskChange:
     paid_hours_before: float
     paid_hours_after: float
     shifts: tuple[ShiftChange, ...]
+    arrivals: tuple[ShiftChange, ...]
     in_worst: People | None
 
 
@@ -119,14 +122,17 @@ def recheck_roster(workspace: Workspace, campaign: str, file: Path) -> Recheck:
     if problems:
         raise UserError(problems)
     asked = _questions(workspace, plan)
+    changes = roster_changes({desk.desk: desk.shifts for desk in written.desks}, roster.rows, zone)
     desks = []
     for desk in written.desks:
         rows = [row for row in roster.rows if row.desk == desk.desk]
-        desks.append(_desk_change(desk, rows, asked[desk.desk], plan, zone))
+        desks.append(_desk_change(desk, rows, asked[desk.desk], plan, changes))
     return Recheck(tuple(desks), tuple(broken_limits(roster, policy.labour)), roster.notes)
 
 
-def _desk_change(desk: DeskPlan, rows: list[RosterRow], one: Question, plan: Plan, zone: ZoneInfo) -> DeskChange:
+def _desk_change(
+    desk: DeskPlan, rows: list[RosterRow], one: Question, plan: Plan, changes: tuple[ShiftChange, ...]
+) -> DeskChange:
     planned, edited = planned_people(desk, one.clock), _rows_people(rows, one.clock)
     after = judged(one, edited, plan, shipped_policy())
     worst = int(np.searchsorted(one.clock.starts_at_utc, np.datetime64(int(after.worst_at_utc.timestamp()), "s")))
@@ -135,7 +141,8 @@ def _desk_change(desk: DeskPlan, rows: list[RosterRow], one: Question, plan: Pla
         after=after,
         paid_hours_before=desk.paid_hours,
         paid_hours_after=sum(row.shift.paid_hours * row.agents for row in rows),
-        shifts=roster_changes(desk.shifts, rows, zone),
+        shifts=tuple(change for change in changes if change.told_by.desk == desk.desk),
+        arrivals=tuple(change for change in changes if change.arrives_at(desk.desk)),
         in_worst=People(float(planned[worst]), float(edited[worst]), int(one.required[worst]))
         if one.ready.rules
         else None,

@@ -38,11 +38,17 @@ def verdict_in_words(checked: Recheck) -> Iterator[Text]:
 def desk_in_words(one: DeskChange, zone: ZoneInfo) -> Iterator[Text]:
     """Which shifts of a desk changed, and its worst half-hour before and after."""
     desk = one.after.desk
-    if not one.shifts:
+    if not one.shifts and not one.arrivals:
         yield say("{desk}: the same shifts as in the plan.", desk=desk)
     yield from (_shift_in_words(desk, change, zone) for change in one.shifts[:SHOWN])
     if len(one.shifts) > SHOWN:
         yield say("{desk}: {n} more changes of shifts.", desk=desk, n=len(one.shifts) - SHOWN)
+    if one.arrivals:
+        yield say(
+            "{desk}: people who come from {desks}, as told there: {people}.",
+            desk=desk, people=sum(change.people for change in one.arrivals),
+            desks=", ".join(sorted({change.told_by.desk for change in one.arrivals})),
+        )  # fmt: skip
     if outside := sum(_is_outside(change, one.after) for change in one.shifts):
         yield say(
             "{desk}: changes that nothing below judges, because they are outside {start} to {end}: {n}.",
@@ -90,9 +96,15 @@ def _shift_in_words(desk: str, change: ShiftChange, zone: ZoneInfo) -> Text:
             desk=desk, people=change.people, who=who, shift=_hours(before, zone), before=_break(before, zone),
             after=_break(after, zone),
         )  # fmt: skip
+    there = _hours(after, zone) if after.desk == desk else f"{_hours(after, zone)} {after.desk}"
+    if change.names:
+        return say(
+            "{desk}: {names} moved from {before} to {after}.",
+            desk=desk, names=", ".join(change.names), before=_hours(before, zone), after=there,
+        )  # fmt: skip
     return say(
-        "{desk}: {people}{who} moved from {before} to {after}.",
-        desk=desk, people=change.people, who=who, before=_hours(before, zone), after=_hours(after, zone),
+        "{desk}: {people} moved from {before} to {after}.",
+        desk=desk, people=change.people, before=_hours(before, zone), after=there,
     )  # fmt: skip
 
 

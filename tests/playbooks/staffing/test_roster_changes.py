@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -16,8 +19,9 @@ from campaign.workspace import open_workspace
 from playbooks.staffing.plan import ShiftCount
 from playbooks.staffing.recheck import recheck_roster
 from playbooks.staffing.recheck_words import desk_in_words, verdict_in_words
-from playbooks.staffing.roster_changes import ShiftChange, roster_changes
-from playbooks.staffing.roster_file import read_roster
+from playbooks.staffing.roster_changes import Hours, ShiftChange, roster_changes
+from playbooks.staffing.roster_file import RosterRow, read_roster
+from playbooks.staffing.shifts import ShiftDay
 from surgeplan.cli import main
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -44,13 +48,16 @@ def changed(folder: Path, *lines: str) -> list[tuple[int, str, str, tuple[str, .
     """People, shift before and after as `name day hour`, and names, of a desk whose plan is PLAN."""
     path = folder / "edited.csv"
     path.write_text(HEAD + "\n".join(lines) + "\n", "utf-8")
-    found = roster_changes(PLAN, read_roster(path, ["chat"], ZONE).rows, ZONE)
+    found = roster_changes({"chat": PLAN}, read_roster(path, ["chat", "hotline"], ZONE).rows, ZONE)
     return [(one.people, _told(one, "before"), _told(one, "after"), one.names) for one in found]
 
 
 def _told(change: ShiftChange, side: str) -> str:
     hours = getattr(change, side)
-    return f"{hours.shift} {hours.starts_at_utc.astimezone(ZONE):%d %H}" if hours else "-"
+    if hours is None:
+        return "-"
+    elsewhere = "" if hours.desk == "chat" else f"{hours.desk} "
+    return f"{elsewhere}{hours.shift} {hours.starts_at_utc.astimezone(ZONE):%d %H}"
 
 
 EARLY, LATE, TOMORROW = (
@@ -71,12 +78,14 @@ EARLY, LATE, TOMORROW = (
         ((EARLY.format(13), LATE.format(16), TOMORROW.format(10)),
          [(3, "late 10 15", "early 10 08", ()), (1, "late 10 15", "-", ())][::-1]),
         ((EARLY.format(8), LATE.format(20), TOMORROW.format(12)),
-         [(2, "early 10 08", "-", ()), (2, "-", "early 11 08", ())]),
+         [(2, "early 10 08", "early 11 08", ())]),
+        ((EARLY.format(8), LATE.format(20), TOMORROW.format(10), TOMORROW.format(2).replace("chat", "hotline")),
+         [(2, "early 10 08", "hotline early 11 08", ())]),
         ((EARLY.format(10).replace("12:00", "11:00"), LATE.format(20), TOMORROW.format(10)),
          [(10, "early 10 08", "early 10 08", ())]),
     ],
 )  # fmt: skip
-def test_people_are_added_taken_away_or_moved_within_a_day(
+def test_people_are_added_taken_away_or_moved(
     tmp_path: Path, lines: tuple[str, ...], expected: list[tuple[int, str, str, tuple[str, ...]]]
 ) -> None:
     assert changed(tmp_path, *lines) == expected
@@ -98,6 +107,90 @@ def test_people_on_a_shift_that_is_new_are_named(tmp_path: Path) -> None:
         (2, "-", "extra 10 20", ("Li Lei", "Han Meimei")),
         (1, "-", "early 11 08", ()),  # eleven where ten were planned: nobody can say which of them is new
     ]
+
+
+LI_WEI = "chat,2026-11-{},own,{},,0,,Li Wei"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        # as long as before, though a shorter one on the same day is nearer
+        ((LI_WEI.format(10, "09:00,13:00"), LI_WEI.format(12, "08:00,16:00")),
+         [(1, "early 10 08", "own 12 08", ("Li Wei",)), (1, "-", "own 10 09", ("Li Wei",))]),
+        # of two as long the one on the nearest day, whatever its hours
+        ((LI_WEI.format(11, "13:00,21:00"), LI_WEI.format(12, "08:00,16:00")),
+         [(1, "early 10 08", "own 11 13", ("Li Wei",)), (1, "-", "own 12 08", ("Li Wei",))]),
+        # on the same desk before another one on the same day
+        ((LI_WEI.format(10, "08:00,16:00").replace("chat", "hotline"), LI_WEI.format(12, "08:00,16:00")),
+         [(1, "early 10 08", "own 12 08", ("Li Wei",)), (1, "-", "hotline own 10 08", ("Li Wei",))]),
+    ],
+)  # fmt: skip
+def test_of_several_changes_those_are_paired_that_people_most_likely_meant(
+    tmp_path: Path, lines: tuple[str, ...], expected: list[tuple[int, str, str, tuple[str, ...]]]
+) -> None:
+    found = changed(tmp_path, EARLY.format(9), LATE.format(20), TOMORROW.format(10), *lines)
+    assert sorted(found) == sorted(expected)
+
+
+def test_two_desks_that_each_move_a_shift_keep_their_people() -> None:
+    first, second = count_of("early", 8, 1, day=10), count_of("early", 8, 1, day=11)
+    edited = [row("chat", second), row("hotline", first)]
+    found = roster_changes({"chat": [first], "hotline": [second]}, edited, ZONE)
+    assert [(told(one.before), told(one.after)) for one in found] == [
+        (("chat", 10), ("chat", 11)),
+        (("hotline", 11), ("hotline", 10)),
+    ]
+
+
+def told(hours: Hours | None) -> tuple[str, int] | None:
+    return hours and (hours.desk, hours.starts_at_utc.astimezone(ZONE).day)
+
+
+def row(desk: str, one: ShiftCount, agent: str = "") -> RosterRow:
+    shift = ShiftDay(
+        one.shift, one.starts_at_utc.astimezone(ZONE).date(), one.starts_at_utc, one.ends_at_utc,
+        one.break_starts_at_utc, one.break_minutes,
+    )  # fmt: skip
+    return RosterRow(desk, shift, one.agents, agent, line=2)
+
+
+DESKS = st.sampled_from(["chat", "hotline", "mail"])
+COUNTS = st.builds(
+    lambda one, less: one.model_copy(update={"ends_at_utc": one.ends_at_utc - timedelta(hours=less)}),
+    st.builds(count_of, st.sampled_from(["early", "late"]), st.integers(6, 22), st.integers(0, 3), st.integers(9, 13)),
+    st.integers(0, 3),
+)
+PLACED = st.lists(st.tuples(DESKS, COUNTS), max_size=12)
+
+
+@given(PLACED, PLACED, st.lists(st.sampled_from(["", "Li Wei", "Han Meimei"]), min_size=12, max_size=12))
+def test_the_old_roster_with_the_changes_told_is_the_new_one(
+    old: list[tuple[str, ShiftCount]], new: list[tuple[str, ShiftCount]], names: list[str]
+) -> None:
+    planned = {desk: [one for at_desk, one in old if at_desk == desk] for desk, _ in old}
+    edited = [row(desk, one, name) for (desk, one), name in zip(new, names, strict=False)]
+    changes = roster_changes(planned, edited, ZONE)
+    people = people_of(old)
+    for change in changes:
+        assert change.before != change.after
+        if change.before:
+            people[change.before] -= change.people
+        if change.after:
+            people[change.after] += change.people
+    assert min(people.values(), default=0) >= 0, "nobody leaves a shift who was not on it"
+    assert +people == people_of(new)
+    assert all(change.before for change in changes) or all(change.after for change in changes), "a move is told as one"
+
+
+def people_of(roster: list[tuple[str, ShiftCount]]) -> Counter[Hours]:
+    people: Counter[Hours] = Counter()
+    for desk, one in roster:
+        hours = Hours(
+            desk, one.shift, one.starts_at_utc, one.ends_at_utc, one.break_starts_at_utc, one.break_minutes
+        )  # fmt: skip
+        people[hours] += one.agents
+    return +people
 
 
 def lunch_for_all_at_once(page: Worksheet) -> None:
@@ -162,3 +255,28 @@ def test_the_command_tells_programs_which_shifts_changed(
     assert {one["after"]["shift"] for one in chat["shifts"]} == {"early"}
     assert all(one["before"]["break_starts_at_utc"] != one["after"]["break_starts_at_utc"] for one in chat["shifts"])
     assert chat["in_worst_half_hour"]["edited"] < chat["in_worst_half_hour"]["planned"]
+
+
+def test_a_shift_moved_to_another_day_or_desk_is_told_as_one_move(planned: Path, tmp_path: Path) -> None:
+    book = load_workbook(planned / "out" / "d11" / "playbook" / "roster.xlsx")
+    chat, hotline = book["chat"], book["hotline"]
+    first = next(row for row in chat.iter_rows(min_row=2) if row[0].value == "2026-11-10")
+    starts, ends = (datetime.fromisoformat(str(first[place].value)) for place in (2, 3))
+    shift, pause, rest = str(first[1].value), first[4].value, first[5].value
+    first[6].value = int(str(first[6].value)) - 2
+    chat["I1"] = "agent"
+    chat.append(["2026-11-20", shift, f"{starts:%H:%M}", f"{ends:%H:%M}", None, rest, 1, 0, "Li Wei"])
+    soon = timedelta(minutes=5)
+    hotline.append(["2026-11-10", shift, starts + soon, ends + soon, pause, rest, 1, 0])
+    book.save(tmp_path / "edited.xlsx")
+    found = recheck_roster(open_workspace(planned), "d11", tmp_path / "edited.xlsx")
+    hours, later = f"{starts:%H:%M}–{ends:%H:%M}", f"{starts + soon:%H:%M}–{ends + soon:%H:%M}"
+    said = [str(text) for desk in found.desks for text in desk_in_words(desk, ZONE)]
+    assert f"chat: Li Wei moved from {shift} 11-10 {hours} to {shift} 11-20 {hours}." in said
+    assert f"chat: 1 moved from {shift} 11-10 {hours} to {shift} 11-10 {later} hotline." in said
+    assert "hotline: people who come from chat, as told there: 1." in said
+    assert "hotline: the same shifts as in the plan." not in said
+    use_language("zh")
+    said = [str(text) for text in desk_in_words(found.desks[0], ZONE)]
+    use_language("en")
+    assert f"chat：Li Wei 从 {shift} 11-10 {hours} 调到 {shift} 11-20 {hours}。" in said
