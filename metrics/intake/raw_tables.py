@@ -79,8 +79,7 @@ def decoded(content: bytes) -> tuple[str | None, tuple[Text, ...]]:
     if b"\x00" in content[:4096]:
         return _utf16_without_mark(content)
     try:
-        text = content.decode("utf-8-sig")
-        return text, ((say("its byte order mark is skipped"),) if content.startswith(b"\xef\xbb\xbf") else ())
+        return content.decode("utf-8-sig"), ()
     except UnicodeDecodeError:
         pass
     try:

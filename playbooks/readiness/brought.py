@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from campaign.documents import read_utf8
 from campaign.errors import Problem, UserError
 from campaign.language import say
+from metrics.intake.raw_tables import decoded, separator_of
 
 YES = frozenset({"yes", "true", "1", "是"})
+NO = frozenset({"no", "false", "0", "否"})
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,20 @@ class Seat:
     acknowledged: bool
 
 
+@dataclass(frozen=True)
+class Answer:
+    """How the bot answered one question of its examination; passed is None where it was not asked yet.
+
+    answer_from: the rules that the answer must keep to; None where the file does not say.
+    """
+
+    offer: str
+    passed: bool | None
+    answer_from: str | None
+
+
 def rows_of(path: Path, root: Path, columns: set[str]) -> list[dict[str, str]] | None:
-    """The rows of a CSV file that must have these columns; None where there is no file.
+    """The rows of a CSV file that must have these columns, as a spreadsheet may save it; None where there is no file.
 
     Problems name paths below `root`.
 
@@ -47,12 +60,45 @@ def rows_of(path: Path, root: Path, columns: set[str]) -> list[dict[str, str]] |
     if not path.is_file():
         return None
     name = path.relative_to(root).as_posix()
-    reader = csv.DictReader(read_utf8(path, name).splitlines())
+    lines = _text(path, name).splitlines()
+    reader = csv.DictReader(lines, delimiter=separator_of(lines))
     missing = columns - set(reader.fieldnames or ())
     if missing:
         what = say("has no column {name}", name=", ".join(sorted(missing)))
         raise UserError(Problem(what, say("its first line must name its columns"), file=name, line=1))
     return list(reader)
+
+
+def _text(path: Path, name: str) -> str:
+    try:
+        text, _ = decoded(path.read_bytes())
+    except OSError as error:
+        raise UserError(Problem(say("cannot be read: {reason}", reason=str(error.strerror)), file=name)) from error
+    if text is None:
+        what = say("is not text in UTF-8, UTF-16 or GB18030")
+        raise UserError(Problem(what, say("save it as UTF-8 CSV"), file=name))
+    return text
+
+
+def read_answers(path: Path, root: Path) -> tuple[Answer, ...] | None:
+    """`bot_replay.csv`: offer, question, passed (yes, no or nothing yet), answer_from; None where there is no file.
+
+    Raises:
+        UserError: every answer that is neither yes nor no.
+    """
+    rows = rows_of(path, root, {"offer", "question", "passed"})
+    problems: list[Problem] = []
+    found: list[Answer] = []
+    for line, row in enumerate(rows or [], start=2):
+        offer, said = (row["offer"] or "").strip(), (row["passed"] or "").strip().lower()
+        if said and said not in YES | NO:
+            what, todo = say("{given} is neither yes nor no", given=said), say("write yes or no (是 or 否)")
+            problems.append(Problem(what, todo, file=path.relative_to(root).as_posix(), line=line, key="passed"))
+        elif offer:
+            found.append(Answer(offer, said in YES if said else None, row.get("answer_from")))
+    if problems:
+        raise UserError(problems)
+    return None if rows is None else tuple(found)
 
 
 def read_drills(path: Path, root: Path) -> tuple[Drill, ...]:

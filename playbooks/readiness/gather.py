@@ -30,7 +30,7 @@ from metrics.dictionary import DICTIONARY, Dictionary, open_dictionary
 from metrics.sources.kept import LEDGER, read_ledger
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.readiness.binding import bind
-from playbooks.readiness.brought import YES, Drill, read_drills, read_seats, rows_of
+from playbooks.readiness.brought import Drill, read_answers, read_drills, read_seats, rows_of
 from playbooks.readiness.evidence import Evidence, Replay, StaffedSlot, Watermark
 from playbooks.readiness.live_evidence import live_evidence
 from playbooks.readiness.load_tests import proven, read_load_test
@@ -327,18 +327,15 @@ def _offers_of(path: Path, workspace: Workspace) -> frozenset[str] | None:
 
 def _replay(path: Path, workspace: Workspace, plan: Plan) -> dict[str, Replay] | None:
     """`evidence/<id>/bot_replay.csv`: offer, question, passed (yes or no), and the rules asked about (answer_from)."""
-    rows = rows_of(path, workspace.folder, {"offer", "question", "passed"})
-    if rows is None:
+    answers = read_answers(path, workspace.folder)
+    if answers is None:
         return None
     rules = {offer.id: offer.rules.strip() for offer in plan.offers}
-    asked = Counter(row["offer"] for row in rows)
-    passed = Counter(row["offer"] for row in rows if row["passed"].strip().lower() in YES)
-    old = Counter(
-        row["offer"]
-        for row in rows
-        if (row.get("answer_from") or rules.get(row["offer"], "")).strip() != rules.get(row["offer"], "")
-    )
-    untried = Counter(row["offer"] for row in rows if not row["passed"].strip())
+    asked = Counter(one.offer for one in answers)
+    passed = Counter(one.offer for one in answers if one.passed)
+    current = {offer: rules.get(offer, "") for offer in asked}
+    old = Counter(one.offer for one in answers if (one.answer_from or current[one.offer]).strip() != current[one.offer])
+    untried = Counter(one.offer for one in answers if one.passed is None)
     return {offer: Replay(count, passed[offer], old[offer], untried[offer]) for offer, count in asked.items()}
 
 

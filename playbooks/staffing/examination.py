@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from campaign.language import Text, say
 from campaign.numbers import percent
 from campaign.workspace import Workspace
-from playbooks.readiness.brought import YES, rows_of
+from playbooks.readiness.brought import Answer, read_answers
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,12 @@ class Examined:
         return self.passed / tried if tried else None
 
 
-def examined(rows: Sequence[Mapping[str, str]]) -> list[Examined]:
+def examined(answers: Sequence[Answer]) -> list[Examined]:
     """By offer, in the file's order."""
     found = []
-    for offer in dict.fromkeys(row["offer"] for row in rows):
-        answers = [(row["passed"] or "").strip().lower() for row in rows if row["offer"] == offer]
-        passed = sum(answer in YES for answer in answers)
-        found.append(Examined(offer, len(answers), passed, answers.count("")))
+    for offer in dict.fromkeys(answer.offer for answer in answers):
+        passed = [answer.passed for answer in answers if answer.offer == offer]
+        found.append(Examined(offer, len(passed), passed.count(True), passed.count(None)))
     return found
 
 
@@ -40,10 +39,10 @@ def read_examination(workspace: Workspace, campaign: str) -> list[Examined]:
     """What `evidence/<id>/bot_replay.csv` says; nothing where it is not there yet.
 
     Raises:
-        UserError: not text, or a column is missing.
+        UserError: not text, a column is missing, or an answer is neither yes nor no.
     """
     path = workspace.folder / "evidence" / campaign / "bot_replay.csv"
-    return examined(rows_of(path, workspace.folder, {"offer", "question", "passed"}) or [])
+    return examined(read_answers(path, workspace.folder) or ())
 
 
 def in_words(found: Sequence[Examined]) -> Iterator[Text]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import re
-import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 from zoneinfo import ZoneInfo
-
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from campaign.errors import Problem, UserError, nearest
 from campaign.language import LANGUAGES, Text, say
+from metrics.intake.raw_tables import Cell, RawTable, read_raw_tables
+from playbooks.staffing.roster_cells import day_of, is_blank, names_in, plain, time_of, whole_number
 from playbooks.staffing.shifts import ShiftDay
 
 PEOPLE_SHEETS = ("people", "人员")
@@ -32,6 +28,11 @@ HEADINGS: dict[str, Text] = {
     "agents": say("agents"),
     "agent": say("agent"),
 }
+ALSO_CALLED = {"姓名": "agent", "name": "agent"}
+TIMES = ("starts", "ends", "break_starts")
+HEADINGS_WITHIN_ROWS = 20
+LONGEST_SHIFT = timedelta(hours=24)
+PROBLEMS_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -55,187 +56,245 @@ class RosterFile:
 
 
 def read_roster(path: Path, desks: Sequence[str], zone: ZoneInfo) -> RosterFile:
-    """Read `.xlsx` (one sheet per desk) or `.csv` (a `desk` column); times are local where they have no offset.
+    """Read a workbook (one sheet per desk) or a CSV (a `desk` column); times are local where they have no offset.
 
     Raises:
-        UserError: every problem of every row.
+        UserError: every problem of every row; beyond the first ones, how many there are.
     """
     problems: list[Problem] = []
-    notes: list[Text] = []
-    people = None
-    if path.suffix.lower() == ".csv":
-        lines = [("", line, cells) for line, cells in _csv_lines(path, notes)]
-    else:
-        sheets = _sheets(path)
+    tables = _tables(path, problems)
+    sheets = {table.place.sheet.strip(): table for table in tables}
+    if sheets and "" not in sheets:
         problems += _missing_sheets(path, sheets, desks)
-        people = _people(sheets)
-        lines = [(name, line, cells) for name in desks for line, cells in _table(sheets.get(name, []))]
-    rows = []
-    for sheet, line, cells in lines:
-        place = _Place(path.name, sheet, line, problems)
-        row = _row(cells, sheet, desks, zone, place)
-        if row is not None:
-            rows.append(row)
+    rows: list[RosterRow] = []
+    for table in (sheets[name] for name in ("", *desks) if name in sheets):
+        rows += _rows(table, desks, zone, problems)
     if not rows and not problems:
         problems.append(Problem(say("has no shifts"), say("keep the headings of roster.xlsx"), file=path.name))
     if problems:
-        raise UserError(problems)
-    return RosterFile(tuple(rows), people, tuple(notes))
+        raise UserError(_first(problems, path))
+    notes = tuple(say("{file}: {note}", file=path.name, note=note) for table in tables for note in table.notes)
+    return RosterFile(tuple(rows), _people(sheets), notes if "" in sheets else ())
 
 
-@dataclass(frozen=True)
-class _Place:
-    file: str
-    sheet: str
-    line: int
-    problems: list[Problem]
-
-    def refuse(self, what: Text, todo: Text, key: str) -> None:
-        where = f"{self.sheet}.{key}" if self.sheet else key
-        self.problems.append(Problem(what, todo, file=self.file, line=self.line, key=where))
-
-
-def _csv_lines(path: Path, notes: list[Text]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _tables(path: Path, problems: list[Problem]) -> list[RawTable]:
     try:
-        content = path.read_bytes()
+        return read_raw_tables(path, path.name, problems)
     except OSError as error:
-        raise _unreadable(path, error) from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("gb18030", errors="replace")
-        notes.append(say("{file} is not UTF-8; it was read as GB18030", file=path.name))
-    return _table(list(csv.reader(text.splitlines())))
+        what = say("cannot be read: {reason}", reason=error.strerror or str(error))
+        raise UserError(Problem(what, file=path.name)) from error
 
 
-def _unreadable(path: Path, error: OSError) -> UserError:
-    return UserError(Problem(say("cannot be read: {reason}", reason=error.strerror or str(error)), file=path.name))
+def _first(problems: Sequence[Problem], path: Path) -> list[Problem]:
+    told = list(problems[:PROBLEMS_TOLD])
+    if more := len(problems) - len(told):
+        told.append(Problem(say("{n} more problems", n=more), say("mend these and hand it back"), file=path.name))
+    return told
 
 
-def _sheets(path: Path) -> dict[str, list[list[Any]]]:
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
-        what = say("is not an .xlsx workbook")
-        raise UserError(Problem(what, say("save it as .xlsx or .csv"), file=path.name)) from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    try:
-        return {page.title: [list(row) for row in page.iter_rows(values_only=True)] for page in book.worksheets}
-    finally:
-        book.close()
-
-
-def _missing_sheets(path: Path, sheets: Mapping[str, object], desks: Sequence[str]) -> Iterator[Problem]:
-    others = [name for name in sheets if name not in desks]
+def _missing_sheets(path: Path, sheets: Mapping[str, RawTable], desks: Sequence[str]) -> Iterator[Problem]:
+    rosters = [name for name, table in sheets.items() if name not in desks and _headings(table)]
     for desk in desks:
         if desk not in sheets:
-            yield Problem(say("has no sheet named {desk}", desk=desk), nearest(desk, others), file=path.name)
+            todo = say("add it again, with its headings even where nobody works")
+            what = say("has no sheet named {desk}, or an empty one", desk=desk)
+            yield Problem(what, nearest(desk, rosters) if rosters else todo, file=path.name)
 
 
-def _people(sheets: Mapping[str, list[list[Any]]]) -> dict[str, frozenset[str]] | None:
+def _people(sheets: Mapping[str, RawTable]) -> dict[str, frozenset[str]] | None:
     for name in PEOPLE_SHEETS:
         if name in sheets:
             return {
-                str(row[0]).strip(): frozenset(re.split(r"[,;、,\s]+", str(row[1] or "").strip()))
-                for row in sheets[name][1:]
-                if row and row[0]
+                plain(cells[0]): frozenset(re.split(r"[,;、\s]+", plain(cells[1] if len(cells) > 1 else "")))
+                for _, cells in sheets[name].rows[1:]
+                if not is_blank(cells[0])
             }
     return None
 
 
-def _table(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line number and cells by our names, for every row below the headings that is not empty."""
-    if not rows:
-        return
-    names = [_field(heading) for heading in rows[0]]
-    for line, row in enumerate(rows[1:], start=2):
-        if any(value not in (None, "") for value in row):
-            yield line, {name: value for name, value in zip(names, row, strict=False) if name}
+def _headings(table: RawTable) -> tuple[int, list[str]] | None:
+    """The row that names the columns and each column's field, "" where it is none of ours."""
+    for line, cells in table.rows[:HEADINGS_WITHIN_ROWS]:
+        names = [_field(heading) for heading in cells]
+        if len({name for name in names if name}) >= 3:
+            return line, names
+    return None
 
 
 def _field(heading: object) -> str:
-    text = _plain(str(heading or ""))
+    text = _compact(heading)
     for field, words in HEADINGS.items():
-        if text in {_plain(words.speak(language)) for language in LANGUAGES}:
+        if text in {_compact(words.speak(language)) for language in LANGUAGES}:
             return field
-    plain = re.sub(r"[^a-z]+", "_", text.lower()).strip("_")
-    return plain if plain in HEADINGS else ""
+    name = re.sub(r"[^a-z]+", "_", text).strip("_")
+    return name if name in HEADINGS else ALSO_CALLED.get(text, "")
 
 
-def _plain(heading: str) -> str:
-    """A heading whatever the width of its brackets and commas, which people and their spreadsheets change."""
-    return unicodedata.normalize("NFKC", heading).replace(" ", "").lower()
+def _compact(heading: object) -> str:
+    return plain("" if heading is None else heading).replace(" ", "").lower()
 
 
-def _row(cells: Mapping[str, Any], sheet: str, desks: Sequence[str], zone: ZoneInfo, place: _Place) -> RosterRow | None:
-    found = len(place.problems)
-    desk = sheet or str(cells.get("desk") or "").strip()
-    if desk not in desks:
-        place.refuse(say("there is no desk {desk}", desk=desk or "-"), nearest(desk, desks), "desk")
-    starts = _moment(cells, "starts", zone, place)
-    ends = _moment(cells, "ends", zone, place)
-    if starts and ends and ends <= starts and _is_clock(cells.get("ends")):
-        ends += timedelta(days=1)
-    if starts and ends and ends <= starts:
-        place.refuse(say("ends before it starts"), say("write the next day's date if it runs past midnight"), "ends")
-    agents = _agents(cells, place)
-    rest = _whole(cells.get("break_minutes"), 0)
-    if rest is None:
-        place.refuse(say("is not a whole number of minutes"), say("write 60"), "break_minutes")
-    pause = _moment(cells, "break_starts", zone, place) if cells.get("break_starts") not in (None, "") else None
-    if starts and ends and rest and pause is None:
-        pause = starts + (ends - starts - timedelta(minutes=rest)) / 2
-    if starts and ends and pause and not starts <= pause <= ends - timedelta(minutes=rest or 0):
-        place.refuse(say("the break is outside the shift"), say("move it between start and end"), "break_starts")
-    if len(place.problems) > found or starts is None or ends is None:
-        return None
-    name = str(cells.get("shift") or "")
-    shift = ShiftDay(name, starts.astimezone(zone).date(), starts, ends, pause, rest or 0)
-    return RosterRow(desk, shift, agents, str(cells.get("agent") or "").strip(), place.line)
+def _rows(table: RawTable, desks: Sequence[str], zone: ZoneInfo, problems: list[Problem]) -> Iterator[RosterRow]:
+    found = _headings(table)
+    if found is None:
+        what, todo = say("has no headings of a roster"), say("keep the headings of roster.xlsx")
+        problems.append(table.place.problem(what, todo))
+        return
+    head, names = found
+    if faults := list(_columns_wrong(table, head, names)):
+        problems += faults
+        return
+    for line, values in table.rows:
+        cells = {name: value for name, value in zip(names, values, strict=False) if name and not is_blank(value)}
+        if line > head and cells:
+            yield from _Reader(table, line, cells, desks, zone, problems).rows()
 
 
-def _agents(cells: Mapping[str, Any], place: _Place) -> int:
-    count = _whole(cells.get("agents"), 1 if cells.get("agent") else None)
-    if count is None or count < 0:
-        place.refuse(say("is not a number of people"), say("write a whole number from 0 up"), "agents")
-        return 0
-    return count
+def _columns_wrong(table: RawTable, head: int, names: Sequence[str]) -> Iterator[Problem]:
+    place, csv = table.place.at(head), not table.place.sheet
+    needed = ["starts", "ends", *(["desk"] if csv else [])]
+    if "agent" not in names:
+        needed.append("agents")
+    for field in needed:
+        if field not in names:
+            todo = say("name it so in this row")
+            if field == "desk":
+                todo = say("a CSV holds all desks: name each row's desk in it, or hand back the .xlsx")
+            yield place.problem(say("has no column {name}", name=HEADINGS[field]), todo)
+    for field, count in Counter(name for name in names if name).items():
+        if count > 1:
+            what = say("has {n} columns {name}", n=count, name=HEADINGS[field])
+            yield place.problem(what, say("keep the one that counts"))
 
 
-def _whole(value: object, missing: int | None) -> int | None:
-    if value in (None, ""):
-        return missing
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
-    return int(number) if number == int(number) else None
+@dataclass(frozen=True)
+class _Reader:
+    """One row's cells by our names, without empty ones; what is wrong with them goes to `problems`."""
 
+    table: RawTable
+    line: int
+    cells: Mapping[str, Cell]
+    desks: Sequence[str]
+    zone: ZoneInfo
+    problems: list[Problem]
 
-def _is_clock(value: object) -> bool:
-    return isinstance(value, time) or bool(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", str(value or "").strip()))
+    def rows(self) -> Iterator[RosterRow]:
+        """The row, once for each person that it names."""
+        before = len(self.problems)
+        if "starts" not in self.cells and "ends" not in self.cells:
+            todo = say("fill them in, or delete the row; of merged cells only the first is filled")
+            self._refuse(say("neither starts nor ends"), todo, "starts")
+            return
+        desk, shift = self._desk(), self._shift()
+        names, agents = names_in(self.cells.get("agent")), self._agents()
+        if shift is None or agents is None or len(self.problems) > before:
+            return
+        if names and agents:
+            yield from (RosterRow(desk, shift, 1, name, self.line) for name in names)
+        elif agents:
+            yield RosterRow(desk, shift, agents, "", self.line)
 
+    def _refuse(self, what: Text, todo: Text, key: str) -> None:
+        where = f"{self.table.place.sheet}.{key}" if self.table.place.sheet else key
+        self.problems.append(Problem(what, todo, file=self.table.place.file, line=self.line, key=where))
 
-def _moment(cells: Mapping[str, Any], field: str, zone: ZoneInfo, place: _Place) -> datetime | None:
-    """A cell as a time, UTC: a date and time, or a time of day on the row's day."""
-    value = cells.get(field)
-    try:
-        if isinstance(value, datetime):
-            local = value
-        elif _is_clock(value):
-            hours, minutes = (int(part) for part in str(value).strip().split(":")[:2])
-            local = datetime.combine(_day(cells.get("day")), time()) + timedelta(hours=hours, minutes=minutes)
+    def _unreadable(self, what: Text, todo: Text, field: str) -> None:
+        """A cell that says nothing we know; an empty one is filled in whatever it should have looked like."""
+        empty = say("fill it in; of merged cells only the first is filled")
+        self._refuse(what, todo if field in self.cells else empty, field)
+
+    def _desk(self) -> str:
+        desk = self.table.place.sheet.strip() or plain(self.cells.get("desk", ""))
+        if desk not in self.desks:
+            self._refuse(say("there is no desk {desk}", desk=desk or "-"), nearest(desk, self.desks), "desk")
+        return desk
+
+    def _agents(self) -> int | None:
+        names, given = names_in(self.cells.get("agent")), self.cells.get("agents")
+        count = len(names) if names and given is None else whole_number(given)
+        if count is None:
+            what = say("{given} is not a number of people", given=_shown(given))
+            self._unreadable(what, say("write a whole number from 0 up"), "agents")
+        elif names and count not in (0, len(names)):
+            what = say("{n} people, but {names} beside it", n=count, names=", ".join(names))
+            self._refuse(what, say("name everybody, or give the others a row of their own"), "agents")
+        return count
+
+    def _shift(self) -> ShiftDay | None:
+        if any(map(self._is_clock, TIMES)) and self._day() is None:
+            what = say("{given} is not a day", given=_shown(self.cells.get("day")))
+            self._unreadable(what, say("write it as 2026-11-10, beside a time of day"), "day")
+            return None
+        starts, ends = self._moment("starts"), self._moment("ends")
+        if starts is None or ends is None or not self._same_day(starts):
+            return None
+        if ends <= starts and self._is_clock("ends"):
+            ends += timedelta(days=1)
+        if not starts < ends <= starts + LONGEST_SHIFT:
+            self._wrong_length(starts, ends)
+            return None
+        pause, minutes = self._break(starts, ends)
+        name = plain(self.cells.get("shift", ""))
+        return ShiftDay(name, starts.astimezone(self.zone).date(), starts, ends, pause, minutes)
+
+    def _wrong_length(self, starts: datetime, ends: datetime) -> None:
+        if ends <= starts:
+            todo = say("write the next day's date if it runs past midnight")
+            self._refuse(say("ends before it starts"), todo, "ends")
         else:
-            local = datetime.fromisoformat(str(value).strip())
-    except (TypeError, ValueError):
-        what = say("{given} is not a time", given=repr(value) if value is not None else "-")
-        place.refuse(what, say("write it as 2026-11-10 20:00, or as 20:00 beside a day"), field)
-        return None
-    return (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
+            hours = f"{(ends - starts).total_seconds() / 3600:g}"
+            self._refuse(say("ends {hours} hours after it starts", hours=hours), say("correct the day"), "ends")
+
+    def _break(self, starts: datetime, ends: datetime) -> tuple[datetime | None, int]:
+        """When the break starts, in the middle where that is not said, and its minutes."""
+        minutes = whole_number(self.cells.get("break_minutes", 0))
+        if minutes is None:
+            what = say("{given} is not a whole number of minutes", given=_shown(self.cells["break_minutes"]))
+            self._refuse(what, say("write 60"), "break_minutes")
+        if not minutes:
+            return None, 0
+        length = timedelta(minutes=minutes)
+        if "break_starts" not in self.cells:
+            pause: datetime | None = starts + (ends - starts - length) / 2
+        else:
+            pause = self._moment("break_starts")
+            if pause and pause < starts and self._is_clock("break_starts"):
+                pause += timedelta(days=1)
+        if pause and not starts <= pause <= ends - length:
+            self._refuse(say("the break is outside the shift"), say("move it between start and end"), "break_starts")
+        return pause, minutes
+
+    def _same_day(self, starts: datetime) -> bool:
+        """Whether the row's day is the one it starts on: of two days only one can be meant."""
+        day = self._day()
+        local = starts.astimezone(self.zone)
+        if day is None or self._is_clock("starts") or local.date() == day:
+            return True
+        what = say(
+            "{day} is not the day that the shift starts on, {start}", day=str(day), start=f"{local:%Y-%m-%d %H:%M}"
+        )
+        self._refuse(what, say("change both, or write only the time of day as its start and end"), "day")
+        return False
+
+    def _day(self) -> date | None:
+        return day_of(self.cells.get("day"))
+
+    def _is_clock(self, field: str) -> bool:
+        return isinstance(time_of(self.cells.get(field)), timedelta)
+
+    def _moment(self, field: str) -> datetime | None:
+        """A cell as a time, UTC: a date and time, or a time of day on the row's day."""
+        found = time_of(self.cells.get(field))
+        if isinstance(found, timedelta):
+            day = self._day()
+            assert day, "a row with a time of day has a day"
+            found = datetime.combine(day, time()) + found
+        if found is None:
+            what = say("{given} is not a time", given=_shown(self.cells.get(field)))
+            self._unreadable(what, say("write it as 2026-11-10 20:00, or as 20:00 beside a day"), field)
+            return None
+        return (found if found.tzinfo else found.replace(tzinfo=self.zone)).astimezone(UTC)
 
 
-def _day(value: object) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    return value if isinstance(value, date) else date.fromisoformat(str(value).strip()[:10])
+def _shown(value: object) -> str:
+    return "-" if value is None else repr(value) if isinstance(value, str) else str(value)

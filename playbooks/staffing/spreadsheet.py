@@ -89,7 +89,8 @@ def _shifts(desk: DeskPlan, zone: ZoneInfo) -> Sheet:
                 _("overtime in it, hours")]  # fmt: skip
     rows: list[list[Value]] = [
         [
-            one.day, one.shift, _local(one.starts_at_utc, zone), _local(one.ends_at_utc, zone),
+            f"{_local(one.starts_at_utc, zone):%Y-%m-%d}", one.shift, _local(one.starts_at_utc, zone),
+            _local(one.ends_at_utc, zone),
             None if one.break_starts_at_utc is None else _local(one.break_starts_at_utc, zone), one.break_minutes,
             one.agents, one.overtime_hours,
         ]

@@ -86,7 +86,7 @@ GRAFANA = (
         "for-excel.csv",
         text(panel(), ";", "utf-8-sig", "sep=;\n"),
         ZONE,
-        Gives("grafana", {"requests": (60, 60)}, notes=("its byte order mark is skipped",)),
+        Gives("grafana", {"requests": (60, 60)}),
     ),
     Export(
         "gaps.csv",

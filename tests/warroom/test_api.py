@@ -102,7 +102,7 @@ def test_a_bots_replay_is_handed_in_by_a_program(folder: Path) -> None:
     results = b"offer,question,passed\ncut,when?,yes\ncut,how much?,no\n"
     with program(folder) as client:
         told = client.post("/api/campaigns/d11/support/bot-replay?name=r.csv", content=results, headers=FILE).json()
-    assert told["sentences"] == ["cut: 1 of 2 questions passed"]
+    assert told["sentences"] == ["bot, cut: 1 of 2 questions answered rightly (50 %), 0 not tried yet"]
 
 
 def test_prometheus_reads_the_service(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -22,8 +21,9 @@ from campaign.language import Text, _, say
 from campaign.numbers import local_minute, percent, spoken
 from campaign.plan import Plan
 from campaign.workspace import Workspace
-from playbooks.readiness.brought import YES, rows_of
+from playbooks.readiness.brought import read_answers
 from playbooks.staffing.desk import promise_in_words
+from playbooks.staffing.examination import examined, in_words
 from playbooks.staffing.plan import DeskPlan, Judged, StaffingPlan
 from playbooks.staffing.recheck import DeskChange, Recheck, read_plan, recheck_roster, what_if
 from playbooks.staffing.recheck_words import desk_in_words, is_weak, verdict_in_words, weak_spot
@@ -244,17 +244,12 @@ def _bot_replay(workspace: Workspace, campaign: str, _name: str, content: bytes)
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "bot_replay.csv"
         trial.write_bytes(content)
-        rows = rows_of(trial, Path(folder), {"offer", "question", "passed"})
-    if not rows:
+        answers = read_answers(trial, Path(folder))
+    if not answers:
         todo = say("columns: offer, question, passed; one row per question")
         raise UserError(Problem(say("holds no results"), todo, file="bot_replay.csv"))
     write_bytes(place, lambda file: file.write(content))
-    asked = Counter(row["offer"] for row in rows)
-    passed = Counter(row["offer"] for row in rows if row["passed"].strip().lower() in YES)
-    return tuple(
-        str(say("{offer}: {passed} of {n} questions passed", offer=offer, passed=passed[offer], n=n))
-        for offer, n in sorted(asked.items())
-    )
+    return tuple(map(str, in_words(examined(answers))))
 
 
 def _contacts(workspace: Workspace, _campaign: str, name: str, content: bytes) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -64,7 +64,7 @@ def test_times_of_day_beside_a_day_may_run_past_midnight(tmp_path: Path) -> None
 def test_a_gbk_file_is_read_and_said(tmp_path: Path) -> None:
     found = from_csv(tmp_path, "chat,2026-11-10,晚班,18:00,24:00,,0,30,", encoding="gbk")
     assert found.rows[0].shift.shift == "晚班"
-    assert [str(note) for note in found.notes] == ["edited.csv is not UTF-8; it was read as GB18030"]
+    assert [str(note) for note in found.notes] == ["edited.csv: read as GB18030 (GBK)"]
 
 
 def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
@@ -75,14 +75,23 @@ def test_a_renamed_sheet_is_named_with_the_one_it_may_be(tmp_path: Path) -> None
     path = workbook(tmp_path, {"chats": [CHINESE], "hotline": [CHINESE]})
     with pytest.raises(UserError) as error:
         read_roster(path, ["chat", "hotline"], ZONE)
-    assert str(error.value) == "edited.xlsx: has no sheet named chat\n  did you mean chats?"
+    assert str(error.value) == "edited.xlsx: has no sheet named chat, or an empty one\n  did you mean chats?"
 
 
-def test_a_file_that_is_no_workbook_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "edited.xlsx").write_bytes(b"plain text")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK damaged", "edited.xlsx: is no readable workbook: File is not a zip file\n"),
+        (b"\xd0\xcf\x11\xe0 of 1997", "edited.xlsx: is of the old .xls kind\n  save it as .xlsx"),
+        (b"", "edited.xlsx: has no shifts\n  keep the headings of roster.xlsx"),
+        (b"plain text", "edited.xlsx: has no headings of a roster\n  keep the headings of roster.xlsx"),
+    ],
+)
+def test_a_file_that_is_no_roster_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "edited.xlsx").write_bytes(content)
     with pytest.raises(UserError) as error:
         read_roster(tmp_path / "edited.xlsx", ["chat"], ZONE)
-    assert str(error.value) == "edited.xlsx: is not an .xlsx workbook\n  save it as .xlsx or .csv"
+    assert str(error.value).startswith(said)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -106,7 +115,7 @@ def test_all_problems_of_all_rows_come_at_once(tmp_path: Path) -> None:
         "  did you mean chat?",
         "edited.csv:3 ends: ends before it starts",
         "  write the next day's date if it runs past midnight",
-        "edited.csv:4 agents: is not a number of people",
+        "edited.csv:4 agents: 'minus one' is not a number of people",
         "  write a whole number from 0 up",
         "edited.csv:5 break_starts: the break is outside the shift",
         "  move it between start and end",
@@ -117,6 +126,135 @@ def test_all_problems_of_all_rows_come_at_once(tmp_path: Path) -> None:
 
 def test_a_file_without_shifts_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path) == "edited.csv: has no shifts\n  keep the headings of roster.xlsx"
+
+
+NAMED: list[object] = [*CHINESE, "姓名"]
+LATE: list[object] = ["2026-11-10", "late", "18:00", "02:00", "22:00", 60, 30]
+UNTIL_TWO = (datetime(2026, 11, 10, 10, tzinfo=UTC), datetime(2026, 11, 10, 18, tzinfo=UTC))
+
+
+def sheet(folder: Path, *rows: list[object], head: list[object] | None = None) -> RosterFile:
+    return read_roster(workbook(folder, {"chat": [head or [*CHINESE], *rows]}), ["chat"], ZONE)
+
+
+def refused_sheet(folder: Path, *rows: list[object], head: list[object] | None = None) -> str:
+    with pytest.raises(UserError) as error:
+        sheet(folder, *rows, head=head)
+    return str(error.value)
+
+
+def with_cells(**cells: object) -> list[object]:
+    places = {"day": 0, "starts": 2, "ends": 3, "pause": 4, "minutes": 5, "agents": 6}
+    return [next((cells[name] for name, at in places.items() if at == i and name in cells), LATE[i]) for i in range(7)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        with_cells(starts="2026/11/10 18:00", ends="2026/11/11 2:00", pause="2026/11/10 22:00"),
+        with_cells(day="2026/11/10", ends="26:00"),
+        with_cells(day="2026年11月10日", starts="18：00", pause="22：00"),
+        with_cells(day=date(2026, 11, 10), starts=time(18), ends=time(2), pause=time(22)),
+        with_cells(day=datetime(2026, 11, 10), ends=timedelta(hours=26)),
+        with_cells(starts=datetime(2026, 11, 10, 17, 59, 59, 997000), agents="３０"),
+        with_cells(agents="30.0"),
+    ],
+)
+def test_times_are_read_as_spreadsheets_and_their_users_write_them(tmp_path: Path, row: list[object]) -> None:
+    read = sheet(tmp_path, row).rows[0]
+    assert (read.shift.starts_at_utc, read.shift.ends_at_utc) == UNTIL_TWO
+    assert read.shift.break_starts_at_utc == datetime(2026, 11, 10, 14, tzinfo=UTC)
+    assert read.agents == 30
+
+
+def test_a_break_after_midnight_is_in_the_shift(tmp_path: Path) -> None:
+    pause = sheet(tmp_path, with_cells(pause="00:30")).rows[0].shift.break_starts_at_utc
+    assert pause == datetime(2026, 11, 10, 16, 30, tzinfo=UTC)
+
+
+def test_a_break_of_no_minutes_is_none(tmp_path: Path) -> None:
+    assert sheet(tmp_path, with_cells(minutes=0)).rows[0].shift.break_starts_at_utc is None
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (with_cells(day="2026-11-12", starts=datetime(2026, 11, 10, 18), ends=datetime(2026, 11, 11, 2)),
+         "edited.xlsx:2 chat.day: 2026-11-12 is not the day that the shift starts on, 2026-11-10 18:00\n"
+         "  change both, or write only the time of day as its start and end"),
+        (with_cells(day="11月10日"), "edited.xlsx:2 chat.day: '11月10日' is not a day\n"
+         "  write it as 2026-11-10, beside a time of day"),
+        (with_cells(ends=datetime(2026, 12, 11, 2)), "edited.xlsx:2 chat.ends: ends 728 hours after it starts\n"
+         "  correct the day"),
+        (with_cells(starts=datetime(2026, 11, 10, 18), ends=datetime(2026, 11, 10, 2)),
+         "edited.xlsx:2 chat.ends: ends before it starts\n  write the next day's date if it runs past midnight"),
+        (with_cells(agents=None), "edited.xlsx:2 chat.agents: - is not a number of people\n"
+         "  fill it in; of merged cells only the first is filled"),
+        (with_cells(agents="inf"), "edited.xlsx:2 chat.agents: 'inf' is not a number of people\n"
+         "  write a whole number from 0 up"),
+        (with_cells(minutes=-30), "edited.xlsx:2 chat.break_minutes: -30 is not a whole number of minutes\n  write 60"),
+        (["合计", None, None, None, None, None, 30], "edited.xlsx:2 chat.starts: neither starts nor ends\n"
+         "  fill them in, or delete the row; of merged cells only the first is filled"),
+    ],
+)  # fmt: skip
+def test_a_mistake_gives_one_problem(tmp_path: Path, row: list[object], said: str) -> None:
+    assert refused_sheet(tmp_path, row) == said
+
+
+def test_blank_rows_and_rows_above_the_headings_are_passed_over(tmp_path: Path) -> None:
+    found = sheet(tmp_path, list(CHINESE), ["  ", None], LATE, [None] * 7, head=["双十一排班表"])
+    assert [row.line for row in found.rows] == [4]
+
+
+@pytest.mark.parametrize(
+    ("place", "heading", "said"),
+    [
+        (6, "备注", "edited.xlsx:1 chat: has no column agents\n  name it so in this row"),
+        (2, "上班时间", "edited.xlsx:1 chat: has no column starts\n  name it so in this row"),
+        (1, "人数", "edited.xlsx:1 chat: has 2 columns agents\n  keep the one that counts"),
+    ],
+)
+def test_a_column_that_is_missing_or_doubled_is_named_once(tmp_path: Path, place: int, heading: str, said: str) -> None:
+    head: list[object] = [*CHINESE]
+    head[place] = heading
+    assert refused_sheet(tmp_path, *[LATE] * 50, head=head) == said
+
+
+def test_a_csv_without_desks_says_where_they_belong(tmp_path: Path) -> None:
+    (tmp_path / "edited.csv").write_text("day,starts,ends,agents\n2026-11-10,18:00,02:00,3\n", "utf-8")
+    with pytest.raises(UserError, match="has no column desk\n  a CSV holds all desks: "):
+        read_roster(tmp_path / "edited.csv", ["chat"], ZONE)
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16")])
+def test_a_csv_is_read_as_the_spreadsheet_saved_it(tmp_path: Path, separator: str, encoding: str) -> None:
+    text = HEAD + "chat,2026/11/10,late,2026/11/10 18:00,2026/11/11 2:00,2026/11/10 22:00,60,30,\n"
+    (tmp_path / "edited.csv").write_bytes(text.replace(",", separator).encode(encoding))
+    shift = read_roster(tmp_path / "edited.csv", ["chat"], ZONE).rows[0].shift
+    assert (shift.starts_at_utc, shift.ends_at_utc) == UNTIL_TWO
+
+
+def test_problems_beyond_the_first_ones_are_counted(tmp_path: Path) -> None:
+    said = refused(tmp_path, *["chat,2026-11-10,late,evening,24:00,,0,5,"] * 25).splitlines()
+    assert len(said) == 2 * 21
+    assert said[-2:] == ["edited.csv: 5 more problems", "  mend these and hand it back"]
+
+
+def test_everybody_named_in_a_cell_works(tmp_path: Path) -> None:
+    rows = sheet(tmp_path, [*with_cells(agents=2), "Li Wei、Han  Meimei"], head=NAMED).rows
+    assert [(row.agent, row.agents) for row in rows] == [("Li Wei", 1), ("Han Meimei", 1)]
+
+
+def test_a_name_does_not_stand_for_several_people(tmp_path: Path) -> None:
+    assert refused_sheet(tmp_path, [*LATE, "张三"], head=NAMED) == (
+        "edited.xlsx:2 chat.agents: 30 people, but 张三 beside it\n"
+        "  name everybody, or give the others a row of their own"
+    )
+
+
+def test_who_is_put_down_with_no_people_does_not_work(tmp_path: Path) -> None:
+    said = sheet(tmp_path, LATE, [*with_cells(agents=0), "张三"], head=NAMED)
+    assert [row.agents for row in said.rows] == [30]
 
 
 def test_one_person_cannot_work_two_shifts_at_once(tmp_path: Path) -> None:
