@@ -249,7 +249,7 @@ def _complaint(detail: ErrorDetails, path: KeyPath, record: type[BaseModel]) -> 
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         sign, bound = next((s, context[k]) for k, s in _BOUNDS.items() if k in context)
         what = say("{given} must be {sign} {bound}", given=given, sign=sign, bound=_plain(bound))
-        return what, _as_share(given, bound)
+        return what, _as_share(given, bound, below=sign == "<")
     if kind == "string_pattern_mismatch":
         todo = say("write letters, digits and . _ - without spaces")
         if "A-Za-z" in str(context.get("pattern")):
@@ -272,8 +272,10 @@ def _plain(bound: object) -> object:
     return f"{bound:g}" if isinstance(bound, int | float) else bound
 
 
-def _as_share(given: object, bound: object) -> Text | None:
-    """A number that looks like percent where a share up to 1 belongs."""
+def _as_share(given: object, bound: object, *, below: bool) -> Text | None:
+    """A number that looks like percent where a share up to 1, or below it, belongs."""
+    if bound == 1 and below and given in (1, 100):
+        return say("write a share below 1, such as 0.99")
     if bound != 1 or not isinstance(given, int | float) or not 1 < given <= 100:
         return None
     return say(

@@ -240,7 +240,7 @@ class Desk(FileRecord):
     shrinkage_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.0
     occupancy_max_ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
     service_level: ServiceLevel
-    abandonment_max_ratio: Ratio | None = None
+    abandonment_max_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     opens: TimeOfDay = "00:00"
     closes: TimeOfDay = "24:00"
     shifts: tuple[Shift, ...] = ()

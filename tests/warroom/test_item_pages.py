@@ -88,7 +88,7 @@ def test_replay_results_are_kept_where_the_gate_reads_them(browser: TestClient, 
     table = b"offer,question,passed\ncut,how,yes\ncut,when,no\n"
     path = "/campaigns/d11/support/bot-replay"
     answer = browser.post(path, data={"form_token": token}, files={"file": ("r.csv", table)})
-    assert "bot, cut: 1 of 2 questions answered rightly (50 %), 0 not tried yet" in answer.text
+    assert "bot, cut: 1 of 2 questions answered rightly" in answer.text
     assert (folder / "evidence" / "d11" / "bot_replay.csv").read_bytes() == table
     wrong = browser.post(path, data={"form_token": token}, files={"file": ("r.csv", b"a,b\n1,2\n")})
     assert wrong.status_code == 422

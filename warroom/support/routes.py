@@ -37,6 +37,7 @@ FILES = {
     "roster.xlsx": say("Roster to edit (Excel)"),
     "staffing.csv": say("Every half-hour (CSV)"),
     "bot_training.csv": say("What to teach the bot first (CSV)"),
+    "bot_replay.csv": say("The bot's test questions, to fill in (CSV)"),
 }
 What = Literal["roster", "bot-replay", "contacts"]
 AGENTS_MAX = 5000
@@ -63,7 +64,7 @@ def support_routes(site: Site) -> APIRouter:
     @router.get("/api/campaigns/{campaign}/support/files/{name}", response_class=FileResponse)
     @router.get("/campaigns/{campaign}/support/files/{name}", include_in_schema=False)
     def download(request: Request, campaign: str, name: str) -> Response:
-        """`roster.xlsx`, `staffing.csv` or `bot_training.csv`."""
+        """`roster.xlsx`, `staffing.csv`, `bot_training.csv` or `bot_replay.csv`."""
         site.person(request)
         workspace = site.workspace()
         path = workspace.out(workspace.plan(campaign).id) / "playbook" / name

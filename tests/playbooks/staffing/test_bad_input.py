@@ -102,6 +102,21 @@ def test_contacts_that_are_no_counts_are_refused(make_workspace: Make, make_dema
             "  a share lies between 0 and 1: for 25 % write 0.25",
         ),
         (
+            "shrinkage_ratio: 0.25\n    occ",
+            "shrinkage_ratio: 100\n    occ",
+            "surgeplan.yaml:11 desks[0].shrinkage_ratio: 100 must be < 1\n  write a share below 1, such as 0.99",
+        ),
+        (
+            "shrinkage_ratio: 0.25\n    occ",
+            "shrinkage_ratio: 0.25\n    abandonment_max_ratio: 0\n    occ",
+            "surgeplan.yaml:12 desks[0].abandonment_max_ratio: 0 must be > 0",
+        ),
+        (
+            "ratio: 0.8,",
+            "ratio: 1.0,",
+            "surgeplan.yaml:13 desks[0].service_level.ratio: 1.0 must be < 1\n  write a share below 1, such as 0.99",
+        ),
+        (
             "high: 0.6",
             "high: 60",
             "surgeplan.yaml:20 desks[0].bot.resolved_ratio.high: 60 must be ≤ 1\n"
@@ -173,7 +188,7 @@ HEAD = "desk,day,shift,starts,ends,break_starts,break_minutes,agents,agent\n"
         (["char,2026-11-10,a,18:00,23:00,,0,3,"], "edited.csv:2 desk: there is no desk char\n  did you mean chat?\n"),
         (
             ["chat,2026-11-10,a,18:00,23:00,,0,3.5,"],
-            "edited.csv:2 agents: is not a number of people\n  write a whole number from 0 up\n",
+            "edited.csv:2 agents: '3.5' is not a number of people\n  write a whole number from 0 up\n",
         ),
     ],
 )
@@ -196,13 +211,16 @@ def test_a_workbook_with_a_renamed_sheet_or_unknown_people_is_refused(
     book.save(tmp_path / "renamed.xlsx")
     command = ["staffing", "d11", "--workspace", str(planned), "--roster"]
     assert main([*command, str(tmp_path / "renamed.xlsx")]) == 2
-    assert capsys.readouterr().err.startswith("renamed.xlsx: has no sheet named hotline\n  did you mean hot line?\n")
+    assert capsys.readouterr().err.startswith(
+        "renamed.xlsx: has no sheet named hotline, or an empty one\n  did you mean hot line?\n"
+    )
     book["hot line"].title = "hotline"
     people = book.create_sheet("people")
     people.append(["agent", "desks"])
     people.append(["Li Lei", "chat"])
     book["chat"].cell(1, 9).value = "agent"
     book["chat"].cell(2, 9).value = "Li Li"
+    book["chat"].cell(2, 7).value = 1
     book.save(tmp_path / "unknown.xlsx")
     assert main([*command, str(tmp_path / "unknown.xlsx")]) == 2
     assert capsys.readouterr().err.startswith(
@@ -217,4 +235,4 @@ def test_a_roster_saved_by_a_chinese_spreadsheet_is_read_and_it_is_said(
     (tmp_path / "edited.csv").write_bytes((HEAD + row).encode("gbk"))
     arguments = ["staffing", "d11", "--workspace", str(planned), "--roster", str(tmp_path / "edited.csv")]
     assert main(arguments) == 1
-    assert "edited.csv is not UTF-8; it was read as GB18030" in capsys.readouterr().err
+    assert "edited.csv: read as GB18030 (GBK)" in capsys.readouterr().err

@@ -93,3 +93,26 @@ def test_rounded_seats_keep_the_promise_and_one_fewer_breaks_it(load: float, tar
     loads = np.array([load])
     assert service_level(strict, loads, whole)[0] >= target - 1e-9
     assert whole[0] == 1 or service_level(strict, loads, whole - 1)[0] < target
+
+
+def test_shrinkage_of_nothing_and_of_nine_tenths() -> None:
+    seats = np.array([0.0, 0.5, 1.0, 98.0])
+    assert list(heads(seats, 0.0)) == [0, 1, 1, 98]
+    assert list(heads(seats, 0.9)) == [0, 5, 10, 980]
+
+
+@pytest.mark.parametrize("rules", [PHONE, replace(PHONE, handle_seconds=(300.0, 340.0, 400.0))])
+def test_patience_of_no_time_and_without_end_frame_every_other(rules: Rules) -> None:
+    loads = np.array([0.0, 1.0, 10.0, 100.0])
+    none, some, endless = (
+        required_seats(replace(rules, patience_seconds=patience), loads).seats for patience in (1e-3, 120.0, 1e12)
+    )
+    assert np.isfinite([none, some, endless]).all()
+    assert (none[0], some[0], endless[0]) == (0, 0, 0)
+    assert (none <= some + 1e-9).all()
+    assert (some <= endless + 1e-9).all()
+
+
+def test_almost_everybody_at_once_needs_many_but_not_without_end() -> None:
+    seats = required_seats(replace(PHONE, target_ratio=0.9999), np.array([1.0, 10.0, 100.0])).seats
+    assert list(np.ceil(seats)) == [7, 24, 133]
