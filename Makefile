@@ -43,7 +43,7 @@ slow: messages
 # What the slow tests talk to: a browser, Prometheus, PostgreSQL, Chinese fonts (Debian packages; needs root).
 services:
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk git libgomp1 prometheus postgresql
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk git libgomp1 nginx-light prometheus postgresql
 
 schemas: messages
 	$(BIN)/python -m surgeplan.schemas docs/schemas

@@ -75,12 +75,25 @@ class Warming(FileRecord):
 
 
 class EndpointLimit(FileRecord):
-    """What one endpoint wants at the worst minute, and what of it is admitted; value_rank 0 is the most valuable."""
+    """What one endpoint wants at the worst minute, and what of it is admitted; value_rank 0 is the most valuable.
+
+    Rates are requests that the service gets; one call of the endpoint makes `requests_per_call` of them.
+    """
 
     endpoint: str
     value_rank: int | None
     demand_requests_per_second: float
     admitted_requests_per_second: float
+    requests_per_call: float = 1.0
+
+    @property
+    def admitted_calls_per_second(self) -> float:
+        """What a limiter that counts calls of the endpoint may let in."""
+        return self.admitted_requests_per_second / self.requests_per_call
+
+    @property
+    def is_cut(self) -> bool:
+        return self.admitted_requests_per_second < self.demand_requests_per_second * (1 - 1e-6)
 
 
 class Outcome(FileRecord):

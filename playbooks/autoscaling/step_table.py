@@ -179,11 +179,18 @@ def _limit(hit: LimitHit, zone: ZoneInfo) -> Iterator[str]:
 
 def _admitted(service: ServicePlan) -> Iterator[str]:
     headings = [_("endpoint, most valuable first"), _("wanted per second"), _("admitted per second")]
+    headings += [_("requests of a call"), _("calls admitted per second")]
     rows = [
-        [limit.endpoint, spoken(limit.demand_requests_per_second), spoken(limit.admitted_requests_per_second)]
+        [
+            limit.endpoint,
+            spoken(limit.demand_requests_per_second),
+            spoken(limit.admitted_requests_per_second),
+            f"{limit.requests_per_call:g}",
+            spoken(limit.admitted_calls_per_second),
+        ]
         for limit in service.rate_limits
     ]
-    yield from table(headings, rows, "lrr")
+    yield from table(headings, rows, "lrrrr")
 
 
 def _replays(test: BackTest) -> Iterator[str]:

@@ -36,10 +36,10 @@ def warmings(
 
 
 def _caches(name: str, funnel: Sequence[Stage]) -> Text:
-    shares = sorted(endpoint_shares(funnel, name), key=lambda part: -part[2])
+    shares = sorted(endpoint_shares(funnel, name), key=lambda part: -part.share)
     if not shares:
         return say("fetch the campaign's pages and the keys they read, at the usual rate")
-    endpoints = ", ".join(f"{endpoint} ({share:.0%})" for endpoint, _, share in shares)
+    endpoints = ", ".join(f"{part.endpoint} ({part.share:.0%})" for part in shares)
     return say(
         "fetch what visitors will ask for, most asked first, at the usual rate: {endpoints}", endpoints=endpoints
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from campaign.settings import Settings
-from playbooks.autoscaling.admission import LEAST_VALUABLE, endpoint_shares
+from playbooks.autoscaling.admission import endpoint_shares
 
 APART_MINUTES = 10  # longer than the HPA's 5-minute window down and the pods' end, so that each is seen before the next
 WITHIN_MINUTES = 50  # the cleanup takes the CronJobs away an hour after the last step
@@ -33,8 +33,7 @@ def depth(settings: Settings, name: str) -> int:
 
 def _rank(settings: Settings, name: str) -> float:
     """The mean value rank of the service's requests; 0 is the most valuable."""
-    shares = endpoint_shares(settings.funnel, name)
-    return sum((LEAST_VALUABLE if rank is None else rank) * share for _, rank, share in shares)
+    return sum(part.rank * part.share for part in endpoint_shares(settings.funnel, name))
 
 
 def return_times(settings: Settings, services: Sequence[str], ends_at: datetime) -> dict[str, datetime]:

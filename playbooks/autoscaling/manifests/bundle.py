@@ -31,8 +31,8 @@ MAKERS: dict[Target, tuple[Callable[[Setting, Services], Files], Callable[[Setti
     "aws": (lambda setting, _: aws_files(setting), readme.aws_readme),
     "gcp": (lambda setting, _: gcp_files(setting), readme.gcp_readme),
     "gitops": (lambda setting, _: gitops_files(setting), readme.gitops_readme),
-    "sentinel": (sentinel_files, readme.limits_readme),
-    "nginx": (lambda setting, _: nginx_files(setting), readme.limits_readme),
+    "sentinel": (sentinel_files, readme.sentinel_readme),
+    "nginx": (lambda setting, _: nginx_files(setting), readme.nginx_readme),
 }
 
 

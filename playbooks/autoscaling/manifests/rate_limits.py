@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from campaign.files import to_json
 from campaign.language import _
@@ -13,6 +14,29 @@ from playbooks.autoscaling.plan import EndpointLimit, ServicePlan
 QPS_GRADE, REJECT = 1, 0
 SLOW_CALLS_GRADE = 0
 BURST_SECONDS = 0.1
+WHOLE_PER_SECOND = 100  # below it NGINX's whole numbers a second are too coarse: a minute's are taken
+NGINX_FILE = "rate-limits.conf"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What an endpoint of the funnel, such as `GET /p/{sku}?from=push`, says of the calls it takes."""
+
+    method: str
+    path: str  # without its query; empty where the endpoint names none
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression over `METHOD URI`; a placeholder stands for one part of the path."""
+        parts = [re.escape(part) for part in re.split(r"\{[^}]*\}", self.path.rstrip("/"))]
+        return f"^{self.method or '[A-Z]+'} {'[^/?]+'.join(parts)}/?([?]|$)"
+
+
+def call_of(endpoint: str) -> Call:
+    """The method (empty: any) and the path of an endpoint."""
+    words = endpoint.split()
+    path = words[-1].split("?")[0] if words and words[-1].startswith("/") else ""
+    return Call(words[0].upper() if len(words) == 2 and path else "", path)
 
 
 def sentinel_files(setting: Setting, services: dict[str, Service]) -> dict[str, str]:
@@ -26,16 +50,20 @@ def sentinel_files(setting: Setting, services: dict[str, Service]) -> dict[str, 
     return files
 
 
-def nginx_files(setting: Setting) -> dict[str, str]:
-    """File name under `nginx/` to its text."""
-    return {
-        f"{kubernetes_name(name)}.conf": nginx_snippet(setting, name, service)
-        for name, service in limited(setting).items()
-    }
-
-
 def limited(setting: Setting) -> dict[str, ServicePlan]:
-    return {name: service for name, service in setting.plan.services.items() if service.rate_limits}
+    return {name: service for name, service in setting.plan.services.items() if cut(service)}
+
+
+def cut(service: ServicePlan) -> list[EndpointLimit]:
+    """The endpoints that must refuse calls. The others have no limit: one at their very demand would refuse whenever
+    chance sends a little more."""
+    return [limit for limit in service.rate_limits if limit.is_cut]
+
+
+def resource(endpoint: str) -> str:
+    """As Sentinel's web adapters name it where they tell methods apart: `POST:/orders`."""
+    call = call_of(endpoint)
+    return ":".join(part for part in (call.method, call.path) if part) or endpoint
 
 
 def flow_rules(service: ServicePlan) -> list[Values]:
@@ -43,15 +71,15 @@ def flow_rules(service: ServicePlan) -> list[Values]:
     replicas = max(service.replicas.peak, 1)
     return [
         {
-            "resource": limit.endpoint,
+            "resource": resource(limit.endpoint),
             "limitApp": "default",
             "grade": QPS_GRADE,
-            "count": limit.admitted_requests_per_second / replicas,
+            "count": limit.admitted_calls_per_second / replicas,
             "strategy": 0,
             "controlBehavior": REJECT,
             "clusterMode": False,
         }
-        for limit in service.rate_limits
+        for limit in cut(service)
     ]
 
 
@@ -59,7 +87,7 @@ def degrade_rules(service: ServicePlan, slow_ms: float) -> list[Values]:
     """Sentinel DegradeRules for endpoints that are cut: half the calls beyond the objective open the breaker."""
     return [
         {
-            "resource": limit.endpoint,
+            "resource": resource(limit.endpoint),
             "grade": SLOW_CALLS_GRADE,
             "count": slow_ms,
             "slowRatioThreshold": 0.5,
@@ -67,48 +95,57 @@ def degrade_rules(service: ServicePlan, slow_ms: float) -> list[Values]:
             "statIntervalMs": 1000,
             "timeWindow": 10,
         }
-        for limit in service.rate_limits
-        if is_cut(limit)
+        for limit in cut(service)
     ]
 
 
-def is_cut(limit: EndpointLimit) -> bool:
-    return limit.admitted_requests_per_second < limit.demand_requests_per_second * (1 - 1e-6)
+def nginx_files(setting: Setting) -> dict[str, str]:
+    """File name under `nginx/` to its text."""
+    services = limited(setting)
+    return {NGINX_FILE: nginx_limits(setting, services)} if services else {}
 
 
-def nginx_snippet(setting: Setting, name: str, service: ServicePlan) -> str:
-    """`limit_req` zones and locations for the endpoints that are cut; a count for one NGINX process."""
-    cut = [limit for limit in service.rate_limits if is_cut(limit)]
+def nginx_limits(setting: Setting, services: dict[str, ServicePlan]) -> str:
+    """One file for `http { }`: it counts calls by method and path and refuses, and leaves every location as it is.
+
+    A call that a `map` gives no value is not counted (ngx_http_limit_req_module: requests with an empty key).
+    """
+    zones = [(zone_name(name, i), limit) for name, service in services.items() for i, limit in enumerate(cut(service))]
     lines = [
         f"# {setting.origin}",
-        "# " + _("Rates are for one NGINX instance: divide them by how many run. Way back: remove this include."),
-        *(_zone(name, i, limit) for i, limit in enumerate(cut)),
-        "",
+        "# " + _("Include this once, in http { }. Rates are for one NGINX instance: divide them by how many run."),
+        "# " + _("A server or location that has a limit_req of its own does not inherit these: repeat them there."),
+        "# " + _("Way back: remove the include and reload."),
+        "limit_req_status 429;",
     ]
-    for i, limit in enumerate(cut):
-        burst = max(int(limit.admitted_requests_per_second * BURST_SECONDS), 1)
-        lines += [
-            f"# {limit.endpoint}",
-            f"location {path_prefix(limit.endpoint)} {{",
-            f"    limit_req zone={zone_name(name, i)} burst={burst} nodelay;",
-            "    limit_req_status 429;",
-            f"    proxy_pass http://{kubernetes_name(name)};",
-            "}",
-        ]
+    for zone, limit in zones:
+        lines += ["", f"# {limit.endpoint}", *_counted(zone, limit)]
     return "\n".join(lines) + "\n"
 
 
-def _zone(name: str, i: int, limit: EndpointLimit) -> str:
-    rate = max(int(limit.admitted_requests_per_second), 1)
-    return f"limit_req_zone $server_name zone={zone_name(name, i)}:1m rate={rate}r/s;"
+def _counted(zone: str, limit: EndpointLimit) -> list[str]:
+    rate, burst = limit.admitted_calls_per_second, int(limit.admitted_calls_per_second * BURST_SECONDS)
+    refuse = f"limit_req zone={zone}" + (f" burst={burst} nodelay;" if burst else ";")
+    call = call_of(limit.endpoint)
+    if not call.path:
+        why = _("names no path: put the next line into the location that serves it")
+        return [f"limit_req_zone $server_name zone={zone}:1m rate={nginx_rate(rate)};", f"# {why}", f"# {refuse}"]
+    return [
+        f'map "$request_method $request_uri" ${zone} {{',
+        '    default "";',
+        f'    "~{call.pattern}" counted;',
+        "}",
+        f"limit_req_zone ${zone} zone={zone}:1m rate={nginx_rate(rate)};",
+        refuse,
+    ]
+
+
+def nginx_rate(calls_per_second: float) -> str:
+    """A rate in NGINX's own whole numbers, rounded down, never none at all."""
+    if calls_per_second >= WHOLE_PER_SECOND:
+        return f"{int(calls_per_second)}r/s"
+    return f"{max(int(calls_per_second * 60), 1)}r/m"
 
 
 def zone_name(service: str, i: int) -> str:
     return f"surgeplan_{kubernetes_name(service).replace('-', '_')}_{i}"
-
-
-def path_prefix(endpoint: str) -> str:
-    """`/p/` for `GET /p/{sku}`: the part of a path that every request to it shares."""
-    path = endpoint.split()[-1] if endpoint.strip() else "/"
-    fixed = re.split(r"[{?]", path)[0]
-    return fixed if fixed.startswith("/") else "/"

@@ -9,6 +9,7 @@ from playbooks.autoscaling.manifests.document import Setting, selector
 from playbooks.autoscaling.manifests.gitops import ARGO_CD, COMMIT_DUE, COMMITS
 from playbooks.autoscaling.manifests.kubernetes import STEPS
 from playbooks.autoscaling.manifests.prewarm import PAUSE_PODS
+from playbooks.autoscaling.manifests.rate_limits import NGINX_FILE, limited
 
 
 def kubernetes_readme(setting: Setting) -> str:
@@ -127,16 +128,39 @@ def gcp_readme(setting: Setting) -> str:
     )
 
 
-def limits_readme(setting: Setting) -> str:
+def sentinel_readme(setting: Setting) -> str:
     return _page(
         setting,
         [
-            _("What is admitted of each endpoint, the most valuable first; the rest is answered with 429."),
-            _("Sentinel counts in each process: counts are for one replica. NGINX counts in each instance."),
+            _("What is admitted of each endpoint that is cut; the rest is answered with 429."),
+            _(
+                "Resources are METHOD:PATH, as the web adapters name them with spring.cloud.sentinel."
+                "http-method-specify=true: without it no rule finds its resource, and nothing is limited."
+            ),
+            _(
+                "Sentinel counts in each process: counts are for one replica of {replicas}, and rounded down. Where "
+                "a count is below ten, use a cluster rule: chance alone would refuse more than the plan."
+            ).format(replicas=", ".join(f"{n} {s.replicas.peak}" for n, s in limited(setting).items())),
+            _("Try it before the day: surgeplan loadtest build ID --profile limits --service NAME."),
         ],
-        [_("push the rules to the configuration centre that Sentinel reads; include the NGINX file")],
-        [_("watch block_qps in the Sentinel console and 429 in the access log")],
-        [_("push an empty list [] and remove the include")],
+        [_("push the rules to the configuration centre that Sentinel reads")],
+        [_("watch block_qps in the Sentinel console")],
+        [_("push an empty list []")],
+    )
+
+
+def nginx_readme(setting: Setting) -> str:
+    return _page(
+        setting,
+        [
+            _("What is admitted of each endpoint that is cut; the rest is answered with 429."),
+            _("For the NGINX at the door: it counts calls of an endpoint, whatever requests they make behind it."),
+            _("NGINX counts in each instance: divide every rate by how many run, or all of them together let in more."),
+            _("Try it before the day: surgeplan loadtest build ID --profile limits --service NAME."),
+        ],
+        [f"include /etc/nginx/{NGINX_FILE};", "nginx -t && nginx -s reload"],
+        ["grep -c ' 429 ' /var/log/nginx/access.log"],
+        [_("remove the include and reload: nginx -s reload")],
     )
 
 

@@ -26,7 +26,6 @@ from playbooks.autoscaling.lint.bounds import bounds_of
 from playbooks.autoscaling.lint.folder import lint_folder
 from playbooks.autoscaling.manifests.document import ambiguous, cron, kubernetes_name
 from playbooks.autoscaling.manifests.keda import beyond_dead_band
-from playbooks.autoscaling.manifests.rate_limits import path_prefix
 from playbooks.autoscaling.plan import Step
 from playbooks.autoscaling.policy import TARGETS
 from playbooks.autoscaling.publish import publish_autoscaling
@@ -197,11 +196,12 @@ def test_cuts_begin_with_the_least_valuable_endpoint(playbook: Path) -> None:
     assert admitted == pytest.approx(plan["limits_hit"][0]["admitted_requests_per_second"], rel=1e-5)
 
 
-def test_sentinel_counts_per_replica_and_nginx_cuts_the_same_endpoint(playbook: Path) -> None:
-    rules = json.loads((playbook / "sentinel/storefront-flow.json").read_text("utf-8"))
+def test_sentinel_counts_calls_per_replica(playbook: Path) -> None:
+    (rule,) = json.loads((playbook / "sentinel/storefront-flow.json").read_text("utf-8"))
     plan = json.loads((playbook / "autoscaling.json").read_text("utf-8"))["services"]["storefront"]
-    assert rules[0]["count"] * 30 == pytest.approx(plan["rate_limits"][0]["admitted_requests_per_second"], rel=1e-4)
-    assert "location / {" in (playbook / "nginx/storefront.conf").read_text("utf-8")
+    home = plan["rate_limits"][2]
+    assert home["requests_per_call"] == 4
+    assert rule["count"] * 30 * 4 == pytest.approx(home["admitted_requests_per_second"], rel=1e-4)
 
 
 def test_a_plan_without_limits_leaves_no_old_rules_behind(
@@ -264,14 +264,6 @@ def test_steps_across_a_clock_change_are_written_in_utc(
     publish_autoscaling(open_workspace(folder), "coupon-drop", as_of - timedelta(days=30))
     jobs = [d for d in documents(folder / "out/coupon-drop/playbook/kubernetes") if d["kind"] == "CronJob"]
     assert {job["spec"]["timeZone"] for job in jobs} == {"Etc/UTC"}
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "prefix"),
-    [("GET /p/{sku}", "/p/"), ("GET /search?q={keyword}", "/search"), ("POST /orders", "/orders"), ("", "/")],
-)
-def test_a_location_is_what_all_requests_share(endpoint: str, prefix: str) -> None:
-    assert path_prefix(endpoint) == prefix
 
 
 def test_names_are_what_kubernetes_takes() -> None:
