@@ -19,6 +19,7 @@ from playbooks.autoscaling.lint.gcp import is_gcp, lint_gcp
 from playbooks.autoscaling.lint.keda import lint_scaled_object
 from playbooks.autoscaling.lint.keys import lint_keys
 from playbooks.autoscaling.lint.kubernetes import lint_cron_job, lint_hpa
+from playbooks.autoscaling.lint.missed import lint_missed
 from playbooks.autoscaling.lint.schedules import Calendar, floor_changes
 from playbooks.autoscaling.lint.sentinel import is_sentinel, lint_sentinel
 from playbooks.autoscaling.lint.together import lint_steps
@@ -46,7 +47,7 @@ class Linted:
 
 
 def lint_folder(folder: Path, bounds: Bounds, now: datetime | None = None) -> Linted:
-    """Check every manifest below a folder (or one file); actions before `now` are problems where it is given.
+    """Check every manifest below a folder (or one file); steps before `now` are problems where it is given.
 
     Raises:
         UserError: there is no such folder, or nothing in it to check.
@@ -93,6 +94,8 @@ def lint_documents(
     changes = floor_changes(documents, calendar_of(plan, now))
     found += lint_steps(documents)
     found += lint_bounds(changes, documents, bounds)
+    if now:
+        found += lint_missed(changes, now)
     if plan:
         found += lint_against_plan(changes, plan)
         found += lint_lead(plan, bounds.startup_seconds)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ Values = dict[str, Any]
 LABEL = "surgeplan.io/plan"
 PART = "surgeplan.io/part"
 NAME_LENGTH = 63
+JOB_PART_LENGTH = 40  # Kubernetes takes 52 for a CronJob: it adds eleven characters for each run
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ def kubernetes_name(*parts: str) -> str:
     """A DNS-1123 name of the parts: lower case, digits and dashes, at most 63 long."""
     joined = re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
     return joined[:NAME_LENGTH].rstrip("-")
+
+
+def job_name(prefix: str, name: str, at: datetime) -> str:
+    """A CronJob's name: what is cut off a long one is told by a digest, so that no two are one object."""
+    whole = kubernetes_name(prefix, name)
+    if len(whole) > JOB_PART_LENGTH:
+        digest = sha256(name.encode()).hexdigest()[:6]
+        whole = f"{whole[: JOB_PART_LENGTH - 7].rstrip('-')}-{digest}"
+    return f"{whole}-{stamp(at)}"
 
 
 def require_distinct_names(services: Sequence[str], file: str) -> None:

@@ -118,7 +118,8 @@ COMMIT_SCRIPT = """\
 # {origin}
 # Commits and pushes the floors that are due now: run it every minute inside the clone that Argo CD or Flux follows.
 #   commit-due.sh OVERLAY     OVERLAY holds the kustomization that lists min-replicas/SERVICE.yaml under patches:
-# SURGEPLAN_NOW (seconds since 1970) stands in for the clock. Nothing is committed twice.
+# SURGEPLAN_NOW (seconds since 1970) stands in for the clock. Nothing is committed twice; a push that failed is tried
+# again each minute.
 set -eu
 overlay=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -128,7 +129,9 @@ tail -n +2 "$here/commits.csv" | while IFS=, read -r push_by _utc service _floor
     if [ "$push_by" -le "$now" ]; then cp "$here/$file" "$overlay/min-replicas/$service.yaml"; fi
 done
 git add "$overlay/min-replicas"
-git diff --cached --quiet -- "$overlay/min-replicas" && exit 0
-git commit --quiet -m "surgeplan: minReplicas as planned" -- "$overlay/min-replicas"
-git push --quiet
+if ! git diff --cached --quiet -- "$overlay/min-replicas"; then
+    git commit --quiet -m "surgeplan: minReplicas as planned" -- "$overlay/min-replicas"
+fi
+ahead=$(git rev-list '@{upstream}..HEAD')
+if [ -n "$ahead" ]; then git push --quiet; fi
 """

@@ -7,7 +7,10 @@ and comes again: so the cleanup is part of the plan, not advice.
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from campaign.language import _
 from playbooks.autoscaling.manifests.document import (
@@ -17,17 +20,47 @@ from playbooks.autoscaling.manifests.document import (
     Values,
     cron,
     cron_zone,
+    job_name,
     kubernetes_name,
     restore,
     scheduled,
     selector,
-    stamp,
     to_yaml,
 )
 from playbooks.autoscaling.plan import ServicePlan, Step
 
 STEPS = "steps"
-JOB_NAME_LENGTH = 52  # Kubernetes adds eleven characters for each run
+LONGEST_RUN = timedelta(minutes=10)
+WELL_AFTER = timedelta(days=1)  # nothing of this plan follows the way back
+# The "restricted" Pod Security Standard, and a size: namespaces that enforce it, or have a quota, refuse pods without.
+RESTRICTED_POD = {
+    "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+}
+RESTRICTED = {"securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}}
+SIZE = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run of kubectl: when, with which arguments, and until when it is still right to begin or to go on."""
+
+    name: str
+    at: datetime
+    arguments: Sequence[str]
+    why: str
+    until: datetime | None = None  # None: however late
+
+    @property
+    def longest_run(self) -> timedelta:
+        return LONGEST_RUN if self.until is None else min(LONGEST_RUN, (self.until - self.at) / 2)
+
+    @property
+    def deadlines(self) -> Values:
+        """A run that the control plane could not start in time is made up for, but never beside the next one's: a
+        floor that comes late is better than none, one that comes after a higher one is worse."""
+        if self.until is None:
+            return {}
+        return {"startingDeadlineSeconds": int((self.until - self.at - self.longest_run).total_seconds())}
 
 
 def kubernetes_files(setting: Setting) -> dict[str, str]:
@@ -132,48 +165,53 @@ def rbac(setting: Setting, part: str, rule: Values) -> list[Values]:
 def cron_jobs(setting: Setting) -> list[Values]:
     """A CronJob for each step of each service, the way back, and the cleanup."""
     jobs = [
-        _step_job(setting, name, step)
+        _step_job(setting, name, step, following.starts_at_utc if following else None)
         for name, service in scheduled(setting.plan).items()
-        for step in (*service.steps, restore(setting, service))
+        for step, following in pairwise([*service.steps, restore(setting, service), None])
+        if step
     ]
     return [*jobs, cleanup_job(setting, STEPS)]
 
 
-def _step_job(setting: Setting, name: str, step: Step) -> Values:
+def _step_job(setting: Setting, name: str, step: Step, following: datetime | None) -> Values:
     patch = json.dumps({"spec": {"minReplicas": step.replicas}})
     arguments = [
         "patch", "hpa", kubernetes_name(name), "-n", setting.policy.namespace, "--type=merge", "-p", patch,
     ]  # fmt: skip
-    job = f"{kubernetes_name('floor', name)[:40].rstrip('-')}-{stamp(step.starts_at_utc)}"
-    return one_job(setting, STEPS, job, step.starts_at_utc, arguments, step.why)
+    until = following or step.starts_at_utc + WELL_AFTER
+    job = job_name("floor", name, step.starts_at_utc)
+    return one_job(setting, STEPS, Task(job, step.starts_at_utc, arguments, step.why, until))
 
 
 def cleanup_job(setting: Setting, part: str) -> Values:
-    """The CronJob that deletes all of one part's CronJobs, itself included, an hour after the last step."""
+    """The CronJob that deletes all of one part's CronJobs, itself included, an hour after the last step, or later."""
     arguments = ["delete", "cronjob", "-l", selector(setting, part), "-n", setting.policy.namespace, "--wait=false"]
-    name = kubernetes_name("cleanup", part, setting.group)[:JOB_NAME_LENGTH].rstrip("-")
-    return one_job(setting, part, name, setting.plan.ends_at_utc + CLEANUP_AFTER, arguments, "cleanup")
+    at = setting.plan.ends_at_utc + CLEANUP_AFTER
+    return one_job(setting, part, Task(job_name(f"cleanup-{part}", setting.group, at), at, arguments, "cleanup"))
 
 
-def one_job(setting: Setting, part: str, name: str, at: datetime, arguments: list[str], why: str) -> Values:
+def one_job(setting: Setting, part: str, task: Task) -> Values:
     zone = cron_zone(setting)
+    container = {"name": "kubectl", "image": setting.policy.kubectl_image, "args": list(task.arguments)}
     pod = {
         "serviceAccountName": account_of(part),
         "restartPolicy": "OnFailure",
-        "containers": [{"name": "kubectl", "image": setting.policy.kubectl_image, "args": arguments}],
+        **RESTRICTED_POD,
+        "containers": [container | {"resources": SIZE} | RESTRICTED],
     }
-    metadata = metadata_of(setting, name, part)
-    metadata["annotations"] |= {"surgeplan.io/at": at.isoformat(), "surgeplan.io/why": why}
+    metadata = metadata_of(setting, task.name, part)
+    metadata["annotations"] |= {"surgeplan.io/at": task.at.isoformat(), "surgeplan.io/why": task.why}
+    run = {"activeDeadlineSeconds": int(task.longest_run.total_seconds()), "backoffLimit": 6}
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": metadata,
         "spec": {
-            "schedule": cron(at, zone),
+            "schedule": cron(task.at, zone),
             "timeZone": zone.key,
             "concurrencyPolicy": "Forbid",
-            "startingDeadlineSeconds": 600,
-            "jobTemplate": {"spec": {"backoffLimit": 6, "template": {"spec": pod}}},
+            **task.deadlines,
+            "jobTemplate": {"spec": run | {"template": {"spec": pod}}},
         },
     }
 

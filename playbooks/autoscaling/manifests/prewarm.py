@@ -13,12 +13,21 @@ from campaign.settings import Service
 from playbooks.autoscaling.manifests.document import (
     Setting,
     Values,
+    job_name,
     kubernetes_name,
     scheduled,
-    stamp,
     to_yaml,
 )
-from playbooks.autoscaling.manifests.kubernetes import cleanup_job, metadata_of, one_job, rbac
+from playbooks.autoscaling.manifests.kubernetes import (
+    RESTRICTED,
+    RESTRICTED_POD,
+    WELL_AFTER,
+    Task,
+    cleanup_job,
+    metadata_of,
+    one_job,
+    rbac,
+)
 from playbooks.autoscaling.plan import ServicePlan
 
 PAUSE_PODS = "pause-pods"
@@ -38,9 +47,10 @@ def prewarm_files(setting: Setting, services: dict[str, Service]) -> dict[str, s
         return {}
     deployments = [deployment_name(name) for name in wanted]
     scale = {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": deployments}
-    documents = [_priority_class(setting), *rbac(setting, PAUSE_PODS, scale | {"verbs": ["get", "patch"]})]
-    for name, plan in wanted.items():
-        documents += [_deployment(setting, services[name]), *_jobs(setting, name, plan)]
+    pods = [_deployment(setting, services[name]) for name in wanted]
+    jobs = [job for name, plan in wanted.items() for job in _jobs(setting, name, plan)]
+    jobs.append(cleanup_job(setting, PAUSE_PODS))
+    may = rbac(setting, PAUSE_PODS, scale | {"verbs": ["get", "patch"]})
     comments = [
         setting.origin,
         _(
@@ -49,7 +59,7 @@ def prewarm_files(setting: Setting, services: dict[str, Service]) -> dict[str, s
         ),
         _("Way back: kubectl delete -f this file."),
     ]
-    return {"pause-pods.yaml": to_yaml([*documents, cleanup_job(setting, PAUSE_PODS)], comments)}
+    return {"pause-pods.yaml": to_yaml([_priority_class(setting), *may, *pods, *jobs], comments)}
 
 
 def headroom(service: ServicePlan) -> int:
@@ -80,6 +90,7 @@ def _deployment(setting: Setting, service: Service) -> Values:
     assert service.cpu_cores is not None
     assert service.memory_gib is not None
     asked = {"cpu": f"{service.cpu_cores:g}", "memory": f"{service.memory_gib * 1024:.0f}Mi"}
+    size = {"requests": asked, "limits": asked}
     name = deployment_name(service.name)
     return {
         "apiVersion": "apps/v1",
@@ -93,7 +104,8 @@ def _deployment(setting: Setting, service: Service) -> Values:
                 "spec": {
                     "priorityClassName": PRIORITY_CLASS,
                     "terminationGracePeriodSeconds": 0,
-                    "containers": [{"name": "pause", "image": PAUSE_IMAGE, "resources": {"requests": asked}}],
+                    **RESTRICTED_POD,
+                    "containers": [{"name": "pause", "image": PAUSE_IMAGE, "resources": size} | RESTRICTED],
                 },
             },
         },
@@ -101,13 +113,13 @@ def _deployment(setting: Setting, service: Service) -> Values:
 
 
 def _jobs(setting: Setting, name: str, service: ServicePlan) -> list[Values]:
-    highest = max(service.steps, key=lambda step: step.replicas)
+    highest = max(service.steps, key=lambda step: step.replicas).starts_at_utc
     jobs = []
-    for at, count in ((highest.starts_at_utc - AHEAD, headroom(service)), (highest.starts_at_utc, 0)):
+    for at, count, until in ((highest - AHEAD, headroom(service), highest), (highest, 0, highest + WELL_AFTER)):
         patch = json.dumps({"spec": {"replicas": count}})
         arguments = [
             "patch", "deployment", deployment_name(name), "-n", setting.policy.namespace, "--type=merge", "-p", patch,
         ]  # fmt: skip
-        job = f"{kubernetes_name('headroom', name)[:40].rstrip('-')}-{stamp(at)}"
-        jobs.append(one_job(setting, PAUSE_PODS, job, at, arguments, "node head-room"))
+        task = Task(job_name("headroom", name, at), at, arguments, "node head-room", until)
+        jobs.append(one_job(setting, PAUSE_PODS, task))
     return jobs

@@ -13,27 +13,46 @@ from playbooks.autoscaling.manifests.rate_limits import NGINX_FILE, limited
 
 
 def kubernetes_readme(setting: Setting) -> str:
-    namespace, label = setting.policy.namespace, selector(setting, STEPS)
+    take_back = _delete_jobs(setting, STEPS)
     return _page(
         setting,
         [
             _("Choose one executor for each service: these files, gitops/, keda/, cronhpa/, aws/ or gcp/, never two."),
             _("Argo CD and Flux revert a patched minReplicas: read gitops/ first where one of them owns the HPAs."),
+            _(
+                "10-hpa.yaml replaces the HPA of that name, its metrics and maxReplicas too. Where yours scales on "
+                "something else, keep it: give it this maxReplicas and apply only 20-rbac.yaml and 30-steps.yaml."
+            ),
+            _(
+                "10-hpa.yaml also sets the usual floor: from the first step to the last never apply it again, or the "
+                "floor that holds then is gone. A step whose time is past is not made up for: set that floor by hand."
+            ),
+            _(
+                "Steps of an earlier plan are other objects and would go on patching: delete takes them away first. "
+                "Kubernetes 1.27 or newer (timeZone). A step that could not run in time runs late, until the next one."
+            ),
         ],
-        ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
-        [f"kubectl -n {namespace} get cronjob -l {label}", f"kubectl -n {namespace} get hpa -w"],
-        [f"kubectl -n {namespace} delete cronjob -l {label}", "kubectl apply -f 10-hpa.yaml"],
+        ["kubectl apply --dry-run=server -f .", take_back, "kubectl apply -f ."],
+        [take_back.replace(" delete ", " get "), f"kubectl -n {setting.policy.namespace} get hpa -w"],
+        [take_back, "kubectl apply -f 10-hpa.yaml"],
     )
 
 
 def pause_pods_readme(setting: Setting) -> str:
     return _page(
         setting,
-        [_("Pause pods hold room on nodes; they come half an hour before the highest step and go in its minute.")],
-        ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
+        [
+            _("Pause pods hold room on nodes; they come half an hour before the highest step and go in its minute."),
+            _("They count against the namespace's ResourceQuota until they have gone: it needs room for both."),
+        ],
+        ["kubectl apply --dry-run=server -f .", _delete_jobs(setting, PAUSE_PODS), "kubectl apply -f ."],
         [f"kubectl -n {setting.policy.namespace} get deployment -l {selector(setting, PAUSE_PODS)}"],
         ["kubectl delete -f ."],
     )
+
+
+def _delete_jobs(setting: Setting, part: str) -> str:
+    return f"kubectl -n {setting.policy.namespace} delete cronjob -l {selector(setting, part)}"
 
 
 def prometheus_readme(setting: Setting) -> str:
@@ -61,7 +80,7 @@ def gitops_readme(setting: Setting) -> str:
             ).format(script=COMMIT_DUE, table=COMMITS, minutes=setting.policy.gitops_sync_minutes),
             _("Either way, thirty minutes before the start kubectl get hpa must show floors that held ten minutes."),
         ],
-        [f"* * * * *  cd CLONE && git pull -q && sh {COMMIT_DUE} OVERLAY"],
+        [f"* * * * *  cd CLONE && git pull --rebase -q && sh {COMMIT_DUE} OVERLAY"],
         ["git log --oneline -- OVERLAY/min-replicas", f"kubectl -n {setting.policy.namespace} get hpa -w"],
         ["git revert COMMIT", "git rm -r OVERLAY/min-replicas"],
     )
@@ -97,11 +116,14 @@ def aws_readme(setting: Setting) -> str:
             f'for f in *-autoscaling-group.json; do {group} "file://$f"; done',
             f"""for f in *-ecs.json; do jq -c '.actions[]' "$f" | while read -r a; do {ecs} "$a"; done; done""",
         ],
-        ["aws autoscaling describe-scheduled-actions", "aws application-autoscaling describe-scheduled-actions"],
+        [
+            "aws autoscaling describe-scheduled-actions",
+            "aws application-autoscaling describe-scheduled-actions --service-namespace ecs",
+        ],
         [
             "aws autoscaling delete-scheduled-action --auto-scaling-group-name NAME --scheduled-action-name ACTION",
             "aws application-autoscaling delete-scheduled-action --service-namespace ecs --scheduled-action-name "
-            "ACTION …",
+            "ACTION --resource-id service/CLUSTER/NAME --scalable-dimension ecs:service:DesiredCount",
         ],
     )
 

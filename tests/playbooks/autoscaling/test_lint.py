@@ -91,6 +91,17 @@ def test_actions_in_the_past_are_found(playbook: Path, as_of: datetime) -> None:
     assert any("AWS refuses it" in text for text in found(playbook / "aws", as_of + timedelta(days=9)))
 
 
+@pytest.mark.parametrize("folder", ["kubernetes", "cronhpa"])
+def test_steps_whose_time_is_past_are_found_before_they_are_applied(
+    playbook: Path, as_of: datetime, folder: str
+) -> None:
+    assert not found(playbook / folder, as_of)
+    midway = as_of + timedelta(days=3, minutes=5)
+    problems = [text for text in found(playbook / folder, midway) if "is in the past" in text]
+    assert len(problems) == 2
+    assert any("no step of storefront sets its floor to" in text for text in problems)
+
+
 def test_a_missing_way_back_is_found_in_aws_and_cronhpa(playbook: Path, as_of: datetime) -> None:
     file = playbook / "aws" / "storefront-autoscaling-group.json"
     content = json.loads(file.read_text("utf-8"))

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,7 +25,7 @@ from campaign.errors import UserError
 from campaign.workspace import open_workspace
 from playbooks.autoscaling.lint.bounds import bounds_of
 from playbooks.autoscaling.lint.folder import lint_folder
-from playbooks.autoscaling.manifests.document import ambiguous, cron, kubernetes_name
+from playbooks.autoscaling.manifests.document import ambiguous, cron, job_name, kubernetes_name
 from playbooks.autoscaling.manifests.keda import beyond_dead_band
 from playbooks.autoscaling.plan import Step
 from playbooks.autoscaling.policy import TARGETS
@@ -99,9 +100,9 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_commits_that_are_due_are_pushed_once_and_the_last_one_is_the_usual_floor(
-    playbook: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone that Argo CD or Flux would follow, beside its `origin.git`."""
     git(tmp_path, "init", "--bare", "origin.git")
     git(tmp_path, "clone", "-q", "origin.git", "clone")
     clone = tmp_path / "clone"
@@ -109,15 +110,24 @@ def test_commits_that_are_due_are_pushed_once_and_the_last_one_is_the_usual_floo
     git(clone, "add", "README")
     git(clone, "commit", "-qm", "start")
     git(clone, "push", "-q", "-u", "origin", "HEAD")
+    return clone
+
+
+def commit_due(playbook: Path, clone: Path, now: int) -> int:
+    """The exit code of the script at that time."""
+    environment = os.environ | {"SURGEPLAN_NOW": str(now)}
+    for name in ("AUTHOR", "COMMITTER"):
+        environment |= {f"GIT_{name}_NAME": "sre", f"GIT_{name}_EMAIL": "sre@shop.test"}
+    script = ["sh", str(playbook / "gitops/commit-due.sh"), "overlay"]
+    return subprocess.run(script, cwd=clone, env=environment, timeout=60).returncode
+
+
+def test_commits_that_are_due_are_pushed_once_and_the_last_one_is_the_usual_floor(playbook: Path, clone: Path) -> None:
     with (playbook / "gitops/commits.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["service"] == "storefront"]
 
     def floor_after(now: int) -> int:
-        environment = os.environ | {"SURGEPLAN_NOW": str(now)}
-        for name in ("AUTHOR", "COMMITTER"):
-            environment |= {f"GIT_{name}_NAME": "sre", f"GIT_{name}_EMAIL": "sre@shop.test"}
-        script = ["sh", str(playbook / "gitops/commit-due.sh"), "overlay"]
-        subprocess.run(script, cwd=clone, env=environment, check=True, timeout=60)
+        assert commit_due(playbook, clone, now) == 0
         (patch,) = documents_of(clone / "overlay/min-replicas/storefront.yaml")
         return int(patch["spec"]["minReplicas"])
 
@@ -128,6 +138,15 @@ def test_commits_that_are_due_are_pushed_once_and_the_last_one_is_the_usual_floo
     assert floor_after(int(rows[-1]["push_by_epoch"])) == 4
     assert git(clone, "log", "--oneline", "@{upstream}").count("minReplicas as planned") == 3
     assert git(clone, "status", "--porcelain") == ""
+
+
+def test_a_push_that_failed_is_tried_again_though_nothing_new_is_due(playbook: Path, clone: Path) -> None:
+    origin, away = clone.parent / "origin.git", clone.parent / "away.git"
+    origin.rename(away)
+    assert commit_due(playbook, clone, 0) != 0
+    away.rename(origin)
+    assert commit_due(playbook, clone, 0) == 0
+    assert git(origin, "log", "--oneline", "-1", "--all").count("minReplicas as planned") == 1
 
 
 def test_a_step_is_committed_before_it_is_due(playbook: Path) -> None:
@@ -159,6 +178,65 @@ def test_our_own_lint_finds_nothing(playbook: Path, as_of: datetime) -> None:
     linted = lint_folder(playbook, bounds_of(settings), as_of)
     assert linted.objects > 30
     assert linted.problems == ()
+
+
+def cron_jobs_of(playbook: Path, *folders: str) -> list[dict[str, Any]]:
+    return [d for folder in folders for d in documents(playbook / folder) if d["kind"] == "CronJob"]
+
+
+def due_at(job: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(job["metadata"]["annotations"]["surgeplan.io/at"])
+
+
+def target_of(job: dict[str, Any]) -> str:
+    return " ".join(job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"][1:3])
+
+
+def test_a_step_that_the_control_plane_missed_runs_late_but_never_beside_the_next(playbook: Path) -> None:
+    jobs = [job for job in cron_jobs_of(playbook, "kubernetes", "pause-pods") if target_of(job)[:7] != "cronjob"]
+    in_order = sorted(jobs, key=lambda job: (target_of(job), due_at(job)))
+    pairs = [(one, two) for one, two in pairwise(in_order) if target_of(one) == target_of(two)]
+    assert len(pairs) > 8
+    for one, two in pairs:
+        gap = (due_at(two) - due_at(one)).total_seconds()
+        start, run = one["spec"]["startingDeadlineSeconds"], one["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"]
+        assert gap - 2 <= start + run <= gap
+        assert start >= 30
+    last_of_all = [two for one, two in pairs if "restore" in two["metadata"]["annotations"]["surgeplan.io/why"]]
+    assert min(job["spec"]["startingDeadlineSeconds"] for job in last_of_all) > 80_000
+
+
+def test_the_cleanup_is_made_up_for_however_late(playbook: Path) -> None:
+    cleanups = [job for job in cron_jobs_of(playbook, "kubernetes", "pause-pods") if "-l" in target_of(job)]
+    assert len(cleanups) == 2
+    assert not any("startingDeadlineSeconds" in job["spec"] for job in cleanups)
+
+
+def test_pods_are_let_in_by_a_quota_and_by_the_restricted_standard(playbook: Path) -> None:
+    pods = [job["spec"]["jobTemplate"]["spec"]["template"]["spec"] for job in cron_jobs_of(playbook, "kubernetes")]
+    pause = [d["spec"]["template"]["spec"] for d in documents(playbook / "pause-pods") if d["kind"] == "Deployment"]
+    assert pause
+    for pod in pods + pause:
+        (container,) = pod["containers"]
+        assert set(container["resources"]["requests"]) == set(container["resources"]["limits"]) == {"cpu", "memory"}
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def test_long_names_that_differ_at_their_end_are_two_cron_jobs() -> None:
+    at = datetime(2026, 11, 10, 11, 50, tzinfo=UTC)
+    blue, green = (job_name("floor", f"order-service-{'x' * 30}-{colour}", at) for colour in ("blue", "green"))
+    assert blue != green
+    assert max(len(blue), len(green)) <= 52
+    assert job_name("floor", "storefront", at) == "floor-storefront-11101150"
+
+
+def test_steps_of_an_earlier_plan_go_before_new_ones_come(playbook: Path) -> None:
+    for folder in ("kubernetes", "pause-pods"):
+        lines = (playbook / folder / "README.md").read_text("utf-8").split("## Check")[0].splitlines()
+        delete = next(i for i, line in enumerate(lines) if "delete cronjob -l" in line)
+        assert delete < lines.index("kubectl apply -f .")
 
 
 def test_the_floor_goes_back_after_the_last_step(playbook: Path) -> None:
