@@ -142,7 +142,7 @@ def _of_the_plan(subject: Subject) -> Iterator[Values]:
     if subject.autoscaling is not None:
         setting = Setting(subject.autoscaling, subject.policy, subject.settings.zone_of(subject.plan))
         for name, service in scheduled(subject.autoscaling).items():
-            yield from alerts(setting, name, service)
+            yield from alerts(setting, name, service, demand_query(subject.settings, subject.policy, name))
 
 
 def _gauge(subject: Subject, name: str, *matchers: str) -> str:

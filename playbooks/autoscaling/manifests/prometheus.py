@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from campaign.language import _
-from playbooks.autoscaling.manifests.document import Setting, Values, kubernetes_name, scheduled, to_yaml
+from playbooks.autoscaling.manifests.document import (
+    Setting,
+    Values,
+    kubernetes_name,
+    restore,
+    scheduled,
+    to_yaml,
+)
 from playbooks.autoscaling.manifests.kubernetes import metadata_of
-from playbooks.autoscaling.plan import ServicePlan, Step
+from playbooks.autoscaling.plan import ServicePlan
 
 NEAR_RATIO = 0.9
-HELD_AFTER_SECONDS = 600
+PATCHED_AFTER_SECONDS = 120  # the executor, then a scrape of kube-state-metrics: early enough to set the floor by hand
+MISSING_RATIO = 0.05  # one pod of fifty that is replaced is not worth waking somebody
 
 
 def prometheus_files(setting: Setting) -> dict[str, str]:
@@ -30,28 +38,42 @@ def prometheus_files(setting: Setting) -> dict[str, str]:
     return {"alerts.yaml": to_yaml([document], comments)}
 
 
-def alerts(setting: Setting, name: str, service: ServicePlan) -> list[Values]:
-    """Demand near what the highest step carries; a floor that does not hold; a floor patched but not running."""
+def alerts(setting: Setting, name: str, service: ServicePlan, demand: str | None = None) -> list[Values]:
+    """Demand near what the highest step carries, or not known; a floor that does not hold; a floor patched but not
+    running. `demand` is the query for requests per second where the policy's own is not the one."""
     highest = max(service.steps, key=lambda step: step.replicas)
     carried = highest.replicas * service.capacity_requests_per_second_per_replica.low
     target = kubernetes_name(name)
     selector = f'namespace="{setting.policy.namespace}"'
     during = between(setting.plan.starts_at_utc.timestamp(), setting.plan.ends_at_utc.timestamp())
-    held = _while_held(service, highest, setting)
-    query = setting.policy.prometheus_query.replace("{service}", name)
+    query = demand or setting.policy.prometheus_query.replace("{service}", name)
     floor = f'kube_horizontalpodautoscaler_spec_min_replicas{{horizontalpodautoscaler="{target}",{selector}}}'
     running = f'kube_deployment_status_replicas_available{{deployment="{target}",{selector}}}'
+    held = planned_floor(setting, service, PATCHED_AFTER_SECONDS)
+    ready = planned_floor(setting, service, 60 * service.lead_minutes)
+    least = f"{1 - MISSING_RATIO:g} * ({ready})"
     return [
         alert("SurgeplanDemandNearPlan", f"({query}) > {NEAR_RATIO * carried:g} {during}", "1m", service=name),
-        alert("SurgeplanFloorNotHeld", f"{floor} < {highest.replicas} {held}", "1m", service=name),
-        alert("SurgeplanReplicasMissing", f"{running} < {highest.replicas} {held}", "1m", service=name),
+        alert("SurgeplanDemandUnknown", f"absent({query}) {during}", "5m", service=name),
+        alert("SurgeplanFloorNotHeld", f"{floor} < {held}", "1m", service=name),
+        alert("SurgeplanReplicasMissing", f"({running} or 0 * absent({running})) < {least}", "1m", service=name),
     ]
 
 
-def _while_held(service: ServicePlan, step: Step, setting: Setting) -> str:
-    later = [s.starts_at_utc for s in service.steps if s.starts_at_utc > step.starts_at_utc]
-    ends_at = min(later, default=service.returns_at_utc or setting.plan.ends_at_utc)
-    return between(step.starts_at_utc.timestamp() + HELD_AFTER_SECONDS, ends_at.timestamp())
+def planned_floor(setting: Setting, service: ServicePlan, after_seconds: int) -> str:
+    """The floor that must hold by now, as a scalar: each rise counts `after_seconds` after its step, each fall at once;
+    zero before the first step and after the last."""
+    terms, before = [], 0
+    for step in service.steps:
+        terms.append(_from(step.starts_at_utc.timestamp(), step.replicas - before, after_seconds))
+        before = step.replicas
+    terms.append(_from(restore(setting, service).starts_at_utc.timestamp(), -before, 0))
+    return " + ".join(term for term in terms if term)
+
+
+def _from(at: float, change: int, after_seconds: int) -> str:
+    begins = at + (after_seconds if change > 0 else 0)
+    return f"{change} * (time() >= bool {begins:.0f})" if change else ""
 
 
 def between(starts_at: float, ends_at: float) -> str:

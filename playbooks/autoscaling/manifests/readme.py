@@ -58,7 +58,14 @@ def _delete_jobs(setting: Setting, part: str) -> str:
 def prometheus_readme(setting: Setting) -> str:
     return _page(
         setting,
-        [_("Alert rules at this event's thresholds, for its hours only; the Prometheus operator reads them.")],
+        [
+            _("Alert rules at this event's thresholds, for its hours only; the Prometheus operator reads them."),
+            _(
+                "Its ruleSelector must choose the labels of alerts.yaml: many look for release. They ask for "
+                "kube-state-metrics and {query}; try both before the day, an alert over no series is silent."
+            ).format(query=setting.policy.prometheus_query),
+            _("SurgeplanFloorNotHeld reads the HPA named as the service. KEDA and clouds: go by ReplicasMissing."),
+        ],
         ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
         [f"kubectl -n {setting.policy.namespace} get prometheusrule"],
         ["kubectl delete -f ."],

@@ -1,0 +1,111 @@
+"""The plan's alert rules as a real Prometheus evaluates them, with the plan's hours laid at the start of 1970."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from campaign.documents import read_json
+from playbooks.autoscaling.manifests.document import Setting
+from playbooks.autoscaling.manifests.prometheus import alerts
+from playbooks.autoscaling.plan import AutoscalingPlan, Step
+from playbooks.autoscaling.policy import read_policy
+from tests.prometheus_server import needs_prometheus
+
+pytestmark = needs_prometheus
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LEAD_MINUTES = 6
+STEPS = ((60, 4), (100, 40), (130, 12), (160, 20))  # minute, replicas; back to the usual floor at 200
+LABELS = 'namespace="default"'
+DEMAND = {"series": 'http_requests_total{service="storefront"}', "values": "0+6000x240"}
+
+
+@pytest.fixture
+def rules(published_within_limits: Path, tmp_path: Path) -> Path:
+    """The rules of a plan with these steps."""
+    plan = read_json(published_within_limits / "out/coupon-drop/playbook/autoscaling.json", "plan", AutoscalingPlan)
+    steps = tuple(Step(starts_at_utc=minute(at), replicas=count, why="") for at, count in STEPS)
+    service = plan.services["storefront"].model_copy(
+        update={"steps": steps, "returns_at_utc": minute(200), "lead_minutes": LEAD_MINUTES}
+    )
+    moved = plan.model_copy(update={"starts_at_utc": minute(60), "ends_at_utc": minute(200)})
+    setting = Setting(moved, read_policy(), ZoneInfo("Asia/Shanghai"))
+    file = tmp_path / "rules.json"
+    group = {"name": "plan", "rules": alerts(setting, "storefront", service)}
+    file.write_text(json.dumps({"groups": [group]}))
+    return file
+
+
+def minute(at: int) -> datetime:
+    return EPOCH + timedelta(minutes=at)
+
+
+def floor(values: str) -> dict[str, str]:
+    name = "kube_horizontalpodautoscaler_spec_min_replicas"
+    return {"series": f'{name}{{horizontalpodautoscaler="storefront",{LABELS}}}', "values": values}
+
+
+def running(values: str) -> dict[str, str]:
+    name = "kube_deployment_status_replicas_available"
+    return {"series": f'{name}{{deployment="storefront",{LABELS}}}', "values": values}
+
+
+def firing(rules: Path, alert: str, at_minutes: list[int], *given: dict[str, str]) -> list[bool]:
+    """Whether the alert fires at each of these minutes."""
+    found = []
+    for at in at_minutes:
+        asked = {"expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})', "eval_time": f"{at}m"}
+        test: dict[str, Any] = {"interval": "1m", "input_series": list(given)}
+        test["promql_expr_test"] = [asked | {"exp_samples": [{"labels": "{}", "value": 1}]}]
+        file = rules.parent / "test.json"
+        file.write_text(json.dumps({"rule_files": [rules.name], "evaluation_interval": "1m", "tests": [test]}))
+        done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+        assert "got:" in done.stdout + done.stderr or done.returncode == 0, done.stderr
+        found.append(done.returncode == 0)
+    return found
+
+
+def held(*changes: tuple[int, int]) -> str:
+    """A value from each minute on, as promtool writes series."""
+    until = [at for at, _ in changes[1:]] + [241]
+    return " ".join(f"{value}x{end - at - 1}" for (at, value), end in zip(changes, until, strict=True))
+
+
+AS_PLANNED = held((0, 4), (100, 40), (130, 12), (160, 20), (200, 4))
+
+
+def test_a_step_that_did_not_happen_is_told_while_there_is_time(rules: Path) -> None:
+    assert firing(rules, "SurgeplanFloorNotHeld", [99, 102, 103, 129, 132], floor("4x240")) == [
+        False, False, True, True, True,
+    ]  # fmt: skip
+
+
+def test_every_step_is_watched_not_only_the_highest(rules: Path) -> None:
+    missed = held((0, 4), (100, 40), (130, 12), (200, 4))
+    assert firing(rules, "SurgeplanFloorNotHeld", [120, 150, 161, 164, 199, 202], floor(missed)) == [
+        False, False, False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_plan_that_holds_is_silent(rules: Path) -> None:
+    ready = held((0, 4), (105, 40), (135, 12), (165, 20), (205, 4))
+    given = (floor(AS_PLANNED), running(ready), DEMAND)
+    at = [59, 63, 104, 107, 131, 140, 168, 199, 205, 230]
+    for alert in ("FloorNotHeld", "ReplicasMissing", "DemandNearPlan", "DemandUnknown"):
+        assert firing(rules, f"Surgeplan{alert}", at, *given) == [False] * len(at)
+
+
+def test_one_pod_that_is_replaced_wakes_nobody_and_a_tenth_missing_does(rules: Path) -> None:
+    assert firing(rules, "SurgeplanReplicasMissing", [120], running(held((0, 4), (104, 39)))) == [False]
+    assert firing(rules, "SurgeplanReplicasMissing", [104, 120], running(held((0, 4), (104, 36)))) == [False, True]
+
+
+def test_missing_series_are_told_and_only_in_the_hours_of_the_plan(rules: Path) -> None:
+    assert firing(rules, "SurgeplanReplicasMissing", [50, 120, 230]) == [False, True, False]
+    assert firing(rules, "SurgeplanDemandUnknown", [50, 63, 120, 230]) == [False, False, True, False]
