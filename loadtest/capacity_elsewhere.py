@@ -20,7 +20,7 @@ from loadtest.gateway import prometheus_sources
 from loadtest.measure import require_service
 from loadtest.past_peaks import P99_QUERY, REPLICAS_QUERY, Carried, best_carried, read_minutes
 from loadtest.steps_elsewhere import best_carried as best_step
-from loadtest.steps_elsewhere import knee_of_points, read_steps
+from loadtest.steps_elsewhere import knee_of_points, read_steps, require_milliseconds
 from metrics.sources.records import PrometheusSource
 
 
@@ -43,6 +43,7 @@ def publish_steps_file(workspace: Workspace, service_name: str, file: Path, now:
     service = require_service(workspace, service_name)
     objective_ms = service.slo.p99_ms or ASSUMED_P99_MS
     points = read_steps(file)
+    require_milliseconds(points, objective_ms, file.name)
     knee = knee_of_points(points, objective_ms, service.slo.error_ratio, np.random.default_rng(seed))
     if knee is None:
         held = best_step(points, objective_ms)

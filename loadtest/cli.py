@@ -278,10 +278,11 @@ def capacity(
 
         capacity = publish_steps_file(open_workspace(workspace), service, from_steps, clock(now), seed)
         console.result(str(capacity_in_words(capacity)), capacity.model_dump(mode="json"))
-        console.next("surgeplan playbook ID")
+        console.next(f"surgeplan playbook {campaign or 'ID'}")
         return
     if from_prometheus:
         _past_peaks(console, workspace, service, source, p99_query, replicas_query, since, now)
+        console.next(f"surgeplan playbook {campaign or 'ID'}")
         return
     from loadtest.measure import MeasureWanted
 
@@ -339,7 +340,6 @@ def _past_peaks(
     capacity, carried = publish_past_peaks(opened, service, queries, clock(now))
     text = f"{capacity_in_words(capacity)}\n{carried_text(carried, opened.settings.time_zone)}"
     console.result(text, capacity.model_dump(mode="json"))
-    console.next("surgeplan playbook ID")
 
 
 def _practice(

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from campaign.documents import read_utf8
-from campaign.errors import Problem, UserError
+from campaign.errors import Problem, UserError, nearest
 from campaign.language import say
 from loadtest.knee import DRAWS, Knee
 
 COLUMNS = ("offered_per_second", "p99_ms")
-OPTIONAL = ("replicas", "error_ratio")
+OPTIONAL = ("achieved_per_second", "replicas", "error_ratio")
+LARGEST = {"error_ratio": 1.0}
+SECONDS_BELOW_RATIO = 0.02  # every p99 below this share of the objective: seconds, or steps that never came near it
 ASSUMED_ERROR_RATIO = 0.01
 Floats = NDArray[np.float64]
 
@@ -35,14 +37,16 @@ class StepPoint:
     p99_ms: float
     replicas: float = 1.0
     error_ratio: float = 0.0
+    achieved_per_second: float = np.inf
 
     @property
     def per_replica(self) -> float:
-        return self.offered_per_second / self.replicas
+        """What was carried: a rate that was wanted and never came shows nothing."""
+        return min(self.offered_per_second, self.achieved_per_second) / self.replicas
 
 
 def read_steps(path: Path) -> list[StepPoint]:
-    """A CSV with `offered_per_second, p99_ms` (and `replicas`, `error_ratio`), or a steps.json of `loadtest capacity`.
+    """A CSV with `offered_per_second, p99_ms` (and `OPTIONAL` columns), or a steps.json of `loadtest capacity`.
 
     Raises:
         UserError: neither, a figure that is none, or fewer than three steps.
@@ -57,6 +61,20 @@ def read_steps(path: Path) -> list[StepPoint]:
     if problems:
         raise UserError(problems)
     return points
+
+
+def require_milliseconds(points: Sequence[StepPoint], objective_ms: float, name: str) -> None:
+    """Refuse steps whose p99 all lie so far below the objective that they are seconds.
+
+    Raises:
+        UserError: they do.
+    """
+    slowest = max(point.p99_ms for point in points)
+    if slowest < SECONDS_BELOW_RATIO * objective_ms:
+        what = say("the slowest p99 is {ms} ms where the objective is {objective} ms: are these seconds?",
+                   ms=f"{slowest:g}", objective=f"{objective_ms:g}")  # fmt: skip
+        todo = say("write milliseconds; if they are, measure up to rates at which the objective breaks")
+        raise UserError(Problem(what, todo, file=name, key="p99_ms"))
 
 
 def knee_of_points(
@@ -114,11 +132,17 @@ def _crossing(rates: Floats, slowness: Floats, limit: float) -> float | None:
 
 def _csv_rows(text: str, name: str) -> list[tuple[int, Mapping[str, object]]]:
     reader = csv.DictReader(text.splitlines())
+    named = [column for column in reader.fieldnames or () if column]
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         what = say("has no column {name}", name=", ".join(missing))
-        todo = say("its first line is offered_per_second,p99_ms, with replicas and error_ratio where known")
+        todo = say("its first line is offered_per_second,p99_ms, with {names} where known", names=", ".join(OPTIONAL))
         raise UserError(Problem(what, todo, file=name, line=1))
+    known = (*COLUMNS, *OPTIONAL)
+    unknown = [Problem(say("unknown column"), nearest(column, known), file=name, line=1, key=column)
+               for column in named if column not in known]  # fmt: skip
+    if unknown:
+        raise UserError(unknown)
     return [(reader.line_num, row) for row in reader]
 
 
@@ -144,7 +168,7 @@ def _point(row: Mapping[str, object], name: str, line: int, problems: list[Probl
             figures[key] = float(str(given))
         except ValueError:
             figures[key] = -1.0
-        if not (0 if key == "error_ratio" else 1e-9) <= figures[key] < 1e12:
+        if not (0 if key == "error_ratio" else 1e-9) <= figures[key] <= LARGEST.get(key, 1e12):
             problems.append(Problem(say("{given} is not a figure", given=str(given)), file=name, line=line, key=key))
             return None
     return StepPoint(**figures)

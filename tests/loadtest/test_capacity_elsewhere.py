@@ -71,9 +71,18 @@ def test_steps_that_all_held_are_a_lower_bound(workspace, capsys):
     assert "it may carry more" in capsys.readouterr().out
 
 
+def test_a_rate_that_was_never_reached_is_not_one_that_was_carried(workspace):
+    header = "offered_per_second,achieved_per_second,p99_ms\n"
+    assert _from_steps(workspace, header + "100,100,40\n200,130,50\n400,131,60\n") == 0
+    assert _written(workspace)["capacity_requests_per_second_per_replica"]["low"] == 131
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("offered_per_second,p99_ms,achieved_rps\n1,2,1\n", "steps.csv:1 achieved_rps: unknown column"),
+        (STEPS + "100,0.04,1,0\n200,0.05,1,0\n300,0.9,1,0\n", "steps.csv p99_ms: the slowest p99 is 0.9 ms where"),
+        (STEPS + "100,40,1,0\n200,50,1,0\n300,900,1,12\n", "steps.csv:4 error_ratio: 12 is not a figure"),
         ("rate,p99\n1,2\n", "steps.csv:1: has no column offered_per_second, p99_ms"),
         (STEPS + "100,40,1,0\n200,x,1,0\n300,-5,1,0\n", "steps.csv:3 p99_ms: x is not a figure"),
         (STEPS + "100,40,1,0\n", "steps.csv: 1 steps are too few"),
