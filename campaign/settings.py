@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
 from campaign.documents import Complaint, FileRecord
-from campaign.language import Language, say
+from campaign.language import Language, Text, say
 from campaign.plan import EndsAt, Identifier, NonNegative, Plan, Positive, Ratio
 
 Count = Annotated[int, Field(ge=0)]
@@ -39,6 +39,22 @@ def minutes_of_day(text: str) -> int:
 
 def time_of_day(text: str) -> time:
     return time(minutes_of_day(text) // 60 % 24, minutes_of_day(text) % 60)
+
+
+def _at_most(most: float, todo: Text) -> AfterValidator:
+    """Refuse a figure so large that it must be in another unit."""
+
+    def checked(value: float) -> float:
+        if value > most:
+            raise Complaint(say("{value} cannot be meant in this unit", value=f"{value:g}"), todo)
+        return value
+
+    return AfterValidator(checked)
+
+
+Cores = Annotated[Positive, _at_most(128, say("write cores, not milli-cores: 0.5 for 500m"))]
+Gibibytes = Annotated[Positive, _at_most(2048, say("write GiB, not MiB: 4 for 4096Mi"))]
+StartupSeconds = Annotated[NonNegative, _at_most(3600, say("write seconds, not milliseconds"))]
 
 
 class ServiceLevelObjective(FileRecord):
@@ -79,9 +95,9 @@ class Service(FileRecord):
     slo: ServiceLevelObjective = ServiceLevelObjective()
     capacity_requests_per_second_per_replica: Positive | None = None
     replicas: Replicas = Replicas()
-    cpu_cores: Positive | None = None
-    memory_gib: Positive | None = None
-    startup_seconds_p99: NonNegative | None = None
+    cpu_cores: Cores | None = None
+    memory_gib: Gibibytes | None = None
+    startup_seconds_p99: StartupSeconds | None = None
     cost_per_replica_hour: NonNegative | None = None
     follows: Follows | None = None
     was: tuple[Was, ...] = ()
@@ -119,6 +135,14 @@ class Limit(FileRecord):
     resource: Literal["database", "cache", "cdn", "sms", "payment"] | None = None
     cost_per_unit: NonNegative | None = None
     order_days: NonNegative | None = None
+
+    @model_validator(mode="after")
+    def _leaves_some(self) -> Self:
+        if self.reserved >= self.total:
+            what = say("{reserved} of {total} are reserved: nothing is left for the services",
+                       reserved=f"{self.reserved:g}", total=f"{self.total:g}")  # fmt: skip
+            raise Complaint(what, say("reserve less, or correct the total"), key=("reserved",))
+        return self
 
 
 class Switch(FileRecord):

@@ -107,6 +107,22 @@ def test_an_unknown_zone_is_refused(folder: Path) -> None:
     ]
 
 
+def test_figures_in_another_unit_and_limits_that_leave_nothing_are_refused(folder: Path) -> None:
+    sizes = "  - name: pay\n    cpu_cores: 500\n    memory_gib: 4096\n    startup_seconds_p99: 90000\n"
+    limits = "limits: [{name: db, kind: rate, total: 120, reserved: 120, used_by: {pay: 1}}]\n"
+    (folder / "surgeplan.yaml").write_text(SETTINGS + sizes + limits, "utf-8")
+    assert refusal(folder) == [
+        "surgeplan.yaml:7 services[2].cpu_cores: 500 cannot be meant in this unit\n"
+        "  write cores, not milli-cores: 0.5 for 500m",
+        "surgeplan.yaml:8 services[2].memory_gib: 4096 cannot be meant in this unit\n"
+        "  write GiB, not MiB: 4 for 4096Mi",
+        "surgeplan.yaml:9 services[2].startup_seconds_p99: 90000 cannot be meant in this unit\n"
+        "  write seconds, not milliseconds",
+        "surgeplan.yaml:10 limits[0].reserved: 120 of 120 are reserved: nothing is left for the services\n"
+        "  reserve less, or correct the total",
+    ]
+
+
 def test_a_folder_that_is_no_workspace_says_how_to_get_one(tmp_path: Path) -> None:
     assert refusal(tmp_path) == [
         "surgeplan.yaml: does not exist\n  run `surgeplan init DIR --example double11` to see a workspace that works"
