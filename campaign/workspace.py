@@ -17,6 +17,7 @@ from campaign.settings import Settings
 
 SETTINGS = "surgeplan.yaml"
 LEAD_DAYS = 3
+FAR = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -181,11 +182,30 @@ def _plan_problems(
                     end=plan.ends_at.isoformat(),
                 ),
             )
+    yield from _far_away(plan, document)
     for name, count in Counter(channel.name for channel in plan.channels).items():
         if count > 1:
             yield document.problem(("channels",), say("{name} stands twice", name=name), say("keep one of them"))
     if settings is not None:
         yield from _unknown_names(plan, document, settings)
+
+
+def _far_away(plan: Plan, document: Document) -> Iterator[Problem]:
+    """Sends and slots of another year, as a copied plan has them."""
+    for i, channel in enumerate(plan.channels):
+        times = [(("sends", j, "at"), send.at) for j, send in enumerate(channel.sends)]
+        times += [(("slots", j, "starts_at"), slot.starts_at) for j, slot in enumerate(channel.slots)]
+        for key, at in times:
+            if not plan.starts_at - FAR <= at <= plan.ends_at + FAR:
+                yield document.problem(
+                    ("channels", i, *key),
+                    say("{at} is more than {n} days from the campaign", at=at.isoformat(), n=FAR.days),
+                    say(
+                        "it runs from {start} to {end}: correct the date",
+                        start=plan.starts_at.isoformat(),
+                        end=plan.ends_at.isoformat(),
+                    ),
+                )
 
 
 def _unknown_names(plan: Plan, document: Document, settings: Settings) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Figures as people and tools write them: `12.4K req/s`, `1,234`, `180万`, `180w`, `-`."""
+"""Figures as people and tools write them: `12.4K req/s`, `1,234`, `180万`, `180w`, `-`, `180` below `(万)`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 MISSING = frozenset(
     {"", "-", "--", "—", "–", "/", "n/a", "na", "#n/a", "null", "none", "nan", "undefined", "无", "暂无"}
@@ -23,12 +24,36 @@ RATES_PER_SECOND = {
     ),
     **dict.fromkeys(("req/min", "reqs/min", "rpm", "ops/min", "opm", "cpm", "c/m", "/min", "次/分", "次/分钟"), 1 / 60),
 }
-COUNTS = frozenset({"req", "reqs", "requests", "次", "个", "人", "单", "笔", "条", "件", "元", "¥", "￥"})
+COUNTS = frozenset(
+    {
+        "req",
+        "reqs",
+        "requests",
+        "次",
+        "个",
+        "人",
+        "单",
+        "笔",
+        "条",
+        "件",
+        "张",
+        "份",
+        "位",
+        "名",
+        "人次",
+        "元",
+        "¥",
+        "￥",
+    }
+)
 # Commas and blanks part groups of three (or two, as India writes); `12,5` is a decimal comma or a slip, never 125.
 GROUPS = r"\d{1,3}(?:[,\u00a0 _]\d{2,3})*[,\u00a0 _]\d{3}(?!\d)"
 NUMBER = re.compile(rf"^([¥￥$]?)\s*([+-]?(?:(?:{GROUPS}|\d+)(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(?!,)(.*)$")
 # Two-letter suffixes before one-letter ones, so that `Mil` is not `M` of `il`.
 LEADING_SUFFIX = re.compile(r"^(Mil|mil|Bil|bil|Tri|百万|千万|[kKwWMGB千万亿])(?![A-Za-z])\s*(.*)$")
+
+IN_BRACKETS = re.compile(r"[(\[【]\s*(?:单位|unit)?[\s:]*([^\d.,)\]】][^)\]】]*?)\s*[)\]】]\s*$", re.IGNORECASE)
+BARE = re.compile(r"[\d.,+\-\s_eE]+")
 
 
 @dataclass(frozen=True)
@@ -74,3 +99,24 @@ def _with_unit(number: float, rest: str) -> Quantity | None:
     if len(rest) > 8 or re.search(r"\d", rest):
         return None
     return Quantity(number, unit=rest)
+
+
+def quantity_below(heading: str, cell: object) -> Quantity | None:
+    """The figure in a cell whose heading may name its unit: `1000` below `触达人数(万)` is `1000万`."""
+    read, unit = read_quantity(cell), unit_in(heading)
+    if read is None or read.value is None or unit == Quantity(1.0) or not is_bare(cell):
+        return read
+    return Quantity(read.value * (unit.value or 1), unit=unit.unit)
+
+
+def is_bare(cell: object) -> bool:
+    """Whether a cell says a number and nothing of its unit."""
+    return BARE.fullmatch(unicodedata.normalize("NFKC", str(cell))) is not None
+
+
+@cache
+def unit_in(heading: str) -> Quantity:
+    """One of what the brackets at a heading's end say: ten thousand of `(万元)`, `%` of `(%)`; 1 of anything else."""
+    found = IN_BRACKETS.search(unicodedata.normalize("NFKC", heading))
+    one = read_quantity(f"1{found[1]}") if found else None
+    return one if one is not None and one.rate is None and one.unit in ("", "%") else Quantity(1.0)

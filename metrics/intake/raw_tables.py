@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openpyxl import load_workbook
+from openpyxl.cell import Cell as SheetCell
+from openpyxl.cell import MergedCell
 from openpyxl.worksheet.worksheet import Worksheet
 
 from campaign.errors import Problem
@@ -140,10 +142,13 @@ def _sheets(content: bytes, place: Place, problems: list[Problem]) -> list[RawTa
 
 
 def _rows_of(sheet: Worksheet) -> tuple[Row, ...]:
-    cells = enumerate(sheet.iter_rows(values_only=True), start=1)
-    rows = ((number, tuple(_tidy(cell) for cell in row)) for number, row in cells)
+    rows = ((number, tuple(map(_value, row))) for number, row in enumerate(sheet.iter_rows(), start=1))
     return tuple(row for row in rows if any(cell not in (None, "") for cell in row[1]))
 
 
-def _tidy(cell: Cell) -> Cell:
-    return cell.strip() if isinstance(cell, str) else cell
+def _value(cell: SheetCell | MergedCell) -> Cell:
+    """What a person sees: a cell that is shown as percent says so, as it does when it is saved as CSV."""
+    value = cell.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and "%" in cell.number_format:
+        return f"{100 * value:.10g}%"
+    return value.strip() if isinstance(value, str) else value

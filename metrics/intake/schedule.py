@@ -15,8 +15,8 @@ from campaign.language import Text, say
 from campaign.plan import Channel, Observed, Owner, Plan, Send
 from metrics.intake.headings import Headed
 from metrics.intake.moments import LocalClock, read_moment, slashed_order
-from metrics.intake.names import identifier
-from metrics.intake.quantities import read_quantity
+from metrics.intake.names import identifier, label
+from metrics.intake.plan_figures import plan_figure
 from metrics.intake.raw_tables import Row
 from metrics.intake.records import Answers, Column, Findings, Recognised
 
@@ -125,10 +125,10 @@ def _plan(
             starts_at=starts_at,
             ends_at=ends_at,
             owner=Owner(team="marketing", name=str(table.cell(row, "owner") or "")),
-            drivers=dict(_figures(table, row, DRIVERS)),
-            channels=tuple(_channels(table, row, clock, answers, starts_at, ends_at)),
-            expected=dict(_figures(table, row, EXPECTED)),
-            observed=_observed(table, row, clock, answers),
+            drivers=dict(_figures(table, row, DRIVERS, findings)),
+            channels=tuple(_channels(table, row, clock, answers, findings, starts_at, ends_at)),
+            expected=dict(_figures(table, row, EXPECTED, findings)),
+            observed=_observed(table, row, clock, answers, findings),
         )
     except ValidationError as error:
         what = say("{name}: {reason}", name=name, reason=_reason(error))
@@ -176,16 +176,21 @@ def kind_of(text: str, name: str) -> str:
     return identifier(text).lower() or UNNAMED_KIND
 
 
-def _figures(table: Headed, row: Row, roles: dict[str, str]) -> Iterator[tuple[str, float]]:
+def _figures(table: Headed, row: Row, roles: dict[str, str], findings: Findings) -> Iterator[tuple[str, float]]:
     for role, name in roles.items():
-        quantity = read_quantity(table.cell(row, role)) if role in table.roles else None
-        if quantity and quantity.value is not None:
-            yield name, quantity.value / 100 if quantity.unit == "%" else quantity.value
+        figure = plan_figure(table.heading(role), table.cell(row, role)) if role in table.roles else None
+        if isinstance(figure, Text):
+            what = say("{heading}: {what}", heading=table.heading(role), what=figure)
+            findings.problems.append(table.place.at(row[0]).problem(what, say("correct it in the sheet")))
+        elif figure is not None:
+            yield name, figure
 
 
-def _observed(table: Headed, row: Row, clock: LocalClock | None, answers: Answers) -> Observed | None:
+def _observed(
+    table: Headed, row: Row, clock: LocalClock | None, answers: Answers, findings: Findings
+) -> Observed | None:
     """What came, where the sheet tells it; the year before is often known from a slide alone."""
-    figures = dict(_figures(table, row, OBSERVED))
+    figures = dict(_figures(table, row, OBSERVED, findings))
     if not figures:
         return None
     peak_at = _time(table, row, "observed_peak_at", clock, answers)
@@ -194,10 +199,16 @@ def _observed(table: Headed, row: Row, clock: LocalClock | None, answers: Answer
 
 
 def _channels(
-    table: Headed, row: Row, clock: LocalClock | None, answers: Answers, starts_at: datetime, ends_at: datetime
+    table: Headed,
+    row: Row,
+    clock: LocalClock | None,
+    answers: Answers,
+    findings: Findings,
+    starts_at: datetime,
+    ends_at: datetime,
 ) -> Iterator[Channel]:
-    figures = dict(_figures(table, row, {"reach": "reach", "spend": "spend", "open_ratio": "open_ratio"}))
-    name = identifier(str(table.cell(row, "channel") or "")).lower()
+    figures = dict(_figures(table, row, {"reach": "reach", "spend": "spend", "open_ratio": "open_ratio"}, findings))
+    name = label(str(table.cell(row, "channel") or ""))
     sent = _time(table, row, "send_at", clock, answers) if "send_at" in table.roles else None
     if "reach" in figures:
         send = Send(at=sent or starts_at, reach=figures["reach"], open_ratio=figures.get("open_ratio"))

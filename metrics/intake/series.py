@@ -10,7 +10,7 @@ from itertools import pairwise
 from campaign.language import Text, say
 from metrics.intake.headings import Headed, zone_in
 from metrics.intake.moments import LocalClock, read_hour, read_moment, slashed_order
-from metrics.intake.quantities import read_quantity
+from metrics.intake.quantities import quantity_below
 from metrics.intake.raw_tables import Cell, Row
 from metrics.intake.records import Answers, Buckets, Findings, Place, Reading, Values
 
@@ -106,7 +106,7 @@ class Figures:
     def of(self, row: Row, at: int) -> float | None:
         """The figure in a column, per second where the cell calls it a rate."""
         cell = row[1][at] if at < len(row[1]) else None
-        quantity = read_quantity(cell)
+        quantity = quantity_below(self.table.headings[at], cell)
         if quantity is None:
             self.unread[self.table.headings[at]].append(row[0])
             return None

@@ -250,6 +250,21 @@ def test_schedule_sheet_becomes_plans(tmp_path: Path) -> None:
     assert (second.kind, second.ends_at.isoformat()) == ("member-day", "2026-12-02T00:00:00+08:00")
 
 
+def test_a_schedules_headings_may_name_units_and_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    rows = [["活动名称", "开始时间", "结束时间", "渠道", "触达人数(万)", "预算（万元）", "折扣"]]
+    rows.append(["双11", "2026-11-10 20:00", "2026-11-11", "短信", "180", "30", "30%"])
+    exports.text_file(tmp_path / "排期.csv", exports.csv_text(rows))
+    [plan] = only(tmp_path).plans
+    assert plan.channels[0].name == "短信"
+    assert plan.channels[0].sends[0].reach == 1_800_000
+    assert plan.channels[1].spend == 300_000
+    assert plan.drivers == {"discount_ratio": 0.3}
+    rows[1][-1] = "7折"
+    exports.text_file(tmp_path / "排期.csv", exports.csv_text(rows))
+    [(_file, _key, line, what)] = refused(tmp_path)
+    assert (line, what) == (2, "折扣: 7折 is not a number")
+
+
 def test_last_years_figures_in_a_sheet_become_observed(tmp_path: Path) -> None:
     rows = [["活动名称", "开始时间", "结束时间", "峰值QPS", "峰值时间", "实际UV", "实际订单"]]
     rows.append(["双11", "2025-11-10 20:00", "2025-11-11", "3.8万", "2025-11-10 20:00", "320万", "18w"])

@@ -81,6 +81,56 @@ def test_at_a_desk_it_is_said_when_the_field_is_left_and_not_while_it_is_typed(a
     assert page.inner_text("#sends-0-reach-wrong") == "many is not a number"
 
 
+def test_a_lost_connection_takes_nothing_of_what_was_typed(address: str, chromium: Browser, folder: Path) -> None:
+    page = phone(chromium, address, "lin", "en")
+    page.goto(f"{address}/campaigns/d11")
+    page.fill("[name=name]", "First night")
+    page.context.set_offline(True)
+    page.click("text=Save and submit")
+    page.wait_for_selector("#no-connection", state="visible")
+    assert page.input_value("[name=name]") == "First night"
+    page.context.set_offline(False)
+    page.goto(f"{address}/")
+    page.goto(f"{address}/campaigns/d11")
+    assert page.input_value("[name=name]") == ""
+    page.click("text=Put it back")
+    page.wait_for_function("document.querySelector('[name=name]').value === 'First night'")
+    page.click("text=Save and submit")
+    page.wait_for_selector("text=Saved and submitted")
+    assert "name: First night" in (folder / "campaigns" / "d11.yaml").read_text("utf-8")
+    page.goto(f"{address}/campaigns/d11")
+    assert page.locator("#draft").is_hidden()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_day_without_its_hour_is_not_saved_as_none(
+    address: str, chromium: Browser, folder: Path, *, scripts: bool
+) -> None:
+    page = chromium.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-US", java_script_enabled=scripts
+    ).new_page()
+    page.goto(f"{address}/campaigns/d11?lang=en")
+    page.locator("#spends summary").click()
+    page.fill("[name=spends-0-channel]", "douyin")
+    page.fill("[name=spends-0-spend]", "5万")
+    page.focus("[name=spends-0-starts_at]")
+    page.keyboard.type("11102026")
+    if scripts:
+        page.focus("[name=spends-0-channel]")
+        page.wait_for_selector("#spends-0-starts_at-wrong")
+    page.click("text=Save and submit")
+    page.wait_for_timeout(500)
+    assert page.url == f"{address}/campaigns/d11?lang=en"
+    assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
+
+
+def test_every_label_leads_to_its_field(address: str, chromium: Browser) -> None:
+    page = phone(chromium, address, "lin", "en")
+    page.goto(f"{address}/campaigns/d11")
+    lost = "[...document.querySelectorAll('label[for]')].filter(l => l.control?.id !== l.htmlFor).map(l => l.htmlFor)"
+    assert page.evaluate(lost) == []
+
+
 def test_without_scripts_an_impossible_window_is_said_by_every_button(address: str, chromium: Browser) -> None:
     for button in ("Save and submit", "What would this do?", "More rows"):
         page = phone(chromium, address, "lin", "en", scripts=False)

@@ -103,11 +103,48 @@ def test_figures_are_read_as_marketers_write_them() -> None:
     assert said.content["drivers"] == {"audience": 1200000}
 
 
+@pytest.mark.parametrize(
+    ("driver", "written", "read"),
+    [
+        ("discount_ratio", "30%", 0.3),
+        ("discount_ratio", "0.3", 0.3),
+        ("discount", "３０％", 0.3),
+        ("discount_percent", "30%", 30),
+        ("coupon_quantity", "50万张", 500_000),
+    ],
+)
+def test_a_figures_percent_is_what_its_name_says(driver: str, written: str, read: float) -> None:
+    pairs = [("id", "x"), ("drivers-0-driver", driver), ("drivers-0-value", written)]
+    said = submitted(entries_from(pairs), {}, ZONE)
+    assert said.content["drivers"] == {driver: read}
+    assert not said.complaints
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "why"),
+    [
+        ("drivers-0-value", "30", "discount_ratio is a share: write 0.3 or 30%"),
+        ("sends-0-reach", "20%", "20% is not a number"),
+    ],
+)
+def test_percent_where_a_share_or_a_number_belongs_is_refused(field: str, written: str, why: str) -> None:
+    pairs = [("id", "x"), ("drivers-0-driver", "discount_ratio"), ("sends-0-channel", "sms"), (field, written)]
+    assert str(submitted(entries_from(pairs), {}, ZONE).complaints[field]) == why
+
+
+@pytest.mark.parametrize(
+    "written", ["2026/11/10 20:00", "2026年11月10日20点", "２０２６-１１-１０ ２０：００", "2026.11.10 20:00"]
+)
+def test_where_a_browser_has_no_calendar_times_are_read_as_people_write_them(written: str) -> None:
+    said = submitted(entries_from([("id", "x"), ("starts_at", written)]), {}, ZONE)
+    assert said.content["starts_at"] == "2026-11-10T20:00:00+08:00"
+
+
 def test_what_cannot_be_read_is_said_beside_its_field() -> None:
     pairs = [("id", "x"), ("sends-0-channel", "push"), ("sends-0-at", "tomorrow"), ("sends-0-reach", "many")]
     said = submitted(entries_from(pairs), {}, ZONE)
     assert {k: str(v) for k, v in said.complaints.items()} == {
-        "sends-0-at": "tomorrow is not a time",
+        "sends-0-at": "tomorrow is not a time: write it as 2026-11-10 20:00",
         "sends-0-reach": "many is not a number",
     }
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from campaign.pages import unbroken
 from tests.warroom.conftest import PLAN, fields_of
 from warroom.plans.revisions import catch_up, commit
 
@@ -105,6 +107,53 @@ def test_a_new_campaign_begins_as_a_copy_of_an_old_one(browser: TestClient, fold
     written = (folder / "campaigns" / "d12.yaml").read_text("utf-8")
     assert "2026-12-11T19:55" in written
     assert "d12" in browser.get("/").text
+
+
+def test_plans_to_copy_are_told_apart_by_their_day(browser: TestClient) -> None:
+    assert "d11 · 2026-11-10</option>" in browser.get("/campaigns/new").text
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"id": "d11", "starts_at": "2026-12-11T20:00"}, "d11 is the id of another campaign"),
+        ({"id": "双12", "starts_at": "2026-12-11T20:00"}, "双12 is not a short name"),
+        ({"id": "d12", "starts_at": "11.11"}, "11.11 is not a time: write it as 2026-11-10 20:00"),
+        ({"id": "d12", "starts_at": ""}, "- is not a time"),
+    ],
+)
+def test_what_no_plan_can_begin_with_is_said_where_it_was_typed(
+    browser: TestClient, given: dict[str, str], why: str
+) -> None:
+    page = browser.get("/campaigns/new/plan", params={**given, "copy": "d11"})
+    assert page.status_code == 422
+    assert why in page.text
+    assert {**given, "copy": "d11"}.items() <= fields_of(page.text).items()
+
+
+def test_back_from_a_new_plan_that_was_saved_leads_to_it(browser: TestClient) -> None:
+    page = browser.get("/campaigns/new/plan", params={"id": "d11", "starts_at": "2026-11-10T20:00"})
+    assert '<a href="/campaigns/d11">Open it</a>' in page.text
+
+
+def test_a_send_of_last_year_is_refused_at_its_field(browser: TestClient, folder: Path) -> None:
+    page = browser.get("/campaigns/d11").text
+    answer = browser.post("/campaigns/d11", data=fields_of(page) | {"sends-0-at": "2025-11-10T19:55", "action": "save"})
+    assert answer.status_code == 422
+    assert "2025-11-10 19:55 is more than 60 days from the campaign: it runs from 2026-11-10 20:00" in answer.text
+    assert (folder / "campaigns" / "d11.yaml").read_text("utf-8") == PLAN
+
+
+def test_what_is_hardly_meant_is_asked_and_saved_all_the_same(browser: TestClient, folder: Path) -> None:
+    other = PLAN.replace("d11", "d10").replace("1800000", "900000").replace("2026-11-1", "2026-10-1")
+    (folder / "campaigns" / "d10.yaml").write_text(other, "utf-8")
+    page = browser.get("/campaigns/d11").text
+    assert "Is this meant?" not in page
+    slips = {"sends-0-at": "2026-11-11T03:00", "sends-0-reach": "1,800万", "action": "preview"}
+    asked = browser.post("/campaigns/d11", data=fields_of(page) | slips).text
+    assert "app-push is sent at 2026-11-11 03:00, in the small hours: is the hour right?" in unescape(asked)
+    assert unbroken("app-push, People reached: 18 M is 20 times the most of any other plan, 900,000") in asked
+    assert "Saved and submitted" in browser.post("/campaigns/d11", data=fields_of(asked) | {"action": "save"}).text
 
 
 def test_more_rows_are_given_without_a_script_and_without_saving(browser: TestClient, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,8 @@ from campaign.pages import unbroken
 from campaign.workspace import open_workspace
 from tests.metrics.remotes import FakeFeishu
 from tests.warroom.conftest import PLAN, fields_of, form_token
+from warroom.plans.form import Entries
+from warroom.sheet.joining import joined
 from warroom.sheet.reading import read_sheet
 from warroom.sheet.writing import write_plan_sheet
 
@@ -86,6 +88,64 @@ def test_every_cell_that_cannot_be_read_is_named_at_once() -> None:
         "reach: many is not a number",
         "send time: soon is not a time",
     ]
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "read"),
+    [
+        ("触达人数(万)", 1000, "10000000"),
+        ("触达人数（单位：万人）", "1,000", "10000000"),
+        ("触达人数(万)", "1000万", "10000000"),
+        ("触达人数(人)", 1000, "1000"),
+        ("触达人数", "50万张", "500000"),
+    ],
+)
+def test_a_heading_may_name_the_unit_of_its_column(heading: str, cell: object, read: str) -> None:
+    content = workbook(("渠道", "推送时间", heading), ("sms", "2026-11-10 10:00", cell))
+    assert read_sheet(content, "plan.xlsx", ZONE).sends[0]["reach"] == read
+
+
+def test_percent_is_a_share_whether_the_heading_the_cell_or_its_format_says_so() -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (("渠道", "触达人数", "打开率(%)"), ("sms", 10, 4), ("sms", 10, "4%"), ("sms", 10, 0.04)):
+        sheet.append(row)
+    sheet["C4"].number_format = "0.0%"
+    made = io.BytesIO()
+    book.save(made)
+    assert {row["open_ratio"] for row in read_sheet(made.getvalue(), "plan.xlsx", ZONE).sends} == {"0.04"}
+    with pytest.raises(UserError, match=r"plan.csv:2: 打开率\(%\): 0.5 below 打开率\(%\) may be a share or percent"):
+        read_sheet("渠道,触达人数,打开率(%)\nsms,10,0.5\n".encode("gbk"), "plan.csv", ZONE)
+
+
+def test_channels_are_told_apart_by_every_script_and_called_as_the_plan_calls_them() -> None:
+    sheet = "渠道,推送时间,触达人数\nApp推送🔥,2026-11-10 10:00,5\nAPP弹窗,2026-11-10 11:00,6\n"
+    read = read_sheet(sheet.encode(), "plan.csv", ZONE)
+    assert [row["channel"] for row in read.sends] == ["app推送", "app弹窗"]
+    plan = Entries(rows={"sends": [{"channel": "App推送", "at": "2026-11-10T10:00", "reach": "5"}], "offers": [{}]})
+    assert [row["channel"] for row in joined(plan, read).rows["sends"]] == ["App推送", "app弹窗"]
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells"),
+    [
+        (("推送时间",), (46336.8333,)),
+        (("推送日期", "推送时间"), (datetime(2026, 11, 10), "20:00")),
+        (("日期", "时间"), ("2026/11/10", time(20, 0))),
+        (("推送时间",), ("２０２６/１１/１０ ２０：００",)),
+    ],
+)
+def test_a_time_may_lack_its_format_or_stand_in_two_columns(
+    headings: tuple[str, ...], cells: tuple[object, ...]
+) -> None:
+    content = workbook(("渠道", "触达人数", *headings), ("sms", 5, *cells))
+    assert read_sheet(content, "plan.xlsx", ZONE).sends[0]["at"] == "2026-11-10T20:00"
+
+
+def test_a_day_without_its_year_is_refused_with_how_to_write_it() -> None:
+    with pytest.raises(UserError, match=r"11.11 is not a time\n  write it as 2026-11-10 20:00"):
+        read_sheet("渠道,推送时间,触达人数\nsms,11.11,5\n".encode(), "plan.csv", ZONE)
 
 
 def test_pasted_cells_are_read_like_a_file() -> None:

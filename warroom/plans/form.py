@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from campaign.documents import KeyPath, dotted
 from campaign.language import Text, say
+from metrics.intake.moments import read_moment
 from metrics.intake.quantities import read_quantity
 
 FieldKind = Literal["text", "long", "time", "number", "ratio", "family", "service", "landing"]
@@ -258,16 +259,20 @@ def _channels(entries: Entries, before: Mapping[str, Any], reader: _Reader) -> l
 
 def _drivers(entries: Entries, reader: _Reader) -> dict[str, Any]:
     drivers: dict[str, Any] = {}
-    number = Field("value", "number", say("Figure"))
+    figure = Field("value", "ratio", say("Figure"))
     for i, row in enumerate(entries.rows.get("drivers", [])):
         name = row.get("driver", "")
         if not name or name in drivers:
             reader.complaints[f"drivers-{i}-driver"] = say("give each figure a name of its own")
             continue
-        read = reader.record(row, (number,), ("drivers", name), f"drivers-{i}-")
+        if name.endswith("_percent"):
+            row = row | {"value": row.get("value", "").rstrip("%％ ")}
+        read = reader.record(row, (figure,), ("drivers", name), f"drivers-{i}-")
         reader.fields[dotted(("drivers", name))] = f"drivers-{i}-value"
         if "value" in read:
             drivers[name] = read["value"]
+            if name.endswith("_ratio") and (read["value"] or 0) > 1:
+                reader.complaints[f"drivers-{i}-value"] = say("{name} is a share: write 0.3 or 30%", name=name)
         else:
             reader.complaints.setdefault(f"drivers-{i}-value", say("write a number"))
     return drivers
@@ -301,17 +306,16 @@ class _Reader:
     def _number(self, text: str, ratio: bool, name: str) -> float | int | None:
         percent = text.endswith(("%", "％"))
         read = read_quantity(text.rstrip("%％") if percent else text)
-        if read is None or read.value is None or read.unit or read.rate is not None:
+        if read is None or read.value is None or read.unit or read.rate is not None or (percent and not ratio):
             self.complaints[name] = say("{given} is not a number", given=text)
             return None
-        value = read.value / 100 if percent and ratio else read.value
+        value = read.value / 100 if percent else read.value
         return int(value) if value == int(value) else value
 
     def _time(self, text: str, name: str) -> str | None:
-        try:
-            local = datetime.fromisoformat(text)
-        except ValueError:
-            self.complaints[name] = say("{given} is not a time", given=text)
+        local = read_moment(text)
+        if local is None:
+            self.complaints[name] = say("{given} is not a time: write it as 2026-11-10 20:00", given=text)
             return None
         if local.tzinfo is not None:
             return local.isoformat()

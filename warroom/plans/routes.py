@@ -22,8 +22,10 @@ from campaign.numbers import local_minute
 from campaign.plan import Family, Plan
 from campaign.workspace import Workspace
 from forecast.uplift.terms import SUDDEN
+from metrics.intake.moments import read_moment
 from warroom.plans import revisions
 from warroom.plans.differences import differences
+from warroom.plans.doubts import doubts
 from warroom.plans.file import ChangedMeanwhile, version_of
 from warroom.plans.form import (
     EXPECTED,
@@ -60,6 +62,7 @@ class Preview:
     """What the form shows below the fields."""
 
     sentences: tuple[str, ...]
+    doubts: tuple[Text, ...]
     timeline: Markup | None = None
     again_seconds: int | None = None
 
@@ -79,9 +82,14 @@ def plan_routes(site: Site, foresee: Foresee, on_submission: Submission) -> APIR
         return asked_for(site, request, {})
 
     @router.get("/campaigns/new/plan")
-    def draft(request: Request, id: str, starts_at: datetime, copy: str = "") -> Response:
+    def draft(request: Request, id: str = "", starts_at: str = "", copy: str = "") -> Response:
         site.person(request)
-        return _drafted(site, request, campaign_of(id), starts_at, copy)
+        try:
+            return _drafted(site, request, new_id(id), begins_at(starts_at), copy)
+        except UserError as error:
+            known = id if CAMPAIGN.fullmatch(id) and text_of(site.folder, id) else ""
+            given = {"id": id, "starts_at": starts_at, "copy": copy, "known": known}
+            return asked_for(site, request, given, error.problems, 422)
 
     @router.get("/campaigns/{campaign}")
     def plan(request: Request, campaign: str, saved: str = "") -> Response:
@@ -128,6 +136,7 @@ def asked_for(
     workspace = site.workspace()
     plans = sorted(workspace.plans, key=lambda plan: plan.starts_at, reverse=True)
     values: dict[str, Any] = {"plans": plans, "zone": workspace.settings.time_zone}
+    values["day"] = lambda plan: plan.starts_at.astimezone(workspace.settings.zone_of(plan)).date()
     return site.page(request, "plan_new.html", status, given=given, problems=problems, **values)
 
 
@@ -135,6 +144,20 @@ def campaign_of(given: str) -> str:
     if not CAMPAIGN.fullmatch(given):
         raise NotThere
     return given
+
+
+def new_id(given: str) -> str:
+    if not CAMPAIGN.fullmatch(given):
+        what = say("{given} is not a short name", given=given or "-")
+        raise UserError(Problem(what, say("write Latin letters (a-z), digits and . _ - without spaces")))
+    return given
+
+
+def begins_at(given: str) -> datetime:
+    moment = read_moment(given)
+    if moment is None:
+        raise UserError(Problem(say("{given} is not a time: write it as 2026-11-10 20:00", given=given or "-")))
+    return moment
 
 
 def _told(saved: str) -> str:
@@ -250,13 +273,14 @@ class Form:
             plan = checked(content, self.workspace.settings)
         except UserError:
             return None
+        doubted = doubts(plan, self.workspace.plans, self.zone)
         try:
             sentences = tuple(str(sentence) for sentence in foresee(self.workspace, plan))
         except UserError as error:
             sentences = tuple(str(problem.what) for problem in error.problems)
             again = NOT_YET_SECONDS if isinstance(error, NotYet) else None
-            return Preview(sentences, timeline(plan, self.zone), again)
-        return Preview(sentences, timeline(plan, self.zone))
+            return Preview(sentences, doubted, timeline(plan, self.zone), again)
+        return Preview(sentences, doubted, timeline(plan, self.zone))
 
     def conflict(self, entries: Entries, read: Submitted, meanwhile: ChangedMeanwhile) -> Response:
         """Both versions; saving again replaces theirs knowingly."""
@@ -310,6 +334,7 @@ class Form:
             brought=brought,
             changed=changed,
             revisions=earlier,
+            fresh=self.request.method == "GET",
         )
 
 

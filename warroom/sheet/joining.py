@@ -13,10 +13,22 @@ KEPT_FROM_PLAN = {"sends": ("channel", "at"), "spends": ("channel",)}
 def joined(entries: Entries, sheet: SheetRows) -> Entries:
     """The form with the sheet's rows; what it has no column for (pace, landing, family) stays as the plan has it."""
     rows = dict(entries.rows)
+    sheet = _called(
+        sheet, {row["channel"].lower(): row["channel"] for own in rows.values() for row in own if "channel" in row}
+    )
     rows["sends"] = _joined(entries.rows.get("sends", []), sheet.sends, sheet.channels, KEPT_FROM_PLAN["sends"])
     told = frozenset(row["channel"] for row in sheet.spends)
     rows["spends"] = _joined(entries.rows.get("spends", []), sheet.spends, told, KEPT_FROM_PLAN["spends"])
     return replace(entries, rows=rows)
+
+
+def _called(sheet: SheetRows, names: dict[str, str]) -> SheetRows:
+    """The sheet's channels as the plan writes them: capitals make no other channel."""
+
+    def called(rows: list[Row]) -> list[Row]:
+        return [row | {"channel": names.get(row["channel"], row["channel"])} for row in rows]
+
+    return replace(sheet, sends=called(sheet.sends), spends=called(sheet.spends))
 
 
 def _joined(ours: list[Row], theirs: list[Row], channels: frozenset[str], identity: tuple[str, ...]) -> list[Row]:

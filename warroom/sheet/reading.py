@@ -7,10 +7,11 @@ the campaign's zone. What cannot be read is a problem with its sheet and row; no
 from __future__ import annotations
 
 import io
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,9 @@ from openpyxl import load_workbook
 from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from metrics.intake.headings import Headed, find_headings
-from metrics.intake.moments import read_moment
-from metrics.intake.names import identifier
-from metrics.intake.quantities import read_quantity
+from metrics.intake.moments import read_hour, read_moment
+from metrics.intake.names import label
+from metrics.intake.plan_figures import plan_figure
 from metrics.intake.raw_tables import RawTable, Row, read_raw_tables
 from metrics.intake.records import Place
 from metrics.intake.stacked import tables_of
@@ -29,6 +30,9 @@ from warroom.plans.form import Row as Fields
 
 CELLS_CHECKED_MAX = 200_000
 CARRIED = ("channel", "campaign")
+DAYS, CLOCKS = ("send_date", "date"), ("send_at", "time", "hour")
+SERIAL = re.compile(r"[3-7]\d{4}(\.\d+)?")
+SERIAL_BEGINS, MINUTES_OF_DAY = datetime(1899, 12, 30), 1440
 
 
 @dataclass
@@ -113,13 +117,13 @@ def _without(table: RawTable, hidden: dict[str, frozenset[int]], found: SheetRow
 
 def _read_rows(table: Headed, zone: ZoneInfo, found: SheetRows, problems: list[Problem]) -> None:
     for row in _filled(table):
-        channel = identifier(str(table.cell(row, "channel") or "")).lower() or str(table.cell(row, "channel") or "")
+        channel = label(str(table.cell(row, "channel") or ""))
         cells = _Cells(table, row, zone, problems)
         if not channel:
             continue
         reach, spend = cells.figure("reach"), cells.figure("spend")
         if reach or cells.text("send_at"):
-            send = {"channel": channel, "at": cells.time("send_at"), "reach": reach}
+            send = {"channel": channel, "at": cells.sent_at(), "reach": reach}
             found.sends.append(send | {"open_ratio": cells.figure("open_ratio")})
         if spend:
             starts, ends = cells.time("campaign_starts"), cells.time("campaign_ends")
@@ -153,29 +157,48 @@ class _Cells:
     def figure(self, role: str) -> str:
         if not self.text(role):
             return ""
-        read = read_quantity(self.table.cell(self.row, role))
-        if read is None or (read.value is None and self.text(role) not in ("-", "—", "/")):
-            return self._problem(role, say("{given} is not a number", given=self.text(role)))
-        if read.value is None:
-            return ""
-        value = read.value / 100 if read.unit == "%" else read.value
-        return f"{value:.10g}"
+        read = plan_figure(self.table.heading(role), self.table.cell(self.row, role))
+        if isinstance(read, Text):
+            return self._problem(role, read)
+        return "" if read is None else f"{read:.10g}"
 
     def time(self, role: str) -> str:
+        return self._written(role, self._moment(role))
+
+    def sent_at(self) -> str:
+        """When it is sent: an instant, or a day in one column and its hour in another."""
+        day, clock = self._first(DAYS), self._first(CLOCKS)
+        moment = self._moment(clock or day)
+        if moment is None and day and clock:
+            begins, hour = self._moment(day), read_hour(self.table.cell(self.row, clock))
+            moment = begins + hour if begins and hour is not None else None
+        return self._written(clock or day, moment)
+
+    def _first(self, roles: tuple[str, ...]) -> str:
+        return next((role for role in roles if self.text(role)), "")
+
+    def _moment(self, role: str) -> datetime | None:
+        cell = self.table.cell(self.row, role)
+        return (read_moment(cell) or _serial(str(cell))) if self.text(role) else None
+
+    def _written(self, role: str, moment: datetime | None) -> str:
+        if moment is not None:
+            local = moment.astimezone(self.zone).replace(tzinfo=None) if moment.tzinfo else moment
+            return local.strftime("%Y-%m-%dT%H:%M:%S" if local.second else "%Y-%m-%dT%H:%M")
         if not self.text(role):
             return ""
-        moment = read_moment(self.table.cell(self.row, role))
-        if moment is None:
-            return self._problem(role, say("{given} is not a time", given=self.text(role)))
-        local = moment.astimezone(self.zone).replace(tzinfo=None) if moment.tzinfo else moment
-        return _written(local)
+        what = say("{given} is not a time", given=self.text(role))
+        return self._problem(role, what, say("write it as 2026-11-10 20:00"))
 
-    def _problem(self, role: str, what: Text) -> str:
+    def _problem(self, role: str, what: Text, todo: Text | None = None) -> str:
         heading = self.table.heading(role)
         named = say("{heading}: {what}", heading=heading, what=what)
-        self.problems.append(self.table.place.at(self.row[0]).problem(named, say("correct it in the sheet")))
+        self.problems.append(self.table.place.at(self.row[0]).problem(named, todo or say("correct it in the sheet")))
         return ""
 
 
-def _written(local: datetime) -> str:
-    return local.strftime("%Y-%m-%dT%H:%M:%S" if local.second else "%Y-%m-%dT%H:%M")
+def _serial(text: str) -> datetime | None:
+    """A time that lost its format: spreadsheets count days from 1900, and cut the fraction off."""
+    if not SERIAL.fullmatch(text):
+        return None
+    return SERIAL_BEGINS + timedelta(minutes=round(float(text) * MINUTES_OF_DAY))

@@ -15,12 +15,12 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from campaign.errors import Problem, UserError
-from campaign.language import Text, _, say
+from campaign.errors import UserError
+from campaign.language import Text, _
 from warroom.plans.differences import differences
 from warroom.plans.file import version_of
 from warroom.plans.form import Entries, Submitted, entries_of, submitted
-from warroom.plans.routes import Form, asked_for, campaign_of, draft_of
+from warroom.plans.routes import Form, asked_for, begins_at, campaign_of, draft_of, new_id
 from warroom.plans.submission import text_of
 from warroom.service.site import A_FILE, Sent, Site, sent_form
 from warroom.sheet.bitable import bitable_of, exported
@@ -101,19 +101,12 @@ def _begun(site: Site, request: Request, sent: Sent) -> Response:
         return RedirectResponse(f"/campaigns/new/plan?{draft}", 303)
     site.actor(request, sent.fields)
     try:
-        content = draft_of(site, campaign_of(campaign), _moment(begins), copy)
+        content = draft_of(site, new_id(campaign), begins_at(begins), copy)
         form = Form(site, request, site.workspace(), campaign, "")
         taken = _taken(form, content, sent)
     except UserError as error:
         return asked_for(site, request, sent.fields, error.problems, 422)
     return _shown(form, taken)
-
-
-def _moment(given: str) -> datetime:
-    try:
-        return datetime.fromisoformat(given)
-    except ValueError as error:
-        raise UserError(Problem(say("{given} is not a time", given=given))) from error
 
 
 def _shown(form: Form, taken: _Taken) -> Response:

@@ -1,5 +1,6 @@
-// The pages work without this file; with it, the preview follows what is typed, and what is wrong with a field is said
-// beside it as soon as it is left (on a phone: as soon as it is picked) instead of when the plan is sent.
+// The pages work without this file; with it, the preview follows what is typed, what is wrong with a field is said
+// beside it as soon as it is left (on a phone: as soon as it is picked) instead of when the plan is sent, and what was
+// typed outlives a lost connection, a way back and a page that expired.
 const form = document.querySelector("form[data-preview]");
 if (form) {
   const preview = document.getElementById("preview");
@@ -7,8 +8,8 @@ if (form) {
   let asked = 0;
   const ask = async () => {
     const mine = ++asked;
-    const answer = await fetch(form.dataset.preview, { method: "POST", body: new FormData(form) });
-    if (!answer.ok || mine !== asked) return;
+    const answer = await fetch(form.dataset.preview, { method: "POST", body: new FormData(form) }).catch(() => null);
+    if (!answer?.ok || mine !== asked) return;
     preview.innerHTML = await answer.text();
     later();
   };
@@ -41,13 +42,17 @@ if (form) {
       }
       wrong = await answer.json();
     }
-    for (const field of form.elements) if (field.id && field.name) say(field, wrong[field.name] ?? "");
+    for (const field of form.elements) {
+      if (field.id && field.name) say(field, unfinished(field) || (wrong[field.name] ?? ""));
+    }
   };
+  // A day without its hour is nothing to whoever reads the form, but not to whoever typed it.
+  const unfinished = (field) => (field.validity.badInput ? field.validationMessage : "");
   // What is still being typed is not complained about; what was said of a field goes as soon as it is right.
   const say = (field, text) => {
     const before = document.getElementById(`${field.id}-wrong`);
     if ((before?.textContent ?? "") === text) return;
-    if (!field.value.trim() && !before?.hasAttribute("role")) return; // to be filled in, as the page says
+    if (!field.value.trim() && !unfinished(field) && !before?.hasAttribute("role")) return; // to be filled in, as the page says
     if (!before && !picked && field === document.activeElement) return;
     before?.remove();
     field.classList.toggle("has-wrong", text !== "");
@@ -63,4 +68,55 @@ if (form) {
   };
   form.addEventListener("focusout", look);
   if (picked) form.addEventListener("change", look);
+  form.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), true);
+
+  // What is typed is kept in this tab until it is saved, and offered where the form is opened anew without it.
+  const action = form.getAttribute("action"); // a button is called `action` too
+  const drawer = `draft ${action}`;
+  const keep = (sent) => {
+    const entries = [...new FormData(form)].filter(([name]) => name !== "form_token");
+    sessionStorage.setItem(drawer, JSON.stringify({ at: Date.now(), sent, entries }));
+  };
+  form.addEventListener("input", () => keep(false));
+  const kept = JSON.parse(sessionStorage.getItem(drawer) ?? "null");
+  const offer = document.getElementById("draft");
+  if (kept?.sent && document.querySelector(".note.good")) sessionStorage.removeItem(drawer);
+  else if (kept && "fresh" in form.dataset) {
+    const said = offer.querySelector("[data-said]");
+    const at = new Date(kept.at).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
+    said.textContent = said.dataset.said.replace("{at}", at);
+    offer.hidden = false;
+    offer.querySelector("[data-act=drop]").addEventListener("click", () => {
+      sessionStorage.removeItem(drawer);
+      offer.hidden = true;
+    });
+    offer.querySelector("[data-act=back]").addEventListener("click", () => {
+      const again = Object.assign(document.createElement("form"), { method: "post", action });
+      const told = { form_token: form.elements.form_token.value, action: "preview" };
+      for (const [name, value] of [...kept.entries, ...Object.entries(told)]) {
+        again.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+      }
+      document.body.append(again);
+      again.submit();
+    });
+  }
+
+  // Nothing is sent into the void: a page of the browser's own would take the place of what was typed.
+  let asking = false;
+  let going = false;
+  form.addEventListener("submit", async (event) => {
+    if (going) return;
+    event.preventDefault();
+    if (asking) return;
+    keep(true);
+    asking = true;
+    const { src } = document.querySelector("script[src]");
+    const answer = await fetch(src, { method: "HEAD", cache: "no-store" }).catch(() => null);
+    asking = false;
+    document.getElementById("no-connection").hidden = Boolean(answer?.ok);
+    if (!answer?.ok) return;
+    going = true;
+    form.requestSubmit(event.submitter);
+    going = false;
+  });
 }
