@@ -18,6 +18,7 @@ from forecast.uplift.episodes import AFTER_SECONDS, BEFORE_SECONDS, Stretch, mer
 MASK_BEFORE_SECONDS, MASK_AFTER_SECONDS = 2 * HOUR, 4 * HOUR
 SEND_BEFORE_SECONDS, SEND_AFTER_SECONDS = HOUR // 2, 3 * HOUR
 ORDINARY_SHARE_LEAST = 0.25
+NEW_LEVEL_SECONDS_LEAST = 12 * HOUR
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,25 @@ def learning_spans(plans: Iterable[Plan], until: int) -> list[tuple[int, int]]:
     return merged((starts, min(ends, until)) for starts, ends in spans if starts < until)
 
 
+def going_on(disturbed: Disturbed, evidence: Evidence) -> bool:
+    """Whether it has not ended where the service's history does."""
+    known = evidence.hours[evidence.hourly[disturbed.service].notna().to_numpy()]
+    return bool(len(known)) and disturbed.ends >= int(known[-1]) + HOUR
+
+
+def _new_level(disturbed: Disturbed, evidence: Evidence) -> bool:
+    lasting = disturbed.kind == "surge" and disturbed.ends - disturbed.starts >= NEW_LEVEL_SECONDS_LEAST
+    return lasting and going_on(disturbed, evidence)
+
+
 def mask_of(evidence: Evidence, plans: Sequence[Plan]) -> NDArray[np.bool_]:
-    """Hours not to learn ordinary traffic from [hour, service]: campaigns on that service, and disturbances."""
+    """Hours not to learn ordinary traffic from [hour, service]: campaigns on that service, and disturbances. A surge
+    of half a day and more that goes on where history ends may be a new level, and counts as one in part."""
     hours = evidence.hours
     masked = np.zeros(evidence.hourly.shape, dtype=bool)
     for column, service in enumerate(evidence.services):
-        disturbed = [(d.starts, d.ends) for d in evidence.disturbed if d.service == service]
+        own = [d for d in evidence.disturbed if d.service == service and not _new_level(d, evidence)]
+        disturbed = [(d.starts, d.ends) for d in own]
         hidden = campaign_mask(hours, disturbed, 0, 0)
         masked[:, column] = _campaigns_masked(evidence, service, plans, hidden)
     return masked
@@ -119,6 +133,22 @@ def known_before(evidence: Evidence, moment: int) -> Evidence:
     hourly = evidence.hourly[evidence.hours + HOUR <= moment]
     disturbed = tuple(replace(d, ends=min(d.ends, moment)) for d in evidence.disturbed if d.starts < moment)
     return replace(evidence, hourly=hourly, stretches=tuple(stretches), disturbed=disturbed)
+
+
+def begun_by(evidence: Evidence, moment: int) -> Evidence:
+    """The same evidence of the services that had rows by `moment` (seconds since 1970): the others came later."""
+    known = evidence.hourly[evidence.hours < moment].notna().any()
+    if known.all():
+        return evidence
+    names = [name for name in evidence.services if known[name]]
+    stretches = tuple(stretch for stretch in evidence.stretches if stretch.service in names)
+    return replace(evidence, hourly=evidence.hourly[names], stretches=stretches)
+
+
+def long_known(hourly: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which services have rows in the first half of history: what is learned from a total is learned from theirs."""
+    found: NDArray[np.bool_] = hourly.iloc[: -(-len(hourly) // 2)].notna().any().to_numpy()
+    return found if found.any() else np.ones(hourly.shape[1], dtype=bool)
 
 
 def horizon_hours(evidence: Evidence, until: int) -> pd.DatetimeIndex:

@@ -16,7 +16,7 @@ from forecast.baseline.growth import Growth, with_growth
 from forecast.baseline.prophet_baseline import prophet_log_rates
 from forecast.baseline.ridge import Baseline, blended, fit_baseline
 from forecast.epochs import DAY, HOUR, epoch, naive_utc
-from forecast.evidence import Evidence, horizon_hours, learning_spans, mask_of, spans_of, undisturbed
+from forecast.evidence import Evidence, horizon_hours, learning_spans, long_known, mask_of, spans_of, undisturbed
 from forecast.paths.grid import SIDE_SECONDS, Grid, make_grid
 from forecast.paths.joint import Days, Draws, Setting, days_of, draw, joint_paths, setting
 from forecast.uplift.episodes import Block, blocks_of, split
@@ -228,16 +228,17 @@ def _with_prophet(
 ) -> Baseline:
     """Prophet's opinion of the total's ordinary hours, brought to the ridge's level and mixed into every service.
 
-    Services of one site share their rhythm, and one fit costs seconds.
+    Services of one site share their rhythm, and one fit costs seconds; those that began lately take it from the others.
     """
     hours = pd.DatetimeIndex(naive_utc(baseline.hours))
     ahead = baseline.hours > evidence.hours[-1] - PROPHET_PAST_DAYS * DAY
-    total = evidence.hourly.sum(axis=1, skipna=False)
-    known = ~masked.any(axis=1) & total.notna().to_numpy()
+    long = long_known(evidence.hourly)
+    total = evidence.hourly.loc[:, long].sum(axis=1, skipna=False)
+    known = ~masked[:, long].any(axis=1) & total.notna().to_numpy()
     if known[-PROPHET_PAST_DAYS * 24 :].sum() < PROPHET_HOURS_MIN:
         return baseline
     opinion = prophet_log_rates(total, known, hours[ahead], settings.zone, settings.country, seed)
-    mine = np.log(np.exp(baseline.log_requests_per_second[ahead]).sum(axis=1))
+    mine = np.log(np.exp(baseline.log_requests_per_second[ahead][:, long]).sum(axis=1))
     recent = baseline.hours[ahead] <= evidence.hours[-1]
     apart = opinion - mine
     apart -= float(np.median(apart[recent][-14 * 24 :]))

@@ -19,6 +19,7 @@ from forecast.backtest.again import highest_total
 from forecast.demand.bots import bot_effects, bot_paths, bots_said, learn_bots
 from forecast.epochs import DAY, epoch, moment_of, naive_utc
 from forecast.evidence import Evidence, mask_of
+from forecast.explain.beyond import beyond_said
 from forecast.explain.bridge import bridge_of
 from forecast.explain.doubts import doubts_said
 from forecast.explain.effects import effects_of, second_profiles
@@ -271,19 +272,7 @@ def assumptions(
         said.append(say("{percent} % of the people reached open a message", percent=f"{100 * OPEN_RATIO_ASSUMED:g}"))
     if not learned.target.instants:
         said.append(say("the plan names no moment or send: traffic is spread over the whole campaign"))
-    said += [
-        say(
-            "{name} is {ratio} times its largest past value: this is extrapolation",
-            name=name,
-            ratio=f"{ratio:.1f}",
-        )
-        for name, ratio in learned.numbers.stretched
-    ]
-    said += [
-        say("{name} is missing in {count} past plans and counts as typical there", name=name, count=len(plans))
-        for name, plans in learned.numbers.missing.items()
-        if plans
-    ]
+    said += beyond_said(learned)
     remembered = [plan.id for plan in learned.past if not has_rows(plan, evidence)]
     if remembered:
         said.append(

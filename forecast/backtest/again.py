@@ -14,7 +14,7 @@ from campaign.settings import Settings
 from campaign.traffic import TrafficPaths
 from forecast.backtest.live import LiveScore, live_scores
 from forecast.epochs import DAY, HOUR, epoch, epochs, naive_utc
-from forecast.evidence import Evidence, known_before, undisturbed
+from forecast.evidence import Evidence, begun_by, known_before, undisturbed
 from forecast.learning import grid_for, has_rows, learn, overlapping, predict
 from forecast.paths.calibration import OTHER_KIND, Score
 from forecast.paths.grid import Grid
@@ -77,6 +77,11 @@ class Tested:
     live: LiveScore
 
 
+def there_then(evidence: Evidence, as_of: datetime) -> Evidence:
+    """The services that a forecast of then could have been made for: one that began later says nothing of it."""
+    return begun_by(evidence, epoch(as_of) - HISTORY_DAYS * DAY)
+
+
 def testable(evidence: Evidence, plans: Sequence[Plan], lead_days: float, until: datetime) -> tuple[Plan, ...]:
     """Past campaigns that are over, have traffic, and two weeks of history before their own lead."""
     if evidence.hourly.empty:
@@ -87,11 +92,12 @@ def testable(evidence: Evidence, plans: Sequence[Plan], lead_days: float, until:
         for plan in plans
         if plan.ends_at <= until
         and epoch(plan.starts_at) - lead_days * DAY - first >= HISTORY_DAYS * DAY
-        and _known_seconds(evidence, plan) >= 0.5 * (plan.ends_at - plan.starts_at).total_seconds()
+        and _known_seconds(evidence, plan, lead_days) >= 0.5 * (plan.ends_at - plan.starts_at).total_seconds()
     )
 
 
-def _known_seconds(evidence: Evidence, plan: Plan) -> float:
+def _known_seconds(evidence: Evidence, plan: Plan, lead_days: float) -> float:
+    evidence = there_then(evidence, plan.starts_at - timedelta(days=lead_days))
     starts, ends = epoch(plan.starts_at), epoch(plan.ends_at)
     known = [
         float(s.seconds[(s.starts >= starts) & (s.starts < ends) & ~np.isnan(s.rates)].sum())
@@ -120,6 +126,7 @@ def forecast_again(
     The paths are the structural model's, neither stacked nor calibrated: `forecast.backtest.judged` does that in order.
     """
     as_of = plan.starts_at - timedelta(days=lead_days)
+    evidence = there_then(evidence, as_of)
     before = known_before(evidence, epoch(as_of))
     if before.hourly.notna().sum().min() < HISTORY_DAYS * 24 * 0.8:
         return None
@@ -201,6 +208,14 @@ def actual_on(evidence: Evidence, grid: Grid) -> Floats:
     return np.array(found)
 
 
+def total_on(evidence: Evidence, grid: Grid) -> Floats:
+    """What came on all services together [interval]: one without any of it was not there, one that lacks an interval
+    leaves that unknown."""
+    each = actual_on(evidence, grid)
+    there = ~np.isnan(each).all(axis=1)
+    return np.asarray(each[there].sum(axis=0)) if there.any() else np.full(len(grid.starts), np.nan)
+
+
 def _between(cumulated: Floats, starts: NDArray[np.int64], seconds: NDArray[np.int64], grid: Grid) -> Floats:
     """Growth of a step-wise linear cumulated sum over each interval; holes between buckets add nothing."""
     ends = starts + seconds
@@ -223,7 +238,7 @@ def hourly_of(grid: Grid, inside: NDArray[np.bool_], values: NDArray[np.floating
 def highest_total(plan: Plan, evidence: Evidence) -> float:
     """The highest minute that a past campaign brought on all services together; zero where nothing is known."""
     starts = np.arange(epoch(plan.starts_at), epoch(plan.ends_at), 60, dtype=np.int64)
-    total = actual_on(evidence, Grid(starts, np.full(len(starts), 60, dtype=np.int64))).sum(axis=0)
+    total = total_on(evidence, Grid(starts, np.full(len(starts), 60, dtype=np.int64)))
     return float(np.nanmax(total, initial=0.0))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from campaign.plan import Plan
 from campaign.settings import Settings
-from forecast.backtest.again import Tested
+from forecast.backtest.again import Tested, there_then
 from forecast.baseline.prophet_baseline import prophet_samples
 from forecast.epochs import HOUR, epoch, epochs, naive_utc
 from forecast.evidence import Evidence, known_before
@@ -38,7 +38,7 @@ def peers_of(
     evidence: Evidence, tested: Tested, plan: Plan, plans: Sequence[Plan], settings: Settings, seed: int = 0
 ) -> tuple[PeerForecast, ...]:
     """Last week, Prophet, and Prophet with the plans' moments, sends and windows as regressors."""
-    before = known_before(evidence, epoch(tested.as_of))
+    before = known_before(there_then(evidence, tested.as_of), epoch(tested.as_of))
     total = before.hourly.sum(axis=1, skipna=False)
     ahead = pd.DatetimeIndex(naive_utc(tested.hours))
     made = [PeerForecast(LAST_WEEK, tested.last_week, None)]

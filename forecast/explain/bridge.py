@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from campaign.plan import Plan
 from campaign.traffic import Bridge, BridgeStep, Peak
-from forecast.backtest.again import actual_on
+from forecast.backtest.again import total_on
 from forecast.epochs import epoch, moment_of
 from forecast.evidence import Evidence
 from forecast.learning import Learned, has_rows, touched_services
@@ -27,7 +27,10 @@ def bridge_of(learned: Learned, evidence: Evidence, total: Peak) -> Bridge | Non
     last = last_comparable(learned, evidence)
     if last is None:
         return None
-    at, peak = actual_peak(last, evidence)
+    top = actual_peak(last, evidence)
+    if top is None:
+        return None
+    at, peak = top
     before = parts_at(learned, last, at)
     now = parts_at(learned, learned.target, epoch(total.peak_at_utc))
     changes = [(LUCK, sum(before.values()) - peak), (ORDINARY, now[ORDINARY] - before[ORDINARY])]
@@ -54,10 +57,12 @@ def last_comparable(learned: Learned, evidence: Evidence) -> Plan | None:
     return max(alike, key=lambda plan: plan.starts_at, default=None)
 
 
-def actual_peak(plan: Plan, evidence: Evidence) -> tuple[int, float]:
-    """When the total was highest (seconds since 1970) and how high, by minute."""
+def actual_peak(plan: Plan, evidence: Evidence) -> tuple[int, float] | None:
+    """When the total was highest (seconds since 1970) and how high, by minute; None where it never was whole."""
     starts = np.arange(epoch(plan.starts_at), epoch(plan.ends_at), 60, dtype=np.int64)
-    actual = actual_on(evidence, Grid(starts, np.full(len(starts), 60, dtype=np.int64))).sum(axis=0)
+    actual = total_on(evidence, Grid(starts, np.full(len(starts), 60, dtype=np.int64)))
+    if np.isnan(actual).all():
+        return None
     top = int(np.nanargmax(actual))
     return int(starts[top]), float(actual[top])
 

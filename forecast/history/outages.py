@@ -23,6 +23,7 @@ STEP_LOG = float(np.log(1.8))
 COMPANION_STEP_LOG = float(np.log(1.6))
 SECONDS_LEAST, SECONDS_MOST = 300, 24 * HOUR_SECONDS
 PAUSE_SECONDS = 900
+GOING_ON_RATIO, GOING_ON_SECONDS_MOST = 0.1, 7 * 24 * HOUR_SECONDS
 EXPECTED_LEAST = 100.0
 DEVIATIONS_LEAST = 3.0
 SHIFTS = (0, -1, 1, -2, 2)
@@ -53,15 +54,14 @@ def drops(series: Series, usual: Floats) -> list[Stretch]:
     expected = np.concatenate([[0.0], np.cumsum(np.where(unknown, 0.0, usual * series.lengths))])
     seconds = series.ends[lasts - 1] - series.starts[firsts]
     due = expected[lasts] - expected[firsts]
-    telling = (
-        (seconds >= SECONDS_LEAST)
-        & (seconds <= SECONDS_MOST)
-        & (due >= EXPECTED_LEAST)
-        & (came[lasts] - came[firsts] < LOW_RATIO * due)
-    )
+    ratio = (came[lasts] - came[firsts]) / np.maximum(due, EXPECTED_LEAST)
+    # Where history ends, nearly nothing for days is one too: a new level is something.
+    going_on = (lasts == len(series)) & (ratio < GOING_ON_RATIO)
+    most = np.where(going_on, GOING_ON_SECONDS_MOST, SECONDS_MOST)
+    telling = (seconds >= SECONDS_LEAST) & (seconds <= most) & (due >= EXPECTED_LEAST) & (ratio < LOW_RATIO)
     if not telling.any():
         return []
-    beside_usual = series.rates / usual
+    beside_usual = np.divide(series.rates, usual, out=np.full(len(series), np.nan), where=usual > 0)
     found = [
         (int(series.starts[i]), int(series.ends[j - 1]))
         for i, j, step in zip(firsts[telling], lasts[telling], steps[telling], strict=True)
@@ -126,8 +126,10 @@ def _bridged(low: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _steps(rates: Floats, first: int, last: int, series: Series) -> tuple[float, float]:
-    """How far the log rate falls at the start of [first, last) and rises at its end; NaN where neighbours lack."""
-    return _fall(rates, first, last, series), _rise(rates, first, last, series)
+    """How far the log rate falls at the start of [first, last) and rises at its end; NaN where neighbours lack. What
+    lasts until history ends has only a start."""
+    fall = _fall(rates, first, last, series)
+    return fall, fall if last == len(series) else _rise(rates, first, last, series)
 
 
 def _fall(rates: Floats, first: int, last: int, series: Series) -> float:

@@ -33,8 +33,12 @@ from forecast.history.readings import LEAST_BYTES, FileReading, Stretch, forget_
 from forecast.history.shapes import TRAFFIC, Table, fetch
 from forecast.history.tables import read_table
 from forecast.history.told import Told, known_names, services_told, unfilled, unknown_services
+from forecast.history.units import other_units
 
 MEMORY = "1GB"
+YEAR_SECONDS = 366 * 24 * HOUR_SECONDS
+HOLE_YEARS_MOST = 3
+WRONG_YEAR = say("correct the year, or delete the rows")
 
 
 @dataclass
@@ -83,6 +87,8 @@ def read_traffic(workspace: Workspace) -> Traffic:
         traffic.notes += reading.notes
         traffic.tests += reading.tests
     problems += _join(readings, traffic, workspace.settings)
+    if not problems:
+        problems += other_units(readings, traffic.series, workspace.settings)
     if problems:
         raise UserError(problems)
     return traffic
@@ -170,6 +176,9 @@ def _parts(
         if len(again):
             problems += _repeated(connection, table, service, starts, again)
             continue
+        if (hole := years_apart(starts)) is not None:
+            problems += _far_away(connection, table, service, starts, hole)
+            continue
         parts.append(Part(table, service, _without_missing(Series(starts, bucket_lengths(starts), values))))
     parts = _lone_rows_like_the_others(parts)
     for part in parts:
@@ -238,6 +247,40 @@ def _repeated(
         what = say("{service} has a row for this time already", service=service)
         todo = say("keep one of the rows")
     yield from named(connection, table, [row[0] for row in rows], len(again), "starts_at", what, todo)
+
+
+def years_apart(starts: Seconds) -> int | None:
+    """Where rows (in time order) have a hole of years: the first one after it; None without such a hole."""
+    steps = np.diff(starts)
+    return int(steps.argmax()) + 1 if len(steps) and steps.max() > HOLE_YEARS_MOST * YEAR_SECONDS else None
+
+
+def fewer(starts: Seconds, hole: int) -> Seconds:
+    """The side of a hole that has fewer rows: the one with the wrong year."""
+    return starts[:hole] if hole <= len(starts) - hole else starts[hole:]
+
+
+def _far_away(
+    connection: duckdb.DuckDBPyConnection, table: Table, service: str, starts: Seconds, hole: int
+) -> Iterator[Problem]:
+    few = fewer(starts, hole)
+    rows = connection.execute(
+        f"SELECT rowid FROM {table.table} WHERE service = ? AND instant BETWEEN {few[0]} AND {few[-1]} ORDER BY rowid "
+        f"LIMIT {ROWS_NAMED}",
+        [service],
+    ).fetchall()
+    what = _years_without(service, starts, hole)
+    yield from named(connection, table, [row[0] for row in rows], len(few), "starts_at", what, WRONG_YEAR)
+
+
+def _years_without(service: str, starts: Seconds, hole: int) -> Text:
+    return say(
+        "{service} has nothing for {years} years between {before} and {after}",
+        service=service,
+        years=(int(starts[hole]) - int(starts[hole - 1])) // YEAR_SECONDS,
+        before=moment_of(int(starts[hole - 1])).isoformat(),
+        after=moment_of(int(starts[hole])).isoformat(),
+    )
 
 
 def _repeated_endpoints(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[Problem]:
@@ -311,6 +354,10 @@ def _join(readings: list[FileReading], traffic: Traffic, settings: Settings) -> 
             over = np.flatnonzero(overlaps(series))
             if len(over):
                 yield _over_each_other(service, own, series, owners, over, settings)
+        if (hole := years_apart(series.starts)) is not None:
+            few = fewer(series.starts, hole)
+            file = next(reading.file for reading in own if few[0] in reading.series[service].starts)
+            yield Problem(_years_without(service, series.starts, hole), WRONG_YEAR, file=file, key="starts_at")
         traffic.series[service] = series
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from campaign.plan import Plan
 from campaign.settings import Settings
 from forecast.baseline.prophet_baseline import prophet_log_rates
-from forecast.baseline.ridge import Baseline, rate_floor
+from forecast.baseline.ridge import Baseline, campaign_mask, rate_floor
 from forecast.baseline.seasons import design
 from forecast.epochs import DAY, HOUR, naive_utc
-from forecast.evidence import Evidence
+from forecast.evidence import Evidence, long_known
 from forecast.stack.arma import arma_log_rates
 from forecast.stack.boosting import boosted_log_rates, boosting_loads
 from forecast.stack.columns import EDGES, FIELD, PART_OF_DAY, EventColumns, event_columns, with_rhythm
@@ -32,7 +32,7 @@ EFFECT_SD, FINE_EFFECT_SD = 0.6, 0.3
 
 @dataclass(frozen=True)
 class Known:
-    """The total of the services that a campaign touches, by hour, through to the end of the forecast.
+    """The total of services that a campaign touches, by hour, through to the end of the forecast.
 
     hours: seconds since 1970; log_rates: NaN where not known and ahead; log_base: ordinary traffic, all [hour];
     past: how many of the hours are history.
@@ -57,7 +57,12 @@ def members_of(
 
     baseline: ordinary traffic over history and beyond `hours`. Members that cannot be fitted are left out.
     """
-    known = known_of(evidence, target, baseline, int(hours[-1]))
+    touched = np.array([target.touches(name) for name in baseline.services])
+    learned = touched & long_known(evidence.hourly)
+    learned = learned if learned.any() else touched
+    known = known_of(evidence, learned, baseline, int(hours[-1]))
+    # Services that began lately go with the others: a few weeks do not teach what campaigns do.
+    rest = log_base_of(baseline, touched, len(known.hours)) - known.log_base
     columns = event_columns(known.hours, target, plans)
     fine = with_rhythm(columns, known.hours, settings.zone, target.kind)
     at = np.searchsorted(known.hours, hours)
@@ -67,7 +72,8 @@ def members_of(
     logs[PROPHET_HELD] = _prophet(known, columns, settings, seed)
     low, high = seen_range(known, columns)
     return {
-        name: np.exp(np.clip(values, known.log_base + low, known.log_base + high)[at]) for name, values in logs.items()
+        name: np.exp((np.clip(values, known.log_base + low, known.log_base + high) + rest)[at])
+        for name, values in logs.items()
     }
 
 
@@ -81,15 +87,28 @@ def seen_range(known: Known, columns: EventColumns) -> tuple[float, float]:
     return low - BEYOND_SEEN, high + BEYOND_SEEN
 
 
-def known_of(evidence: Evidence, target: Plan, baseline: Baseline, last_hour: int) -> Known:
-    touched = [i for i, name in enumerate(baseline.services) if target.touches(name)]
-    total = evidence.hourly.iloc[:, touched].sum(axis=1, skipna=False).to_numpy(dtype=np.float64)
+def known_of(evidence: Evidence, services: NDArray[np.bool_], baseline: Baseline, last_hour: int) -> Known:
+    total = evidence.hourly.loc[:, services].sum(axis=1, skipna=False).to_numpy(dtype=np.float64, copy=True)
+    total[disturbed_hours(evidence, services)] = np.nan
     inside = baseline.hours <= last_hour
     rates = np.full(int(inside.sum()), np.nan)
     rates[: len(total)] = total
     floor = rate_floor(rates[~np.isnan(rates)])
-    log_base = np.log(np.exp(baseline.log_requests_per_second[inside][:, touched]).sum(axis=1))
+    log_base = log_base_of(baseline, services, len(rates))
     return Known(baseline.hours[inside], np.log(np.maximum(rates, floor)), log_base, len(total))
+
+
+def disturbed_hours(evidence: Evidence, services: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Hours [hour] that say nothing about demand on one of the services: missing, not low or high."""
+    names = {name for name, used in zip(evidence.services, services, strict=True) if used}
+    own = [(d.starts, d.ends) for d in evidence.disturbed if d.service in names and d.kind != "surge"]
+    return campaign_mask(evidence.hours, own, 0, 0)
+
+
+def log_base_of(baseline: Baseline, services: NDArray[np.bool_], count: int) -> Floats:
+    """Ordinary traffic of some services together, on the log scale, over the first `count` hours."""
+    found: Floats = np.log(np.exp(baseline.log_requests_per_second[:count][:, services]).sum(axis=1))
+    return found
 
 
 def _arma(known: Known, columns: EventColumns, settings: Settings) -> Floats:

@@ -31,6 +31,8 @@ AWAY_USUAL, AWAY_KIND_SD = (math.log(0.03), 1.0), 1.0
 SURVIVAL_USUAL, SURVIVAL_KIND_SD = (-0.3, 0.3), 0.3
 SIZE_EFFECT = 0.15
 EXTRAPOLATION_RATIO = 1.5
+SMALLEST_SHARE = 0.01
+"""A size of nothing counts as this share of the past median: how much less than little it is, no past can tell."""
 
 # Log of the usual size, and its standard deviation. Volumes: requests per person per request of a visit.
 USUAL: Mapping[str, tuple[float, float]] = {
@@ -91,13 +93,18 @@ class Numbers:
     """The plans' numbers made comparable [campaign][field], and the effect expected of a unit of each.
 
     missing: plans that do not give a number (it counts as typical there). stretched: the target's numbers beyond 1.5
-    times their past maximum, with the ratio: extrapolation.
+    times their past maximum, with the ratio; shrunk: those as far below their past minimum: extrapolation. unheard: the
+    target's numbers that fewer than two past plans give: nothing is learned from them. untold: numbers that every past
+    plan of its kind gives, and the target does not.
     """
 
     scores: Mapping[str, Mapping[str, float]]
     expected: Mapping[str, float]
     missing: Mapping[str, tuple[str, ...]]
     stretched: tuple[tuple[str, float], ...]
+    shrunk: tuple[tuple[str, float], ...] = ()
+    unheard: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 def numbers_of(plans: Sequence[Plan], target: Plan, others: Sequence[Plan] = ()) -> Numbers:
@@ -110,12 +117,14 @@ def numbers_of(plans: Sequence[Plan], target: Plan, others: Sequence[Plan] = ())
     scores: dict[str, dict[str, float]] = {plan.id: {} for plan in scored}
     expected: dict[str, float] = {}
     missing: dict[str, tuple[str, ...]] = {}
-    stretched = []
+    stretched, shrunk, unheard = [], [], []
     for name, value in sorted(target.drivers.items()):
         past = [plan.drivers[name] for plan in plans if name in plan.drivers]
+        if len(past) < 2:
+            unheard.append(name)
         if len(past) < 2 or len({*past, value}) < 2:
             continue
-        size = min(*past, value) > 0 and max(past) > 1.0
+        size = min(past) > 0 and value >= 0 and max(past) > 1.0
         expected[name] = SIZE_EFFECT if size else 0.0
         usual = float(np.median(past) if size else np.mean(past))
         for plan in scored:
@@ -124,12 +133,19 @@ def numbers_of(plans: Sequence[Plan], target: Plan, others: Sequence[Plan] = ())
         missing[name] = tuple(plan.id for plan in plans if name not in plan.drivers)
         if max(past) > 0 and value > EXTRAPOLATION_RATIO * max(past):
             stretched.append((name, value / max(past)))
-    return Numbers(scores, expected, missing, tuple(stretched))
+        if min(past) > 0 and value < min(past) / EXTRAPOLATION_RATIO:
+            shrunk.append((name, value / min(past)))
+    return Numbers(scores, expected, missing, tuple(stretched), tuple(shrunk), tuple(unheard), _untold(plans, target))
+
+
+def _untold(plans: Sequence[Plan], target: Plan) -> tuple[str, ...]:
+    alike = [set(plan.drivers) for plan in plans if plan.kind == target.kind]
+    return tuple(sorted(set.intersection(*alike) - set(target.drivers))) if len(alike) > 1 else ()
 
 
 def _score(given: float, past: Sequence[float], usual: float, size: bool) -> float:
     if size:
-        return math.log(max(given, 1e-9) / usual)
+        return math.log(max(given, min(SMALLEST_SHARE * usual, *past)) / usual)
     width = max(past) - min(past)
     return min(max((given - usual) / (width or 1.0), -3.0), 3.0)
 

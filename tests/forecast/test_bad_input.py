@@ -14,9 +14,12 @@ from small_shop import BEGINS, SERVICES, SETTINGS, sale, shop, true_rates
 from campaign.errors import UserError
 from campaign.plan import Plan
 from campaign.traffic import TrafficModel
+from forecast.backtest.again import forecast_again, testable
 from forecast.epochs import HOUR, epoch, naive_utc
 from forecast.evidence import Disturbed, Evidence, known_before
 from forecast.model import Forecast, build_traffic_model
+from forecast.stack.members import members_of
+from forecast.uplift.episodes import Stretch
 from surgeplan.cli import main
 
 PAST = tuple(sale(day, reach=reach) for day, reach in ((20, 3e5), (30, 5e5), (41, 2e5)))
@@ -152,6 +155,140 @@ def test_a_level_shift_yesterday_widens_the_range_and_is_said() -> None:
     assert is_sane(made)
     assert np.all(made.learned.baseline.level_sd > usual().learned.baseline.level_sd)
     assert any(said.startswith("the last day was 1.8 times") for said in made.model.assumptions)
+
+
+def test_a_service_that_began_after_the_last_campaign_is_forecast_and_that_is_said() -> None:
+    made = forecast(without_first_days(47))
+    assert is_sane(made)
+    assert (
+        "rows of orders begin only 6 days before the forecast's date: 3 of 3 past campaigns say nothing of it"
+        in made.model.assumptions
+    )
+    web, before = (one.model.services["web"].peak_requests_per_second.p50 for one in (made, usual()))
+    assert web == pytest.approx(before, rel=0.1)
+
+
+def test_a_service_that_began_lately_hides_no_past_campaign_from_the_back_test() -> None:
+    young = without_first_days(47)
+    assert testable(young, PAST, 3.0, AS_OF) == PAST
+    tested = forecast_again(young, PAST[-1], PAST, SETTINGS, 3.0)
+    assert tested is not None
+    assert np.isfinite(tested.middle).all()
+
+
+def without_first_days(days: int) -> Evidence:
+    """The second service has no rows in the first days."""
+    first = epoch(BEGINS) + days * 86400
+    hourly = evidence().hourly.copy()
+    hourly.loc[evidence().hours < first, "orders"] = np.nan
+    orders = evidence().stretches[1]
+    use = orders.starts >= first
+    later = Stretch("orders", orders.starts[use], orders.seconds[use], orders.rates[use])
+    return replace(evidence(), hourly=hourly, stretches=(evidence().stretches[0], later))
+
+
+def disturbed_until_as_of(hours: int, factor: float, kind: str) -> Evidence:
+    """The last hours of every service multiplied by a factor, and found to be a disturbance."""
+    hourly = evidence().hourly.copy()
+    hourly.iloc[-hours:] *= factor
+    last = int(evidence().hours[-1]) + HOUR
+    found = tuple(Disturbed(name, last - hours * HOUR, last, kind) for name in evidence().services)
+    return replace(evidence(), hourly=hourly, disturbed=found)
+
+
+def test_a_surge_that_goes_on_at_as_of_may_be_a_new_level_and_that_is_said() -> None:
+    made = forecast(disturbed_until_as_of(24, 2.0, "surge"))
+    assert np.all(made.learned.baseline.level_sd > 2 * usual().learned.baseline.level_sd)
+    assert any(said.startswith("the last day was 2.0 times") for said in made.model.assumptions)
+
+
+def test_a_level_that_moved_days_ago_is_said_too() -> None:
+    shifted = replace(evidence(), hourly=evidence().hourly.copy())
+    shifted.hourly.iloc[-4 * 24 :] *= 0.5
+    assert any(
+        said.startswith("for 4 days traffic has been far from the same days a week earlier, 0.5 times on the last")
+        for said in forecast(shifted).model.assumptions
+    )
+
+
+def test_a_single_service_that_moved_or_fell_silent_is_named() -> None:
+    hourly = evidence().hourly.copy()
+    hourly.iloc[-2 * 24 :, 1] *= 0.3
+    moved = forecast(replace(evidence(), hourly=hourly)).model.assumptions
+    assert any(said.endswith("so their range is wider: orders (0.3)") for said in moved)
+    hourly.iloc[-20 * 24 :, 1] = 0.0
+    gone = forecast(replace(evidence(), hourly=hourly)).model.assumptions
+    assert not any(said.startswith("nearly nothing") for said in moved)
+    assert any(said.startswith("nearly nothing has come for days") and "orders (20)" in said for said in gone)
+
+
+def test_an_outage_that_is_not_over_is_said_and_no_member_of_the_stack_goes_on_from_it() -> None:
+    broken = disturbed_until_as_of(30, 0.01, "outage")
+    made = forecast(broken)
+    assert any("taken as an outage that will be over: web (30 h), orders (30 h)" in a for a in made.model.assumptions)
+    hours = epoch(NEXT.starts_at) + HOUR * np.arange(8)
+    before, now = (
+        members_of(given, NEXT, (*PAST, NEXT), SETTINGS, one.learned.baseline, hours)
+        for given, one in ((evidence(), usual()), (broken, made))
+    )
+    for name, values in now.items():
+        assert values == pytest.approx(before[name], rel=0.25), name
+
+
+def test_an_outage_in_the_last_campaign_is_said_and_weakens_no_member_of_the_stack() -> None:
+    last = PAST[-1]
+    found = tuple(
+        Disturbed(name, epoch(last.starts_at) + HOUR, epoch(last.starts_at) + 5 * HOUR, "outage")
+        for name in evidence().services
+    )
+    hourly = evidence().hourly.copy()
+    inside = (evidence().hours >= found[0].starts) & (evidence().hours < found[0].ends)
+    hourly.loc[inside] *= 0.05
+    broken = replace(evidence(), hourly=hourly, disturbed=found)
+    said = "hours of outages in past campaigns are left out of what is learned: sale-41 (4.0)"
+    assert said in forecast(broken).model.assumptions
+    hours = epoch(NEXT.starts_at) + HOUR * np.arange(8)
+    before, now = (
+        members_of(given, NEXT, (*PAST, NEXT), SETTINGS, usual().learned.baseline, hours)
+        for given in (evidence(), broken)
+    )
+    for name, values in now.items():
+        assert values == pytest.approx(before[name], rel=0.2), name
+
+
+def test_an_audience_of_nobody_brings_no_more_than_a_small_one_and_is_called_extrapolation() -> None:
+    past = tuple(p.model_copy(update={"drivers": {"audience": 1e6 + i}}) for i, p in enumerate(PAST))
+    nobody, few = (forecast(evidence(), past, sized("audience", size)) for size in (0.0, 1e5))
+    assert nobody.model.total.peak_requests_per_second.p50 <= few.model.total.peak_requests_per_second.p50
+    assert "audience is 0.0 times its smallest past value: this is extrapolation" in nobody.model.assumptions
+
+
+def sized(name: str, value: float) -> Plan:
+    return NEXT.model_copy(update={"drivers": {name: value}})
+
+
+def test_a_driver_that_past_plans_spell_otherwise_is_said_to_tell_nothing() -> None:
+    past = tuple(p.model_copy(update={"drivers": {"audience": 1e6 + i}}) for i, p in enumerate(PAST))
+    said = forecast(evidence(), past, sized("audiance", 1e6)).model.assumptions
+    assert "audiance says nothing about the size yet: fewer than two past plans give it" in said
+    assert "audience counts as usual: every past plan of this kind gives it, this plan does not" in said
+
+
+def test_a_send_far_larger_than_any_before_is_called_extrapolation() -> None:
+    said = forecast(evidence(), plan=sale(56, reach=5e7)).model.assumptions
+    assert "a send on push reaches 100.0 times as many people as the largest past one: this is extrapolation" in said
+
+
+def test_a_past_plan_with_a_wrong_date_is_named() -> None:
+    real = PAST[1]
+    early = {"starts_at": real.starts_at - timedelta(hours=10), "ends_at": real.starts_at - timedelta(hours=2)}
+    wrong = sale(30, id="sale-30", channels=(), moments=(), **early)
+    surges = tuple(Disturbed(s, epoch(real.starts_at), epoch(real.ends_at), "surge") for s in evidence().services)
+    made = forecast(replace(evidence(), disturbed=surges), (PAST[0], wrong, PAST[2]))
+    assert any(
+        said.startswith("campaign sale-30 may have a wrong date: in it there") for said in made.model.assumptions
+    )
+    assert not any("wrong date" in said for said in usual().model.assumptions)
 
 
 def test_a_gap_in_the_middle_of_history_leaves_no_hole() -> None:

@@ -89,6 +89,12 @@ def test_a_holiday_that_empties_the_shop_slowly_is_no_outage() -> None:
     assert found({"shop": Series(series.starts, series.lengths, series.rates * dip)}) == []
 
 
+def test_nearly_nothing_for_days_until_history_ends_is_an_outage_and_half_as_much_is_a_level() -> None:
+    until_it_ends = DAYS - 3, 3 * 1440
+    assert found({"shop": scaled(shop(), *until_it_ends, 0.0)}) == [("outage", "shop", DAYS - 3.0, 3 * 1440)]
+    assert found({"shop": scaled(shop(), *until_it_ends, 0.45)}) == []
+
+
 def test_a_campaign_that_ends_is_no_outage() -> None:
     series = scaled(scaled(shop(), 12, 60, 6.0), 12.1, 60, 6.0)
     assert found({"shop": series}, Known(ZONE, plans=(plan(12, 6),))) == []

@@ -279,6 +279,11 @@ BAD = {
         "history/traffic.csv:2 starts_at: storefront has a single row, which does not tell how long its bucket is\n"
         "  export a longer stretch",
     ),
+    "a year mistyped": (
+        HEADER + minutes(60) + "2062-01-01T01:00+08:00,storefront,60\n",
+        "history/traffic.csv:62 starts_at: storefront has nothing for 35 years between 2025-12-31T16:59:00+00:00 and "
+        "2061-12-31T17:00:00+00:00\n  correct the year, or delete the rows",
+    ),
     "two lengths in one file": (
         HEADER + minutes(360) + "".join(f"2026-01-01T{h:02d}:00+08:00,storefront,3600\n" for h in range(6)),
         "history/traffic.csv:362 starts_at: storefront has buckets of 1 h and of 1 min over one instant\n"
@@ -313,6 +318,46 @@ def test_the_same_rows_in_two_files_are_refused(make: Make) -> None:
         "history/traffic_2.csv starts_at: storefront has 30 buckets that history/traffic.csv has too, "
         "the first at 2026-01-01T00:30:00+08:00\n  keep one bucket length and one file for any instant"
     )
+
+
+def test_a_file_of_another_century_is_refused(make: Make) -> None:
+    folder = make(traffic__csv=HEADER + minutes(90), traffic_old__csv=HEADER + minutes(60, start="1926-01-01T00:00"))
+    assert problems(folder) == (
+        "history/traffic_old.csv starts_at: storefront has nothing for 99 years between 1925-12-31T16:59:00+00:00 and "
+        "2025-12-31T16:00:00+00:00\n  correct the year, or delete the rows"
+    )
+
+
+DAY_OF_MINUTES = 1440
+PER_SECOND = "".join(f"2026-01-02T{h:02d}:{m:02d}+08:00,storefront,1\n" for h in range(24) for m in range(60))
+
+
+def test_a_file_that_gives_requests_per_second_as_requests_is_refused(make: Make) -> None:
+    folder = make(traffic__csv=HEADER + minutes(DAY_OF_MINUTES), traffic_2__csv=HEADER + PER_SECOND)
+    assert problems(folder) == (
+        "history/traffic_2.csv requests: from 2026-01-02T00:00:00+08:00 on, the traffic of every service is 1/60 "
+        "times that of the day before: another unit of time\n  requests counts a whole bucket, requests_per_second is "
+        "a rate: rename or convert the column; if traffic really changed so, name that time in history: ordinary"
+    )
+
+
+def test_hours_given_as_their_mean_minute_beside_minutes_are_refused(make: Make) -> None:
+    hourly = "".join(f"2025-12-31T{h:02d}:00+08:00,storefront,60\n" for h in range(24))
+    assert problems(make(traffic__csv=HEADER + hourly + minutes(DAY_OF_MINUTES))).startswith(
+        "history/traffic.csv requests: from 2026-01-01T00:00:00+08:00 on, the traffic of every service is 60 times"
+    )
+
+
+def test_traffic_that_really_became_sixty_times_as_much_is_taken_when_it_is_said(make: Make) -> None:
+    said = "history: {ordinary: [{starts_at: 2026-01-02T00:00+08:00, ends_at: 2026-01-02T01:00+08:00}]}\n"
+    folder = make(SETTINGS + said, traffic__csv=HEADER + minutes(DAY_OF_MINUTES), traffic_2__csv=HEADER + PER_SECOND)
+    assert len(open_history(open_workspace(folder)).hourly()) == 48
+
+
+def test_traffic_that_grows_tenfold_from_file_to_file_is_no_other_unit(make: Make) -> None:
+    more = minutes(DAY_OF_MINUTES, start="2026-01-02T00:00", requests=600)
+    folder = make(traffic__csv=HEADER + minutes(DAY_OF_MINUTES), traffic_2__csv=HEADER + more)
+    assert len(open_history(open_workspace(folder)).hourly()) == 48
 
 
 def test_all_files_are_reported_at_once(make: Make) -> None:
