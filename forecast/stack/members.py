@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from campaign.plan import Plan
 from campaign.settings import Settings
 from forecast.baseline.prophet_baseline import prophet_log_rates
-from forecast.baseline.ridge import Baseline, campaign_mask, rate_floor
+from forecast.baseline.ridge import Baseline, rate_floor
 from forecast.baseline.seasons import design
 from forecast.epochs import DAY, HOUR, naive_utc
 from forecast.evidence import Evidence, long_known
@@ -99,10 +99,14 @@ def known_of(evidence: Evidence, services: NDArray[np.bool_], baseline: Baseline
 
 
 def disturbed_hours(evidence: Evidence, services: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Hours [hour] that say nothing about demand on one of the services: missing, not low or high."""
+    """Hours [hour] of which nothing says what demand was on one of the services: missing, not low or high."""
     names = {name for name, used in zip(evidence.services, services, strict=True) if used}
-    own = [(d.starts, d.ends) for d in evidence.disturbed if d.service in names and d.kind != "surge"]
-    return campaign_mask(evidence.hours, own, 0, 0)
+    hours = evidence.hours
+    found = np.zeros(len(hours), dtype=bool)
+    for d in evidence.disturbed:
+        if d.service in names and d.kind != "surge":
+            found |= (hours >= d.starts) & (hours + HOUR <= d.ends)
+    return found
 
 
 def log_base_of(baseline: Baseline, services: NDArray[np.bool_], count: int) -> Floats:

@@ -14,7 +14,7 @@ from small_shop import BEGINS, SERVICES, SETTINGS, sale, shop, true_rates
 from campaign.errors import UserError
 from campaign.plan import Plan
 from campaign.traffic import TrafficModel
-from forecast.backtest.again import forecast_again, testable
+from forecast.backtest import again
 from forecast.epochs import HOUR, epoch, naive_utc
 from forecast.evidence import Disturbed, Evidence, known_before
 from forecast.model import Forecast, build_traffic_model
@@ -170,8 +170,8 @@ def test_a_service_that_began_after_the_last_campaign_is_forecast_and_that_is_sa
 
 def test_a_service_that_began_lately_hides_no_past_campaign_from_the_back_test() -> None:
     young = without_first_days(47)
-    assert testable(young, PAST, 3.0, AS_OF) == PAST
-    tested = forecast_again(young, PAST[-1], PAST, SETTINGS, 3.0)
+    assert again.testable(young, PAST, 3.0, AS_OF) == PAST
+    tested = again.forecast_again(young, PAST[-1], PAST, SETTINGS, 3.0)
     assert tested is not None
     assert np.isfinite(tested.middle).all()
 
