@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from scipy.optimize import least_squares, nnls
@@ -15,7 +16,8 @@ from scipy.optimize import least_squares, nnls
 from campaign.capacity import CapacityRange, Estimate, ExpectedEfficiency, ReplicaScaling
 from loadtest.knee import DRAWS, Floats, Step
 
-SATURATED_RATIO = 0.97
+MISSING_RATIO = 0.03
+IN_FLIGHT_SIGMAS = 5  # requests inside at the first and at the last instant differ by chance; a backlog is more
 FEWEST_SIZES = 3
 BEYOND = (2, 4)
 INTERVAL = (0.025, 0.5, 0.975)
@@ -44,8 +46,14 @@ def throughput(n: Floats, parameters: Sequence[float] | Floats) -> Floats:
 
 
 def saturated(step: Step) -> bool:
-    """More came than was replied to; what came is counted, a Poisson draw may be off the rate that was wanted."""
-    return float(step.done.sum()) < SATURATED_RATIO * float(step.intended.sum())
+    """More came than was replied to; what came is counted, a Poisson draw may be off the rate that was wanted.
+
+    A step's edges cut through requests: what is missing must also be more than the chance of how many are inside
+    (Little's law: X * R), or a few seconds at a low rate would look saturated.
+    """
+    came, missing = float(step.intended.sum()), float((step.intended - step.done).sum())
+    inside = max(step.achieved_per_second * step.mean_ms / 1000, 1.0)
+    return missing > max(MISSING_RATIO * came, IN_FLIGHT_SIGMAS * sqrt(inside))
 
 
 def fit_usl(steps: Sequence[Step]) -> Usl | None:

@@ -148,7 +148,7 @@ def steps_text(found: Measurement) -> str:
     if found.log_p99_knee_requests_per_second:
         by_p99 = f"{found.log_p99_knee_requests_per_second:.0f}"
         lines.append(_("isotonic regression of log p99 says {rate} per second and replica").format(rate=by_p99))
-    if found.usl:
+    if found.usl and found.outcome != "generator-too-slow":
         lines.append(_("saturates at {rate} per second (Universal Scalability Law)").format(
             rate=f"{found.usl.peak_requests_per_second:.0f}"))  # fmt: skip
     if found.practice_truth_requests_per_second:

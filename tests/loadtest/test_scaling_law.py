@@ -31,7 +31,12 @@ def test_usl_keeps_silent_without_a_saturated_step():
 
 def test_fewer_requests_than_wanted_by_chance_saturate_nothing():
     assert not saturated(Step(100, 20.0, 0.1, *NONE, np.full(9, 95.0), np.full(9, 95.0)))
-    assert saturated(_step(100, 95))
+    assert saturated(_step(100, 95, seconds=10))
+
+
+def test_requests_that_a_short_step_cuts_through_saturate_nothing():
+    assert not saturated(_step(36, 34.5, mean_ms=38, seconds=2))
+    assert saturated(_step(200, 150, mean_ms=400, seconds=3))
 
 
 def test_what_saturated_steps_replied_to_is_the_throughput():
