@@ -7,7 +7,7 @@ being sent is not in them, and whether the generator kept up is unknown.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ PER_SECOND = ("second", "stage", "requests", "errors", "p99_ms")
 HIGHEST_MICROSECONDS = 600_000_000
 ENOUGH_RATIO = 0.95
 ASSUMED_SLOW_RATIO = 0.02
+LONGEST_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ def read_elsewhere(path: Path, scenario: Scenario) -> Imported:
             rows = csv.DictReader(file)
             headings = rows.fieldnames or ()
             if set(JTL) <= set(headings):
-                return _from_requests(list(_requests(rows, path.name, _stages(scenario))), scenario)
+                requests = _requests(_whole(rows, path.name, JTL), path.name, _stages(scenario))
+                return _from_requests(list(requests), scenario)
             if set(PER_SECOND) <= set(headings):
-                return _from_seconds(rows, path.name, scenario)
+                return _from_seconds(_whole(rows, path.name, PER_SECOND), path.name, scenario)
     except OSError as error:
         raise UserError(Problem(say("cannot be read: {reason}", reason=error.strerror), file=str(path))) from error
     except UnicodeDecodeError as error:
@@ -121,11 +123,24 @@ def _stages(scenario: Scenario) -> dict[str, int]:
     return names
 
 
-def _requests(rows: csv.DictReader[str], name: str, stages: Mapping[str, int]) -> Iterator[Request]:
-    first: float | None = None
+def _whole(rows: csv.DictReader[str], name: str, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each row with its line; a tool that was killed leaves its last one cut.
+
+    Raises:
+        UserError: a row ends before its columns do.
+    """
     for row in rows:
-        stage = _stage(row["label"], name, rows.line_num, stages)
-        at_ms, elapsed_ms = (_number(row, key, name, rows.line_num) for key in ("timeStamp", "elapsed"))
+        if any(row[column] is None for column in columns):
+            todo = say("take the line out, or bring the whole file")
+            raise UserError(Problem(say("the line is cut short"), todo, file=name, line=rows.line_num))
+        yield rows.line_num, row
+
+
+def _requests(rows: Iterable[tuple[int, dict[str, str]]], name: str, stages: Mapping[str, int]) -> Iterator[Request]:
+    first: float | None = None
+    for line, row in rows:
+        stage = _stage(row["label"], name, line, stages)
+        at_ms, elapsed_ms = (_number(row, key, name, line) for key in ("timeStamp", "elapsed"))
         first = at_ms if first is None else first
         failed = row["success"].strip().lower() != "true"
         yield Request(
@@ -166,24 +181,38 @@ def _from_requests(requests: list[Request], scenario: Scenario) -> Imported:
     return Imported(seen, max((second for second, _stage in seen.cells), default=0) + 1, ())
 
 
-def _from_seconds(rows: csv.DictReader[str], name: str, scenario: Scenario) -> Imported:
-    """How many were slow is not in the file: a second whose p99 is over the objective counts `ASSUMED_SLOW_RATIO`."""
+def _from_seconds(rows: Iterable[tuple[int, dict[str, str]]], name: str, scenario: Scenario) -> Imported:
+    """How many were slow is not in the file: a second whose p99 is over the objective counts `ASSUMED_SLOW_RATIO`.
+
+    Seconds count from the first one of the file, which may be of any clock.
+    """
     seen, stages = Observations(workers=1), _stages(scenario)
-    for row in rows:
-        stage = _stage(row["stage"], name, rows.line_num, stages)
-        second, requests, errors, p99_ms = (
-            _number(row, key, name, rows.line_num) for key in ("second", "requests", "errors", "p99_ms")
-        )
+    read = [(line, row, int(_number(row, "second", name, line))) for line, row in rows]
+    first = min((second for _line, _row, second in read), default=0)
+    for line, row, second in read:
+        stage = _stage(row["stage"], name, line, stages)
+        requests, errors, p99_ms = (_number(row, key, name, line) for key in ("requests", "errors", "p99_ms"))
+        _require_sense(second - first, requests, errors, name, line)
         slow = int(np.ceil(ASSUMED_SLOW_RATIO * requests)) if p99_ms > scenario.stages[stage].objective.p99_ms else 0
         counts = np.zeros(len(FIELDS), np.int64)
         counts[[INTENDED, SENT, DONE]] = int(requests)
         counts[OK], counts[FAILED], counts[SLOW] = int(requests - errors), int(errors), slow
-        _add(seen, int(second), stage, counts)
+        _add(seen, second - first, stage, counts)
         if errors:
             seen.errors[stage, "failed"] += int(errors)
     said = say("only p99 of each second is known: one over its objective counts as {share} % slow requests",
                share=f"{100 * ASSUMED_SLOW_RATIO:g}")  # fmt: skip
     return Imported(seen, max((second for second, _stage in seen.cells), default=0) + 1, (said,))
+
+
+def _require_sense(second: int, requests: float, errors: float, name: str, line: int) -> None:
+    if errors > requests:
+        what = say("{errors} errors of {requests} requests", errors=f"{errors:g}", requests=f"{requests:g}")
+        raise UserError(Problem(what, say("write how many of the requests failed"), file=name, line=line, key="errors"))
+    if second > LONGEST_SECONDS:
+        what = say("is {seconds} s after the first one", seconds=second)
+        todo = say("write seconds, not milliseconds, of one run")
+        raise UserError(Problem(what, todo, file=name, line=line, key="second"))
 
 
 def _counts(error: str | None, slow: bool) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

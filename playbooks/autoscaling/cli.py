@@ -38,7 +38,12 @@ def lint(
     console.result(_in_words(linted), _document(linted))
     if linted.problems:
         raise typer.Exit(ExitCode.NO)
-    console.next(f"kubectl apply --dry-run=server -f {folder}")
+    console.next(f"kubectl apply --dry-run=server -f {applied_alone(folder)}")
+
+
+def applied_alone(folder: Path) -> Path:
+    """What one `kubectl apply` may take: of a whole playbook the folder of one executor, never all of them."""
+    return folder / "kubernetes" if (folder / "kubernetes").is_dir() else folder
 
 
 def _settings(workspace: Path) -> Settings | None:

@@ -62,12 +62,26 @@ def test_a_per_second_csv_is_judged_by_its_p99(built):
     assert _import(built, "\n".join(["second,stage,requests,errors,p99_ms", *rows])) == 1
 
 
+def test_seconds_of_any_clock_count_from_the_first(built):
+    rows = [f"{1_794_312_000 + s},{stage},400,0,30" for s in range(20) for stage in ("product", "checkout")]
+
+    assert _import(built, "\n".join(["second,stage,requests,errors,p99_ms", *rows])) in (0, 4)
+    assert len((built / "out/opening/loadtest/per_second.csv").read_text("utf-8").splitlines()) < 100
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a,b\n1,2\n", "run.jtl:1: is neither a JMeter .jtl nor a per-second CSV"),
         ("timeStamp,elapsed,label,success\n1,2,basket,true\n", "run.jtl:2: basket is no stage of the scenario"),
         ("timeStamp,elapsed,label,success\n1,x,product,true\n", "run.jtl:2 elapsed: x is not a figure"),
+        ("timeStamp,elapsed,label,success\n1,2,product", "run.jtl:2: the line is cut short"),
+        ("timeStamp,elapsed,label,success\n1,2", "run.jtl:2: the line is cut short"),
+        ("second,stage,requests,errors,p99_ms\n0,product,5,9,20\n", "run.jtl:2 errors: 9 errors of 5 requests"),
+        (
+            "second,stage,requests,errors,p99_ms\n1794312000000,product,5,0,20\n1794312700000,product,5,0,20\n",
+            "run.jtl:3 second: is 700000 s after the first one",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_line(built, capsys, text, message):

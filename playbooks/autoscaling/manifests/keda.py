@@ -44,6 +44,7 @@ def keda_files(setting: Setting) -> dict[str, str]:
 def scaled_object(setting: Setting, name: str, service: ServicePlan, with_steps: bool) -> Values:
     """A ScaledObject keda.sh/v1alpha1; every value of a trigger's metadata is a string, as its CRD demands."""
     cron_triggers = _cron_triggers(setting, service) if with_steps else []
+    usual = max(service.replicas.today or 0, service.replicas.floor)
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
@@ -59,7 +60,7 @@ def scaled_object(setting: Setting, name: str, service: ServicePlan, with_steps:
             "maxReplicaCount": service.replicas.most,
             "pollingInterval": 15,
             "cooldownPeriod": 300,
-            "fallback": {"failureThreshold": 3, "replicas": service.replicas.peak},
+            "fallback": {"failureThreshold": 3, "replicas": service.replicas.peak if with_steps else usual},
             "advanced": {
                 "horizontalPodAutoscalerConfig": {
                     "behavior": {

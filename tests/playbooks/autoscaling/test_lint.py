@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaign.workspace import open_workspace
+from playbooks.autoscaling.cli import applied_alone
 from playbooks.autoscaling.lint.bounds import bounds_of
 from playbooks.autoscaling.lint.cron import cron_fault, one_date
 from playbooks.autoscaling.lint.folder import lint_folder
@@ -89,6 +90,11 @@ def test_one_bad_edit_is_found(playbook: Path, as_of: datetime, file: str, old: 
 
 def test_actions_in_the_past_are_found(playbook: Path, as_of: datetime) -> None:
     assert any("AWS refuses it" in text for text in found(playbook / "aws", as_of + timedelta(days=9)))
+
+
+def test_a_whole_playbook_is_never_applied_at_once(playbook: Path) -> None:
+    assert applied_alone(playbook) == playbook / "kubernetes"
+    assert applied_alone(playbook / "keda") == playbook / "keda"
 
 
 @pytest.mark.parametrize("folder", ["kubernetes", "cronhpa"])

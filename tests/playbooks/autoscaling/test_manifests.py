@@ -296,6 +296,7 @@ def test_keda_strings_stay_strings_and_its_way_back_has_no_cron(playbook: Path) 
             assert all(isinstance(value, str) for value in trigger["metadata"].values())
     restore = next(documents_of(playbook / "keda" / "restore-storefront.yaml"))
     assert [trigger["type"] for trigger in restore["spec"]["triggers"]] == ["prometheus"]
+    assert restore["spec"]["fallback"]["replicas"] == 8  # as many as run today, not the campaign's peak for good
 
 
 def documents_of(file: Path) -> Iterator[dict[str, Any]]:
