@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from campaign.language import say
-from campaign.numbers import spoken
+from campaign.numbers import local_minute, spoken
 from campaign.readiness import Item
 from campaign.words import Words
 from playbooks.autoscaling.plan import AutoscalingPlan, EndpointLimit, LimitHit, ServicePlan
@@ -49,12 +50,28 @@ def admitted_parts(limits: tuple[EndpointLimit, ...]) -> Words | None:
 
 def floors_line(item: Item, plan: AutoscalingPlan | None) -> Item:
     """The item with the floor that each service must have held for ten minutes when it is due."""
-    services = plan.services if plan else {}
-    held = {name: floor_at(service, item.due_at_utc - HELD) for name, service in services.items() if service.steps}
-    if not held:
+    at = item.due_at_utc - HELD
+    floors = (
+        [_floor(plan, name, service, at) for name, service in plan.services.items() if service.steps] if plan else []
+    )
+    if not floors:
         return item
-    floors = ", ".join(f"{name} {floor}" for name, floor in held.items())
-    return item.model_copy(update={"evidence": after(item.evidence, Words(zh=floors, en=floors))})
+    listed = Words(zh=", ".join(floor.zh for floor in floors), en=", ".join(floor.en for floor in floors))
+    return item.model_copy(update={"evidence": after(item.evidence, listed)})
+
+
+def _floor(plan: AutoscalingPlan, name: str, service: ServicePlan, at: datetime) -> Words:
+    """`storefront 54`; where that is the usual floor, which holds without any step, when the first rise can be seen."""
+    floor = floor_at(service, at)
+    rises = [s.starts_at_utc for s in service.steps if s.starts_at_utc > at and s.replicas > service.replicas.floor]
+    if floor > service.replicas.floor or not rises:
+        return Words(zh=f"{name} {floor}", en=f"{name} {floor}")
+    when = local_minute(rises[0], ZoneInfo(plan.time_zone))
+    text = say(
+        "{service} {floor} (the usual one, no proof of the steps: look again after {when})",
+        service=name, floor=floor, when=when,
+    )  # fmt: skip
+    return Words.of(text)
 
 
 def floor_at(service: ServicePlan, at: datetime) -> int:

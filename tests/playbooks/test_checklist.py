@@ -199,6 +199,20 @@ def test_the_floor_that_must_have_held_is_the_one_ten_minutes_before() -> None:
     assert found["floor-held"].evidence.en.endswith(": shop 20")
 
 
+def test_a_usual_floor_that_held_is_said_to_prove_no_step() -> None:
+    due = START - timedelta(minutes=30)
+    steps = tuple(
+        scaling.Step(starts_at_utc=due + timedelta(minutes=at), replicas=count, why="")
+        for at, count in ((-60, 8), (15, 44))
+    )
+    plan = autoscaling().model_copy(update={"time_zone": "Asia/Shanghai"})
+    shop = plan.services["shop"].model_copy(update={"steps": steps})
+    found = {i.id: i for i in items(evidence(autoscaling=plan.model_copy(update={"services": {"shop": shop}})))}
+    assert found["floor-held"].evidence.en.endswith(
+        ": shop 8 (the usual one, no proof of the steps: look again after 11-10 19:45)"
+    )
+
+
 def test_a_declared_capacity_keeps_an_item_open() -> None:
     (row,) = [i for i in evaluate(items(EVERYTHING), EVERYTHING, START) if i.id == "capacity-measured"]
     assert (row.state, str(row.note)) == ("pending", "declared, not measured: shop")
