@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from campaign.language import LANGUAGES, Language, Text, _, say, use_language
+from campaign.language import LANGUAGES, Language, Text, _, asked_language, say, use_language
 
 if TYPE_CHECKING:
     from campaign.errors import Problem, UserError
@@ -96,7 +96,7 @@ def chosen_language(lang: str | None, folder: Path) -> Language:
     if lang is None:
         from campaign.workspace import language_of
 
-        return language_of(folder)
+        return asked_language() or language_of(folder)
     for known in LANGUAGES:
         if lang == known:
             return known

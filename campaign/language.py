@@ -20,11 +20,23 @@ PACKAGES = ("campaign", "metrics", "forecast", "loadtest", "playbooks", "warroom
 ROOT = Path(__file__).resolve().parent.parent
 
 _current: ContextVar[Language] = ContextVar("language", default="en")
+_asked: ContextVar[Language | None] = ContextVar("asked", default=None)
 
 
 def use_language(language: Language) -> None:
     """Make `language` the one that `_` and `str(Text)` speak from here on (per thread and task)."""
     _current.set(language)
+
+
+def ask_for(language: Language | None) -> None:
+    """Make `language` the one that counts, whatever a workspace says; None leaves it to the workspace."""
+    _asked.set(language)
+    if language is not None:
+        use_language(language)
+
+
+def asked_language() -> Language | None:
+    return _asked.get()
 
 
 def current_language() -> Language:

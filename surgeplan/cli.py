@@ -8,7 +8,7 @@ from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from campaign.language import LANGUAGES, _, use_language
+from campaign.language import LANGUAGES, _, ask_for
 
 if TYPE_CHECKING:
     import typer
@@ -61,10 +61,9 @@ def _interrupted() -> int:
 
 
 def _speak_as_asked(given: Sequence[str]) -> None:
-    """Choose the language before the commands' help is made; a command then chooses for itself."""
-    for language in LANGUAGES:
-        if f"--lang={language}" in given or ("--lang", language) in pairwise(given):
-            use_language(language)
+    """Choose the language before the commands' help is made, wherever among the arguments it is asked for."""
+    asked = (one for one in LANGUAGES if f"--lang={one}" in given or ("--lang", one) in pairwise(given))
+    ask_for(next(asked, None))
 
 
 def _app() -> typer.Typer:

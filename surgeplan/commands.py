@@ -16,6 +16,7 @@ from campaign.console import (
     NowOption,
     SeedOption,
     WorkspaceOption,
+    chosen_language,
     clock,
     moment_option,
     open_workspace,
@@ -42,6 +43,8 @@ def mount(app: typer.Typer) -> None:
 def _before_any_command(context: typer.Context, lang: LangOption = None) -> None:
     """Takes `--lang` before the command too; the entry point has already heeded it. Hands the rehearsal its war room,
     which no package below may import."""
+    if lang is not None:
+        chosen_language(lang, Path())
     context.obj = _war_room
 
 

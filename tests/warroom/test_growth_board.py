@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from playbooks.readiness.record import workspace_log
 from tests.playbooks.growth.shops import shop
 from warroom.growth.board import STATES
 from warroom.growth.gather import read_board
+from warroom.growth.routes import row_words
 from warroom.service.access import Door
 from warroom.service.run import site_app
 from warroom.service.site import Site
@@ -38,6 +39,15 @@ def page(folder: Path, language: str = "en") -> str:
 def fallen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The feed sells 30 % less for two weeks, and NPS is just below its level."""
     return shop(tmp_path_factory.mktemp("shop") / "w", fall=0.3, nps=38)
+
+
+def test_a_value_that_is_not_of_the_newest_day_says_its_day(fallen: Path) -> None:
+    read = read_board(open_workspace(fallen), NOW)
+    (roi,) = read.board.levels[0].warnings
+    row = roi.rows[0]
+    assert row.day is not None
+    said = row_words(roi, row, read.dictionary, row.day + timedelta(days=7))
+    assert said == f"{row_words(roi, row, read.dictionary, row.day)} · on {row.day}, the last that counts"
 
 
 def test_every_level_says_what_stands_and_the_worst_comes_first(fallen: Path) -> None:

@@ -156,6 +156,13 @@ def test_what_is_hardly_meant_is_asked_and_saved_all_the_same(browser: TestClien
     assert "Saved and submitted" in browser.post("/campaigns/d11", data=fields_of(asked) | {"action": "save"}).text
 
 
+def test_programs_are_asked_what_is_hardly_meant_too(browser: TestClient) -> None:
+    content = browser.get("/api/campaigns/d11").json()["content"]
+    content["channels"][0]["sends"][0]["at"] = "2026-11-12T20:00+08:00"
+    told = browser.post("/api/campaigns/d11/preview", json=content).json()
+    assert told["doubts"] == ["app-push is sent at 2026-11-12 20:00, after the end: is the day right?"]
+
+
 def test_more_rows_are_given_without_a_script_and_without_saving(browser: TestClient, folder: Path) -> None:
     page = browser.get("/campaigns/d11").text
     assert "moments-1-at" in page

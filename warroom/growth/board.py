@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ Points = tuple[float | None, ...]
 
 @dataclass(frozen=True)
 class Row:
-    """One rule on one split. value, limit: on the newest day that could be judged, None where there is none.
+    """One rule on one split. value, limit: on `day`, the newest that could be judged, None where there is none.
 
     values, limits: of the last days, None where a day was not judged. limit: the value at which the rule is hit.
     """
@@ -38,6 +39,7 @@ class Row:
     limit: float | None
     values: Points
     limits: Points
+    day: date | None
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def _row(watched: Watched, standing: Mapping[str, Alert]) -> Row:
         None if newest is None else float(limits[newest]),
         points(values[-DAYS:]),
         points(limits[-DAYS:]),
+        None if newest is None else watched.days[newest].astype("datetime64[D]").item(),
     )
 
 

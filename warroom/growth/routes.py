@@ -35,12 +35,13 @@ BLUE = "#1f6feb"
 
 
 class Judged(BaseModel):
-    """A rule on one split, on the newest day that could be judged; limit: the value at which it is hit."""
+    """A rule on one split, on the newest day that could be judged; limit: the value at which it is hit on that day."""
 
     split: str
     state: State
     value: float | None
     limit: float | None
+    day: date | None
 
 
 class Warned(BaseModel):
@@ -123,7 +124,9 @@ def _warned(warning: Warning) -> Warned:
         level=rule.level,
         metric=rule.metric,
         state=warning.state,
-        judged=tuple(Judged(split=r.split, state=r.state, value=r.value, limit=r.limit) for r in warning.rows),
+        judged=tuple(
+            Judged(split=r.split, state=r.state, value=r.value, limit=r.limit, day=r.day) for r in warning.rows
+        ),
         missing=warning.missing,
         action=str(rule.action),
     )
@@ -148,18 +151,19 @@ def _shown(read: Read, currency: str) -> dict[str, Any]:
         "levels": LEVELS,
         "states": STATES,
         "badges": BADGES,
-        "row": lambda warning, row: row_words(warning, row, dictionary),
+        "row": lambda warning, row: row_words(warning, row, dictionary, board.agenda.newest),
         "line": lambda warning, row: row_line(warning, row, dictionary),
         "meetings": [(meeting.title, local_minute(at, at.tzinfo)) for meeting, at in read.meetings],  # type: ignore[arg-type]
     }
 
 
-def row_words(warning: Warning, row: Row, dictionary: Dictionary) -> str:
-    """`1.67 · limit 2.11`."""
+def row_words(warning: Warning, row: Row, dictionary: Dictionary, newest: date | None) -> str:
+    """`1.67 · limit 2.11`, with its day where that is not the newest: campaigns and days with little are not judged."""
     if row.value is None or row.limit is None:
         return _("no day that could be judged")
     unit = unit_of(warning.rule.metric, dictionary)
-    return _("{value} · limit {limit}").format(value=figure(row.value, unit), limit=figure(row.limit, unit))
+    said = _("{value} · limit {limit}").format(value=figure(row.value, unit), limit=figure(row.limit, unit))
+    return said if row.day == newest else _("{said} · on {day}, the last that counts").format(said=said, day=row.day)
 
 
 def row_line(warning: Warning, row: Row, dictionary: Dictionary) -> Markup:

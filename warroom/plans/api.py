@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
+from warroom.plans.doubts import doubts
 from warroom.plans.file import version_of
 from warroom.plans.overview import card_of
 from warroom.plans.routes import Foresee, Submission, campaign_of, draft_of, told_apart
@@ -54,8 +55,11 @@ class Saved(BaseModel):
 
 
 class Previewed(BaseModel):
+    """What a plan would do; doubts: what in it is hardly meant, and refused by nobody."""
+
     problems: tuple[dict[str, Any], ...] = ()
     sentences: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 class Drafted(BaseModel):
@@ -118,12 +122,16 @@ def plan_api(site: Site, foresee: Foresee, on_submission: Submission) -> APIRout
         site.person(request)
         workspace = site.workspace()
         try:
-            told = foresee(workspace, checked({**content, "id": campaign_of(campaign)}, workspace.settings))
+            plan = checked({**content, "id": campaign_of(campaign)}, workspace.settings)
+        except UserError as error:
+            return Previewed(problems=told_of(error))
+        asked = said(doubts(plan, workspace.plans, workspace.settings.zone_of(plan)))
+        try:
+            return Previewed(sentences=said(foresee(workspace, plan)), doubts=asked)
         except NotYet:
             raise
         except UserError as error:
-            return Previewed(problems=tuple(problem.as_json() for problem in error.problems))
-        return Previewed(sentences=said(told))
+            return Previewed(problems=told_of(error), doubts=asked)
 
     @router.get("/{campaign}/copy")
     def copy(request: Request, campaign: str, id: str, starts_at: datetime) -> Drafted:
@@ -149,6 +157,10 @@ def plan_api(site: Site, foresee: Foresee, on_submission: Submission) -> APIRout
         ]
 
     return router
+
+
+def told_of(error: UserError) -> tuple[dict[str, Any], ...]:
+    return tuple(problem.as_json() for problem in error.problems)
 
 
 def said(texts: Sequence[object]) -> tuple[str, ...]:
