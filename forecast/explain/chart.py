@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import matplotlib.dates as mdates
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
@@ -19,9 +20,11 @@ from campaign.language import _, current_language
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import Quantiles
-from forecast.epochs import DAY, HOUR, epoch, epochs
+from forecast.backtest.again import actual_on
+from forecast.epochs import DAY, HOUR, epoch, epochs, naive_utc
 from forecast.evidence import Evidence
-from forecast.model import Forecast
+from forecast.model import Forecast, peaks
+from forecast.paths.grid import Grid
 
 Floats = NDArray[np.float64]
 
@@ -153,17 +156,31 @@ def _moments(axes: Axes, plan: Plan, zone: ZoneInfo, top: float) -> None:
 
 
 def _history(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo) -> None:
-    """Peak hour of every past day, so that the forecast's size can be seen beside what has been."""
-    total = evidence.hourly.sum(axis=1, min_count=1)
-    days = total.resample("D").max()
-    axes.bar(_local(epochs(days.index), zone), days.to_numpy(), width=1.0, color=MUTED)
+    """The peak of every past day, so that the forecast's size can be seen beside what has been."""
+    days = day_peaks(evidence, zone)
+    edges = mdates.date2num([*days.index, days.index[-1] + pd.Timedelta(days=1)])  # type: ignore[no-untyped-call]
+    axes.stairs(days.fillna(0.0).to_numpy(), edges, fill=True, color=MUTED)
     target = forecast.learned.target
-    found = forecast.model.total.peak_requests_per_second
+    # Without what a bucket hides of its peak minute: days that have been are shown by bucket, too.
+    found = peaks(forecast.paths, target)[1].peak_requests_per_second
     x = _local(np.array([epoch(target.starts_at)]), zone)
     axes.vlines(x, found.p10, found.p90, color=RED, linewidth=4)
-    axes.set_title(_("busiest hour of each day; red: this peak"), fontsize=LETTERS, fontweight="normal", color=INK)
+    axes.set_title(_("peak of each day; red: of this campaign"), fontsize=LETTERS, fontweight="normal", color=INK)
     _rate_axis(axes, 2)
     _dates(axes, "%Y-%m", TICKS_X)
+
+
+def day_peaks(evidence: Evidence, zone: ZoneInfo) -> pd.Series[float]:
+    """The busiest hour of each of the zone's days, and the busiest of the shorter buckets that campaigns have."""
+    known = [evidence.hourly.sum(axis=1, skipna=False)]
+    finest = max(evidence.stretches, key=lambda stretch: len(stretch.starts), default=None)
+    if finest is not None:
+        total = actual_on(evidence, Grid(finest.starts, finest.seconds)).sum(axis=0)
+        known.append(pd.Series(total, index=pd.DatetimeIndex(naive_utc(finest.starts))))
+    rates = pd.concat(known)
+    local = pd.DatetimeIndex(rates.index).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    highest: pd.Series[float] = rates.set_axis(local).resample("D").max()
+    return highest
 
 
 def _time_axis(axes: Axes, zone: ZoneInfo) -> None:

@@ -265,15 +265,16 @@ def _climb(
 ) -> tuple[Floats, Floats]:
     precision = 1.0 / sds**2
     damping = 1e-2
-    cost, gradient, curvature = _evaluate(ready, layout, theta, means, precision, noise)
+    place = _place(ready, layout, theta, means, precision, noise)
+    gradient, curvature = _slopes(ready, layout, place, means, precision, noise)
     for _ in range(steps):
         move = cho_solve(cho_factor(curvature + damping * np.diag(np.diag(curvature))), gradient)
-        tried = theta + np.clip(move, -1.0, 1.0)
-        tried = _held(layout, tried)
-        new_cost, new_gradient, new_curvature = _evaluate(ready, layout, tried, means, precision, noise)
-        if new_cost < cost:
-            gain = cost - new_cost
-            theta, cost, gradient, curvature = tried, new_cost, new_gradient, new_curvature
+        tried = _held(layout, place.theta + np.clip(move, -1.0, 1.0))
+        there = _place(ready, layout, tried, means, precision, noise)
+        if there.cost < place.cost:
+            gain = place.cost - there.cost
+            place = there
+            gradient, curvature = _slopes(ready, layout, place, means, precision, noise)
             damping = max(damping / 4.0, 1e-6)
             if gain < 1e-3:
                 break
@@ -281,7 +282,7 @@ def _climb(
             damping *= 8.0
             if damping > 1e4:
                 break
-    return theta, _covariance(curvature, precision)
+    return place.theta, _covariance(curvature, precision)
 
 
 def _covariance(curvature: Floats, precision: Floats) -> Floats:
@@ -337,26 +338,53 @@ def _away(rows: _Rows, layout: Layout, theta: Floats) -> Floats:
     return found
 
 
-def _evaluate(
+@dataclass(frozen=True)
+class _Place:
+    """Some parameters, their penalised cost, and each block's prediction there with its terms' kernels."""
+
+    theta: Floats
+    cost: float
+    predicted: tuple[tuple[Parts, Floats], ...]
+    kernels: Mapping[tuple[bytes, bytes], KnownKernels]
+
+
+def _place(
     ready: Sequence[_Rows], layout: Layout, theta: Floats, means: Floats, precision: Floats, noise: Floats
-) -> tuple[float, Floats, Floats]:
-    """Penalised cost, its negative gradient and Gauss-Newton curvature."""
-    away = theta - means
-    cost = 0.5 * float(np.sum(precision * away**2))
-    gradient, curvature = -precision * away, np.diag(precision)
+) -> _Place:
+    cost = 0.5 * float(np.sum(precision * (theta - means) ** 2))
     kernels = _kernels(ready)
-    for rows in ready:
-        parts, shapes = parts_of(rows, layout, theta, kernels[rows.grid])
-        residual = rows.block.log_rates - parts.log_rate
-        variance = _variance(rows.block, noise)
-        unlikely = 1.0 + residual**2 / (TAIL_FREEDOM * variance)
-        effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
-        cost += float(np.sum(effective * 0.5 * (TAIL_FREEDOM + 1.0) * np.log(unlikely)))
-        weight = effective * (TAIL_FREEDOM + 1.0) / (TAIL_FREEDOM * unlikely) / variance
-        columns = _jacobian(rows, layout, theta, parts, shapes, kernels[rows.grid])
+    predicted = tuple(parts_of(rows, layout, theta, kernels[rows.grid]) for rows in ready)
+    for rows, (parts, _) in zip(ready, predicted, strict=True):
+        unlikely = _unlikely(rows.block, parts, noise)
+        cost += float(np.sum(_effective(rows.block) * 0.5 * (TAIL_FREEDOM + 1.0) * np.log(unlikely)))
+    return _Place(theta, cost, predicted, kernels)
+
+
+def _slopes(
+    ready: Sequence[_Rows], layout: Layout, place: _Place, means: Floats, precision: Floats, noise: Floats
+) -> tuple[Floats, Floats]:
+    """The cost's negative gradient and Gauss-Newton curvature."""
+    gradient, curvature = -precision * (place.theta - means), np.diag(precision)
+    for rows, (parts, shapes) in zip(ready, place.predicted, strict=True):
+        residual, unlikely = rows.block.log_rates - parts.log_rate, _unlikely(rows.block, parts, noise)
+        weight = _effective(rows.block) * (TAIL_FREEDOM + 1.0) / (TAIL_FREEDOM * unlikely)
+        weight /= _variance(rows.block, noise)
+        columns = _jacobian(rows, layout, place.theta, parts, shapes, place.kernels[rows.grid])
         gradient[rows.used] += rows.mapping.T @ (columns.T @ (weight * residual))
         curvature[np.ix_(rows.used, rows.used)] += rows.mapping.T @ ((columns.T * weight) @ columns) @ rows.mapping
-    return cost, gradient, curvature
+    return gradient, curvature
+
+
+def _unlikely(block: Block, parts: Parts, noise: Floats) -> Floats:
+    """How unlikely each row is: one where it is met, growing with the square of the miss (Student t)."""
+    unlikely: Floats = 1.0 + (block.log_rates - parts.log_rate) ** 2 / (TAIL_FREEDOM * _variance(block, noise))
+    return unlikely
+
+
+def _effective(block: Block) -> Floats:
+    """How many independent rows each row counts as."""
+    effective: Floats = np.minimum((block.ends - block.starts) / INDEPENDENT_SECONDS, 1.0)
+    return effective
 
 
 def _variance(block: Block, noise: Floats) -> Floats:
@@ -401,7 +429,7 @@ def _respread(
                 log_rate = parts_of(rows, layout, theta, kernels[rows.grid])[0].log_rate
                 counting = counted[s] * _counting(rows.block, log_rate)
                 clipped = _without_outliers(rows.block.log_rates - log_rate, spread.noise[s], counting)
-                effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
+                effective = _effective(rows.block)
                 total += float(np.sum(effective * (clipped**2 - counting)))
                 weight += float(np.sum(effective))
         noise.append(max(np.sqrt(max(total, 0.0) / weight), NOISE_LEAST_SD))
@@ -417,7 +445,7 @@ def _busy_noise(
         left, weights, counting = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
         for rows in (r for r in ready if r.block.service == s):
             log_rate = parts_of(rows, layout, theta, kernels[rows.grid])[0].log_rate
-            effective = np.minimum((rows.block.ends - rows.block.starts) / INDEPENDENT_SECONDS, 1.0)
+            effective = _effective(rows.block)
             busy = np.exp(log_rate - log_rate.max())
             left.append(rows.block.log_rates - log_rate)
             weights.append(effective * busy / busy.mean())
