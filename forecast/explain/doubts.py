@@ -1,6 +1,6 @@
 """What makes a forecast doubtful and is no mistake of anybody: failed or running campaigns, a level that just moved,
-services whose source fell silent or that began lately, an outage that is not over, plans whose date looks wrong, kinds
-that bring less than ordinary days."""
+services whose source fell silent or that began lately, an outage that is not over, plans whose date looks wrong, slips
+of the pen, kinds that bring less than ordinary days."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ GONE_RATIO, GONE_DAYS, GONE_REQUESTS_LEAST = 0.02, 3, 100.0
 SILENT_DAYS = 1.0
 MISDATED_SECONDS = 3 * DAY
 BROKEN_SECONDS_LEAST = HOUR / 2
+SLIP_RATIO, SLIP_REQUESTS_LEAST = 20.0, 1000.0
 SURGE_RATIO, SURGE_SHARE = 1.5, 0.25
 AWAY_RATIO = 0.1
 
@@ -42,6 +43,7 @@ def doubts_said(learned: Learned, evidence: Evidence, plans: Sequence[Plan], as_
         *gone_said(evidence),
         *silence_said(evidence),
         *young_said(learned, evidence, as_of),
+        *slips_said(evidence),
         *misdated_said(learned, evidence),
         *away_said(learned),
     )
@@ -213,6 +215,29 @@ def young_said(learned: Learned, evidence: Evidence, as_of: datetime) -> list[Te
                 all=len(learned.past),
             )
         )
+    return said
+
+
+def slips_said(evidence: Evidence) -> list[Text]:
+    """Single buckets around past campaigns that tower over both their neighbours: slips of the pen, most likely."""
+    said = []
+    for stretch in evidence.stretches:
+        rates, ends = stretch.rates, stretch.starts + stretch.seconds
+        beside = np.maximum(rates[:-2], rates[2:])
+        joined = (ends[:-2] == stretch.starts[1:-1]) & (ends[1:-1] == stretch.starts[2:])
+        many = rates[1:-1] * stretch.seconds[1:-1] >= SLIP_REQUESTS_LEAST
+        slips = np.flatnonzero(joined & many & (beside > 0) & (rates[1:-1] > SLIP_RATIO * beside))
+        if len(slips):
+            said.append(
+                say(
+                    "{service} has {count} buckets around past campaigns with more than {ratio} times what is in those "
+                    "beside them, the first at {since}: correct or delete those rows and forecast again",
+                    service=stretch.service,
+                    count=len(slips),
+                    ratio=f"{SLIP_RATIO:g}",
+                    since=moment_of(int(stretch.starts[slips[0] + 1])).isoformat(),
+                )
+            )
     return said
 
 

@@ -15,7 +15,7 @@ from campaign.errors import UserError
 from campaign.plan import Plan
 from campaign.traffic import TrafficModel
 from forecast.backtest import again
-from forecast.epochs import HOUR, epoch, naive_utc
+from forecast.epochs import HOUR, epoch, moment_of, naive_utc
 from forecast.evidence import Disturbed, Evidence, known_before
 from forecast.model import Forecast, build_traffic_model
 from forecast.stack.members import members_of
@@ -289,6 +289,16 @@ def test_a_past_plan_with_a_wrong_date_is_named() -> None:
         said.startswith("campaign sale-30 may have a wrong date: in it there") for said in made.model.assumptions
     )
     assert not any("wrong date" in said for said in usual().model.assumptions)
+
+
+def test_a_bucket_that_towers_over_its_neighbours_is_named() -> None:
+    web, orders = evidence().stretches
+    rates = web.rates.copy()
+    rates[500] *= 1000
+    said = forecast(replace(evidence(), stretches=(replace(web, rates=rates), orders))).model.assumptions
+    since = moment_of(int(web.starts[500])).isoformat()
+    assert any(s.startswith("web has 1 buckets") and f"the first at {since}: correct or delete" in s for s in said)
+    assert not any("correct or delete" in s for s in usual().model.assumptions)
 
 
 def test_a_gap_in_the_middle_of_history_leaves_no_hole() -> None:
