@@ -109,12 +109,22 @@ class BackTest(FileRecord):
     member_weights: dict[str, float] = {}
 
 
+class PhaseWidth(FileRecord):
+    """How much the range is widened (or narrowed) when the rest is forecast again at this moment."""
+
+    at_utc: AwareDatetime
+    scale_ratio: float
+
+
 class LiveSettings(FileRecord):
     """How to forecast again while the campaign runs, as past campaigns taught: how fast what was seen loses its weight,
     how much of it is believed, and by how much the range is widened (or narrowed) around its middle.
 
     minute_sd_up, minute_sd_down: standard deviations (log) by which a minute lies off its hour, beyond what the paths
     have of it. Over longer intervals it averages out, over an hour to nothing: it widens single intervals, never hours.
+    drift_sd, drift_seconds: standard deviation (log) and memory of a walk without which the paths stray less from their
+    middle than past campaigns did. phases: the widening at moments of this campaign, and in between in proportion; it
+    takes the place of scale_ratio, their mean.
     """
 
     half_life_seconds: float
@@ -123,6 +133,9 @@ class LiveSettings(FileRecord):
     gain_ratio: float = 1.0
     minute_sd_up: float = 0.0
     minute_sd_down: float = 0.0
+    drift_sd: float = 0.0
+    drift_seconds: float = 3600.0
+    phases: tuple[PhaseWidth, ...] = ()
 
 
 class Sentence(FileRecord):

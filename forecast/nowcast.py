@@ -2,8 +2,10 @@
 
 Sample paths are an ensemble: they know how much of what was seen lasts, and what one service's surprise says about the
 others. The update is the ensemble Kalman filter's (Evensen 1994) on log rates, with an exponentially weighted mean of
-the latest deviations as its observation. How fast that mean forgets, how much of it is believed and how wide the rest
-stays is chosen by re-forecasts of past campaigns (`forecast.backtest.live`).
+the latest deviations as its observation (for a level that walks, the filter itself is such a mean: Muth 1960). No path
+is weighed or dropped, so that the ensemble never degenerates, however long the campaign runs. How fast that mean
+forgets, how far the level walks and how wide the rest stays is learned from re-forecasts of past campaigns
+(`forecast.backtest.live`).
 """
 
 from __future__ import annotations
@@ -18,37 +20,36 @@ from numpy.typing import NDArray
 
 from campaign.traffic import QUANTILES, LiveSettings, TrafficPaths
 from forecast.epochs import HOUR, epoch, epochs
+from forecast.paths.joint import LEVEL_SHARED
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-HALF_LIFE_SECONDS = 1200.0
+HALF_LIFE_SECONDS = 600.0
 OBSERVATION_SD = 0.03
 INTERVALS_LEAST = 3
 FADES_SECONDS = 12 * 3600.0
+LASTING_LEAST = 0.25
 NORMAL = NormalDist()
 LEAST = 1e-6
+UNTAUGHT = LiveSettings(half_life_seconds=HALF_LIFE_SECONDS, scale_ratio=1.0, campaigns=0)
 
 
 def nowcast(
     paths: TrafficPaths,
     actual: Mapping[str, Floats],
     now: datetime,
+    settings: LiveSettings = UNTAUGHT,
     seed: int = 0,
-    half_life_seconds: float = HALF_LIFE_SECONDS,
-    scale_ratio: float = 1.0,
-    gain_ratio: float = 1.0,
 ) -> TrafficPaths:
     """Paths from `now` on, given what came before it.
-
-    half_life_seconds, scale_ratio, gain_ratio: as `traffic.json` has them under `nowcast`, learned from past campaigns.
 
     actual: mean requests per second by service over the intervals of `paths` [interval], NaN where not (yet) known;
     values after `now` are not looked at. Services without any known interval are moved by the others only.
 
     Returns:
-        The intervals that begin at or after `now`, moved and narrowed; all of them unchanged when fewer than three
-        intervals of any service are known.
+        The intervals that end after `now`, moved and narrowed; all of them unchanged when fewer than three intervals of
+        any service are known.
     """
     ends = epochs(paths.starts_at_utc) + paths.seconds
     moment = epoch(now)
@@ -62,20 +63,59 @@ def nowcast(
     )
     if not names or not ahead.any():
         return later
-    logs = np.log(np.maximum(paths.requests_per_second, 1e-6)).astype(np.float64)
+    logs = drifting(paths, settings, seed)
     summaries, observed = [], []
     for name in names:
-        weights = recent_weights(actual[name], ends, moment, half_life_seconds)
-        s = paths.index(name)
-        summaries.append(logs[:, s] @ weights)
-        observed.append(float(np.log(np.maximum(np.nan_to_num(actual[name], nan=1.0), 1e-6)) @ weights))
-    fade = gain_ratio * _fade(ends[ahead], moment)
+        weights = recent_weights(actual[name], ends, moment, settings.half_life_seconds)
+        summaries.append(logs[:, paths.index(name)] @ weights)
+        observed.append(float(np.log(np.maximum(np.nan_to_num(actual[name], nan=1.0), LEAST)) @ weights))
+    fade = settings.gain_ratio * _fade(ends[ahead], moment)
     coming, seen = logs[:, :, ahead], np.array(summaries).T
     moved = updated(coming, _gain(coming, seen), seen, np.array(observed), fade, seed)
-    if scale_ratio != 1.0:
-        middle = np.median(moved, axis=0)
-        moved = middle + scale_ratio * (moved - middle)
+    middle = np.median(moved, axis=0)
+    moved = middle + width_ratio(settings, now) * (moved - middle)
     return replace(later, requests_per_second=np.exp(moved).astype(np.float32))
+
+
+def drifting(paths: TrafficPaths, settings: LiveSettings, seed: int) -> Floats:
+    """Log rates [path, service, interval] of paths whose level also moves on the way, as far as past campaigns' did.
+
+    Paths of one shape and many levels take whatever they see for lasting, and are sure of the rest. What their shapes
+    lack is model error, added to every path before it is compared with what came (additive inflation: Mitchell and
+    Houtekamer 2000), as a mean-reverting walk, shared by services as levels are. It takes the place of as much of the
+    paths' own variance, down to a quarter of it: the frozen range was right, only which part of it lasts was not.
+    """
+    logs = np.log(np.maximum(paths.requests_per_second, LEAST)).astype(np.float64)
+    if settings.drift_sd == 0.0:
+        return logs
+    middle = logs.mean(axis=0)
+    lasting = 1.0 - settings.drift_sd**2 / np.maximum(logs.var(axis=0), LEAST)
+    moving: Floats = middle + np.sqrt(np.maximum(lasting, LASTING_LEAST)) * (logs - middle)
+    rng = np.random.default_rng([seed, 1828])
+    shared = walk(len(logs), paths.seconds, settings.drift_seconds, rng)
+    for service in range(len(paths.services)):
+        own = walk(len(logs), paths.seconds, settings.drift_seconds, rng)
+        both = np.sqrt(LEVEL_SHARED) * shared + np.sqrt(1.0 - LEVEL_SHARED) * own
+        moving[:, service] += settings.drift_sd * both
+    return moving
+
+
+def walk(paths: int, seconds: NDArray[np.int64], memory_seconds: float, rng: np.random.Generator) -> Floats:
+    """Ornstein-Uhlenbeck processes of unit variance [path, interval]."""
+    steps = rng.standard_normal((len(seconds), paths))
+    keeps = np.exp(-seconds / memory_seconds)
+    for i, keep in enumerate(keeps[:-1], 1):
+        steps[i] = keep * steps[i - 1] + np.sqrt(1.0 - keep**2) * steps[i]
+    walked: Floats = steps.T
+    return walked
+
+
+def width_ratio(settings: LiveSettings, now: datetime) -> float:
+    """How much wider than the paths say the rest stays at this moment of the campaign."""
+    if not settings.phases:
+        return settings.scale_ratio
+    times = [phase.at_utc.timestamp() for phase in settings.phases]
+    return float(np.interp(now.timestamp(), times, [phase.scale_ratio for phase in settings.phases]))
 
 
 def _known(values: Floats, past: NDArray[np.bool_]) -> bool:
@@ -188,12 +228,12 @@ def answer(paths: TrafficPaths, now: datetime, ratio: float, settings: LiveSetti
     past, ahead = ends <= moment, ends > moment
     if past.sum() < INTERVALS_LEAST or not ahead.any():
         return None
-    logs = np.log(np.maximum(paths.requests_per_second, 1e-6)).astype(np.float64)
+    logs = drifting(paths, settings, seed)
     weights = recent_weights(np.zeros(int(past.sum())), ends[past], moment, settings.half_life_seconds)
     summaries, later = logs[:, :, past] @ weights, logs[:, :, ahead]
     fade = settings.gain_ratio * _fade(ends[ahead], moment)
     gain = _gain(later, summaries)
     moved = updated(later, gain, summaries, np.zeros(summaries.shape[1]), fade, seed)
     middle, base = np.quantile(moved, [0.5, ratio], axis=0)
-    away = off_its_hour(settings.scale_ratio * (base - middle), ratio, paths.seconds[ahead], settings)
+    away = off_its_hour(width_ratio(settings, now) * (base - middle), ratio, paths.seconds[ahead], settings)
     return Answer(weights, middle + away, gain.reshape(-1, *later.shape[1:]) * fade)

@@ -243,28 +243,47 @@ def rest_of(match: Match, hours: float, settings: LiveSettings | None) -> Rest:
     return Rest(minutes, frozen, Band(by_hour, *np.quantile(draws_by_hour, [0.1, 0.5, 0.9], axis=0)))
 
 
+AFTER_HOURS = (1.0, 1.5, 2.0, 3.0)
+
+
 def reforecasts(known: Sequence[Match]) -> None:
+    found = {hours: [rest_of(match, hours, match.model.nowcast) for match in known] for hours in AFTER_HOURS}
     print("\nThe rest of the event, forecast again (WAPE by the minute)\n")
-    print(
-        "| after | frozen | again | less | frozen, all events together | again | less "
-        "| minutes inside 80 % | p90 over p10 | hours inside 80 % | p90 over p10 |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for hours in (1.0, 1.5, 2.0, 3.0):
-        rests = [rest_of(match, hours, match.model.nowcast) for match in known]
+    print("| after | frozen | again | less | frozen, all events together | again | less |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for hours, rests in found.items():
         missed = np.array([[np.abs(r.minutes.actual - f).sum() for f in (r.frozen, r.minutes.middle)] for r in rests])
         came = np.array([r.minutes.actual.sum() for r in rests])
         each, pooled = (missed / came[:, None]).mean(axis=0), missed.sum(axis=0) / came.sum()
-        bands = " | ".join(covered(each) for each in ([r.minutes for r in rests], [r.hours for r in rests]))
         cells = [f"{f:.3f} | {a:.3f} | {1 - a / f:.0%}" for f, a in (each, pooled)]
-        print(f"| {hours:g} h | {cells[0]} | {cells[1]} | {bands} |")
+        print(f"| {hours:g} h | {cells[0]} | {cells[1]} |")
+    print("\nIts 80 % band; width: mean of p90 - p10 over what came; pinball losses beside the mean of what came\n")
+    columns = "inside 80 % | p90 over p10 | width | pinball p10 | pinball p90"
+    print(f"| matches | after | minutes {columns} | hours {columns} |")
+    print("|---|---|" + "---:|" * 10)
+    for title, numbers in (("untouched", UNTOUCHED), ("chosen by", TUNED)):
+        for hours, rests in found.items():
+            some = [rest for match, rest in zip(known, rests, strict=True) if match.number in numbers]
+            if some:
+                bands = " | ".join(covered(each) for each in ([r.minutes for r in some], [r.hours for r in some]))
+                print(f"| {title} ({len(some)}) | {hours:g} h | {bands} |")
 
 
 def covered(bands: Sequence[Band]) -> str:
-    """How much of what came lay inside, and how wide the bands were (geometric mean)."""
+    """How much of what came lay inside, how wide the bands were (geometric mean, and beside what came), and what they
+    lost by either end."""
     inside = np.mean(np.concatenate([band.inside for band in bands]))
-    width = np.exp(np.mean(np.concatenate([np.log(band.high / band.low) for band in bands])))
-    return f"{inside:.0%} | {width:.2f}"
+    ratio = np.exp(np.mean(np.concatenate([np.log(band.high / band.low) for band in bands])))
+    width = np.mean(np.concatenate([(band.high - band.low) / band.actual for band in bands]))
+    low, high = (np.mean([pinball(b.actual, end, q) for b, end in zip(bands, ends, strict=True)])
+                 for q, ends in ((0.1, [b.low for b in bands]), (0.9, [b.high for b in bands])))  # fmt: skip
+    return f"{inside:.0%} | {ratio:.2f} | {width:.2f} | {low:.4f} | {high:.4f}"
+
+
+def pinball(actual: Floats, quantile: Floats, ratio: float) -> float:
+    """Mean loss of a quantile, beside the mean of what came: least where it is exceeded as often as it says."""
+    above = actual - quantile
+    return float(np.maximum(ratio * above, (ratio - 1) * above).mean() / actual.mean())
 
 
 LOOK = timedelta(minutes=5)

@@ -49,7 +49,8 @@ class KeptTest(FileRecord):
     top_hours: tuple[tuple[int, ...], ...]
     top_rates: tuple[tuple[float, ...], ...]
     members: dict[str, tuple[float, ...]]
-    live_errors: tuple[float | None, ...]
+    live_errors: tuple[tuple[float | None, ...], ...]
+    live_strayed: tuple[float | None, ...]
     live_apart: tuple[float | None, ...]
 
 
@@ -157,7 +158,8 @@ def _kept(key: str, tested: Tested) -> KeptTest:
         top_hours=tuple(tuple(int(v) for v in row) for row in tested.tops.at),
         top_rates=tuple(tuple(float(v) for v in row) for row in tested.tops.rates),
         members={name: tuple(float(v) for v in values) for name, values in tested.members.items()},
-        live_errors=_plain(tested.live.errors),
+        live_errors=tuple(_plain(row) for row in tested.live.errors),
+        live_strayed=_plain(tested.live.strayed),
         live_apart=_plain(tested.live.apart),
     )
 
@@ -180,7 +182,9 @@ def _tested(kept: KeptTest) -> Tested:
         tops.highest,
         tops,
         {name: np.array(values) for name, values in kept.members.items()},
-        LiveScore(_array(kept.live_errors), _array(kept.live_apart)),
+        LiveScore(
+            np.array([_array(row) for row in kept.live_errors]), _array(kept.live_strayed), _array(kept.live_apart)
+        ),
     )
 
 

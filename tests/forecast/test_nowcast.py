@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from campaign.traffic import LiveSettings, TrafficPaths
+from campaign.traffic import LiveSettings, PhaseWidth, TrafficPaths
 from forecast.backtest.live import (
+    DRIFT_SD,
+    DRIFT_SECONDS,
     HALF_LIVES_SECONDS,
-    WAYS,
+    LAGS_SECONDS,
+    LOOKS,
+    OF_MEAN,
+    WIDTH_PATHS,
     LiveScore,
+    changes,
     coarser,
+    drift_of,
     live_scores,
     live_settings,
-    own_variances,
+    own_widths,
+    surely_best,
+    tried,
 )
-from forecast.nowcast import HALF_LIFE_SECONDS, answer, interval_quantiles, nowcast
+from forecast.nowcast import HALF_LIFE_SECONDS, UNTAUGHT, answer, drifting, interval_quantiles, nowcast, width_ratio
+
+Floats = NDArray[np.float64]
 
 STARTS = datetime(2026, 11, 10, 12, tzinfo=UTC)
 MINUTES = 360
@@ -32,6 +45,11 @@ def paths(count: int = 600) -> TrafficPaths:
     rates = np.exp(np.log([[[500.0], [50.0]]]) + level + noise)
     times = np.datetime64(STARTS.replace(tzinfo=None), "s") + 60 * np.arange(MINUTES)
     return TrafficPaths(rates.astype(np.float32), ("web", "orders"), times, np.full(MINUTES, 60))
+
+
+def taught(**known: object) -> LiveSettings:
+    """What is taken where nothing was learned, but for some of it."""
+    return UNTAUGHT.model_copy(update=known)
 
 
 def test_the_rest_of_the_day_follows_what_was_seen() -> None:
@@ -94,14 +112,14 @@ def test_a_source_that_has_been_silent_for_days_leaves_numbers() -> None:
     times = np.datetime64(STARTS.replace(tzinfo=None), "s") + 3600 * np.arange(hours)
     long = TrafficPaths(rates, ("web",), times, np.full(hours, 3600))
     actual = np.where(np.arange(hours) < 24, 200.0, np.nan)
-    moved = nowcast(long, {"web": actual}, STARTS + timedelta(days=15), half_life_seconds=HALF_LIVES_SECONDS[0])
+    moved = nowcast(long, {"web": actual}, STARTS + timedelta(days=15), tried(HALF_LIVES_SECONDS[0]))
     assert np.isfinite(moved.requests_per_second).all()
 
 
 def test_a_wider_range_keeps_its_middle() -> None:
     seen = {"web": np.full(MINUTES, 600.0)}
     now = STARTS + timedelta(hours=1)
-    plain, wide = (nowcast(paths(), seen, now, scale_ratio=scale) for scale in (1.0, 2.0))
+    plain, wide = (nowcast(paths(), seen, now, taught(scale_ratio=scale)) for scale in (1.0, 2.0))
     middles = [np.median(made.requests_per_second, axis=0) for made in (plain, wide)]
     assert middles[1] == pytest.approx(middles[0], rel=1e-3)
     spreads = [np.log(made.requests_per_second).std(axis=0).mean() for made in (plain, wide)]
@@ -150,32 +168,54 @@ def test_a_level_that_stays_is_averaged_over_longer_than_one_that_wanders() -> N
 
 
 def missed(times: float, minute: float = 1.0) -> LiveScore:
-    """A campaign whose hours were missed by so many times the standard deviation that the paths have themselves, in any
-    way, and whose minutes lay so many times further off their hours."""
-    hour, own = own_variances(paths(), STARTS, ENDS, HALF_LIFE_SECONDS, 1.0)
-    return LiveScore(np.full(len(WAYS), np.sqrt(2 / np.pi * hour[0]) * times), own * minute**2)
+    """A campaign whose hours were missed by so many times the standard deviation that the paths have themselves, with
+    any half-life, whose minutes lay so many times further off their hours, and which strayed as the paths do."""
+    hours, own = own_widths(few(), STARTS, ENDS, tried(HALF_LIFE_SECONDS, *learned_drift([])))
+    return LiveScore(np.tile(hours / OF_MEAN * times, (len(HALF_LIVES_SECONDS), 1)), STRAYED, own * minute**2)
+
+
+STRAYED = np.full(len(LAGS_SECONDS), np.nan)
+
+
+def few() -> TrafficPaths:
+    """As many paths as settings are learned from."""
+    forecast = paths()
+    return replace(forecast, requests_per_second=forecast.requests_per_second[:WIDTH_PATHS])
+
+
+def strayed_by(forecast: TrafficPaths) -> Floats:
+    """As far as these paths stray from their middle."""
+    rough, _ = coarser(forecast, {})
+    logs = np.log(rough.requests_per_second.sum(axis=1, dtype=np.float64))
+    return changes(logs - np.median(logs, axis=0), rough, STARTS, ENDS)
+
+
+def learned_drift(strayed: list[Floats]) -> tuple[float, float]:
+    return drift_of(few(), strayed, STARTS, ENDS)
 
 
 def test_ranges_as_wide_as_earlier_misses_stay_and_narrow_ones_are_widened() -> None:
     assert learned_from([missed(1.0)] * 20).scale_ratio == pytest.approx(1.0)
-    assert learned_from([missed(2.0)] * 20).scale_ratio == pytest.approx(np.sqrt((2 + 80) / 22))
-    assert learned_from([missed(2.0)]).scale_ratio == pytest.approx(np.sqrt((2 + 4) / 3))
+    assert learned_from([missed(2.0)] * 20).scale_ratio == pytest.approx((2 + 40) / 22)
+    assert learned_from([missed(2.0)]).scale_ratio == pytest.approx((2 + 2) / 3)
 
 
 def test_however_narrow_a_forecast_was_made_its_hours_get_as_wide_as_earlier_misses() -> None:
-    forecast = paths()
+    forecast = few()
     middle = np.median(forecast.requests_per_second, axis=0)
     narrowed = (middle * (forecast.requests_per_second / middle) ** 0.6).astype(np.float32)
-    narrow = TrafficPaths(narrowed, forecast.services, forecast.starts_at_utc, forecast.seconds)
-    way = (HALF_LIFE_SECONDS, 1.0)
-    whole, less = (own_variances(each, STARTS, ENDS, *way)[0][0] for each in (forecast, narrow))
-    found = live_settings([missed(1.0)] * 1000, narrow, STARTS, ENDS)
-    assert less < whole
-    assert found.scale_ratio == pytest.approx(np.sqrt(whole / less), rel=0.01)
+    narrow = replace(forecast, requests_per_second=narrowed)
+    hours, minutes = own_widths(forecast, STARTS, ENDS, tried(HALF_LIFE_SECONDS, 0.0))
+    calm = LiveScore(np.tile(hours / OF_MEAN, (len(HALF_LIVES_SECONDS), 1)), strayed_by(forecast), minutes)
+    found = live_settings([calm] * 1000, narrow, STARTS, ENDS)
+    without = own_widths(narrow, STARTS, ENDS, tried(HALF_LIFE_SECONDS, found.drift_sd, found.drift_seconds))[0]
+    ratios = [phase.scale_ratio for phase in found.phases]
+    assert without.mean() < 0.9 * hours.mean()
+    assert ratios * without == pytest.approx(hours, rel=0.02)
 
 
 def test_minutes_as_far_off_their_hour_as_paths_have_it_are_not_widened_and_others_by_what_is_missing() -> None:
-    _, own = own_variances(paths(), STARTS, ENDS, HALF_LIFE_SECONDS, 1.0)
+    _, own = own_widths(few(), STARTS, ENDS, tried(HALF_LIFE_SECONDS, *learned_drift([])))
     same, further = (learned_from([missed(1.0, times)] * 1000) for times in (1.0, 3.0))
     assert (same.minute_sd_up, same.minute_sd_down) == pytest.approx((0.0, 0.0), abs=1e-3)
     assert further.minute_sd_up == pytest.approx(np.sqrt(8 * own[0]), rel=0.01)
@@ -192,65 +232,193 @@ def test_hours_teach_nothing_about_minutes() -> None:
     assert (learned.minute_sd_up, learned.minute_sd_down) == (0.0, 0.0)
 
 
-def test_without_past_campaigns_the_usual_half_life_holds() -> None:
+def test_without_past_campaigns_the_usual_half_life_and_walk_hold() -> None:
     none = learned_from([])
     assert (none.half_life_seconds, none.scale_ratio, none.campaigns) == (HALF_LIFE_SECONDS, 1.0, 0)
-    unknown = LiveScore(np.full(len(WAYS), np.nan), np.full(2, np.nan))
+    assert none.drift_sd == pytest.approx(DRIFT_SD, rel=0.05)
+    assert none.drift_seconds == DRIFT_SECONDS
+    unknown = LiveScore(np.full((len(HALF_LIVES_SECONDS), len(LOOKS)), np.nan), STRAYED, np.full(2, np.nan))
     assert learned_from([unknown]) == none
 
 
 def test_what_is_half_believed_moves_the_rest_half_as_far() -> None:
     seen, now = {"web": np.full(MINUTES, 900.0)}, STARTS + timedelta(hours=1)
-    none, half, whole = (
-        np.log(np.median(nowcast(paths(), seen, now, gain_ratio=gain).requests_per_second[:, 0, :30], axis=0)).mean()
-        for gain in (0.0, 0.5, 1.0)
-    )
+    moved = [nowcast(paths(), seen, now, taught(gain_ratio=gain)).requests_per_second for gain in (0.0, 0.5, 1.0)]
+    none, half, whole = (np.log(np.median(each[:, 0, :30], axis=0)).mean() for each in moved)
     assert none == pytest.approx(np.log(500), abs=0.03)
     assert half == pytest.approx((none + whole) / 2, abs=0.02)
 
 
-def test_where_a_level_fades_that_paths_take_for_lasting_less_of_it_is_believed() -> None:
-    found = []
-    for seed in range(12):
-        rng = np.random.default_rng(seed)
-        lasting = 500.0 * np.exp(rng.normal(0, 0.3, (300, 1, 1)) + rng.normal(0, 0.02, (300, 1, MINUTES)))
-        real = wandering(2, 90.0, seed)
-        believed = TrafficPaths(lasting.astype(np.float32), ("web",), real.starts_at_utc, real.seconds)
-        came = {"web": real.requests_per_second[0, 0].astype(float)}
-        found.append(live_scores(believed, came, STARTS, ENDS))
-    assert learned_from(found).gain_ratio < 1.0
+def fading(seed: int) -> tuple[TrafficPaths, dict[str, Floats]]:
+    """Paths whose level lasts, and what came, whose level does not."""
+    rng = np.random.default_rng(seed)
+    lasting = 500.0 * np.exp(rng.normal(0, 0.3, (300, 1, 1)) + rng.normal(0, 0.02, (300, 1, MINUTES)))
+    real = wandering(2, 90.0, seed)
+    believed = TrafficPaths(lasting.astype(np.float32), ("web",), real.starts_at_utc, real.seconds)
+    return believed, {"web": real.requests_per_second[0, 0].astype(float)}
+
+
+def test_where_a_level_fades_that_paths_take_for_lasting_less_of_it_is_believed_the_further_ahead() -> None:
+    known = [fading(seed) for seed in range(20)]
+    found = [live_scores(*each, STARTS, ENDS) for each in known[:12]]
+    now, gained = STARTS + timedelta(hours=2), []
+    for believed, _ in known[12:]:
+        seen, lived = {"web": np.full(MINUTES, 900.0)}, live_settings(found, believed, STARTS, ENDS)
+        moved = [nowcast(believed, seen, now, each).requests_per_second[:, 0] for each in (lived, UNTAUGHT)]
+        middles = [np.log(np.median(each, axis=0) / 500.0) for each in moved]
+        gained.append([[middle[:10].mean(), middle[-60:].mean()] for middle in middles])
+    (soon, late), (trusting_soon, trusting_late) = np.mean(gained, axis=0)
+    assert soon == pytest.approx(trusting_soon, rel=0.15)
+    assert late < 0.7 * trusting_late
+
+
+def test_a_campaign_whose_course_strays_from_every_path_stays_inside_hours_later() -> None:
+    """What paths of one shape cannot know: minutes three hours ahead, in the band eight times in ten, about."""
+    known = [fading(seed) for seed in range(60)]
+    found = [live_scores(*each, STARTS, ENDS) for each in known[:12]]
+    now, inside = STARTS + timedelta(hours=2), []
+    for believed, came in known[12:]:
+        row = []
+        for each in (live_settings(found, believed, STARTS, ENDS), UNTAUGHT):
+            moved = nowcast(believed, came, now, each)
+            low, _, high, _ = interval_quantiles(moved.requests_per_second[:, 0].astype(float), moved.seconds, each)
+            row.append(((came["web"][120:] >= low) & (came["web"][120:] <= high)).mean())
+        inside.append(row)
+    learned, trusting = np.mean(inside, axis=0)
+    assert trusting < 0.4
+    assert 0.7 < learned < 0.92
+
+
+def test_the_walk_that_paths_lack_is_found_and_none_where_they_stray_as_much() -> None:
+    lags = np.array(LAGS_SECONDS)
+    seen = np.where(lags < MINUTES * 60, 0.2 * np.sqrt(2 * (1 - np.exp(-lags / 4800.0))) / OF_MEAN, np.nan)
+    deviation, memory = learned_drift([seen] * 1000)
+    assert deviation == pytest.approx(0.2, rel=0.1)
+    assert memory == 4800.0
+    assert learned_drift([strayed_by(few())] * 1000)[0] < 0.02
+
+
+def test_a_walk_takes_the_place_of_what_lasts_and_widens_nothing_before_anything_is_seen() -> None:
+    forecast = paths()
+    plain = np.log(forecast.requests_per_second).std(axis=0)
+    whole = drifting(forecast, taught(drift_sd=0.2, drift_seconds=3600.0), 0).std(axis=0)
+    assert whole.mean() == pytest.approx(plain.mean(), rel=0.03)
+
+
+WALKING = UNTAUGHT.model_copy(update={"drift_sd": 0.15, "drift_seconds": 3600.0})
+
+
+def test_the_more_is_seen_the_narrower_the_rest() -> None:
+    forecast = wandering(800, 600.0, 3)
+    came = {"web": forecast.requests_per_second[0, 0].astype(float)}
+    others = replace(forecast, requests_per_second=forecast.requests_per_second[1:])
+    widths = []
+    for hours in (0.5, 1, 2, 3, 4, 5):
+        moved = nowcast(others, came, STARTS + timedelta(hours=hours), WALKING)
+        low, high = np.quantile(np.log(moved.requests_per_second[:, 0, -60:]), [0.1, 0.9], axis=0)
+        widths.append((high - low).mean())
+    assert (np.diff(widths) < 0.01).all()
+    assert widths[-1] < 0.9 * widths[0]
+
+
+def test_the_band_begins_at_what_is_being_seen_and_opens_from_there() -> None:
+    for level in (250.0, 500.0, 900.0):
+        moved = nowcast(paths(), {"web": np.full(MINUTES, level)}, STARTS + timedelta(hours=2), WALKING)
+        low, middle, high = np.quantile(moved.requests_per_second[:, 0], [0.1, 0.5, 0.9], axis=0)
+        assert middle[:5].mean() == pytest.approx(level, rel=0.06)
+        assert low[:5].mean() < level < high[:5].mean()
+        widths = np.log(high / low)
+        assert widths[:10].mean() < widths[60:70].mean() <= widths[-60:].mean() + 0.02
+
+
+def test_where_nothing_differs_from_the_forecast_its_middle_stays() -> None:
+    forecast = paths()
+    middle = np.median(forecast.requests_per_second, axis=0).astype(float)
+    along = dict(zip(forecast.services, middle, strict=True))
+    moved = nowcast(forecast, along, STARTS + timedelta(hours=2), WALKING)
+    assert np.median(moved.requests_per_second, axis=0) == pytest.approx(middle[:, 120:], rel=0.04)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-9, 1e9])
+def test_whatever_comes_the_re_forecast_is_made_of_numbers_that_are_not_negative(level: float) -> None:
+    moved = nowcast(paths(), {"web": np.full(MINUTES, level)}, STARTS + timedelta(hours=5), WALKING)
+    assert np.isfinite(moved.requests_per_second).all()
+    assert (moved.requests_per_second >= 0).all()
+
+
+def test_hours_into_a_campaign_the_paths_stay_apart() -> None:
+    """No path is dropped or weighed: nothing degenerates, however far from the forecast and however long."""
+    moved = nowcast(paths(), {"web": np.full(MINUTES, 2000.0)}, STARTS + timedelta(hours=5, minutes=30), WALKING)
+    last = moved.requests_per_second[:, 0, -1]
+    assert len(np.unique(last)) > 0.99 * len(last)
+    assert np.log(last).std() > 0.5 * WALKING.drift_sd * np.sqrt(1 - np.exp(-2 * 1800 / 3600))
+
+
+def test_the_range_is_as_wide_as_re_forecasts_missed_at_the_same_phase_and_never_wider_later() -> None:
+    calm = missed(1.0)
+    by_phase = np.array([1.5, 1.0, 1.0, 0.5])
+    early, late = (replace(calm, errors=calm.errors * ratios) for ratios in (by_phase, by_phase[::-1]))
+    hours, _ = own_widths(few(), STARTS, ENDS, tried(HALF_LIFE_SECONDS, *learned_drift([])))
+    ratios = [phase.scale_ratio for phase in learned_from([early] * 200).phases]
+    assert ratios == pytest.approx(np.maximum(by_phase, 0.6), rel=0.05)
+    for found in (learned_from([early] * 200), learned_from([late] * 200)):
+        assert (np.diff(hours * [phase.scale_ratio for phase in found.phases]) < 1e-9).all()
+
+
+def test_between_two_phases_the_widening_lies_between_theirs() -> None:
+    at = (STARTS + timedelta(hours=1), STARTS + timedelta(hours=3))
+    phases = tuple(PhaseWidth(at_utc=time, scale_ratio=ratio) for time, ratio in zip(at, (1.0, 2.0), strict=True))
+    settings = taught(phases=phases, scale_ratio=1.5)
+    found = [width_ratio(settings, STARTS + timedelta(hours=hours)) for hours in (0, 1, 2, 3, 5)]
+    assert found == pytest.approx([1.0, 1.0, 1.5, 2.0, 2.0])
+    assert width_ratio(taught(scale_ratio=1.3), STARTS) == 1.3
+
+
+def test_the_usual_half_life_gives_way_to_a_surely_better_one_only() -> None:
+    rng = np.random.default_rng(0)
+    same = 0.2 * np.exp(rng.normal(0, 0.3, (10, 1))) * np.ones((10, len(HALF_LIVES_SECONDS)))
+    usual = HALF_LIVES_SECONDS.index(HALF_LIFE_SECONDS)
+    lucky, better = same.copy(), same.copy()
+    lucky[0, 4] *= 0.5
+    better[:, 3] *= 0.9
+    assert surely_best(same) == surely_best(lucky[:1]) == usual
+    assert surely_best(better) == 3
+
+
+def too_narrow(seed: int) -> tuple[TrafficPaths, dict[str, Floats]]:
+    """Paths half as wide as what comes."""
+    made = wandering(300, 200.0, seed)
+    middle = np.median(made.requests_per_second[1:], axis=0)
+    narrow = (middle * (made.requests_per_second[1:] / middle) ** 0.5).astype(np.float32)
+    return replace(made, requests_per_second=narrow), {"web": made.requests_per_second[0, 0].astype(float)}
 
 
 def test_the_width_found_covers_what_comes() -> None:
     """Paths half as wide as reality: after the correction p90 holds nine times in ten again, about."""
-    found, inside = [], []
-    for seed in range(30):
-        made = wandering(300, 200.0, seed)
-        middle = np.median(made.requests_per_second[1:], axis=0)
-        narrow = (middle * (made.requests_per_second[1:] / middle) ** 0.5).astype(np.float32)
-        others = TrafficPaths(narrow, made.services, made.starts_at_utc, made.seconds)
-        actual = {"web": made.requests_per_second[0, 0].astype(float)}
-        if seed < 20:
-            found.append(live_scores(others, actual, STARTS, ENDS))
-            continue
-        lived = live_settings(found, others, STARTS, ENDS)
-        moved = nowcast(others, actual, STARTS + timedelta(hours=2), 0, lived.half_life_seconds, lived.scale_ratio)
-        high = np.quantile(moved.requests_per_second[:, 0], 0.9, axis=0)
-        inside.append((actual["web"][120:] <= high).mean())
-    assert lived.scale_ratio > 1.2
-    assert 0.78 < float(np.mean(inside)) <= 1.0
+    found = [live_scores(*too_narrow(seed), STARTS, ENDS) for seed in range(12)]
+    lived, inside = live_settings(found, too_narrow(12)[0], STARTS, ENDS), []
+    for seed in range(12, 72):
+        others, actual = too_narrow(seed)
+        row = []
+        for settings in (lived, UNTAUGHT):
+            moved = nowcast(others, actual, STARTS + timedelta(hours=2), settings)
+            _, _, high, _ = interval_quantiles(moved.requests_per_second[:, 0].astype(float), moved.seconds, settings)
+            row.append((actual["web"][120:] <= high).mean())
+        inside.append(row)
+    learned, believed = np.mean(inside, axis=0)
+    assert believed < 0.8 < 0.84 < learned < 0.95
 
 
 def test_an_answer_worked_out_beforehand_is_the_quantile_of_the_re_forecast_for_whatever_comes() -> None:
     forecast, now = paths(), STARTS + timedelta(hours=2)
-    learned = LiveSettings(half_life_seconds=900, scale_ratio=1.3, campaigns=2, gain_ratio=0.8)
+    learned = taught(half_life_seconds=900, scale_ratio=1.3, gain_ratio=0.8, drift_sd=0.15)
     found = answer(forecast, now, 0.9, learned)
     assert found is not None
     came = np.random.default_rng(1).uniform(100, 900, (2, 2, 120))
     for campaign, rates in zip(came, found.rates(came), strict=True):
         actual = {"web": campaign[0], "orders": campaign[1]}
         whole = {name: np.concatenate([values, np.full(MINUTES - 120, np.nan)]) for name, values in actual.items()}
-        moved = nowcast(forecast, whole, now, half_life_seconds=900, scale_ratio=1.3, gain_ratio=0.8)
+        moved = nowcast(forecast, whole, now, learned)
         expected = np.quantile(np.log(moved.requests_per_second), 0.9, axis=0)
         assert np.log(rates) == pytest.approx(expected, abs=1e-5)
 
@@ -265,8 +433,8 @@ def test_an_answer_knows_how_far_minutes_lie_off_their_hour() -> None:
     assert found is not None
     came = np.full((1, 2, 120), 300.0)
     whole = {name: np.full(MINUTES, 300.0) for name in forecast.services}
-    moved = nowcast(forecast, whole, now, half_life_seconds=900, scale_ratio=1.3)
-    _, _, p90, _ = interval_quantiles(moved.requests_per_second, moved.seconds, RESTLESS)
+    moved = nowcast(forecast, whole, now, RESTLESS)
+    _, _, p90, _ = interval_quantiles(moved.requests_per_second.astype(float), moved.seconds, RESTLESS)
     assert np.log(found.rates(came)[0]) == pytest.approx(np.log(p90), abs=1e-5)
 
 
@@ -326,18 +494,20 @@ def test_eight_of_ten_minutes_come_inside_the_band_of_intervals_where_the_paths_
             continue
         lived = live_settings(found, others, STARTS, ENDS)
         now = STARTS + timedelta(hours=2)
-        moved = nowcast(others, actual, now, 0, lived.half_life_seconds, lived.scale_ratio, lived.gain_ratio)
+        moved = nowcast(others, actual, now, lived)
         calm = lived.model_copy(update={"minute_sd_up": 0.0, "minute_sd_down": 0.0})
-        bands = [interval_quantiles(moved.requests_per_second[:, 0], moved.seconds, each) for each in (lived, calm)]
+        draws = moved.requests_per_second[:, 0].astype(float)
+        bands = [interval_quantiles(draws, moved.seconds, each) for each in (lived, calm)]
         came = actual["web"][120:]
         inside.append([((came >= band[0]) & (came <= band[2])).mean() for band in bands])
     with_own, without = np.mean(inside, axis=0)
-    assert without < 0.65 < 0.75 < with_own < 0.86
+    assert without < 0.7 < 0.75 < with_own < 0.86
 
 
 def test_settings_of_a_traffic_model_that_was_written_before_minutes_were_learned_are_read() -> None:
     old = LiveSettings.model_validate({"half_life_seconds": 300, "scale_ratio": 1.2, "campaigns": 5})
     assert (old.gain_ratio, old.minute_sd_up, old.minute_sd_down) == (1.0, 0.0, 0.0)
+    assert (old.drift_sd, old.phases) == (0.0, ())
 
 
 def test_there_is_no_answer_while_too_little_is_known() -> None:

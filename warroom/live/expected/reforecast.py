@@ -10,7 +10,7 @@ import numpy as np
 
 from campaign.traffic import QUANTILES, LiveSettings, TrafficPaths
 from forecast.epochs import epochs
-from forecast.nowcast import HALF_LIFE_SECONDS, interval_quantiles, nowcast
+from forecast.nowcast import UNTAUGHT, interval_quantiles, nowcast
 from warroom.live.expected.yardstick import TOTAL
 from warroom.retrospective.timeline import Buckets, Floats, mean_over
 
@@ -26,20 +26,12 @@ def reforecast(
     """
     starts = epochs(paths.starts_at_utc)
     actual = {name: mean_over(came[name], starts, paths.seconds) for name in paths.services if name in came}
-    learned = as_learned(settings)
-    return nowcast(
-        paths,
-        actual,
-        now,
-        half_life_seconds=learned.half_life_seconds,
-        scale_ratio=learned.scale_ratio,
-        gain_ratio=learned.gain_ratio,
-    )
+    return nowcast(paths, actual, now, as_learned(settings))
 
 
 def as_learned(settings: LiveSettings | None) -> LiveSettings:
     """What past campaigns taught, or what is taken where there were none."""
-    return settings or LiveSettings(half_life_seconds=HALF_LIFE_SECONDS, scale_ratio=1.0, campaigns=0)
+    return settings or UNTAUGHT
 
 
 def as_document(ahead: TrafficPaths, model_hash: str, settings: LiveSettings | None) -> dict[str, Any]:
