@@ -287,9 +287,9 @@ def pinball(actual: Floats, quantile: Floats, ratio: float) -> float:
 
 
 LOOK = timedelta(minutes=5)
-BANDS = ("as shipped", "three fifths as wide, as before", "frozen")
+BANDS = ("as shipped", "three fifths as wide", "frozen")
 NARROW_RATIO = 0.6
-"""Of the width of today's re-forecast: what it had while it was too sure."""
+"""Of the width of the re-forecast: as if it were too sure of itself."""
 LEVELS = ("p50", "p90", "p99")
 HALF_HOUR = timedelta(minutes=30)
 SEEN_AHEAD = timedelta(minutes=75)
