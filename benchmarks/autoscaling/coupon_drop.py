@@ -19,10 +19,10 @@ from playbooks.autoscaling.floors import Risk, Window, plan_floors
 from playbooks.autoscaling.known import ServiceFacts
 from playbooks.autoscaling.minutes import MinuteTraffic
 from playbooks.autoscaling.policy import AutoscalingPolicy
-from playbooks.autoscaling.requirement import lead_minutes
 from playbooks.simulation.fixed import clairvoyant_replica_hours, in_ticks, under_fixed_replicas
 from playbooks.simulation.fleet import TICKS_PER_MINUTE, Demand, Fleet
 from playbooks.simulation.replay import Replayed, replay
+from playbooks.simulation.startup import lead_minutes
 
 DAY_MINUTES = 1440
 DROP_MINUTE = 20 * 60

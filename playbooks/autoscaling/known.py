@@ -14,7 +14,8 @@ from campaign.settings import Limit, Service, Settings
 from playbooks.autoscaling.limits import room, users
 from playbooks.autoscaling.plan import RiskChosenBy
 from playbooks.autoscaling.policy import AutoscalingPolicy
-from playbooks.autoscaling.requirement import lead_minutes, newsvendor_ratio
+from playbooks.autoscaling.requirement import newsvendor_ratio
+from playbooks.simulation.startup import lead_minutes
 
 LOCAL = ("127.0.0.1", "localhost")
 
@@ -40,7 +41,6 @@ class ServiceFacts:
 
 def facts_of(service: Service, capacity: Capacity, plan: Plan, policy: AutoscalingPolicy) -> ServiceFacts:
     """What the plan uses for a service, each assumption in words."""
-    startup = service.startup_seconds_p99
     replicas = service.replicas
     floor = replicas.min if replicas.min is not None else policy.hpa_min_replicas
     return ServiceFacts(
@@ -48,15 +48,20 @@ def facts_of(service: Service, capacity: Capacity, plan: Plan, policy: Autoscali
         capacity=capacity,
         floor=max(floor, 1),
         most=replicas.max,
-        startup_seconds=policy.startup_seconds_p99 if startup is None else startup,
-        lead_minutes=lead_minutes(
-            policy.startup_seconds_p99 if startup is None else startup,
-            policy.node_wait_seconds[1],
-            policy.executor_seconds,
-        ),
+        startup_seconds=_startup_seconds(service, policy),
+        lead_minutes=lead_of(service, policy),
         multiple=replicas.multiple_of or 1,
         assumptions=(*_assumed(service, policy), *_about_capacity(service, capacity, plan, policy)),
     )
+
+
+def lead_of(service: Service, policy: AutoscalingPolicy) -> int:
+    """Minutes from the order until the last replica is ready."""
+    return lead_minutes(_startup_seconds(service, policy), policy.node_wait_seconds[1], policy.executor_seconds)
+
+
+def _startup_seconds(service: Service, policy: AutoscalingPolicy) -> float:
+    return policy.startup_seconds_p99 if service.startup_seconds_p99 is None else service.startup_seconds_p99
 
 
 def _assumed(service: Service, policy: AutoscalingPolicy) -> Iterator[Text]:

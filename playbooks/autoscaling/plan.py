@@ -15,8 +15,12 @@ Spread = Literal["surges", "everywhere"]
 RiskChosenBy = Literal["workspace", "money", "policy"]
 
 
+RESTORE = "restore"
+"""Why a step back to the usual floor is there."""
+
+
 class Step(FileRecord):
-    """From this instant the floor is this many replicas, until the next step."""
+    """At this instant a floor of so many replicas is ordered, until the next step; it is ready a start-up later."""
 
     starts_at_utc: AwareDatetime
     replicas: int

@@ -68,11 +68,6 @@ def widened(replicas: Minutes, before_minutes: int, after_minutes: int) -> Minut
     return most
 
 
-def lead_minutes(startup_seconds: float, node_wait_seconds: float, executor_seconds: float) -> int:
-    """Minutes from a step's due time until its last replica is ready, rounded up."""
-    return int(np.ceil((startup_seconds + node_wait_seconds + executor_seconds) / 60 - ROUNDING))
-
-
 def newsvendor_ratio(cost_of_one_short: float, cost_of_one_over: float) -> float:
     """The quantile at which one more replica-hour costs as much as it saves: Cu / (Cu + Co)."""
     return cost_of_one_short / (cost_of_one_short + cost_of_one_over)

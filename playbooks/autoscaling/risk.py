@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from playbooks.autoscaling.floors import Risk, guarded, surge_minutes
+from playbooks.autoscaling.floors import Risk, guarded, surge_minutes, whole_floor
 from playbooks.autoscaling.known import ServiceFacts
 from playbooks.autoscaling.plan import NextReplica, RiskPoint, Step
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.autoscaling.requirement import demand_quantile, replicas_for
 from playbooks.autoscaling.steps import cheapest_cover
+from playbooks.simulation.startup import ready_of
 
 QUANTILE_RATIOS = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 MINUTE = timedelta(minutes=1)
@@ -71,7 +72,8 @@ def risk_against_cost(gamble: Gamble) -> tuple[RiskPoint, ...]:
         demand[near] = demand_quantile(gamble.rates[:, near], quantile_ratio)
         required = replicas_for(demand * gamble.burst, fact.low, fact.multiple)
         cover = cheapest_cover(guarded(required, fact, gamble.policy), gamble.steps_most)
-        short, requests = shortage(wanted, cover.by_minute(len(required))[near] * fact.low)
+        there = ready_of(cover.by_minute(len(required)), fact.lead_minutes)
+        short, requests = shortage(wanted, there[near] * fact.low)
         hours = cover.replica_minutes / 60
         points.append(
             RiskPoint(
@@ -96,20 +98,20 @@ def shortage(wanted: NDArray[np.float64], carried: NDArray[np.floating]) -> tupl
 def next_replicas(gamble: Gamble, steps: Sequence[Step]) -> tuple[NextReplica, ...]:
     """What one replica more buys in each step, the most requests for a replica-hour first; nothing where it buys none.
 
-    It serves from a lead after the step begins until the next one.
+    It serves from a start-up after the step begins until the next one.
     """
     fact, near, wanted = gamble.fact, gamble.near, gamble.wanted()
-    minutes = gamble.rates.shape[1]
+    minutes, lead = gamble.rates.shape[1], fact.lead_minutes
     starts = [round((step.starts_at_utc - gamble.starts_at) / MINUTE) for step in steps]
-    floor = np.zeros(minutes)
+    floor = np.full(lead + minutes, whole_floor(fact))
     for start, step in zip(starts, steps, strict=True):
-        floor[start:] = step.replicas
-    short, requests = shortage(wanted, floor[near] * fact.low)
+        floor[lead + start :] = step.replicas
+    short, requests = shortage(wanted, ready_of(floor, lead)[lead:][near] * fact.low)
     found = []
     for start, end, step in zip(starts, [*starts, minutes][1:], steps, strict=True):
         more = floor.copy()
-        more[start + fact.lead_minutes : end] += fact.multiple
-        still_short, still = shortage(wanted, more[near] * fact.low)
+        more[lead + start : lead + end] += fact.multiple
+        still_short, still = shortage(wanted, ready_of(more, lead)[lead:][near] * fact.low)
         hours = fact.multiple * (end - start) / 60
         saved = requests - still
         if saved > 0:

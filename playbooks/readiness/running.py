@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from campaign.language import Text, say
 from campaign.numbers import local_minute, percent
+from playbooks.autoscaling.orders import floor_at, ready_at
 from playbooks.readiness.brought import Seat
 from playbooks.readiness.evidence import Evidence
 from playbooks.readiness.finding import PASS, PENDING, Finding, joined
 from playbooks.readiness.readings import Sample
-from playbooks.readiness.scaling import HELD, floor_at
+from playbooks.readiness.scaling import HELD
 
 SAMPLE_GAP = timedelta(minutes=1)  # the first of ten minutes' samples may lie a step or two inside them
 LATE_TIMES, LATE_LEAST = 3, timedelta(hours=1)
@@ -22,11 +23,11 @@ HOUR = timedelta(hours=1)
 
 
 def replicas(evidence: Evidence) -> Finding:
-    """Every planned service has at least as many ready replicas as its planned floor at the newest reading."""
+    """Every planned service has as many ready replicas at the newest reading as its plan should have ready by then."""
     sample = _newest(evidence)
     if sample is None or evidence.autoscaling is None:
         return PENDING
-    short = list(_short(evidence, sample, sample.ready, say("{service} has {has} of {needed} replicas ready")))
+    short = list(_short(evidence, sample, {}, say("{service} has {has} of {needed} replicas ready")))
     return Finding("fail" if short else "pass", joined(short) if short else None, sample.at_utc)
 
 
@@ -40,8 +41,7 @@ def floor_held(evidence: Evidence) -> Finding:
         minutes = round((newest.at_utc - held[0].at_utc) / timedelta(minutes=1))
         return Finding("pending", say("read for {minutes} minutes so far, ten are needed", minutes=minutes))
     for sample in held:
-        values = {name: sample.floor.get(name, ready) for name, ready in sample.ready.items()} | sample.floor
-        short = list(_short(evidence, sample, values, say("{service} was held at {has} of {needed}")))
+        short = list(_short(evidence, sample, sample.floor, say("{service} was held at {has} of {needed}")))
         if short:
             at = local_minute(sample.at_utc, evidence.settings.zone)
             return Finding("fail", say("{at}: {what}", at=at, what=joined(short)), newest.at_utc)
@@ -52,14 +52,16 @@ def _newest(evidence: Evidence) -> Sample | None:
     return evidence.readings.samples[-1] if evidence.readings and evidence.readings.samples else None
 
 
-def _short(evidence: Evidence, sample: Sample, values: dict[str, float], words: Text) -> Iterator[Text]:
+def _short(evidence: Evidence, sample: Sample, floors: dict[str, float], words: Text) -> Iterator[Text]:
+    """floors: minReplicas as read; where there is none, ready replicas count, a start-up after they were ordered."""
     assert evidence.autoscaling
     for name, service in evidence.autoscaling.services.items():
-        needed = floor_at(service, sample.at_utc)
-        if name not in values:
+        has = floors.get(name, sample.ready.get(name))
+        needed = (floor_at if name in floors else ready_at)(service, sample.at_utc)
+        if has is None:
             yield say("{service} was not read", service=name)
-        elif values[name] < needed:
-            yield Text(words.message, {"service": name, "has": f"{values[name]:g}", "needed": needed})
+        elif has < needed:
+            yield Text(words.message, {"service": name, "has": f"{has:g}", "needed": needed})
 
 
 def caches_warm(evidence: Evidence) -> Finding:

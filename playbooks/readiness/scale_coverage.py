@@ -9,13 +9,13 @@ from campaign.language import Text, say
 from campaign.numbers import local_minute
 from campaign.settings import Settings
 from campaign.traffic import TrafficModel
+from playbooks.autoscaling.orders import ready_at
 from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
 from playbooks.readiness.rates import Rates
-from playbooks.readiness.scaling import floor_at
 
 
 def falls_short(scaling: AutoscalingPlan, model: TrafficModel, rates: Rates, settings: Settings) -> list[Text]:
-    """Each service whose floors (or highest HPA bound) do not carry the model's p90, with the worst instant."""
+    """Each service whose ready floors (or highest HPA bound) do not carry the model's p90, with the worst instant."""
     return [text for name in model.services for text in _of_service(name, scaling, model, rates, settings)]
 
 
@@ -33,12 +33,12 @@ def _of_service(
         return
     if service.verdict == "reactive-suffices":
         return
-    missing = [(_replicas(service, rate) - floor_at(service, at), at) for at, rate in rates.get(name, ())]
+    missing = [(_replicas(service, rate) - ready_at(service, at), at) for at, rate in rates.get(name, ())]
     worst, at = max(missing, default=(0, None))
     if worst > 0 and at is not None:
-        floor = floor_at(service, at)
-        yield say("{service} needs {needed} replicas at {at}, {has} are planned", service=name, needed=floor + worst,
-                  at=local_minute(at, settings.zone), has=floor)  # fmt: skip
+        there = ready_at(service, at)
+        yield say("{service} needs {needed} replicas at {at}, {has} are planned", service=name, needed=there + worst,
+                  at=local_minute(at, settings.zone), has=there)  # fmt: skip
 
 
 def _replicas(service: ServicePlan, requests_per_second: float) -> int:

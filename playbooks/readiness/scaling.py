@@ -10,6 +10,7 @@ from campaign.language import say
 from campaign.numbers import local_minute, spoken
 from campaign.readiness import Item
 from campaign.words import Words
+from playbooks.autoscaling.orders import floor_at
 from playbooks.autoscaling.plan import AutoscalingPlan, EndpointLimit, LimitHit, ServicePlan
 
 HELD = timedelta(minutes=10)  # longer than a reconciliation of Argo CD (3 min) or Flux (10 min by default)
@@ -72,12 +73,6 @@ def _floor(plan: AutoscalingPlan, name: str, service: ServicePlan, at: datetime)
         service=name, floor=floor, when=when,
     )  # fmt: skip
     return Words.of(text)
-
-
-def floor_at(service: ServicePlan, at: datetime) -> int:
-    """minReplicas at an instant: the usual floor before the first step."""
-    begun = [step.replicas for step in service.steps if step.starts_at_utc <= at]
-    return begun[-1] if begun else service.replicas.floor
 
 
 def after(words: Words, more: Words) -> Words:

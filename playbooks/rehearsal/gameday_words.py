@@ -12,7 +12,7 @@ SHARE_LOST, NODE_TIMES, LIMIT_TIMES, EARLY_MINUTES = 0.33, 2, 0.5, 5
 
 
 def _losing_count(inputs: Inputs, row: int, minute: int) -> tuple[int, int]:
-    ready = int(inputs.fleets[row].floor[minute])
+    ready = int(inputs.fleets[row].ready[minute])
     return math.ceil(SHARE_LOST * ready), ready
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playbooks.simulation.hpa import SYNC_SECONDS, Counts
+from playbooks.simulation.startup import lead_minutes, ready_of
 
 TICK_SECONDS = SYNC_SECONDS
 TICKS_PER_MINUTE = 60 // TICK_SECONDS
@@ -84,3 +85,9 @@ class Fleet:
     start_seconds: tuple[float, float] = (60.0, 120.0)
     nodes: Nodes | None = None
     floor_late_seconds: float = 0.0
+
+    @property
+    def ready(self) -> Counts:
+        """[minute]: what is surely ready of the floor."""
+        wait = self.nodes.wait_seconds[1] if self.nodes else 0.0
+        return ready_of(self.floor, lead_minutes(self.start_seconds[1], wait, self.floor_late_seconds))

@@ -38,8 +38,9 @@ Singles = NDArray[np.float32]
 class Sync:
     """What one sync knows beforehand, [service, interval ahead] from `first` on.
 
-    floor: planned replicas, the fewest within the interval. burst: the busiest quarter of a minute over the interval's
-    mean. admitted: requests per second that rate limits let in at the forecast's mix, infinite where none does.
+    floor: planned replicas that are ready, the fewest within the interval. burst: the busiest quarter of a minute over
+    the interval's mean. admitted: requests per second that rate limits let in at the forecast's mix, infinite where
+    none does.
     """
 
     minute: int
@@ -116,8 +117,8 @@ class Ahead:
 def ahead_of(known: Sync, services: Services, seen: Seen) -> Ahead:
     """As it stands with everything that was decided before.
 
-    Carried are the planned floors, those that were raised, what the HPA has ready by then, within its ceiling, and
-    what runs for as long as the HPA surely does not scale down.
+    Carried are the planned floors and those that were raised, each from a start-up after it is ordered, what the HPA
+    has ready by then, within its ceiling, and what runs for as long as the HPA surely does not scale down.
     """
     rates = known.p90.rates(seen.came.swapaxes(0, 1)).swapaxes(0, 1)
     expected = rates * _left(known, seen)
@@ -126,7 +127,8 @@ def ahead_of(known: Sync, services: Services, seen: Seen) -> Ahead:
     floor = np.maximum(floor, seen.running[:, :, None] * stays[:, None, :])
     for act in seen.acts:
         if act.replicas is not None and act.last > known.minute:
-            holds = (known.starts >= act.first) & (known.starts + MINUTES <= act.last)
+            ready_at = act.first + services.lead_minutes[act.row]
+            holds = (known.starts >= ready_at) & (known.starts + MINUTES <= act.last)
             raised = np.where(act.paths, act.replicas, 0)
             floor[act.row] = np.maximum(floor[act.row], raised[:, None] * holds)
     replicas = np.minimum(
@@ -233,7 +235,7 @@ def _sync(inputs: Inputs, ensemble: _Ensemble, admitted: Floats, minute: int, le
     if p90 is None:
         return None
     burst = ensemble.most[:, :, ahead].mean(axis=0) / np.maximum(ensemble.mean[:, :, ahead].mean(axis=0), 1e-9)
-    floors = np.stack([fleet.floor for fleet in inputs.fleets])
+    floors = np.stack([fleet.ready for fleet in inputs.fleets])
     return Sync(minute, now, p90, _least(floors, ahead), burst.astype(np.float64), _least(admitted, ahead))
 
 

@@ -43,7 +43,8 @@ def autoscaling() -> scaling.AutoscalingPlan:
     """Eight replicas, sixty from an hour before the start."""
     step = scaling.Step(starts_at_utc=START - timedelta(hours=1), replicas=60, why="opening")
     counts = scaling.ReplicaCounts(today=8, floor=8, most=100, peak=60, needed=COUNTS)
-    service = scaling.ServicePlan.model_construct(verdict="scheduled", steps=(step,), limits_hit=(), replicas=counts)
+    service = scaling.ServicePlan.model_construct(verdict="scheduled", steps=(step,), limits_hit=(), replicas=counts,
+                                                  lead_minutes=7)  # fmt: skip
     return scaling.AutoscalingPlan.model_construct(campaign="d11", model="t1", services={"shop": service})
 
 
@@ -71,6 +72,21 @@ def test_replicas_are_those_of_the_plan_at_the_reading(ready: int, state: str) -
     sample = Sample(at_utc=NOW, ready={"shop": ready})
     came, note = finding("replicas", readings=Readings(samples=(sample,)))
     assert (came, note) == (state, "" if state == "pass" else "shop has 59 of 60 replicas ready")
+
+
+@pytest.mark.parametrize(("minutes", "needed"), [(6, 8), (7, 60)])
+def test_replicas_are_asked_for_a_start_up_after_their_step_and_a_floor_at_once(minutes: int, needed: int) -> None:
+    at = START - timedelta(hours=1) + MINUTE * minutes
+    sample = Sample(at_utc=at, ready={"shop": needed - 1})
+    assert finding("replicas", at, readings=Readings(samples=(sample,)))[1] == (
+        f"shop has {needed - 1} of {needed} replicas ready"
+    )
+    floors = Readings(samples=tuple(replace_floor(sample, at - MINUTE * k) for k in reversed(range(11))))
+    assert finding("floor-held", at, readings=floors)[0] == "fail"
+
+
+def replace_floor(sample: Sample, at: datetime) -> Sample:
+    return sample.model_copy(update={"at_utc": at, "floor": {"shop": 8}})
 
 
 def test_a_service_that_nobody_read_is_not_ready() -> None:

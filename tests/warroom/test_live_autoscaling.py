@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from campaign.capacity import CapacityRange
 from campaign.store.live import Measured
 from campaign.workspace import open_workspace
-from playbooks.autoscaling.requirement import lead_minutes
+from playbooks.autoscaling.holds import Hold
 from playbooks.readiness.acts import Actor
 from playbooks.simulation.fleet import Demand, Fleet, Nodes
 from playbooks.simulation.hpa import Counts, sure_growth, surely_ready
 from playbooks.simulation.replay import replay
+from playbooks.simulation.startup import lead_minutes, ready_of
 from tests.warroom.live_event import CAMPAIGN, START, model_files
 from tests.warroom.test_levers import campaign_in
 from warroom.live.actions.ahead import Ahead, ahead_of
@@ -31,7 +32,7 @@ from warroom.live.deciding.levers import levers
 from warroom.live.records import LiveState
 from warroom.live.state import live_state, live_store
 from warroom.push import carried
-from warroom.push.carried import SEEN_MINUTES, Hpa, Observed, Raised, Row, Stretch, as_seen
+from warroom.push.carried import SEEN_MINUTES, Hpa, Observed, Row, Stretch, as_seen
 
 NOW = START + timedelta(minutes=30)
 
@@ -94,30 +95,41 @@ def test_what_an_hpa_is_counted_on_for_is_ready_in_the_replay(
     ready = replay(Demand(rates.astype(np.float32)[None, None]), [fleet]).watched_ready[0].reshape(120, 4).min(axis=1)
     growth = sure_growth(0.65) if metric == "cpu" else math.inf
     lead = lead_minutes(120, 240, 60)
-    there = np.concatenate([floors[:1].repeat(lead), floors])[:120]
     hpa = Hpa(60, lead + SEEN_MINUTES, 65.0, growth)
-    counted = Row(there, 100.0, np.full(120, np.inf), hpa).replicas(rates)
+    counted = Row(ready_of(floors, lead), 100.0, np.full(120, np.inf), hpa).replicas(rates)
     assert (counted <= ready).all()
 
 
 PLANNED = np.repeat([10, 40], [60, 120])
-"""Replicas by the minute: a step of thirty after an hour, ready six minutes later."""
+"""Floors by the minute: thirty more are ordered after an hour, and ready six minutes later."""
+LEAD = 6
 
 
-def there(minute: int, ready: int | None, raised: int = 0, patched: int | None = None) -> Counts:
-    stretch = Stretch(START, 180)
-    floor = None if patched is None else Raised(raised, START + timedelta(minutes=patched))
-    row = Row(PLANNED, 100.0, np.full(180, np.inf))
-    return as_seen(row, stretch, Observed(START + timedelta(minutes=minute), ready, floor), 6).replicas(np.zeros(180))
+def there(
+    minute: int,
+    ready: int | None,
+    raised: int = 0,
+    patched: int | None = None,
+    until: int = 180,
+    planned: Counts = PLANNED,
+) -> Counts:
+    stretch, earlier = Stretch(START, 180), np.concatenate([planned[:1].repeat(LEAD), planned])
+    held = () if patched is None else (Hold("storefront", raised, at(patched), at(until), at(until)),)
+    row = Row(ready_of(planned, LEAD), 100.0, np.full(180, np.inf))
+    return as_seen(row, earlier, stretch, Observed(at(minute), ready, held), LEAD).replicas(np.zeros(180))
 
 
-def test_what_is_planned_counts_until_it_should_have_come_true() -> None:
-    assert there(30, 10).tolist() == PLANNED.tolist()
-    assert there(64, 10)[64:].tolist() == [40] * 116  # on their way
+def at(minute: int) -> datetime:
+    return START + timedelta(minutes=minute)
+
+
+def test_what_is_planned_counts_from_a_start_up_after_its_order_until_it_should_have_come_true() -> None:
+    assert there(30, 10).tolist() == [10] * 66 + [40] * 114
+    assert there(64, 10)[64:].tolist() == [10] * 2 + [40] * 114  # on their way
     assert there(70, 10)[70:].tolist() == [10] * 110
     assert there(70, 38)[70:].tolist() == [38] * 110
-    assert there(30, 7)[60:].tolist() == [37] * 120  # three are missing
-    assert there(30, None).tolist() == PLANNED.tolist()
+    assert there(30, 7)[60:].tolist() == [7] * 6 + [37] * 114  # three are missing
+    assert there(30, None).tolist() == [10] * 66 + [40] * 114
 
 
 def test_more_than_planned_count_while_the_hpa_keeps_them() -> None:
@@ -126,9 +138,22 @@ def test_more_than_planned_count_while_the_hpa_keeps_them() -> None:
 
 def test_a_floor_that_was_raised_counts_from_when_it_is_due_for_as_many_as_came() -> None:
     assert there(20, 10, 25, patched=23)[28:31].tolist() == [10, 25, 25]
-    assert there(30, 25, 25, patched=23)[59:61].tolist() == [25, 40]
-    assert there(30, 12, 25, patched=23)[36:61].tolist() == [12] * 24 + [40]
-    assert there(30, None, 25, patched=23)[59:61].tolist() == [25, 40]
+    assert there(30, 25, 25, patched=23)[65:67].tolist() == [25, 40]
+    assert there(30, 12, 25, patched=23)[36:67].tolist() == [12] * 30 + [40]
+    assert there(30, None, 25, patched=23)[65:67].tolist() == [25, 40]
+
+
+def test_a_planned_step_does_not_lower_a_floor_that_was_decided_on_before_its_time() -> None:
+    """Forty from the start on and ten after an hour; 25 are decided on at half past and held for an hour."""
+    sinks = there(35, 40, 25, patched=30, until=90, planned=np.repeat([40, 10], [60, 120]))
+    assert sinks[58:62].tolist() == [40, 40, 25, 25]
+    assert sinks[88:92].tolist() == [25, 25, 10, 10]
+
+
+def test_what_is_taken_back_within_a_start_up_never_counts() -> None:
+    ordered = np.repeat([10, 40, 10], [20, 5, 35])
+    assert ready_of(ordered, LEAD).tolist() == [10] * 60
+    assert ready_of(ordered, 4).tolist() == [10] * 24 + [40] + [10] * 35
 
 
 def live_at(folder: Path, ready: int) -> LiveState:

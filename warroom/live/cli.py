@@ -11,6 +11,7 @@ from campaign.console import Console, JsonOption, LangOption, NowOption, Workspa
 from campaign.language import _
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from campaign.store.events import Event
@@ -90,6 +91,10 @@ def act(
     request: Annotated[bool, typer.Option("--request", help=_("Ask those who decide, instead of deciding."))] = False,
     decline: Annotated[bool, typer.Option("--decline", help=_("Decline what somebody asked for."))] = False,
     undo: Annotated[bool, typer.Option("--undo", help=_("Take a decision back."))] = False,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", help=_("Until when a floor is raised; three hours where left out."), metavar="T"),
+    ] = None,
     by: Annotated[
         str | None, typer.Option("--as", help=_("Who acts; SURGEPLAN_USER where left out."), metavar="NAME")
     ] = None,
@@ -97,7 +102,7 @@ def act(
     lang: LangOption = None,
     now: NowOption = None,
 ) -> None:
-    from campaign.console import actor
+    from campaign.console import actor, moment_option
     from campaign.errors import Problem, UserError
     from campaign.language import say
     from playbooks.readiness.acts import who
@@ -117,9 +122,12 @@ def act(
         first = next((each.id for each in offered.levers if each.state != "done"), "ACTION")
         console.next(f"surgeplan act {campaign} {first} --reason WHY")
         return
+    ends = moment_option(until, "--until")
     verb: Verb = "request" if request else "decline" if decline else "undo" if undo else "act"
-    event = take(opened, campaign, verb, Wanted(lever, who(actor(by), opened.settings), reason, at))
-    console.result(_taken(opened, event), event.model_dump(mode="json"))
+    event = take(opened, campaign, verb, Wanted(lever, who(actor(by), opened.settings), reason, at, ends))
+    console.result(
+        "\n".join([_taken(opened, event), *_scaled(opened, campaign, event, at)]), event.model_dump(mode="json")
+    )
     console.next(f"surgeplan act {campaign}")
 
 
@@ -132,12 +140,23 @@ def _taken(opened: Workspace, event: Event) -> str:
     return text.format(actor=event.actor, role=event.role, at=at, done=done_words(event), head=event.hash[:12])
 
 
+def _scaled(opened: Workspace, campaign: str, event: Event, now: datetime) -> list[str]:
+    """After a service was scaled, or that was taken back: what is on its way and held now."""
+    from warroom.live.actions.scaling_words import scaling_lines
+    from warroom.live.state import live_state
+
+    if not event.subject.startswith("scale:"):
+        return []
+    zone = opened.settings.zone_of(opened.plan(campaign))
+    return [str(line) for line in scaling_lines(live_state(opened, campaign, now), zone)]
+
+
 def _listed(offered: OnOffer, zone: ZoneInfo) -> str:
     """Actions in response order, open requests, and decisions with what came of them."""
     from campaign.numbers import local_minute, percent
     from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 
-    lines = []
+    lines = [str(text) for text in offered.scaling]
     for lever in offered.levers:
         lines += [f"{lever.id}  {lever.title}", f"    {effect_words(lever.effect, offered.at, zone)}"]
         if lever.headroom_before is not None and lever.headroom_after is not None:

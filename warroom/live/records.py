@@ -15,6 +15,8 @@ from campaign.language import Text
 from campaign.readiness import Role
 from campaign.traffic import Quantiles
 from campaign.words import Words
+from playbooks.autoscaling.holds import Hold
+from playbooks.autoscaling.plan import Step
 
 Phase = Literal["ahead", "countdown", "running", "after", "closed"]
 """ahead: more than an hour before its start; countdown: the hour before; after: up to a day after the end."""
@@ -149,6 +151,31 @@ class Minutes:
 
 
 @dataclass(frozen=True)
+class Order:
+    """A floor of so many replicas that a planned step or a decision ordered. ready_at: a start-up later; ready: how
+    many were read as ready after that, None while they are on their way."""
+
+    replicas: int
+    ordered_at: datetime
+    ready_at: datetime
+    ready: int | None = None
+
+    @property
+    def overdue(self) -> bool:
+        return self.ready is not None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A floor that was decided on and holds. lowered: planned steps until then that are lower; folder: where the steps
+    lie that keep to it."""
+
+    hold: Hold
+    lowered: tuple[Step, ...]
+    folder: str
+
+
+@dataclass(frozen=True)
 class Capacity:
     """What a service can carry, and when demand reaches it.
 
@@ -159,7 +186,8 @@ class Capacity:
     (what is planned goes up and down in steps). reached_at: the first interval whose p90 (re-forecast, else frozen) is
     above what is trusted then, within the event; time_to_capacity counts from now (zero once it is passed).
     reached_requests_per_second: what is trusted in that interval. ready_replicas: as read in the last minutes;
-    replicas: those counted on in each interval, by floors, HPA and what was read; empty where nothing is known.
+    replicas: those counted on in each interval, by floors, HPA and what was read; empty where nothing is known. orders:
+    on their way, or overdue.
     """
 
     service: str
@@ -173,6 +201,7 @@ class Capacity:
     over_time: Column = ()
     ready_replicas: int | None = None
     replicas: tuple[int, ...] = ()
+    orders: tuple[Order, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -258,8 +287,8 @@ class LiveState:
     synced_at: when the last hourly sync ended; synced_hour: the last hour that it synced. minutes_at: the newest minute
     pulled. oldest_watermark: of the sources that hourly figures come from. call: GO, WATCH or ACT.
     minutes, capacities: by service, `total` among the minutes. readings: newest of each service and name.
-    stale: empty when all is as fresh as it should be. head: the log's newest
-    hash; witness: the one that the last hourly message carried.
+    held: floors that were decided on and hold. stale: empty when all is as fresh as it should be. head: the log's
+    newest hash; witness: the one that the last hourly message carried.
     """
 
     campaign: str
@@ -276,6 +305,7 @@ class LiveState:
     capacities: Mapping[str, Capacity] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
     readings: tuple[Reading, ...] = ()
+    held: tuple[Held, ...] = ()
     digest: Digest | None = None
     stale: tuple[Stale, ...] = ()
     head: str | None = None

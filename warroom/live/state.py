@@ -17,8 +17,10 @@ from campaign.store.events import Event
 from campaign.store.live import LiveStore, Measured
 from campaign.traffic import QUANTILES, Quantiles, Sentence
 from campaign.workspace import Workspace
+from playbooks.autoscaling.holds import Hold, lowered
 from warroom.handed import campaign_events
-from warroom.live.actions.log import Acts, acts_of
+from warroom.live.actions.holding import floors_folder, holds_of
+from warroom.live.actions.log import acts_of
 from warroom.live.due import clock_of, hours_of, jitter
 from warroom.live.expected.percentile import percentile, z_scores
 from warroom.live.expected.yardstick import NO_YARDSTICK, TOTAL, Expected, expected_of
@@ -30,6 +32,7 @@ from warroom.live.policy import rules_of
 from warroom.live.records import (
     BandSeries,
     Column,
+    Held,
     Hour,
     LiveState,
     Metric,
@@ -40,7 +43,7 @@ from warroom.live.records import (
 from warroom.live.sources.causes import by_cause
 from warroom.live.sources.freshness import as_one, of_document
 from warroom.live.sources.readings import newest_readings
-from warroom.push.carried import Raised
+from warroom.push.carried import autoscaling_plan
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Floats, mean_over
 
@@ -76,8 +79,8 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     hours, minutes = (store.measured(campaign, seconds, since, until) for seconds in (HOUR_SECONDS, MINUTE_SECONDS))
     metrics, series = metrics_of(plan, expected, hours, now), minutes_of(expected, minutes, again)
     rules, settings = rules_of(workspace), workspace.settings
-    raised = raised_floors(acts_of(events, campaign), rules.live.levers.scale.hours)
-    capacities = capacities_of(workspace, plan, series, observed_of(minutes, raised, now), now)
+    holds = holds_of(acts_of(events, campaign), rules.live.levers.scale.hours)
+    capacities = capacities_of(workspace, plan, series, observed_of(minutes, holds, now), now)
     figures = Figures({metric.name: metric for metric in metrics}, series, capacities)
     alerts = alerts_of(told_alerts(events, campaign), figures, settings, rules.live, rules.response, now)
     sources = as_one(of_document(sync, now), of_document(pulled, now), hourly_is_newer=_is_newer(sync, pulled))
@@ -95,7 +98,8 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
         minutes=series,
         capacities=capacities,
         alerts=alerts,
-        readings=newest_readings(workspace, campaign, minutes, now),
+        readings=newest_readings(workspace, campaign, minutes),
+        held=held_now(workspace, campaign, holds, now),
         digest=newest_digest(store.letters(campaign)),
         stale=(*stale, *_unread(store, campaign), *by_cause(sources)),
         head=events[-1].hash if events else None,
@@ -103,14 +107,18 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     )
 
 
-def raised_floors(acts: Acts, hours: float) -> dict[str, Raised]:
-    """By service: the floor that stands decided. hours: until it is patched."""
-    standing = [acts.standing("scale", one.subject) for one in acts.decisions if one.kind == "scale"]
-    return {
-        one.subject: Raised(int(one.amount), one.at + timedelta(hours=hours))
-        for one in standing
-        if one is not None and one.amount is not None
-    }
+def held_now(workspace: Workspace, campaign: str, holds: Sequence[Hold], now: datetime) -> tuple[Held, ...]:
+    """The highest floor that holds of each service, also one that is about to be ordered."""
+    scaling = autoscaling_plan(workspace.out(campaign) / "playbook" / "autoscaling.json")
+    highest: dict[str, Hold] = {}
+    for hold in (hold for hold in holds if now < hold.ends_at):
+        before = highest.get(hold.service)
+        highest[hold.service] = hold if before is None or hold.replicas >= before.replicas else before
+    planned = scaling.services if scaling else {}
+    return tuple(
+        Held(hold, tuple(lowered(planned[name], hold, now)) if name in planned else (), floors_folder(campaign))
+        for name, hold in highest.items()
+    )
 
 
 def _is_newer(one: Document, other: Document) -> bool:

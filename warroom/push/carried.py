@@ -1,7 +1,8 @@
 """What each service can carry minute by minute: the replicas that will be ready times what one really carries.
 
-By the planned floors alone, and with what the HPA on top of them surely has ready for what is asked: the rehearsal's
-rule (`playbooks.simulation.hpa.surely_ready`). Where replicas were read, those that are missing are not counted on.
+By the planned floors alone, each ready a start-up after it is ordered (`playbooks.autoscaling.orders`), and with what
+the HPA on top of them surely has ready for what is asked: the rehearsal's rule
+(`playbooks.simulation.hpa.surely_ready`). Where replicas were read, those that are missing are not counted on.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from campaign.documents import read_json
 from campaign.language import Text, say
 from campaign.settings import Service
 from campaign.workspace import Workspace
+from playbooks.autoscaling.holds import Hold, with_holds
+from playbooks.autoscaling.known import lead_of
+from playbooks.autoscaling.orders import ordered, ready
 from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
-from playbooks.autoscaling.policy import read_policy
+from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
 from playbooks.simulation.hpa import DOWN_WINDOW_SECONDS, Counts, sure_growth, surely_ready
 from playbooks.simulation.running import CPU_SECONDS, LAG_SECONDS
+from playbooks.simulation.startup import ready_of
 from warroom.service.kept import Kept, stamp_of
 
 Floats = NDArray[np.float64]
@@ -37,20 +42,12 @@ _PLANS = Kept()
 
 
 @dataclass(frozen=True)
-class Raised:
-    """A floor that somebody decided on: so many replicas, patched by `at`."""
-
-    replicas: int
-    at: datetime
-
-
-@dataclass(frozen=True)
 class Observed:
-    """What is known of a service's replicas at `at`. ready: as read then."""
+    """What is known of a service's replicas at `at`. ready: as read then; holds: floors that were decided on."""
 
     at: datetime
     ready: int | None = None
-    raised: Raised | None = None
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,8 +81,8 @@ class Missing:
 
 @dataclass(frozen=True)
 class Row:
-    """One service. floor: replicas [minute] without any HPA; admitted: requests per second that limits let in [minute],
-    infinite where none is hit. A service of which nothing is known carries everything."""
+    """One service. floor: replicas [minute] that are ready without any HPA; admitted: requests per second that limits
+    let in [minute], infinite where none is hit. A service of which nothing is known carries everything."""
 
     floor: Counts
     per_replica: float
@@ -98,8 +95,8 @@ class Row:
         found = np.broadcast_to(self.floor, asked.shape)
         if self.hpa is not None:
             hpa, most = self.hpa, np.maximum(self.hpa.most, self.floor)
-            ready = surely_ready(asked, self.floor, hpa.lag_minutes, WINDOW_MINUTES, hpa.per_replica, hpa.growth)
-            found = np.minimum(ready, most)
+            there = surely_ready(asked, self.floor, hpa.lag_minutes, WINDOW_MINUTES, hpa.per_replica, hpa.growth)
+            found = np.minimum(there, most)
         return found if self.missing is None else self.missing.without(found)
 
     def carries(self, replicas: Counts) -> Floats:
@@ -150,20 +147,24 @@ class Stretch:
         """The first minute from a moment on, the nearest end outside."""
         return int(np.clip(-((self.starts - moment) // timedelta(minutes=1)), 0, self.minutes))
 
+    def from_before(self, minutes: int) -> Stretch:
+        """With so many minutes more at its beginning."""
+        return replace(self, starts=self.starts - timedelta(minutes=minutes), minutes=minutes + self.minutes)
+
 
 def carried(workspace: Workspace, campaign: str, services: Sequence[str], stretch: Stretch) -> Carried:
     """The plan's replicas where there is a plan, today's most elsewhere."""
     plan = autoscaling_plan(workspace.out(campaign) / "playbook" / "autoscaling.json")
-    metric = read_policy(workspace.folder).hpa_metric
+    policy = read_policy(workspace.folder)
     rows, assumed = {}, []
     for name in services:
         seen = stretch.observed.get(name)
         if plan is not None and name in plan.services:
-            rows[name] = _planned(plan.services[name], stretch, seen, metric)
+            rows[name] = _planned(plan.services[name], stretch, seen, policy.hpa_metric)
             if plan.services[name].capacity_source != "measured":
                 assumed.append(say("{service}: capacity per replica is declared, not measured", service=name))
         else:
-            rows[name], text = _of_today(workspace.settings.service(name), workspace.folder, stretch.minutes, seen)
+            rows[name], text = _of_today(workspace.settings.service(name), workspace.folder, stretch, seen, policy)
             assumed.append(text)
     return Carried(rows, tuple(assumed))
 
@@ -186,45 +187,57 @@ def _planned(plan: ServicePlan, stretch: Stretch, seen: Observed | None, metric:
         admitted[first:last] = np.minimum(admitted[first:last], hit.admitted_requests_per_second)
     if plan.verdict == "reactive-suffices":
         return Row(np.full(stretch.minutes, plan.replicas.most), per_replica, admitted)
-    floor = np.full(stretch.minutes, plan.replicas.floor)
-    for step in plan.steps:
-        floor[stretch.minute(step.starts_at_utc) :] = step.replicas
     growth = sure_growth(target) if metric == "cpu" else math.inf
     hpa = Hpa(plan.replicas.most, plan.lead_minutes + SEEN_MINUTES, target * per_replica, growth)
-    row = Row(floor, per_replica, admitted, hpa)
-    return row if seen is None else as_seen(row, stretch, seen, plan.lead_minutes)
+    row = Row(ready(plan, stretch.starts, stretch.minutes), per_replica, admitted, hpa)
+    if seen is None:
+        return row
+    earlier = stretch.from_before(plan.lead_minutes)
+    return as_seen(row, ordered(plan, earlier.starts, earlier.minutes), stretch, seen, plan.lead_minutes)
 
 
-def as_seen(row: Row, stretch: Stretch, seen: Observed, lead_minutes: int) -> Row:
-    """What was planned as far as it came true, with floors that were raised, and what runs while an HPA keeps it.
+def as_seen(row: Row, orders: Counts, stretch: Stretch, seen: Observed, lead: int) -> Row:
+    """What was planned as far as it came true, with floors that were decided on, and what runs while an HPA keeps it.
 
-    What should have been ready when replicas were read and was not is missing from then on. A raised floor counts from
-    when it is due on, then for as many as are ready.
+    orders: floors [minute] from a start-up before the stretch on. What should have been ready when replicas were read
+    and was not is missing from then on.
     """
-    floor, missing = row.floor.copy(), None
+    floor, missing = decided(orders, stretch, seen, lead), None
     now = min(stretch.minute(seen.at), stretch.minutes - 1)
-    if seen.raised is not None:
-        due, came_true = stretch.minute(seen.raised.at) + lead_minutes, seen.raised.replicas
-        if seen.ready is not None and due <= now:
-            came_true = min(came_true, seen.ready)
-        floor[max(due, now) :] = np.maximum(floor[max(due, now) :], came_true)
     if seen.ready is not None:
-        short = max(int(row.floor[max(now - lead_minutes, 0) : now + 1].min()) - seen.ready, 0)
+        short = max(int(row.floor[now]) - seen.ready, 0)
         missing = Missing(np.where(np.arange(stretch.minutes) >= now, short, 0), seen.ready)
         while_it_stays = slice(now, now + WINDOW_MINUTES)
         floor[while_it_stays] = np.maximum(floor[while_it_stays], seen.ready)
     return replace(row, floor=floor, missing=missing)
 
 
-def _of_today(service: Service, folder: Path, minutes: int, seen: Observed | None) -> tuple[Row, Text]:
-    """Without a plan: as many as there may be, else as many as are ready, else today's."""
+def decided(orders: Counts, stretch: Stretch, seen: Observed, lead: int) -> Counts:
+    """What is ready [minute] of floors that are ordered [minute, from a start-up before the stretch on] with those that
+    were decided on: on their way for a start-up, then as many of them as were read."""
+    came = [
+        replace(hold, replicas=min(hold.replicas, seen.ready))
+        if seen.ready is not None and hold.starts_at + timedelta(minutes=lead) <= seen.at
+        else hold
+        for hold in seen.holds
+    ]
+    return ready_of(with_holds(orders, stretch.from_before(lead).starts, came), lead)[lead:]
+
+
+def _of_today(
+    service: Service, folder: Path, stretch: Stretch, seen: Observed | None, policy: AutoscalingPolicy
+) -> tuple[Row, Text]:
+    """Without a plan: as many as there may be, else as many as are ready, else today's; and what was decided on top."""
+    minutes = stretch.minutes
     capacity = known_capacity(service, folder / "out" / "capacity" / f"{service.name}.json")
-    ready = seen.ready if seen else None
-    replicas = service.replicas.max or ready or service.replicas.today
+    replicas = service.replicas.max or (seen.ready if seen else None) or service.replicas.today
     unlimited = np.full(minutes, np.inf)
     if capacity is None or replicas is None:
         nothing = say("{service}: capacity is not known, so nothing is said about it", service=service.name)
         return Row(np.ones(minutes, np.int64), math.inf, unlimited), nothing
     low = capacity.capacity_requests_per_second_per_replica.low
     text = say("{service}: no plan yet, so its {n} replicas at most", service=service.name, n=replicas)
-    return Row(np.full(minutes, replicas), low, unlimited), text
+    floor, lead = np.full(minutes, replicas), lead_of(service, policy)
+    if seen is not None:
+        floor = decided(np.full(lead + minutes, replicas), stretch, seen, lead)
+    return Row(floor, low, unlimited), text

@@ -41,10 +41,11 @@ def _names(plan: AutoscalingPlan) -> set[str]:
 
 def _first_short(own: Sequence[FloorChange], service: ServicePlan, plan: AutoscalingPlan) -> Iterator[Problem]:
     ends = {change.ends_at_utc for change in own if change.ends_at_utc}
+    until = min(plan.ends_at_utc, service.returns_at_utc or plan.ends_at_utc)
     for when in sorted({step.starts_at_utc for step in service.steps} | {change.at_utc for change in own} | ends):
         wanted = [step.replicas for step in service.steps if step.starts_at_utc <= when][-1:]
         held, change = floor_at(own, when, service.replicas.floor)
-        if wanted and when < plan.ends_at_utc and held < wanted[0]:
+        if wanted and when < until and held < wanted[0]:
             what = say(
                 "at {when} the floor of {hpa} is {floor}, the plan needs {wanted}",
                 when=local_minute(when, ZoneInfo(plan.time_zone)), hpa=own[0].service, floor=held, wanted=wanted[0],

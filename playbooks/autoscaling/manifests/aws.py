@@ -6,7 +6,7 @@ from datetime import UTC
 
 from campaign.files import to_json
 from playbooks.autoscaling.manifests.document import Setting, Values, kubernetes_name, restore, scheduled, stamp
-from playbooks.autoscaling.plan import ServicePlan, Step
+from playbooks.autoscaling.plan import RESTORE, ServicePlan, Step
 
 
 def aws_files(setting: Setting) -> dict[str, str]:
@@ -54,5 +54,5 @@ def ecs_actions(setting: Setting, name: str, service: ServicePlan) -> list[Value
 
 def action_name(setting: Setting, step: Step) -> str:
     """`surgeplan-1a2b3c4d-11101149`: the model and the instant; ends in -restore where the floor goes back."""
-    ending = "-restore" if step.why == "restore" else ""
+    ending = "-restore" if step.why == RESTORE else ""
     return f"surgeplan-{setting.plan.model[:8]}-{stamp(step.starts_at_utc)}{ending}"

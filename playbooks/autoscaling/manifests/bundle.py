@@ -12,13 +12,14 @@ from playbooks.autoscaling.manifests.document import Setting
 from playbooks.autoscaling.manifests.gcp import gcp_files
 from playbooks.autoscaling.manifests.gitops import gitops_files
 from playbooks.autoscaling.manifests.keda import keda_files
-from playbooks.autoscaling.manifests.kubernetes import kubernetes_files
+from playbooks.autoscaling.manifests.kubernetes import HPAS, kubernetes_files
 from playbooks.autoscaling.manifests.prewarm import prewarm_files
 from playbooks.autoscaling.manifests.prometheus import prometheus_files
 from playbooks.autoscaling.manifests.rate_limits import nginx_files, sentinel_files
 from playbooks.autoscaling.policy import TARGETS, Target
 
 README = "README.md"
+STEPPED: tuple[Target, ...] = ("kubernetes", "keda", "cronhpa", "aws", "gcp", "gitops")
 Files = dict[str, str]
 Services = dict[str, Service]
 
@@ -39,6 +40,12 @@ MAKERS: dict[Target, tuple[Callable[[Setting, Services], Files], Callable[[Setti
 def bundle(setting: Setting, services: Services) -> dict[str, Files]:
     """{folder: {file: text}}; a folder without files is one that was not asked for or that this plan has no use for."""
     return {target: _folder(setting, services, target) for target in TARGETS}
+
+
+def steps_alone(setting: Setting) -> dict[str, Files]:
+    """{folder: {file: text}}: the steps of every executor; an HPA that runs keeps its floor, so it is left out."""
+    found = {target: MAKERS[target][0](setting, {}) for target in STEPPED if target in setting.policy.targets}
+    return {target: {name: text for name, text in files.items() if name != HPAS} for target, files in found.items()}
 
 
 def _folder(setting: Setting, services: Services, target: Target) -> Files:

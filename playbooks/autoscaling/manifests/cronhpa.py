@@ -12,7 +12,7 @@ from playbooks.autoscaling.manifests.document import (
     stamp,
     to_yaml,
 )
-from playbooks.autoscaling.plan import ServicePlan
+from playbooks.autoscaling.plan import RESTORE, ServicePlan
 
 
 def cronhpa_files(setting: Setting) -> dict[str, str]:
@@ -50,7 +50,7 @@ def cron_hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
             "scaleTargetRef": {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": target},
             "jobs": [
                 {
-                    "name": f"{step.why if step.why == 'restore' else 'floor'}-{stamp(step.starts_at_utc)}",
+                    "name": f"{step.why if step.why == RESTORE else 'floor'}-{stamp(step.starts_at_utc)}",
                     "schedule": f"@date {step.starts_at_utc.astimezone(setting.zone):%Y-%m-%d %H:%M:%S}",
                     "targetSize": step.replicas,
                     "runOnce": True,

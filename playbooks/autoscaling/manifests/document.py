@@ -16,7 +16,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
-from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan, Step
+from playbooks.autoscaling.plan import RESTORE, AutoscalingPlan, ServicePlan, Step
 from playbooks.autoscaling.policy import AutoscalingPolicy
 
 Values = dict[str, Any]
@@ -120,7 +120,7 @@ def stamp(instant: datetime) -> str:
 def restore(setting: Setting, service: ServicePlan) -> Step:
     """The last step: back to the usual floor."""
     at = service.returns_at_utc or setting.plan.ends_at_utc
-    return Step(starts_at_utc=at, replicas=service.replicas.floor, why="restore")
+    return Step(starts_at_utc=at, replicas=service.replicas.floor, why=RESTORE)
 
 
 def to_yaml(documents: Sequence[Values], comments: Sequence[str]) -> str:

@@ -30,6 +30,7 @@ from playbooks.autoscaling.manifests.document import (
 from playbooks.autoscaling.plan import ServicePlan, Step
 
 STEPS = "steps"
+HPAS = "10-hpa.yaml"
 LONGEST_RUN = timedelta(minutes=10)
 WELL_AFTER = timedelta(days=1)  # nothing of this plan follows the way back
 # The "restricted" Pod Security Standard, and a size: namespaces that enforce it, or have a quota, refuse pods without.
@@ -67,7 +68,7 @@ def kubernetes_files(setting: Setting) -> dict[str, str]:
     """File name under `kubernetes/` to its text."""
     hpas = [hpa(setting, name, service) for name, service in setting.plan.services.items()]
     files = {
-        "10-hpa.yaml": to_yaml(
+        HPAS: to_yaml(
             hpas,
             [
                 setting.origin,

@@ -11,7 +11,6 @@ from scipy.special import ndtri
 
 from playbooks.autoscaling.requirement import (
     demand_quantile,
-    lead_minutes,
     newsvendor_ratio,
     paths_above,
     replicas_for,
@@ -20,6 +19,7 @@ from playbooks.autoscaling.requirement import (
 )
 from playbooks.autoscaling.steps import cheapest_cover
 from playbooks.rehearsal.certainty import interval
+from playbooks.simulation.startup import lead_minutes
 
 paths = arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(2, 12)), elements=st.floats(0, 1e5, width=32))
 

@@ -16,10 +16,13 @@ from campaign.store.events import Act, Event
 from campaign.traffic import Sentence
 from campaign.words import Words
 from playbooks.readiness.acts import Actor
+from warroom.live.actions.ahead import HORIZON
 from warroom.live.actions.records import Effect, Kind, Lever, Range
 
 ACT, REQUEST, DECLINE, UNDO, EFFECT = "act", "request", "decline", "undo", "effect"
 MEASURED_FOR = timedelta(hours=1)
+HELD = HORIZON
+"""For which a floor is raised where nobody says until when."""
 Verdict = Literal["told", "not-told-apart", "unknown"]
 
 
@@ -46,7 +49,8 @@ class Outcome:
 class Decision:
     """One action that was decided on, with what was expected of it. id: as the log has it.
 
-    ended_at, ended_by: when it was taken back, and by whom. outcome: None until its hour is over and told.
+    until: the time that a floor is raised for, None of other actions. ended_at, ended_by: when it was taken back, and
+    by whom. outcome: None until its hour is over and told.
     """
 
     id: str
@@ -62,6 +66,7 @@ class Decision:
     reason: str
     effects: tuple[Effect, ...]
     asked_by: str | None = None
+    until: datetime | None = None
     ended_at: datetime | None = None
     ended_by: str | None = None
     outcome: Outcome | None = None
@@ -69,6 +74,10 @@ class Decision:
     @property
     def stands(self) -> bool:
         return self.ended_at is None
+
+    def holds(self, now: datetime) -> bool:
+        """Neither taken back nor past its time."""
+        return self.stands and (self.until is None or now < self.until)
 
     @property
     def effect(self) -> Effect:
@@ -108,14 +117,17 @@ class Acts:
     decisions: tuple[Decision, ...] = ()
     requests: tuple[Request, ...] = ()
 
-    def standing(self, kind: Kind, subject: str) -> Decision | None:
-        """The newest decision of its kind on a subject, unless it was taken back."""
-        newest = next((d for d in reversed(self.decisions) if (d.kind, d.subject) == (kind, subject)), None)
-        return newest if newest is not None and newest.stands else None
+    def standing(self, kind: Kind, subject: str, now: datetime) -> Decision | None:
+        """What holds of a kind on a subject: its newest decision, unless that was taken back; of floors the highest,
+        for none lowers another."""
+        own = [d for d in self.decisions if (d.kind, d.subject) == (kind, subject)]
+        if kind == "scale":
+            return max((d for d in reversed(own) if d.holds(now)), key=lambda d: d.amount or 0.0, default=None)
+        return own[-1] if own and own[-1].holds(now) else None
 
-    def decision(self, lever: str) -> Decision | None:
-        """The standing decision on this very action."""
-        return next((d for d in reversed(self.decisions) if d.stands and d.lever == lever), None)
+    def decision(self, lever: str, now: datetime) -> Decision | None:
+        """The decision on this very action that holds."""
+        return next((d for d in reversed(self.decisions) if d.holds(now) and d.lever == lever), None)
 
     def asked(self, lever: str) -> Request | None:
         """The open request for this very action."""
@@ -144,12 +156,15 @@ def acts_of(events: Iterable[Event], campaign: str) -> Acts:
     return Acts(tuple(decisions.values()), tuple(requests.values()))
 
 
-def act_on(lever: Lever, campaign: str, by: Actor, role: str, now: datetime, reason: str, acts: Acts) -> Act:
-    """The decision as an act; what it answers is the open request for the same."""
+def act_on(
+    lever: Lever, campaign: str, by: Actor, role: str, now: datetime, reason: str, until: datetime | None, acts: Acts
+) -> Act:
+    """The decision as an act; what it answers is the open request for the same. until: as in `Decision`."""
     asked = acts.asked(lever.id)
     effect = lever.effect
     body = _about(lever, reason) | {
         "base": lever.base,
+        "until": until.isoformat() if until else None,
         "expected": [_effect_body(each) for each in lever.effects],
         "service": effect.name if effect.measure in ("requests", "capacity") else None,
         "expected_requests_per_second": effect.hour.p50 if effect.measure == "requests" else None,
@@ -237,7 +252,15 @@ def _decision(event: Event) -> Decision:
         reason=body["reason"],
         effects=tuple(_effect(each) for each in body["expected"]),
         asked_by=body["asked_by"],
+        until=_until(event),
     )
+
+
+def _until(event: Event) -> datetime | None:
+    if event.body["action"] != "scale":
+        return None
+    said = event.body.get("until")
+    return datetime.fromisoformat(said) if said else event.at_utc + HELD
 
 
 def _effect(body: dict[str, Any]) -> Effect:
@@ -279,13 +302,13 @@ def _outcome(event: Event) -> Outcome:
     )
 
 
-def as_they_stand(levers: Sequence[Lever], acts: Acts) -> list[Lever]:
+def as_they_stand(levers: Sequence[Lever], acts: Acts, now: datetime) -> list[Lever]:
     """Levers with what was asked for and what was done: a service that was scaled further is scaled."""
-    return [_as_it_stands(lever, acts) for lever in levers]
+    return [_as_it_stands(lever, acts, now) for lever in levers]
 
 
-def _as_it_stands(lever: Lever, acts: Acts) -> Lever:
-    done = acts.standing(lever.kind, lever.subject)
+def _as_it_stands(lever: Lever, acts: Acts, now: datetime) -> Lever:
+    done = acts.standing(lever.kind, lever.subject, now)
     if done is not None and (lever.amount is None or (done.amount or 0) >= lever.amount):
         return replace(lever, state="done", by=done.by, at=done.at, effects=done.effects)
     asked = acts.asked(lever.id)

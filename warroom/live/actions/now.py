@@ -24,7 +24,8 @@ from warroom.live.actions.worth import worth_per_hour
 
 @dataclass(frozen=True)
 class Fleet:
-    """One service's replicas. running: ready ones as read lately, else the planned floor, else today's.
+    """One service's replicas. running: ready ones as read lately, else what should be of the plan, else
+    today's.
 
     lead_hours: from asking for a replica until it is ready; manifests: whether the plan's Kubernetes files are there.
     """

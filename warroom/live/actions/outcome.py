@@ -128,7 +128,10 @@ def together_with(decision: Decision, others: Sequence[Decision]) -> tuple[str, 
 
 def works_until(decision: Decision) -> datetime:
     """Until when a decision changes what comes, if nobody takes it back: a send's people have come after two hours, or
-    three where it is spread out; people called in stay for two; the rest works on."""
+    three where it is spread out; people called in stay for two; floors hold as long as they were raised for; the rest
+    works on."""
+    if decision.until is not None:
+        return decision.until
     lasts = LASTS.get(decision.kind)
     return decision.effect.starts + lasts if lasts else datetime.max.replace(tzinfo=UTC)
 

@@ -15,10 +15,14 @@ from campaign.capacity import CapacityRange
 from campaign.language import Text, say
 from campaign.numbers import Quantity
 from campaign.settings import Limit, Settings
+from playbooks.autoscaling.holds import Hold, lowered
 from playbooks.autoscaling.limits import room
 from playbooks.autoscaling.manifests.document import kubernetes_name
+from playbooks.autoscaling.plan import Step
 from playbooks.autoscaling.requirement import replicas_for
 from warroom.live.actions.ahead import HORIZON, P90, Ahead
+from warroom.live.actions.holding import floors_folder
+from warroom.live.actions.log import HELD
 from warroom.live.actions.now import Action, Fleet, Now, lever
 from warroom.live.actions.records import Effect, Lever, Range
 
@@ -63,11 +67,28 @@ def scaling_to(now: Now, service: str, replicas: int) -> Iterator[Lever]:
     how = how_to_scale(fleet, service, replicas, wanted.replicas)
     if wanted.short:
         how = say("{how}; {why}", how=how, why=_why(now, wanted))
+    step = _lowered(now, service, replicas, rule.hours)
+    if step is not None:
+        how = say(
+            "{how}; then apply the steps in {folder}, or the step to {planned} planned for {at} lowers it",
+            how=how, folder=floors_folder(now.plan.id), planned=step.replicas,
+            at=step.starts_at_utc.astimezone(now.zone).strftime("%H:%M"),
+        )  # fmt: skip
     action = Action("scale", f"{service}:{replicas}", service, replicas, title, how, hours, rule.people, wanted.base)
     more = replicas - wanted.base
     effect = scaling_effect(service, more, each, max(wanted.at, now.settled_at(hours)))
     after = ahead.with_capacity(more * each.low, replicas * each.low, now.works_at(hours))
     yield lever(now, action, (effect,), {service: after})
+
+
+def _lowered(now: Now, service: str, replicas: int, hours: float) -> Step | None:
+    """The next planned step that is lower, while a decision of now would hold."""
+    planned = now.autoscaling.services.get(service) if now.autoscaling else None
+    if planned is None:
+        return None
+    until = now.at + HELD
+    steps = lowered(planned, Hold(service, replicas, now.works_at(hours), until, until), now.at)
+    return next(iter(steps), None)
 
 
 def _why(now: Now, wanted: Scaling) -> Text:

@@ -8,10 +8,12 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel
 
+from campaign.language import Text
 from campaign.workspace import Workspace
 from warroom.handed import campaign_events
 from warroom.live.actions.log import Acts, Decision, Outcome, Request, Verdict, acts_of
 from warroom.live.actions.records import Effect, Kind, Lever, Measure, Range, State
+from warroom.live.actions.scaling_words import scaling_lines
 from warroom.live.actions.sends import Unlearned
 from warroom.live.deciding.levers import levers, unlearned_sends
 from warroom.live.state import live_state
@@ -65,7 +67,7 @@ class OutcomeAnswer(BaseModel):
 
 
 class DecisionAnswer(BaseModel):
-    """One decision; `outcome` once its hour is over and told."""
+    """One decision; `outcome` once its hour is over and told. until_utc: the time that a floor is raised for."""
 
     id: str
     lever: str
@@ -75,6 +77,7 @@ class DecisionAnswer(BaseModel):
     at_utc: AwareDatetime
     reason: str
     asked_by: str | None
+    until_utc: AwareDatetime | None
     ended_at_utc: AwareDatetime | None
     effects: tuple[EffectAnswer, ...]
     outcome: OutcomeAnswer | None
@@ -97,11 +100,12 @@ class UnlearnedAnswer(BaseModel):
 
 
 class LeversAnswer(BaseModel):
-    """As of `at_utc`."""
+    """As of `at_utc`. scaling: what is overdue, on its way and held, a sentence each."""
 
     schema_version: Literal[1] = 1
     campaign: str
     at_utc: AwareDatetime
+    scaling: tuple[str, ...]
     levers: tuple[LeverAnswer, ...]
     unlearned: tuple[UnlearnedAnswer, ...]
     requests: tuple[RequestAnswer, ...]
@@ -110,10 +114,12 @@ class LeversAnswer(BaseModel):
 
 @dataclass(frozen=True)
 class OnOffer:
-    """What can be done at `at`, which sends the forecast does not know, and what was asked for and decided."""
+    """What is scaled and can be done at `at`, which sends the forecast does not know, and what was asked for and
+    decided."""
 
     campaign: str
     at: datetime
+    scaling: tuple[Text, ...]
     levers: tuple[Lever, ...]
     unlearned: tuple[Unlearned, ...]
     acts: Acts
@@ -121,15 +127,17 @@ class OnOffer:
 
 def on_offer(workspace: Workspace, campaign: str, now: datetime) -> OnOffer:
     """Raises UserError: no such campaign, or a file or the log cannot be read."""
-    found = levers(workspace, live_state(workspace, campaign, now))
+    state, zone = live_state(workspace, campaign, now), workspace.settings.zone_of(workspace.plan(campaign))
     acts = acts_of(campaign_events(workspace, campaign), campaign)
-    return OnOffer(campaign, now, found, unlearned_sends(workspace, campaign, now), acts)
+    told = tuple(scaling_lines(state, zone))
+    return OnOffer(campaign, now, told, levers(workspace, state), unlearned_sends(workspace, campaign, now), acts)
 
 
 def levers_answer(offered: OnOffer) -> LeversAnswer:
     return LeversAnswer(
         campaign=offered.campaign,
         at_utc=offered.at,
+        scaling=tuple(str(text) for text in offered.scaling),
         levers=tuple(_lever(lever) for lever in offered.levers),
         unlearned=tuple(UnlearnedAnswer(send=each.send.id, why=str(each.why)) for each in offered.unlearned),
         requests=tuple(_request(request) for request in offered.acts.requests),
@@ -191,6 +199,7 @@ def _decision(decision: Decision) -> DecisionAnswer:
         at_utc=decision.at,
         reason=decision.reason,
         asked_by=decision.asked_by,
+        until_utc=decision.until,
         ended_at_utc=decision.ended_at,
         effects=tuple(_effect(effect) for effect in decision.effects),
         outcome=_outcome(decision.outcome) if decision.outcome else None,

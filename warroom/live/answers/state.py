@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, Field
 
 from campaign.traffic import Quantiles
+from playbooks.autoscaling.holds import Hold
 from warroom.live.records import Alert, BandSeries, Capacity, Column, Hour, LiveState, Minutes, Source
 
 
@@ -21,6 +22,23 @@ class HourAnswer(BaseModel):
     preliminary: bool
 
 
+class OrderAnswer(BaseModel):
+    """A floor that a planned step or a decision ordered: on its way, or overdue where `ready` says how many are."""
+
+    replicas: int
+    ordered_at_utc: datetime
+    ready_at_utc: datetime
+    ready: int | None
+
+
+class HeldAnswer(BaseModel):
+    """A floor that was decided on: no planned step lowers it before `until_utc`."""
+
+    service: str
+    replicas: int
+    until_utc: datetime
+
+
 class CapacityAnswer(BaseModel):
     """What a service carries now, and when demand reaches what it will carry then."""
 
@@ -31,6 +49,7 @@ class CapacityAnswer(BaseModel):
     reached_at_utc: datetime | None
     reached_requests_per_second: float | None
     seconds_to_capacity: float | None
+    orders: list[OrderAnswer]
 
 
 class AlertAnswer(BaseModel):
@@ -100,6 +119,7 @@ class StateAnswer(BaseModel):
     frozen: bool
     metrics: dict[str, list[HourAnswer]]
     capacities: dict[str, CapacityAnswer]
+    held: list[HeldAnswer]
     alerts: list[AlertAnswer] = Field(description="in response order, those that stand first")
     readings: list[ReadingAnswer]
     sources: list[SourceAnswer]
@@ -114,6 +134,7 @@ def state_answer(state: LiveState) -> StateAnswer:
         frozen=state.yardstick.frozen,
         metrics={metric.name: [_hour(hour) for hour in metric.hours] for metric in state.metrics},
         capacities={name: _capacity(capacity) for name, capacity in state.capacities.items()},
+        held=[_held(each.hold) for each in state.held],
         alerts=[_alert(alert) for alert in state.alerts],
         readings=[
             ReadingAnswer(name=r.name, service=r.service, at_utc=r.at, value=r.value, limit=r.limit, fine=r.fine)
@@ -143,7 +164,17 @@ def _capacity(capacity: Capacity) -> CapacityAnswer:
         reached_at_utc=capacity.reached_at,
         reached_requests_per_second=capacity.reached_requests_per_second,
         seconds_to_capacity=seconds(capacity.time_to_capacity),
+        orders=[
+            OrderAnswer(
+                replicas=order.replicas, ordered_at_utc=order.ordered_at, ready_at_utc=order.ready_at, ready=order.ready
+            )
+            for order in capacity.orders
+        ],
     )
+
+
+def _held(hold: Hold) -> HeldAnswer:
+    return HeldAnswer(service=hold.service, replicas=hold.replicas, until_utc=hold.ends_at)
 
 
 def seconds(length: timedelta | None) -> float | None:

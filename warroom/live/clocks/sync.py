@@ -28,6 +28,7 @@ from warroom.live.clocks.files import write_files
 from warroom.live.clocks.judge import judge
 from warroom.live.clocks.minutes import ask_all
 from warroom.live.clocks.outcomes import decisions_since, tell_effects
+from warroom.live.deciding.floors import write_floors
 from warroom.live.due import HOUR, SETTLING, hour_of, hours_of, minute_watch
 from warroom.live.expected.yardstick import TOTAL, expected_of
 from warroom.live.messages.digest import Before, Figures, digest
@@ -90,6 +91,7 @@ def _sync(workspace: Workspace, plan: Plan, now: datetime, targets: Sequence[Tar
     state = judge(workspace, plan, expected, events, targets, now, hourly=True)
     words, posted = _message(workspace, plan, store, state, hour, targets) if hour else (None, False)
     write_files(workspace, plan, state)
+    write_floors(workspace, plan.id)
     if hour:
         store.keep(plan.id, [Measured(SYNCED, TOTAL, HOUR_SECONDS, int(hour.timestamp()), now.timestamp(), True)])
     return Synced(hour, state, words, posted)

@@ -23,6 +23,7 @@ from warroom.handed import campaign_events
 from warroom.live.actions.log import (
     ACT,
     DECLINE,
+    HELD,
     REQUEST,
     UNDO,
     Acts,
@@ -35,6 +36,7 @@ from warroom.live.actions.log import (
     undone,
 )
 from warroom.live.actions.records import Kind
+from warroom.live.deciding.floors import write_floors
 from warroom.live.deciding.levers import lever_named
 from warroom.live.policy import rules_of
 from warroom.live.state import live_state
@@ -51,12 +53,13 @@ class Already(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What somebody wants done about one action."""
+    """What somebody wants done about one action. until: for how long a floor is raised; `HELD` where it is not said."""
 
     lever: str
     by: Actor
     reason: str
     at: datetime
+    until: datetime | None = None
 
 
 def decisions(workspace: Workspace, campaign: str) -> tuple[Decision, ...]:
@@ -86,9 +89,12 @@ def take(workspace: Workspace, campaign: str, verb: Verb, wanted: Wanted) -> Eve
     log = campaign_events(workspace, campaign)
     try:
         make = makers[verb](workspace, campaign, wanted, acts_of(log, campaign))
-        return record_on_log(workspace, lambda events: make(acts_of(events, campaign)))
+        done = record_on_log(workspace, lambda events: make(acts_of(events, campaign)))
     except Already as already:
         return _event(campaign_events(workspace, campaign), already)
+    if done.kind in (ACT, UNDO) and wanted.lever.startswith("scale:"):
+        write_floors(workspace, campaign)
+    return done
 
 
 Make = Callable[[Acts], Act]
@@ -96,39 +102,52 @@ Make = Callable[[Acts], Act]
 
 def _deciding(workspace: Workspace, campaign: str, wanted: Wanted, acts: Acts) -> Make:
     """The lever is worked out before the log is locked; whether it stands already is looked at again inside."""
-    _refuse_twice(acts, wanted.lever)
+    _refuse_twice(acts, wanted.lever, wanted.at)
     lever = lever_named(workspace, live_state(workspace, campaign, wanted.at), wanted.lever)
     role = _decides(workspace, lever.kind, wanted.by)
+    until = _until(lever.kind, wanted)
 
     def make(now: Acts) -> Act:
-        _refuse_twice(now, wanted.lever)
-        return act_on(lever, campaign, wanted.by, role, wanted.at, wanted.reason, now)
+        _refuse_twice(now, wanted.lever, wanted.at)
+        return act_on(lever, campaign, wanted.by, role, wanted.at, wanted.reason, until, now)
 
     return make
 
 
-def _refuse_twice(acts: Acts, lever: str) -> None:
-    before = acts.decision(lever)
-    if before is not None and acts.standing(before.kind, before.subject) == before:
+def _until(kind: Kind, wanted: Wanted) -> datetime | None:
+    """The time that a floor is raised for."""
+    if kind != "scale":
+        if wanted.until is not None:
+            raise _refusal(say("only a floor is raised until a time"), say("leave it out, and take it back"), "--until")
+        return None
+    until = wanted.until or wanted.at + HELD
+    if until <= wanted.at:
+        raise _refusal(say("{at} is past", at=until.isoformat()), say("name a time to come"), "--until")
+    return until
+
+
+def _refuse_twice(acts: Acts, lever: str, at: datetime) -> None:
+    before = acts.decision(lever, at)
+    if before is not None and acts.standing(before.kind, before.subject, at) == before:
         raise Already(ACT, before.id)
 
 
 def _asking(workspace: Workspace, campaign: str, wanted: Wanted, acts: Acts) -> Make:
-    _refuse_asked(acts, wanted.lever)
+    _refuse_asked(acts, wanted)
     lever = lever_named(workspace, live_state(workspace, campaign, wanted.at), wanted.lever)
 
     def make(now: Acts) -> Act:
-        _refuse_asked(now, wanted.lever)
+        _refuse_asked(now, wanted)
         return request_for(lever, campaign, wanted.by, wanted.at, wanted.reason)
 
     return make
 
 
-def _refuse_asked(acts: Acts, lever: str) -> None:
-    asked = acts.asked(lever)
+def _refuse_asked(acts: Acts, wanted: Wanted) -> None:
+    asked = acts.asked(wanted.lever)
     if asked is not None:
         raise Already(REQUEST, asked.id)
-    _refuse_twice(acts, lever)
+    _refuse_twice(acts, wanted.lever, wanted.at)
 
 
 def _declining(workspace: Workspace, campaign: str, wanted: Wanted, acts: Acts) -> Make:

@@ -11,10 +11,10 @@ from campaign.language import say
 from campaign.plan import Plan
 from campaign.workspace import Workspace
 from playbooks.autoscaling.known import facts_of
+from playbooks.autoscaling.orders import ready_at
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.policy import read_policy
 from playbooks.readiness.gather import read_all_drills
-from playbooks.readiness.scaling import floor_at
 from warroom.handed import campaign_events
 from warroom.live.actions.ahead import Ahead, ahead_of
 from warroom.live.actions.desks import desks_of, lift_of
@@ -46,7 +46,7 @@ def levers(workspace: Workspace, state: LiveState) -> tuple[Lever, ...]:
     now = now_of(workspace, plan, state)
     found = [*scalings(now), *switches(now), *sends(now), *agents(now), *questions(now)]
     acts = acts_of(campaign_events(workspace, plan.id), plan.id)
-    return in_order(as_they_stand(found, acts), rules_of(workspace).response)
+    return in_order(as_they_stand(found, acts, state.now), rules_of(workspace).response)
 
 
 def unlearned_sends(workspace: Workspace, campaign: str, now: datetime) -> tuple[Unlearned, ...]:
@@ -131,9 +131,9 @@ def fleets_of(
         service = workspace.settings.service(name)
         capacity = known_capacity(service, workspace.folder / "out" / "capacity" / f"{name}.json")
         planned = scaling.services.get(name) if scaling else None
-        floor = floor_at(planned, state.now) if planned else service.replicas.today
+        there = ready_at(planned, state.now) if planned else service.replicas.today
         running = state.capacities[name].ready_replicas if name in state.capacities else None
-        running = floor if running is None else running
+        running = there if running is None else running
         if capacity is None or running is None:
             continue
         facts = facts_of(service, capacity, plan, policy)

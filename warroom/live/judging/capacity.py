@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from campaign.plan import Plan
 from campaign.store.live import Measured
 from campaign.workspace import Workspace
+from playbooks.autoscaling.holds import Hold, own_of
+from playbooks.autoscaling.known import lead_of
+from playbooks.autoscaling.policy import read_policy
 from playbooks.readiness.load_tests import proven, read_load_test
 from playbooks.simulation.hpa import Counts
 from warroom.live.expected.percentile import known
-from warroom.live.records import Capacity, Column, Minutes
-from warroom.push.carried import Observed, Raised, Stretch, carried
+from warroom.live.judging.orders import orders_of
+from warroom.live.records import Capacity, Column, Minutes, Order
+from warroom.push.carried import Observed, Stretch, autoscaling_plan, carried
 from warroom.retrospective.timeline import Floats
 
 LATELY = timedelta(minutes=5)
@@ -43,18 +47,31 @@ def capacities_of(
         return {}
     planned = _planned(workspace, plan, [minutes[name] for name in services], observed)
     return {
-        name: capacity_of(minutes[name], tested.get(name), row, observed.get(name), plan, now)
+        name: replace(
+            capacity_of(minutes[name], tested.get(name), row, observed.get(name), plan, now),
+            orders=_orders(workspace, plan, name, observed.get(name), now),
+        )
         for name, row in zip(services, planned, strict=True)
     }
 
 
-def observed_of(readings: Sequence[Measured], raised: Mapping[str, Raised], now: datetime) -> dict[str, Observed]:
-    """By service: ready replicas, those read in the last minutes, and floors that were raised."""
-    found = {name: Observed(now, raised=floor) for name, floor in raised.items()}
+def _orders(workspace: Workspace, plan: Plan, service: str, seen: Observed | None, now: datetime) -> tuple[Order, ...]:
+    scaling = autoscaling_plan(workspace.out(plan.id) / "playbook" / "autoscaling.json")
+    planned = scaling.services.get(service) if scaling else None
+    if planned is not None:
+        return orders_of(planned, planned.lead_minutes, seen, now)
+    lead = lead_of(workspace.settings.service(service), read_policy(workspace.folder))
+    return orders_of(None, lead, seen, now)
+
+
+def observed_of(readings: Sequence[Measured], holds: Sequence[Hold], now: datetime) -> dict[str, Observed]:
+    """By service: ready replicas, those read in the last minutes, and floors that were decided on."""
+    decided = {each.service: own_of(holds, each.service) for each in holds}
+    found = {name: Observed(now, holds=own) for name, own in decided.items()}
     for value in (value for value in readings if value.measure == READY):
         at = datetime.fromtimestamp(value.starts_at, UTC)
         if now - at <= LATELY:
-            found[value.name] = Observed(at, round(value.value), raised.get(value.name))
+            found[value.name] = Observed(at, round(value.value), decided.get(value.name, ()))
     return found
 
 

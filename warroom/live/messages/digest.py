@@ -12,6 +12,7 @@ from campaign.numbers import Quantity, local_minute, percent
 from campaign.plan import Plan
 from playbooks.readiness.labels import ROLE_LABELS
 from warroom.live.actions.log import Decision
+from warroom.live.actions.scaling_words import scaling_lines
 from warroom.live.actions.words import decided_lines
 from warroom.live.records import Alert, Call, Hour, LiveState, Metric
 
@@ -49,6 +50,7 @@ def digest(
     lines = [
         *(number(metric, hour) for metric in state.metrics),
         capacity_line(state, zone),
+        *scaling_lines(state, zone),
         *corrections(state.metrics, hour, before.figures, zone),
         *_news(state.alerts, before.at, zone),
         *decided_lines(decided, before.at, zone),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
@@ -20,7 +21,7 @@ from playbooks.readiness.acts import Actor
 from playbooks.readiness.labels import ROLE_LABELS
 from warroom.checklist.routes import actor_of
 from warroom.handed import campaign_events
-from warroom.live.actions.log import acts_of
+from warroom.live.actions.log import HELD, acts_of
 from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.answers.levers import LeversAnswer, levers_answer, on_offer
 from warroom.live.deciding.decisions import Verb, Wanted, may_decide, take
@@ -40,6 +41,7 @@ class Given(BaseModel):
     lever: str = Field(max_length=300)
     verb: Verb
     reason: str = Field(max_length=2000)
+    until: AwareDatetime | None = Field(default=None, description="for how long a floor is raised; three hours if null")
 
 
 def act_routes(site: Site) -> APIRouter:
@@ -67,7 +69,7 @@ def act_routes(site: Site) -> APIRouter:
         person = site.program(request)
         workspace, now = site.workspace(), site.clock()
         by = actor_of(person, workspace)
-        take(workspace, campaign, given.verb, Wanted(given.lever, by, given.reason, now))
+        take(workspace, campaign, given.verb, Wanted(given.lever, by, given.reason, now, given.until))
         return _on_offer(workspace, campaign, now)
 
     return router
@@ -103,7 +105,19 @@ def _take(
     if verb is None:
         raise UserError(Problem(say("{name} is not something that can be done", name=fields.get("verb", ""))))
     by = actor_of(person, workspace)
-    return take(workspace, campaign, verb, Wanted(lever, by, fields.get("reason", "").strip(), now))
+    until = _until(fields.get("until", ""), workspace.settings.zone_of(workspace.plan(campaign)))
+    return take(workspace, campaign, verb, Wanted(lever, by, fields.get("reason", "").strip(), now, until))
+
+
+def _until(typed: str, zone: ZoneInfo) -> datetime | None:
+    """A time of the campaign's clock; None where none was typed."""
+    if not typed.strip():
+        return None
+    try:
+        moment = datetime.fromisoformat(typed.strip())
+    except ValueError as error:
+        raise UserError(Problem(say("{given} is not a time", given=typed), key="until")) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _page(
@@ -125,7 +139,7 @@ def _page(
         acts = acts_of(campaign_events(workspace, campaign), campaign)
         offered = levers(workspace, state)
     lever = next((each for each in offered if each.id == name), None)
-    decision = acts.decision(name) or (acts.standing(lever.kind, lever.subject) if lever else None)
+    decision = acts.decision(name, now) or (acts.standing(lever.kind, lever.subject, now) if lever else None)
     asked = acts.asked(name)
     if lever is None and decision is None and asked is None and not problems:
         raise NotThere
@@ -144,6 +158,7 @@ def _page(
         "words": lambda effect: effect_words(effect, now, zone),
         "outcome": outcome_words,
         "doubt": doubt_words,
+        "until": (now + HELD).astimezone(zone).strftime("%Y-%m-%dT%H:%M"),
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
         "percent": percent,
         "spoken": spoken,

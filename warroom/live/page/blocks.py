@@ -18,6 +18,7 @@ from metrics.approvals import STATES as APPROVALS
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
 from warroom.live.actions.log import Decision, Request
 from warroom.live.actions.records import Kind, Lever
+from warroom.live.actions.scaling_words import held_words, order_words, orders_in
 from warroom.live.actions.sends import Planned
 from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.expected.yardstick import TOTAL
@@ -120,6 +121,8 @@ def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> s
         "known_until": known_until(state),
         "soon": SOON,
         "capacities": sorted(state.capacities.values(), key=lambda c: c is not state.tightest),
+        "scaling": [(each.overdue, order_words(name, each, state.now, room.zone)) for name, each in orders_in(state)],
+        "held": [held_words(each, state.now, room.zone) for each in state.held],
         "charts": Markup(charts),
         "service": charted(asked, room),
         "readings": [name for name in READINGS if any(name in row for row in services.values())],

@@ -14,6 +14,7 @@ from campaign.numbers import local_minute
 from campaign.plan import Plan
 from campaign.readiness import Item
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
+from warroom.live.actions.scaling_words import scaling_lines
 from warroom.live.due import HOUR
 from warroom.live.messages.digest import capacity_line, number, t_plus
 from warroom.live.records import Alert, LiveState
@@ -48,6 +49,7 @@ def can_draft(
             head,
             *(number(metric, hour.starts_at) for metric, hour in newest if hour),
             capacity_line(state, zone),
+            *scaling_lines(state, zone),
             *(alert.title for alert in alerts if alert.open),
         ),
         actions=tuple(_done(state, before, zone)) or (say("nothing was decided in the last hour"),),

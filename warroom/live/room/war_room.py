@@ -117,7 +117,7 @@ def open_war_room(
         commander=commander_at(made.evidence.seats if made else None, settings.roles, now),
         verdict=str(decision.body["verdict"]) if decision else None,
         switches=switches_now(
-            settings.switches, made.evidence.drills if made else (), state.minutes, now, pulled_of(acts)
+            settings.switches, made.evidence.drills if made else (), state.minutes, now, pulled_of(acts, now)
         ),
         desks=desks,
         left=left,
@@ -140,10 +140,10 @@ def _levers(workspace: Workspace, state: LiveState) -> tuple[tuple[Lever, ...], 
         return (), tuple(say("what can be done: {what}", what=str(problem)) for problem in error.problems)
 
 
-def pulled_of(acts: Acts) -> dict[str, datetime]:
+def pulled_of(acts: Acts, now: datetime) -> dict[str, datetime]:
     """Since when switches are pulled, by id."""
     names = {decision.subject for decision in acts.decisions if decision.kind == "switch"}
-    standing = {name: acts.standing("switch", name) for name in names}
+    standing = {name: acts.standing("switch", name, now) for name in names}
     return {name: decision.at for name, decision in standing.items() if decision}
 
 

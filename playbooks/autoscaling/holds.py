@@ -1,0 +1,100 @@
+"""Floors that people decided on while it runs: the plan's later steps never lower them before their time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from campaign.language import say
+from playbooks.autoscaling.plan import RESTORE, AutoscalingPlan, ServicePlan, Step
+from playbooks.simulation.hpa import Counts
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """At least so many replicas from `starts_at`, when they are ordered, until `ends_at`, its time or when it was taken
+    back. made_until: the time it was made for."""
+
+    service: str
+    replicas: int
+    starts_at: datetime
+    ends_at: datetime
+    made_until: datetime
+
+    def holds(self, at: datetime) -> bool:
+        return self.starts_at <= at < self.ends_at
+
+    def in_whole_minutes(self) -> Hold:
+        times = (_whole_minute(at) for at in (self.starts_at, self.ends_at, self.made_until))
+        return Hold(self.service, self.replicas, *times)
+
+
+def with_holds(floors: Counts, starts: datetime, holds: Iterable[Hold]) -> Counts:
+    """Floors [minute] from `starts` on with what was decided: the higher one counts."""
+    found = floors.copy()
+    for hold in holds:
+        first, last = (max(0, -((starts - at) // MINUTE)) for at in (hold.starts_at, hold.ends_at))
+        found[first:last] = np.maximum(found[first:last], hold.replicas)
+    return found
+
+
+def lowered(service: ServicePlan, hold: Hold, now: datetime) -> tuple[Step, ...]:
+    """Planned steps still to come, the way back among them, that would lower a decided floor before its time."""
+    ahead = (step for step in (*service.steps, *_way_back(service)) if now < step.starts_at_utc < hold.ends_at)
+    return tuple(step for step in ahead if step.replicas < hold.replicas)
+
+
+def held(plan: AutoscalingPlan, holds: Sequence[Hold]) -> AutoscalingPlan:
+    """The plan with each service's steps at least what was decided while that holds.
+
+    Each instant at which a decision begins, ends, or would have ended stays a step of its own: an executor that still
+    has the step of an earlier set is given the number that holds now.
+    """
+    services = {name: _held(plan, each, own_of(holds, name)) for name, each in plan.services.items()}
+    ends = [hold.in_whole_minutes().made_until for hold in holds if hold.service in services]
+    return plan.model_copy(update={"services": services, "ends_at_utc": max([plan.ends_at_utc, *ends])})
+
+
+def own_of(holds: Iterable[Hold], service: str) -> tuple[Hold, ...]:
+    return tuple(hold for hold in holds if hold.service == service)
+
+
+def _held(plan: AutoscalingPlan, service: ServicePlan, holds: Sequence[Hold]) -> ServicePlan:
+    if not holds:
+        return service
+    holds = [hold.in_whole_minutes() for hold in holds]
+    planned = {step.starts_at_utc: step for step in (*service.steps, *_way_back(service))}
+    decided = {at for hold in holds for at in (hold.starts_at, hold.ends_at, hold.made_until)}
+    last = max(service.returns_at_utc or plan.ends_at_utc, *decided)
+    steps, usual = [], service.replicas.floor
+    for at in sorted(at for at in planned.keys() | decided if at < last):
+        step = planned.get(at)
+        usual = step.replicas if step else usual
+        most = max((hold.replicas for hold in holds if hold.holds(at)), default=0)
+        steps.append(Step(starts_at_utc=at, replicas=max(usual, most), why=_why(step, usual, most)))
+    highest = max(service.replicas.peak, *(hold.replicas for hold in holds))
+    counts = service.replicas.model_copy(update={"peak": highest, "most": max(service.replicas.most, highest)})
+    return service.model_copy(update={"steps": tuple(steps), "replicas": counts, "returns_at_utc": last})
+
+
+def _way_back(service: ServicePlan) -> Iterator[Step]:
+    if service.returns_at_utc is not None:
+        yield Step(starts_at_utc=service.returns_at_utc, replicas=service.replicas.floor, why=RESTORE)
+
+
+def _why(step: Step | None, planned: int, decided: int) -> str:
+    if step is not None and (step.why == RESTORE or planned >= decided):
+        return step.why
+    if decided > planned:
+        return str(say("decided: at least {decided}; planned {planned}", decided=decided, planned=planned))
+    return str(say("as planned again"))
+
+
+def _whole_minute(at: datetime) -> datetime:
+    """The first whole minute from an instant on: steps have no seconds."""
+    return at + (datetime.min.replace(tzinfo=UTC) - at.astimezone(UTC)) % MINUTE
