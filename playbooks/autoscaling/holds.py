@@ -17,35 +17,44 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Hold:
-    """At least so many replicas from `starts_at`, when they are ordered, until `ends_at`, its time or when it was taken
-    back. made_until: the time it was made for."""
+    """At least so many replicas from `starts_at`, when they are ordered, until `ends_at`: its time, or when it was
+    taken back; None: until the plan's way back. made_until: the time it was made for, if any."""
 
     service: str
     replicas: int
     starts_at: datetime
-    ends_at: datetime
-    made_until: datetime
+    ends_at: datetime | None = None
+    made_until: datetime | None = None
 
     def holds(self, at: datetime) -> bool:
-        return self.starts_at <= at < self.ends_at
+        return self.starts_at <= at and not self.is_over(at)
+
+    def is_over(self, at: datetime) -> bool:
+        return self.ends_at is not None and self.ends_at <= at
+
+    @property
+    def instants(self) -> tuple[datetime, ...]:
+        return tuple(at for at in (self.starts_at, self.ends_at, self.made_until) if at is not None)
 
     def in_whole_minutes(self) -> Hold:
-        times = (_whole_minute(at) for at in (self.starts_at, self.ends_at, self.made_until))
-        return Hold(self.service, self.replicas, *times)
+        ends, until = (None if at is None else _whole_minute(at) for at in (self.ends_at, self.made_until))
+        return Hold(self.service, self.replicas, _whole_minute(self.starts_at), ends, until)
 
 
 def with_holds(floors: Counts, starts: datetime, holds: Iterable[Hold]) -> Counts:
     """Floors [minute] from `starts` on with what was decided: the higher one counts."""
     found = floors.copy()
     for hold in holds:
-        first, last = (max(0, -((starts - at) // MINUTE)) for at in (hold.starts_at, hold.ends_at))
+        ends = starts + len(floors) * MINUTE if hold.ends_at is None else hold.ends_at
+        first, last = (max(0, -((starts - at) // MINUTE)) for at in (hold.starts_at, ends))
         found[first:last] = np.maximum(found[first:last], hold.replicas)
     return found
 
 
 def lowered(service: ServicePlan, hold: Hold, now: datetime) -> tuple[Step, ...]:
     """Planned steps still to come, the way back among them, that would lower a decided floor before its time."""
-    ahead = (step for step in (*service.steps, *_way_back(service)) if now < step.starts_at_utc < hold.ends_at)
+    steps = service.steps if hold.ends_at is None else (*service.steps, *_way_back(service))
+    ahead = (step for step in steps if now < step.starts_at_utc and not hold.is_over(step.starts_at_utc))
     return tuple(step for step in ahead if step.replicas < hold.replicas)
 
 
@@ -56,7 +65,7 @@ def held(plan: AutoscalingPlan, holds: Sequence[Hold]) -> AutoscalingPlan:
     has the step of an earlier set is given the number that holds now.
     """
     services = {name: _held(plan, each, own_of(holds, name)) for name, each in plan.services.items()}
-    ends = [hold.in_whole_minutes().made_until for hold in holds if hold.service in services]
+    ends = [at for hold in holds if hold.service in services for at in hold.in_whole_minutes().instants]
     return plan.model_copy(update={"services": services, "ends_at_utc": max([plan.ends_at_utc, *ends])})
 
 
@@ -69,7 +78,7 @@ def _held(plan: AutoscalingPlan, service: ServicePlan, holds: Sequence[Hold]) ->
         return service
     holds = [hold.in_whole_minutes() for hold in holds]
     planned = {step.starts_at_utc: step for step in (*service.steps, *_way_back(service))}
-    decided = {at for hold in holds for at in (hold.starts_at, hold.ends_at, hold.made_until)}
+    decided = {at for hold in holds for at in hold.instants}
     last = max(service.returns_at_utc or plan.ends_at_utc, *decided)
     steps, usual = [], service.replicas.floor
     for at in sorted(at for at in planned.keys() | decided if at < last):

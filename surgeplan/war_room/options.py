@@ -16,12 +16,12 @@ from playbooks.growth.live_policy import LeverRules
 from playbooks.rehearsal.inputs import Inputs
 from playbooks.simulation.war_room import Act, Option, Seen
 from surgeplan.war_room.sight import MINUTES, Ahead, Counts, Services, Singles, Sync, by_interval
-from warroom.live.actions.log import HELD
+from warroom.live.actions.ahead import HORIZON
 from warroom.live.actions.records import send_id
 from warroom.live.actions.scaling import most_wanted
 
 HOUR_MINUTES = 60
-HELD_MINUTES = HELD // timedelta(minutes=1)
+HELD_MINUTES = HORIZON // timedelta(minutes=1)
 Bools = NDArray[np.bool_]
 Spreads = Mapping[int, Singles]
 """Minutes over which a send goes out: what it then brings in each minute, share of demand [service, minute]."""

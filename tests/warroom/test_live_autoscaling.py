@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Literal
 
 import numpy as np
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaign.capacity import CapacityRange
 from campaign.store.live import Measured
 from campaign.workspace import open_workspace
 from playbooks.autoscaling.holds import Hold
@@ -23,42 +21,29 @@ from playbooks.simulation.hpa import Counts, sure_growth, surely_ready
 from playbooks.simulation.replay import replay
 from playbooks.simulation.startup import lead_minutes, ready_of
 from tests.warroom.live_event import CAMPAIGN, START, model_files
+from tests.warroom.scaling_plan import plan_file
 from tests.warroom.test_levers import campaign_in
 from warroom.live.actions.ahead import Ahead, ahead_of
 from warroom.live.actions.scaling import scaling_wanted
-from warroom.live.deciding import levers as levers_module
 from warroom.live.deciding.decisions import Wanted, take
 from warroom.live.deciding.levers import levers
 from warroom.live.records import LiveState
 from warroom.live.state import live_state, live_store
-from warroom.push import carried
 from warroom.push.carried import SEEN_MINUTES, Hpa, Observed, Row, Stretch, as_seen
 
 NOW = START + timedelta(minutes=30)
 
 
-def plan_of(most: int, step_at: datetime = START - timedelta(hours=8)) -> SimpleNamespace:
-    """Eight replicas of 100 requests per second as floors, and an HPA at 65 % up to `most`."""
-    service = SimpleNamespace(
-        verdict="scheduled",
-        capacity_requests_per_second_per_replica=CapacityRange(low=100, mid=110, high=120),
-        capacity_source="measured",
-        hpa_target_ratio=0.65,
-        lead_minutes=6,
-        replicas=SimpleNamespace(floor=2, most=most),
-        steps=(SimpleNamespace(starts_at_utc=step_at, replicas=8),),
-        limits_hit=(),
-    )
-    return SimpleNamespace(services={"storefront": service})
+LONG_BEFORE = START - timedelta(hours=8)
 
 
 @pytest.mark.parametrize(("most", "carries", "reached"), [(8, 800.0, True), (40, 1700.0, False)])
 def test_capacity_is_not_reached_where_the_hpa_follows_within_its_quota(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, carries: float, reached: bool
+    tmp_path: Path, most: int, carries: float, reached: bool
 ) -> None:
     """A day of about 1,160 a second at p90: 17 replicas that are 65 % busy, give or take a tenth."""
-    monkeypatch.setattr(carried, "autoscaling_plan", lambda path: plan_of(most))
     model_files(campaign_in(tmp_path))
+    plan_file(tmp_path, {LONG_BEFORE: 8}, most)
     workspace = open_workspace(tmp_path)
     state = live_state(workspace, CAMPAIGN, NOW)
     capacity = state.capacities["storefront"]
@@ -165,13 +150,10 @@ def live_at(folder: Path, ready: int) -> LiveState:
 
 
 @pytest.mark.parametrize("ready", [4, 8, 11])
-def test_the_order_is_what_the_demand_needs_however_many_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready: int
-) -> None:
+def test_the_order_is_what_the_demand_needs_however_many_run(tmp_path: Path, ready: int) -> None:
     """About 1,160 a second at p90 on replicas of 100: twelve, whether fewer or more than the floor of eight run."""
-    monkeypatch.setattr(carried, "autoscaling_plan", lambda path: plan_of(most=8))
-    monkeypatch.setattr(levers_module, "autoscaling_plan", lambda path: plan_of(most=40))
     model_files(campaign_in(tmp_path))
+    plan_file(tmp_path, {LONG_BEFORE: 8}, most=8)
     workspace, state = open_workspace(tmp_path), live_at(tmp_path, ready)
     scale = next(lever for lever in levers(workspace, state) if lever.kind == "scale")
     assert (scale.amount, scale.base) == (12, min(ready, 8))
@@ -180,15 +162,14 @@ def test_the_order_is_what_the_demand_needs_however_many_run(
     assert state.capacities["storefront"].reached_at is not None
 
 
-def test_what_was_ordered_and_came_is_not_ordered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carried, "autoscaling_plan", lambda path: plan_of(most=8))
-    monkeypatch.setattr(levers_module, "autoscaling_plan", lambda path: plan_of(most=40))
+def test_what_was_ordered_and_came_is_not_ordered_again(tmp_path: Path) -> None:
     model_files(campaign_in(tmp_path))
+    plan_file(tmp_path, {LONG_BEFORE: 8}, most=8)
     workspace = open_workspace(tmp_path)
     decided = Wanted("scale:storefront:12", Actor("wang", ("sre",)), "p99", NOW - timedelta(minutes=20))
     take(workspace, CAMPAIGN, "act", decided)
     assert live_at(tmp_path, 12).capacities["storefront"].reached_at is None
-    assert live_at(tmp_path, 8).capacities["storefront"].reached_at is not None  # nobody did it
+    assert live_at(tmp_path, 8).capacities["storefront"].reached_at == NOW  # nobody did it
 
 
 def test_where_a_load_test_is_trusted_planned_replicas_are_counted_on_all_the_same() -> None:

@@ -93,7 +93,9 @@ def act(
     undo: Annotated[bool, typer.Option("--undo", help=_("Take a decision back."))] = False,
     until: Annotated[
         str | None,
-        typer.Option("--until", help=_("Until when a floor is raised; three hours where left out."), metavar="T"),
+        typer.Option(
+            "--until", help=_("Until when a floor is raised; until it is taken back where left out."), metavar="T"
+        ),
     ] = None,
     by: Annotated[
         str | None, typer.Option("--as", help=_("Who acts; SURGEPLAN_USER where left out."), metavar="NAME")

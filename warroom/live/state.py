@@ -111,7 +111,7 @@ def held_now(workspace: Workspace, campaign: str, holds: Sequence[Hold], now: da
     """The highest floor that holds of each service, also one that is about to be ordered."""
     scaling = autoscaling_plan(workspace.out(campaign) / "playbook" / "autoscaling.json")
     highest: dict[str, Hold] = {}
-    for hold in (hold for hold in holds if now < hold.ends_at):
+    for hold in (hold for hold in holds if not hold.is_over(now)):
         before = highest.get(hold.service)
         highest[hold.service] = hold if before is None or hold.replicas >= before.replicas else before
     planned = scaling.services if scaling else {}

@@ -20,7 +20,6 @@ def holds_of(acts: Acts, hours: float) -> tuple[Hold, ...]:
 
 def _hold(decision: Decision, hours: float) -> Hold:
     assert decision.amount is not None
-    assert decision.until is not None
     starts = decision.at + timedelta(hours=hours)
-    ends = min(decision.until, decision.ended_at or decision.until)
-    return Hold(decision.subject, int(decision.amount), starts, max(starts, ends), decision.until)
+    ends = min((at for at in (decision.until, decision.ended_at) if at is not None), default=None)
+    return Hold(decision.subject, int(decision.amount), starts, ends, decision.until)

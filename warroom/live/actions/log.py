@@ -16,13 +16,10 @@ from campaign.store.events import Act, Event
 from campaign.traffic import Sentence
 from campaign.words import Words
 from playbooks.readiness.acts import Actor
-from warroom.live.actions.ahead import HORIZON
 from warroom.live.actions.records import Effect, Kind, Lever, Range
 
 ACT, REQUEST, DECLINE, UNDO, EFFECT = "act", "request", "decline", "undo", "effect"
 MEASURED_FOR = timedelta(hours=1)
-HELD = HORIZON
-"""For which a floor is raised where nobody says until when."""
 Verdict = Literal["told", "not-told-apart", "unknown"]
 
 
@@ -49,7 +46,7 @@ class Outcome:
 class Decision:
     """One action that was decided on, with what was expected of it. id: as the log has it.
 
-    until: the time that a floor is raised for, None of other actions. ended_at, ended_by: when it was taken back, and
+    until: the time that a floor is raised for; None: until it is taken back. ended_at, ended_by: when that was, and
     by whom. outcome: None until its hour is over and told.
     """
 
@@ -252,15 +249,8 @@ def _decision(event: Event) -> Decision:
         reason=body["reason"],
         effects=tuple(_effect(each) for each in body["expected"]),
         asked_by=body["asked_by"],
-        until=_until(event),
+        until=datetime.fromisoformat(body["until"]) if body.get("until") else None,
     )
-
-
-def _until(event: Event) -> datetime | None:
-    if event.body["action"] != "scale":
-        return None
-    said = event.body.get("until")
-    return datetime.fromisoformat(said) if said else event.at_utc + HELD
 
 
 def _effect(body: dict[str, Any]) -> Effect:

@@ -22,7 +22,6 @@ from playbooks.autoscaling.plan import Step
 from playbooks.autoscaling.requirement import replicas_for
 from warroom.live.actions.ahead import HORIZON, P90, Ahead
 from warroom.live.actions.holding import floors_folder
-from warroom.live.actions.log import HELD
 from warroom.live.actions.now import Action, Fleet, Now, lever
 from warroom.live.actions.records import Effect, Lever, Range
 
@@ -86,8 +85,7 @@ def _lowered(now: Now, service: str, replicas: int, hours: float) -> Step | None
     planned = now.autoscaling.services.get(service) if now.autoscaling else None
     if planned is None:
         return None
-    until = now.at + HELD
-    steps = lowered(planned, Hold(service, replicas, now.works_at(hours), until, until), now.at)
+    steps = lowered(planned, Hold(service, replicas, now.works_at(hours)), now.at)
     return next(iter(steps), None)
 
 

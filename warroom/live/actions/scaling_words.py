@@ -42,12 +42,21 @@ def order_words(service: str, order: Order, now: datetime, zone: ZoneInfo) -> Te
 def held_words(held: Held, now: datetime, zone: ZoneInfo) -> Text:
     """Until when, and which planned step would lower it."""
     hold = held.hold
-    said = {"service": hold.service, "n": hold.replicas, "until": minute_of_day(hold.ends_at, now, zone)}
+    words = say(
+        "{service} is held at {n} replicas or more until it is taken back", service=hold.service, n=hold.replicas
+    )
+    if hold.ends_at is not None:
+        until = minute_of_day(hold.ends_at, now, zone)
+        words = say(
+            "{service} is held at {n} replicas or more until {until}",
+            service=hold.service,
+            n=hold.replicas,
+            until=until,
+        )
     if not held.lowered:
-        return say("{service} is held at {n} replicas or more until {until}", **said)
+        return words
     first = held.lowered[0]
     return say(
-        "{service} is held at {n} replicas or more until {until}; the step to {planned} planned for {at} does not "
-        "lower it once the steps in {folder} are applied",
-        planned=first.replicas, at=minute_of_day(first.starts_at_utc, now, zone), folder=held.folder, **said,
+        "{what}; the step to {planned} planned for {at} does not lower it once the steps in {folder} are applied",
+        what=words, planned=first.replicas, at=minute_of_day(first.starts_at_utc, now, zone), folder=held.folder,
     )  # fmt: skip

@@ -32,11 +32,11 @@ class OrderAnswer(BaseModel):
 
 
 class HeldAnswer(BaseModel):
-    """A floor that was decided on: no planned step lowers it before `until_utc`."""
+    """A floor that was decided on: no planned step lowers it before `until_utc`, or before it is taken back."""
 
     service: str
     replicas: int
-    until_utc: datetime
+    until_utc: datetime | None
 
 
 class CapacityAnswer(BaseModel):

@@ -23,7 +23,6 @@ from warroom.handed import campaign_events
 from warroom.live.actions.log import (
     ACT,
     DECLINE,
-    HELD,
     REQUEST,
     UNDO,
     Acts,
@@ -53,7 +52,8 @@ class Already(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What somebody wants done about one action. until: for how long a floor is raised; `HELD` where it is not said."""
+    """What somebody wants done about one action. until: for how long a floor is raised; None: until it
+    is taken back."""
 
     lever: str
     by: Actor
@@ -102,13 +102,13 @@ Make = Callable[[Acts], Act]
 
 def _deciding(workspace: Workspace, campaign: str, wanted: Wanted, acts: Acts) -> Make:
     """The lever is worked out before the log is locked; whether it stands already is looked at again inside."""
-    _refuse_twice(acts, wanted.lever, wanted.at)
+    _refuse_twice(acts, wanted)
     lever = lever_named(workspace, live_state(workspace, campaign, wanted.at), wanted.lever)
     role = _decides(workspace, lever.kind, wanted.by)
     until = _until(lever.kind, wanted)
 
     def make(now: Acts) -> Act:
-        _refuse_twice(now, wanted.lever, wanted.at)
+        _refuse_twice(now, wanted)
         return act_on(lever, campaign, wanted.by, role, wanted.at, wanted.reason, until, now)
 
     return make
@@ -120,16 +120,19 @@ def _until(kind: Kind, wanted: Wanted) -> datetime | None:
         if wanted.until is not None:
             raise _refusal(say("only a floor is raised until a time"), say("leave it out, and take it back"), "--until")
         return None
-    until = wanted.until or wanted.at + HELD
-    if until <= wanted.at:
-        raise _refusal(say("{at} is past", at=until.isoformat()), say("name a time to come"), "--until")
-    return until
+    if wanted.until is not None and wanted.until <= wanted.at:
+        raise _refusal(say("{at} is past", at=wanted.until.isoformat()), say("name a time to come"), "--until")
+    return wanted.until
 
 
-def _refuse_twice(acts: Acts, lever: str, at: datetime) -> None:
-    before = acts.decision(lever, at)
-    if before is not None and acts.standing(before.kind, before.subject, at) == before:
-        raise Already(ACT, before.id)
+def _refuse_twice(acts: Acts, wanted: Wanted) -> None:
+    before = acts.decision(wanted.lever, wanted.at)
+    if before is None or acts.standing(before.kind, before.subject, wanted.at) != before:
+        return
+    if wanted.until not in (None, before.until):
+        what = say("{lever} was decided on for another time", lever=wanted.lever)
+        raise _refusal(what, say("take it back first (--undo)"), "--until")
+    raise Already(ACT, before.id)
 
 
 def _asking(workspace: Workspace, campaign: str, wanted: Wanted, acts: Acts) -> Make:
@@ -147,7 +150,7 @@ def _refuse_asked(acts: Acts, wanted: Wanted) -> None:
     asked = acts.asked(wanted.lever)
     if asked is not None:
         raise Already(REQUEST, asked.id)
-    _refuse_twice(acts, wanted.lever, wanted.at)
+    _refuse_twice(acts, wanted)
 
 
 def _declining(workspace: Workspace, campaign: str, wanted: Wanted, acts: Acts) -> Make:

@@ -37,7 +37,7 @@ def _of_plan(plan: ServicePlan, seen: Observed, now: datetime) -> Iterator[Order
 
 def _of_hold(hold: Hold, lead: timedelta, seen: Observed, now: datetime) -> Iterator[Order]:
     due = hold.starts_at + lead
-    if now >= hold.ends_at or not _more(hold.replicas, seen.ready):
+    if hold.is_over(now) or not _more(hold.replicas, seen.ready):
         return
     if now < due:
         yield Order(hold.replicas, hold.starts_at, due)

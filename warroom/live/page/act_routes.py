@@ -21,7 +21,7 @@ from playbooks.readiness.acts import Actor
 from playbooks.readiness.labels import ROLE_LABELS
 from warroom.checklist.routes import actor_of
 from warroom.handed import campaign_events
-from warroom.live.actions.log import HELD, acts_of
+from warroom.live.actions.log import acts_of
 from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.answers.levers import LeversAnswer, levers_answer, on_offer
 from warroom.live.deciding.decisions import Verb, Wanted, may_decide, take
@@ -41,7 +41,9 @@ class Given(BaseModel):
     lever: str = Field(max_length=300)
     verb: Verb
     reason: str = Field(max_length=2000)
-    until: AwareDatetime | None = Field(default=None, description="for how long a floor is raised; three hours if null")
+    until: AwareDatetime | None = Field(
+        default=None, description="for how long a floor is raised; until it is taken back if null"
+    )
 
 
 def act_routes(site: Site) -> APIRouter:
@@ -158,7 +160,6 @@ def _page(
         "words": lambda effect: effect_words(effect, now, zone),
         "outcome": outcome_words,
         "doubt": doubt_words,
-        "until": (now + HELD).astimezone(zone).strftime("%Y-%m-%dT%H:%M"),
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
         "percent": percent,
         "spoken": spoken,
