@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from campaign.language import say
+from playbooks.autoscaling.orders import way_back
 from playbooks.autoscaling.plan import RESTORE, AutoscalingPlan, ServicePlan, Step
 from playbooks.simulation.hpa import Counts
 
@@ -53,7 +54,7 @@ def with_holds(floors: Counts, starts: datetime, holds: Iterable[Hold]) -> Count
 
 def lowered(service: ServicePlan, hold: Hold, now: datetime) -> tuple[Step, ...]:
     """Planned steps still to come, the way back among them, that would lower a decided floor before its time."""
-    steps = service.steps if hold.ends_at is None else (*service.steps, *_way_back(service))
+    steps = service.steps if hold.ends_at is None else (*service.steps, *way_back(service))
     ahead = (step for step in steps if now < step.starts_at_utc and not hold.is_over(step.starts_at_utc))
     return tuple(step for step in ahead if step.replicas < hold.replicas)
 
@@ -77,7 +78,7 @@ def _held(plan: AutoscalingPlan, service: ServicePlan, holds: Sequence[Hold]) ->
     if not holds:
         return service
     holds = [hold.in_whole_minutes() for hold in holds]
-    planned = {step.starts_at_utc: step for step in (*service.steps, *_way_back(service))}
+    planned = {step.starts_at_utc: step for step in (*service.steps, *way_back(service))}
     decided = {at for hold in holds for at in hold.instants}
     last = max(service.returns_at_utc or plan.ends_at_utc, *decided)
     steps, usual = [], service.replicas.floor
@@ -89,11 +90,6 @@ def _held(plan: AutoscalingPlan, service: ServicePlan, holds: Sequence[Hold]) ->
     highest = max(service.replicas.peak, *(hold.replicas for hold in holds))
     counts = service.replicas.model_copy(update={"peak": highest, "most": max(service.replicas.most, highest)})
     return service.model_copy(update={"steps": tuple(steps), "replicas": counts, "returns_at_utc": last})
-
-
-def _way_back(service: ServicePlan) -> Iterator[Step]:
-    if service.returns_at_utc is not None:
-        yield Step(starts_at_utc=service.returns_at_utc, replicas=service.replicas.floor, why=RESTORE)
 
 
 def _why(step: Step | None, planned: int, decided: int) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from playbooks.autoscaling.plan import ServicePlan
+from playbooks.autoscaling.plan import RESTORE, ServicePlan, Step
 from playbooks.simulation.hpa import Counts
 from playbooks.simulation.startup import ready_of
 
@@ -14,11 +14,18 @@ MINUTE = timedelta(minutes=1)
 
 
 def ordered(service: ServicePlan, starts: datetime, minutes: int) -> Counts:
-    """[minute] from `starts` on: the planned floor, the usual one before the first step."""
+    """[minute] from `starts` on: the planned floor, the usual one before the first step and from the way back on."""
     floor = np.full(minutes, service.replicas.floor, np.int64)
-    for step in service.steps:
+    for step in (*service.steps, *way_back(service)):
         floor[max(0, -((starts - step.starts_at_utc) // MINUTE)) :] = step.replicas
     return floor
+
+
+def way_back(service: ServicePlan) -> tuple[Step, ...]:
+    """The step to the usual floor after the campaign; none where none is planned."""
+    if service.returns_at_utc is None:
+        return ()
+    return (Step(starts_at_utc=service.returns_at_utc, replicas=service.replicas.floor, why=RESTORE),)
 
 
 def ready(service: ServicePlan, starts: datetime, minutes: int) -> Counts:

@@ -33,6 +33,7 @@ from playbooks.simulation.retries import NO_RETRIES
 from playbooks.simulation.war_room import Act, Done, Seen, WarRoom
 from surgeplan.war_room.making import Known, war_room_of
 from surgeplan.war_room.options import Switched
+from surgeplan.war_room.sight import Services, ahead_of, syncs_of
 
 STARTS_AT = datetime(2026, 11, 10, 11, 30, tzinfo=UTC)
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -223,6 +224,41 @@ def test_what_runs_already_is_not_asked_for_again() -> None:
     wanted = floors_of(at_sync(room, late, 2))
     assert wanted.any()
     assert not floors_of(at_sync(room, late, 2, wanted)).any()
+
+
+def test_a_planned_floor_is_seen_as_carried_a_start_up_after_its_step() -> None:
+    """Ten, twenty from minute 120 on, ready a quarter of an hour later: at 135 whole intervals of five carry them."""
+    planned = event()
+    stepped = np.where(np.arange(MINUTES) < 120, 10, 20)
+    fleets = tuple(replace(f, floor=stepped, start_seconds=(400, 870), floor_late_seconds=30) for f in planned.fleets)
+    sync = syncs_of(replace(planned, fleets=fleets), LEARNED)[1]
+    assert sync is not None
+    assert sync.starts[sync.floor[0] == 20].min() == 135
+
+
+def test_a_floor_that_was_raised_is_seen_as_carried_a_start_up_after_its_patch() -> None:
+    planned = with_rise(event(), 40)
+    services, sync = Services.of(planned.fleets, (1, 1)), syncs_of(planned, LEARNED)[0]
+    assert sync is not None
+    slow = replace(services, lead_minutes=np.array([14.0, 14.0]))
+    act = Act(0, np.ones(PATHS, bool), sync.minute + 3, sync.minute + 183, replicas=np.full(PATHS, 30))
+    came = planned.demand.requests_per_second[:, :, : sync.minute // 5 * 5].reshape(2, PATHS, -1, 5).mean(axis=3)
+    seen = Seen(came, np.zeros((2, PATHS), np.int64), (act,))
+    carried = ahead_of(sync, slow, seen).carries[0, 0]
+    assert sync.starts[carried == 3000].min() == -(-(sync.minute + 17) // 5) * 5
+
+
+def test_a_later_planned_step_does_not_lower_a_floor_that_was_raised() -> None:
+    """Twenty replicas of 100 for 1,500 a second; the plan's step down to five comes while twenty are held."""
+    planned = with_rates(event(), np.full((2, PATHS, MINUTES), 1500.0))
+    floors = np.where(np.arange(MINUTES) < 100, 20, 5)
+    planned = replace(planned, fleets=tuple(replace(fleet, floor=floors) for fleet in planned.fleets))
+    held = Act(0, np.ones(PATHS, bool), 50, 200, row=0, replicas=np.full(PATHS, 20))
+    room = replace(room_of(planned), rule=lambda sync, _: [held] if sync == 0 else [])
+    lost = both(planned, room)[1].lost_by_minute.sum(axis=1)
+    assert not lost[0, :200].any()
+    assert lost[1, 110:200].all()
+    assert lost[0, 210:].all()
 
 
 def test_replicas_come_in_whole_multiples_of_the_plans_floor() -> None:

@@ -29,6 +29,7 @@ from warroom.live.deciding.decisions import Verb, Wanted, decisions, take
 from warroom.live.deciding.levers import levers
 from warroom.live.records import LiveState
 from warroom.live.state import live_state, live_store
+from warroom.push.carried import Stretch, carried
 from warroom.service.access import Door
 from warroom.service.run import site_app
 from warroom.service.site import Site
@@ -96,6 +97,12 @@ def test_a_planned_step_is_on_its_way_for_a_start_up_and_then_overdue(folder: Pa
     assert said(folder, late) == ["storefront: 30 replicas, ordered at 20:28, should be ready since 20:34; 11 are"]
     assert counted(late, NOW + 2 * HOUR) == 11
     assert said(folder, read(folder, step + (LEAD + 2) * MINUTE, 30)) == []
+
+
+def test_who_asks_for_a_push_counts_on_a_step_a_start_up_after_it(folder: Path) -> None:
+    plan_file(folder, {LONG_BEFORE: 8, NOW - 3 * MINUTE: 12, NOW + 20 * MINUTE: 16}, most=40)
+    row = carried(open_workspace(folder), CAMPAIGN, ["storefront"], Stretch(NOW, 60)).rows["storefront"]
+    assert row.floor.tolist() == [8] * (LEAD - 3) + [12] * 23 + [16] * (60 - 20 - LEAD)
 
 
 @pytest.mark.parametrize("planned", [True, False])
@@ -168,6 +175,8 @@ def test_without_a_time_a_floor_holds_until_the_plan_itself_goes_back(folder: Pa
     state = live_state(open_workspace(folder), CAMPAIGN, NOW + 10 * MINUTE)
     assert "storefront is held at 24 replicas or more until it is taken back; the step to 16" in said(folder, state)[-1]
     assert counted(state, END) == 24
+    gone_back = read(folder, END + 2 * HOUR + MINUTE, 2)
+    assert (gone_back.held, said(folder, gone_back)) == ((), [])
     plan = held_plan(folder)
     service = plan.services["storefront"]
     assert floor_at(service, END + 2 * HOUR - MINUTE) == 24

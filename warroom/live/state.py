@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from campaign.store.live import LiveStore, Measured
 from campaign.traffic import QUANTILES, Quantiles, Sentence
 from campaign.workspace import Workspace
 from playbooks.autoscaling.holds import Hold, lowered
+from playbooks.autoscaling.plan import ServicePlan
 from warroom.handed import campaign_events
 from warroom.live.actions.holding import floors_folder, holds_of
 from warroom.live.actions.log import acts_of
@@ -79,7 +80,10 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     hours, minutes = (store.measured(campaign, seconds, since, until) for seconds in (HOUR_SECONDS, MINUTE_SECONDS))
     metrics, series = metrics_of(plan, expected, hours, now), minutes_of(expected, minutes, again)
     rules, settings = rules_of(workspace), workspace.settings
-    holds = holds_of(acts_of(events, campaign), rules.live.levers.scale.hours)
+    scaling = autoscaling_plan(workspace.out(campaign) / "playbook" / "autoscaling.json")
+    planned = scaling.services if scaling else {}
+    decided = holds_of(acts_of(events, campaign), rules.live.levers.scale.hours)
+    holds = [hold for hold in decided if hold.ends_at or now < _way_back(planned, hold.service, plan)]
     capacities = capacities_of(workspace, plan, series, observed_of(minutes, holds, now), now)
     figures = Figures({metric.name: metric for metric in metrics}, series, capacities)
     alerts = alerts_of(told_alerts(events, campaign), figures, settings, rules.live, rules.response, now)
@@ -99,7 +103,7 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
         capacities=capacities,
         alerts=alerts,
         readings=newest_readings(workspace, campaign, minutes),
-        held=held_now(workspace, campaign, holds, now),
+        held=held_now(planned, campaign, holds, now),
         digest=newest_digest(store.letters(campaign)),
         stale=(*stale, *_unread(store, campaign), *by_cause(sources)),
         head=events[-1].hash if events else None,
@@ -107,14 +111,20 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     )
 
 
-def held_now(workspace: Workspace, campaign: str, holds: Sequence[Hold], now: datetime) -> tuple[Held, ...]:
+def _way_back(planned: Mapping[str, ServicePlan], service: str, plan: Plan) -> datetime:
+    """When floors that are held for no time of their own end."""
+    known = planned.get(service)
+    return (known.returns_at_utc if known else None) or plan.ends_at
+
+
+def held_now(
+    planned: Mapping[str, ServicePlan], campaign: str, holds: Sequence[Hold], now: datetime
+) -> tuple[Held, ...]:
     """The highest floor that holds of each service, also one that is about to be ordered."""
-    scaling = autoscaling_plan(workspace.out(campaign) / "playbook" / "autoscaling.json")
     highest: dict[str, Hold] = {}
     for hold in (hold for hold in holds if not hold.is_over(now)):
         before = highest.get(hold.service)
         highest[hold.service] = hold if before is None or hold.replicas >= before.replicas else before
-    planned = scaling.services if scaling else {}
     return tuple(
         Held(hold, tuple(lowered(planned[name], hold, now)) if name in planned else (), floors_folder(campaign))
         for name, hold in highest.items()
