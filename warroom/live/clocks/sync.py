@@ -23,12 +23,12 @@ from playbooks.readiness.live_evidence import SYNCED
 from playbooks.readiness.observing import pull_readings
 from warroom.chat.targets import Target
 from warroom.handed import campaign_events
+from warroom.live.actions.floors import write_floors
 from warroom.live.actions.questions import QUESTIONS, as_document, counted_so_far
 from warroom.live.clocks.files import write_files
 from warroom.live.clocks.judge import judge
 from warroom.live.clocks.minutes import ask_all
 from warroom.live.clocks.outcomes import decisions_since, tell_effects
-from warroom.live.deciding.floors import write_floors
 from warroom.live.due import HOUR, SETTLING, hour_of, hours_of, minute_watch
 from warroom.live.expected.yardstick import TOTAL, expected_of
 from warroom.live.messages.digest import Before, Figures, digest

@@ -20,6 +20,7 @@ from playbooks.readiness.acts import Actor
 from playbooks.readiness.labels import ROLE_LABELS
 from playbooks.readiness.record import record_on_log
 from warroom.handed import campaign_events
+from warroom.live.actions.floors import write_floors
 from warroom.live.actions.log import (
     ACT,
     DECLINE,
@@ -35,7 +36,6 @@ from warroom.live.actions.log import (
     undone,
 )
 from warroom.live.actions.records import Kind
-from warroom.live.deciding.floors import write_floors
 from warroom.live.deciding.levers import lever_named
 from warroom.live.policy import rules_of
 from warroom.live.state import live_state
