@@ -89,6 +89,7 @@ def autoscaling(peak: int = 60, hit: bool = False, of_model: str = "t1") -> scal
         ends_at_utc=END,
     )
     service = scaling.ServicePlan.model_construct(
+        lead_minutes=7,
         verdict="scheduled",
         steps=(),
         limits_hit=(limit,) if hit else (),
@@ -308,6 +309,8 @@ RATES = {"shop": [(START, 6000.0), (START + timedelta(minutes=9), 5000.0)]}
     ("floors", "state", "told"),
     [
         (((DAY, 60),), "pass", "made for an earlier model; its floors carry this one"),
+        (((DAY, 59), (timedelta(minutes=7), 60)), "pass", "made for an earlier model; its floors carry this one"),
+        (((DAY, 59), (timedelta(minutes=6), 60)), "stale", "shop needs 60 replicas at 11-10 20:00, 59 are planned"),
         (((DAY, 59),), "stale", "shop needs 60 replicas at 11-10 20:00, 59 are planned"),
         (((DAY, 60), (-timedelta(minutes=5), 40)), "stale", "shop needs 50 replicas at 11-10 20:09, 40 are planned"),
     ],
