@@ -29,11 +29,16 @@ STATE_URL = "SURGEPLAN_STATE"  # an environment variable, because a URL with a p
 BUSY_MS = 30_000
 _patience_ms: ContextVar[int | None] = ContextVar("patience", default=None)
 LOCK = 0x5375726765  # the advisory lock's number; any fixed one does
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code for a lock_timeout that is over
+
+
+class StoreLocked(UserError):
+    """Another program held the store for longer than was waited: nothing was written, who tries again may have it."""
 
 
 @contextmanager
 def patience(busy_ms: int) -> Iterator[None]:
-    """Databases opened within wait no longer than that for a locked SQLite file (per thread and task)."""
+    """Databases opened within wait no longer than that for a locked store (per thread and task)."""
     before = _patience_ms.set(busy_ms)
     try:
         yield
@@ -50,7 +55,7 @@ class Database:
     def __init__(self, url: str, place: str, *, shared: bool = True, busy_ms: int = BUSY_MS) -> None:
         """`shared` is false for a file that is only copied from or to: it stays one file, without a write-ahead log.
 
-        busy_ms: how long a locked SQLite file is waited for, and no longer than `patience` says.
+        busy_ms: how long a locked store is waited for, and no longer than `patience` says.
         """
         self.place = place
         self._up_to_date = False
@@ -111,10 +116,11 @@ class Database:
             what = say("is a database in {encoding}, not UTF8: what people write would be lost", encoding=str(error))
             raise self.problem(what, todo) from error
         except OperationalError as error:
-            if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            if _is_locked(error.orig):
                 what = say("is locked: another program keeps writing to it")
                 lost = say("end what holds it; what was to be written was not")
-                raise self.problem(what, lost if writes else say("end what holds it")) from error
+                todo = lost if writes else say("end what holds it")
+                raise StoreLocked(Problem(what, todo, file=self.place)) from error
             todo = say("check that the database runs and that this user may write to it")
             raise self.problem(say("cannot be used: {reason}", reason=_first(error.orig)), todo) from error
         except DatabaseError as error:
@@ -139,6 +145,7 @@ def _engine(url: str, shared: bool, busy_ms: int) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "connect", _refuse_other_encodings, insert=True)  # the dialect's own questions come after
+        event.listen(engine, "connect", _wait_at_most(busy_ms))
     return engine
 
 
@@ -151,6 +158,14 @@ def _refuse_other_encodings(connection: Any, _record: object) -> None:
     if encoding != "UTF8":
         connection.close()
         raise _OtherEncoding(encoding)
+
+
+def _wait_at_most(busy_ms: int) -> Any:
+    def set_up(connection: Any, _record: object) -> None:
+        connection.execute(f"SET lock_timeout = {max(1, busy_ms)}")  # 0 would be for ever
+        connection.commit()
+
+    return set_up
 
 
 def _set_up(busy_ms: int, shared: bool) -> Any:
@@ -180,6 +195,11 @@ def _keep_a_write_ahead_log(connection: Any, busy_ms: int) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_locked(error: BaseException | None) -> bool:
+    busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    return busy or getattr(error, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
 def _first(error: BaseException | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from campaign.errors import Problem, UserError
@@ -17,6 +17,14 @@ from campaign.workspace import Workspace
 from playbooks.readiness.gather import ReadFiles
 from playbooks.readiness.limits import publish_limits
 from playbooks.readiness.publish import Review, review
+
+TWICE = timedelta(minutes=2)
+"""Within which the same act by the same person is the second tap of one act."""
+
+
+class _Already(Exception):
+    def __init__(self, event: Event) -> None:
+        self.event = event
 
 
 def workspace_log(workspace: Workspace) -> EventLog:
@@ -33,12 +41,23 @@ def record(
 ) -> Event:
     """Do an act on the campaign's review; a decision's caps become rules whoever it is taken through.
 
-    `read` stands in for reading the workspace's files.
+    `read` stands in for reading the workspace's files. What is done twice in a row is one act, and its event returned.
 
     Raises:
         UserError: the act is refused, or the log was edited or cannot be written.
     """
-    event = record_on_log(workspace, lambda log: act(review(workspace, campaign, now, log, read)))
+
+    def once(log: Sequence[Event]) -> Act:
+        wanted = act(review(workspace, campaign, now, log, read))
+        before = next((e for e in reversed(log) if (e.campaign, e.subject) == (wanted.campaign, wanted.subject)), None)
+        if before is not None and _is_same(before, wanted):
+            raise _Already(before)
+        return wanted
+
+    try:
+        event = record_on_log(workspace, once)
+    except _Already as already:
+        return already.event
     if event.kind == "decide":
         publish_limits(workspace, event)
     return event
@@ -57,6 +76,12 @@ def record_on_log(workspace: Workspace, act: Callable[[Sequence[Event]], Act]) -
     if log.newest() is None:
         decide([])  # a refusal of the first act leaves no empty store behind
     return log.append(decide)
+
+
+def _is_same(before: Event, wanted: Act) -> bool:
+    """Whether an event is the same act a moment ago."""
+    same = all(getattr(before, key) == getattr(wanted, key) for key in ("kind", "actor", "role", "body"))
+    return same and abs(wanted.at_utc - before.at_utc) <= TWICE
 
 
 def attached(workspace: Workspace, paths: Sequence[Path]) -> dict[str, str]:

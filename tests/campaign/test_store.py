@@ -28,7 +28,7 @@ from sqlalchemy.pool import NullPool
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
-from campaign.store.database import STORE, Database
+from campaign.store.database import LOCK, STORE, Database, StoreLocked, patience
 from campaign.store.events import GENESIS, Act, Event, chain_problems, chained
 from campaign.store.live import Letter, LiveStore, Measured
 from campaign.store.log import EventLog, open_log
@@ -312,6 +312,20 @@ def test_a_database_that_is_not_utf8_is_refused_before_anything_is_written(
         told = refused(call)
         assert told.startswith(f"SURGEPLAN_STATE: is a database in {encoding}, not UTF8")
         assert "ENCODING 'UTF8' TEMPLATE template0" in told
+
+
+def test_a_locked_store_is_waited_for_no_longer_than_patience_says(log: EventLog, url: str) -> None:
+    log.record(act())
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as holder:
+        sqlite = engine.dialect.name == "sqlite"
+        holder.execute(text("BEGIN IMMEDIATE" if sqlite else f"SELECT pg_advisory_lock({LOCK})"))
+        with patience(20):
+            hurried = EventLog(url, "store")
+        with pytest.raises(StoreLocked, match="store: is locked: another program keeps writing to it"):
+            hurried.record(act())
+        assert len(hurried.events()) == 1
+    assert hurried.record(act()).sequence == 2
 
 
 def test_two_decisions_at_once_see_each_other(url: str, tmp_path: Path) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from campaign.store.database import STORE
 from warroom.service.access import Door
 from warroom.service.run import site_app
 from warroom.service.site import Site
@@ -58,6 +62,32 @@ def browser(site: Site) -> Iterator[TestClient]:
         token = form_token(client, "/me")
         client.post("/me", data={"name": "lin", "role": "marketing", "form_token": token})
         yield client
+
+
+HOLDER = """
+import sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+if sys.argv[2] == "EXCLUSIVE":
+    store.execute("PRAGMA journal_mode = DELETE")
+store.execute(f"BEGIN {sys.argv[2]}")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def held(folder: Path, *, readable: bool) -> Iterator[None]:
+    """The store locked by another process, which lets others read it or not."""
+    how = "IMMEDIATE" if readable else "EXCLUSIVE"
+    command = [sys.executable, "-c", HOLDER, str(folder / STORE), how]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdin
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            holder.stdin.close()
 
 
 def form_token(client: TestClient, path: str) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
+import threading
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from campaign.workspace import open_workspace
-from tests.warroom.conftest import form_token
+from tests.warroom.conftest import fields_of, form_token, held
 from tests.warroom.live_event import CAMPAIGN
 from tests.warroom.test_levers import NOW, event_in
 from warroom.live.deciding.decisions import decisions, requests
@@ -143,12 +142,10 @@ def test_programs_see_and_do_the_same_in_json(phones: dict[str, TestClient]) -> 
 def test_a_store_that_cannot_be_read_is_waited_for_no_longer_than_the_war_room_waits(
     phones: dict[str, TestClient], folder: Path, monkeypatch: pytest.MonkeyPatch, address: str, asks_again: bool
 ) -> None:
-    monkeypatch.setattr("warroom.live.page.act_routes.PATIENCE_MS", 20)
+    monkeypatch.setattr("warroom.service.protection.PATIENCE_MS", 20)
     assert tap(phones["lin"], "request") == 303
     assert phones["zhou"].get(address).status_code == 200
-    with closing(sqlite3.connect(folder / "state" / "surgeplan.db", isolation_level=None)) as locker:
-        locker.execute("PRAGMA journal_mode = DELETE")
-        locker.execute("BEGIN EXCLUSIVE")
+    with held(folder, readable=False):
         began = time.monotonic()
         told = phones["zhou"].get(address)
         assert time.monotonic() - began < 3  # without it: the five seconds of a store, or the half-minute of a log
@@ -156,3 +153,65 @@ def test_a_store_that_cannot_be_read_is_waited_for_no_longer_than_the_war_room_w
     assert "what was to be written" not in told.text
     assert ('http-equiv="refresh"' in told.text) == asks_again
     assert phones["zhou"].get(address).status_code == 200
+
+
+def as_role(phone: TestClient, name: str, role: str) -> None:
+    phone.post("/me", data={"name": name, "role": role, "form_token": form_token(phone, "/me")})
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_tap_on_a_locked_store_writes_nothing_keeps_what_was_typed_and_is_made_good_by_one_more_tap(
+    phones: dict[str, TestClient], folder: Path, monkeypatch: pytest.MonkeyPatch, *, readable: bool
+) -> None:
+    monkeypatch.setattr("warroom.service.protection.PATIENCE_MS", 20)
+    sre, lever = phones["lin"], "scale:storefront:12"
+    as_role(sre, "wang", "sre")
+    assert tap(sre, "act", "switch:recommend-off") == 303  # there is a store
+    form = fields_of(sre.get(f"{ACT}?lever={lever}&lang=en").text)
+    typed = form | {"amount": "14", "until": "2026-11-10T23:00", "reason": "storefront is nearly full", "verb": "act"}
+    with held(folder, readable=readable):
+        began = time.monotonic()
+        told = sre.post(f"{ACT}?lang=en", data=typed)
+        assert time.monotonic() - began < 5  # without it: half a minute
+    assert told.status_code == 503
+    assert "Nothing was written yet" in told.text
+    assert f"<h1>{form['title']}</h1>" in told.text
+    assert 'name="verb" value="act"' in told.text
+    assert len(decisions(open_workspace(folder), CAMPAIGN)) == 1
+    again = fields_of(told.text)
+    assert {key: again[key] for key in ("lever", "amount", "until", "reason")} == {
+        "lever": lever,
+        "amount": "14",
+        "until": "2026-11-10T23:00",
+        "reason": "storefront is nearly full",
+    }
+    for _tap in range(2):
+        assert sre.post(ACT, data=again | {"verb": "act"}, follow_redirects=False).status_code == 303
+    _, decision = decisions(open_workspace(folder), CAMPAIGN)
+    assert (decision.amount, decision.reason) == (14, "storefront is nearly full")
+
+
+def test_two_taps_that_wait_for_the_same_lock_are_one_decision(
+    phones: dict[str, TestClient], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warroom.service.protection.PATIENCE_MS", 30_000)
+    phone, answers = phones["zhou"], list[int]()
+    assert tap(phones["lin"], "request") == 303  # there is a store
+    taps = [threading.Thread(target=lambda: answers.append(tap(phone, "act"))) for _ in range(2)]
+    with held(folder, readable=True):
+        for each in taps:
+            each.start()
+    for each in taps:
+        each.join()
+    assert answers == [303, 303]
+    assert len(decisions(open_workspace(folder), CAMPAIGN)) == 1
+
+
+def test_what_was_typed_stays_where_an_action_is_refused(phones: dict[str, TestClient]) -> None:
+    sre = phones["lin"]
+    as_role(sre, "wang", "sre")
+    form = fields_of(sre.get(f"{ACT}?lever=scale:storefront:12&lang=en").text)
+    told = sre.post(f"{ACT}?lang=en", data=form | {"amount": "many", "reason": "nearly full", "verb": "act"})
+    assert told.status_code == 422
+    again = fields_of(told.text)
+    assert (again["lever"], again["amount"], again["reason"]) == ("scale:storefront:12", "many", "nearly full")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from campaign.store.database import STORE
 from campaign.workspace import open_workspace
 from playbooks.readiness.record import workspace_log
-from tests.warroom.conftest import form_token
+from tests.warroom.conftest import fields_of, form_token, held
+from warroom.service.memory import Memory
+from warroom.service.run import site_app
+from warroom.service.site import Site
 
 ITEM = "/campaigns/d11/checklist/third-parties-told"
 
@@ -135,3 +141,50 @@ def test_a_page_that_says_nothing_new_is_not_sent_again(browser: TestClient, mon
     assert browser.get(f"{path}?lang=zh", headers=known).status_code == 200
     browser.post(ITEM, data={"form_token": token, "note": "told", "action": "sign"})
     assert browser.get(path, headers=known).status_code == 200
+
+
+@pytest.mark.parametrize("seen_before", [True, False])
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_signature_on_a_locked_store_keeps_what_was_typed_and_attached(
+    browser: TestClient, site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, *, readable: bool, seen_before: bool
+) -> None:
+    monkeypatch.setattr("warroom.service.protection.PATIENCE_MS", 20)
+    form = {"form_token": as_sre(browser), "title": "Third parties", "note": "told all of them", "action": "sign"}
+    browser.post(ITEM, data=form | {"note": "not all", "action": "fail"})
+    phone = browser if seen_before else TestClient(site_app(replace(site, memory=Memory())), cookies=browser.cookies)
+    with held(folder, readable=readable):
+        began = time.monotonic()
+        told = phone.post(f"{ITEM}?lang=en", data=form, files={"file": ("night.png", b"\x89PNG....")})
+        assert time.monotonic() - began < 5  # without it: half a minute
+    assert told.status_code == 503
+    assert "Nothing was written yet" in told.text
+    assert len(workspace_log(open_workspace(folder)).events()) == 1
+    again = fields_of(told.text)
+    assert again["note"] == "told all of them"
+    for _tap in range(2):
+        assert "Recorded." in phone.post(f"{ITEM}?lang=en", data=again | {"action": "sign"}).text
+    _, event = workspace_log(open_workspace(folder)).events()
+    assert (event.body["verdict"], event.body["note"]) == ("pass", "told all of them")
+    assert [Path(path).name[:6] for path in event.body["attachments"]] == ["night-"]
+
+
+def test_a_checklist_whose_log_is_locked_stands_as_it_was_and_says_so(
+    browser: TestClient, site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warroom.service.protection.PATIENCE_MS", 20)
+    path = "/campaigns/d11/checklist?lang=en"
+    browser.post(ITEM, data={"form_token": as_sre(browser), "note": "told", "action": "sign"})
+    assert browser.get(path).status_code == 200
+    started_now = TestClient(site_app(replace(site, memory=Memory())), cookies=browser.cookies)
+    with held(folder, readable=False):
+        os.utime(folder / STORE)  # as after an act of somebody else
+        site.memory.doubt("d11")
+        page, item = browser.get(path), browser.get(f"{ITEM}?lang=en")
+        never = started_now.get(path)
+    for told in (page, item):
+        assert told.status_code == 200
+        assert "newer cannot be read: state/surgeplan.db: is locked" in told.text
+    assert ITEM in page.text
+    assert never.status_code == 503
+    assert 'http-equiv="refresh"' in never.text
+    assert "newer cannot be read" not in browser.get(path).text

@@ -94,6 +94,38 @@ def test_a_refusal_is_not_kept() -> None:
     assert kept.get("a", lambda: 1, lambda: 7) == 7
 
 
+def test_who_waited_while_it_could_not_be_made_is_told_the_same_and_does_not_try_again() -> None:
+    kept, tried, both_wait = Kept(), list[int](), threading.Event()
+
+    def make() -> int:
+        tried.append(1)
+        both_wait.wait(10)
+        return int("no")
+
+    def ask(told: list[str]) -> None:
+        try:
+            kept.get("a", key, make)
+        except ValueError as error:
+            told.append(str(error))
+
+    def key() -> int:
+        return 1
+
+    told: list[str] = []
+    threads = [threading.Thread(target=ask, args=(told,)) for _ in range(3)]
+    for each in threads:
+        each.start()
+    while not tried:
+        pass
+    time.sleep(0.2)  # the others have come to the lock
+    both_wait.set()
+    for each in threads:
+        each.join()
+    assert len(told) == 3
+    assert len(tried) == 1
+    assert kept.get("a", key, lambda: 7) == 7
+
+
 def test_of_more_names_than_fit_those_asked_for_last_stay() -> None:
     kept, made = Kept(most=2), []
     for name in ("a", "b", "a", "c", "a", "b"):

@@ -364,7 +364,7 @@ def test_a_store_that_cannot_even_be_read_is_said_at_once_and_left_behind_soon(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room.synced(1)
-    monkeypatch.setattr("warroom.live.room.watching.PATIENCE_MS", 20)
+    monkeypatch.setattr("warroom.service.protection.PATIENCE_MS", 20)
     monkeypatch.setattr("warroom.live.room.watching.AGAIN_SECONDS", 0.0)
     store, words = room.folder / "state" / "surgeplan.db", "newer cannot be read: state/surgeplan.db: is locked"
     assert words not in room.section("state")
@@ -382,7 +382,7 @@ def test_a_store_that_is_locked_in_the_middle_of_a_look_is_waited_for_no_longer(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room.synced(1)
-    monkeypatch.setattr("warroom.live.room.watching.PATIENCE_MS", 20)
+    monkeypatch.setattr("warroom.service.protection.PATIENCE_MS", 20)
     assert "newer cannot be read" not in room.section("state")
     room.now += MINUTE
     store, review = room.folder / "state" / "surgeplan.db", Site.review
@@ -397,7 +397,7 @@ def test_a_page_that_was_never_seen_and_cannot_be_read_asks_again_by_itself(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room.synced(1)
-    monkeypatch.setattr("warroom.live.room.watching.PATIENCE_MS", 20)
+    monkeypatch.setattr("warroom.service.protection.PATIENCE_MS", 20)
     with closing(sqlite3.connect(room.folder / "state" / "surgeplan.db", isolation_level=None)) as locker:
         held(locker)
         first = room.client.get(f"/live/{CAMPAIGN}")

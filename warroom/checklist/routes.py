@@ -15,9 +15,10 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
-from campaign.language import _, current_language, say
+from campaign.language import Text, _, current_language, say
 from campaign.pages import render
 from campaign.readiness import Checklist, Item
+from campaign.store.database import StoreLocked, patience
 from campaign.store.events import Act
 from campaign.workspace import Workspace
 from playbooks.readiness.acts import Actor, sign_item, waive, who
@@ -29,6 +30,8 @@ from warroom.service.access import Person
 from warroom.service.site import A_FILE, NotThere, Sent, Site, on_page, sent_form
 
 WAIVED_DAYS = 3
+BLANKS = ("title", "action", "note", "attached", "reason")
+"""What the forms of an item send besides the end of a waiver and a file."""
 
 
 class Given(BaseModel):
@@ -61,14 +64,14 @@ def checklist_routes(site: Site) -> APIRouter:
     def checklist(request: Request, campaign: str, owner: str = "") -> Response:
         site.person(request)
         workspace = site.workspace(patient=False)
-        made = site.review(campaign, patient=False).checklist
+        made, failed = _made(site, campaign, patient=False)
         owner = owner if owner in ROLE_LABELS else ""
 
         def body() -> str:
             return render("warroom", "checklist_body.html", **_shown(workspace, made, owner))
 
         text = site.memory.view((campaign, owner, current_language()), made, body)
-        values: dict[str, Any] = {"plan": workspace.plan(campaign), "body": Markup(text)}
+        values: dict[str, Any] = {"plan": workspace.plan(campaign), "body": Markup(text), "failed": failed}
         feed = site.door.feed(campaign)
         return site.page(request, "checklist.html", again=(feed,), feed=feed, **values)
 
@@ -115,13 +118,23 @@ def checklist_routes(site: Site) -> APIRouter:
 def _acted(site: Site, request: Request, campaign: str, name: str, sent: Sent) -> Response:
     person = site.actor(request, sent.fields)
     workspace, now = site.workspace(), site.clock()
+    given, kept = dict(sent.fields), []
     try:
         actor = actor_of(person, workspace)
-        kept = [attach(workspace, campaign, sent.file_name, sent.content)] if sent.file_name else []
+        kept = _attached(workspace, campaign, sent)
         site.record(campaign, now, _act(workspace, name, actor, sent.fields, kept, now))
     except UserError as error:
-        return _page(site, request, campaign, name, on_page(error.problems), 422, sent.fields)
+        given["attached"] = kept[0].relative_to(workspace.folder).as_posix() if kept else ""
+        return _refused(site, request, campaign, name, given, error)
     return RedirectResponse(f"/campaigns/{campaign}/checklist/{name}?done=1", 303)
+
+
+def _attached(workspace: Workspace, campaign: str, sent: Sent) -> list[Path]:
+    """The file of the form, or the one that was kept when the form was sent before."""
+    if sent.file_name:
+        return [attach(workspace, campaign, sent.file_name, sent.content)]
+    before = sent.fields.get("attached", "")
+    return uploaded(workspace, campaign, [before]) if before else []
 
 
 def _kept(site: Site, request: Request, campaign: str, name: str, content: bytes) -> Attached:
@@ -172,29 +185,57 @@ def _until(text: str, zone: ZoneInfo) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _page(
-    site: Site,
-    request: Request,
-    campaign: str,
-    name: str,
-    problems: tuple[Problem, ...] = (),
-    status: int = 200,
-    given: Mapping[str, str] | None = None,
+def _made(site: Site, campaign: str, *, patient: bool = True) -> tuple[Checklist, Text | None]:
+    """The checklist; where a newer cannot be read, the one before and a sentence that says so."""
+    try:
+        return site.review(campaign, patient=patient).checklist, None
+    except StoreLocked as error:
+        known = site.known_review(campaign)
+        if known is None:
+            raise
+        zone = site.workspace().settings.zone
+        at = known.checklist.evaluated_at_utc.astimezone(zone).strftime("%m-%d %H:%M")
+        what = say("What stands here is of {at}; newer cannot be read: {why}", at=at, why=error.problems[0].sentence())
+        return known.checklist, what
+
+
+def _page(site: Site, request: Request, campaign: str, name: str) -> Response:
+    made, failed = _made(site, campaign)
+    item = _item(made, name)
+    done = request.query_params.get("done") == "1"
+    values: dict[str, Any] = {"item": item, "problems": (), "failed": failed, "done": done, "given": _blank(site)}
+    return site.page(request, "checklist_item.html", **_shown(site.workspace(), made, ""), **values)
+
+
+def _refused(
+    site: Site, request: Request, campaign: str, name: str, given: Mapping[str, str], error: UserError
 ) -> Response:
-    workspace = site.workspace()
-    now = site.clock()
-    made = site.review(campaign).checklist
+    """The form as it was sent, under what is wrong; with the item, unless a locked store was never read before."""
+    values: dict[str, Any] = {
+        "problems": on_page(error),
+        "failed": None,
+        "done": False,
+        "given": _blank(site) | dict(given),
+    }
+    try:
+        with patience(0):
+            made, _newer = _made(site, campaign)
+        values |= _shown(site.workspace(), made, "") | {"item": _item(made, name)}
+    except StoreLocked:
+        values |= {"plan": site.workspace().plan(campaign), "item": None}
+    return site.page(request, "checklist_item.html", 503 if isinstance(error, StoreLocked) else 422, **values)
+
+
+def _item(made: Checklist, name: str) -> Item:
     item = next((item for item in made.items if item.id == name), None)
     if item is None:
         raise NotThere
-    until = (now + timedelta(days=WAIVED_DAYS)).astimezone(workspace.settings.zone).strftime("%Y-%m-%dT%H:%M")
-    values: dict[str, Any] = {
-        "item": item,
-        "problems": problems,
-        "given": {"note": "", "reason": "", "until": until, "action": ""} | dict(given or {}),
-        "done": request.query_params.get("done") == "1" and not problems,
-    }
-    return site.page(request, "checklist_item.html", status, **_shown(workspace, made, ""), **values)
+    return item
+
+
+def _blank(site: Site) -> dict[str, str]:
+    until = (site.clock() + timedelta(days=WAIVED_DAYS)).astimezone(site.workspace().settings.zone)
+    return dict.fromkeys(BLANKS, "") | {"until": until.strftime("%Y-%m-%dT%H:%M")}
 
 
 def _shown(workspace: Workspace, made: Checklist, owner: str) -> dict[str, Any]:

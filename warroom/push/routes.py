@@ -103,7 +103,7 @@ def push_routes(site: Site, oracle: Oracle, on_submission: Submission) -> APIRou
             values |= {"not_yet": error, "again_seconds": NOT_YET_SECONDS}
             return site.page(request, "push.html", answer=None, wrong=None, **values)
         except UserError as error:
-            return site.page(request, "push.html", 422, answer=None, wrong=on_page(error.problems)[0], **values)
+            return site.page(request, "push.html", 422, answer=None, wrong=on_page(error)[0], **values)
         return site.page(request, "push.html", answer=answer, wrong=None, **values)
 
     @router.post("/campaigns/{campaign}/push", include_in_schema=False)

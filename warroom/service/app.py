@@ -20,8 +20,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from campaign.errors import UserError
 from campaign.language import say, use_language
+from campaign.store.database import StoreLocked
 from warroom.plans.file import ChangedMeanwhile
-from warroom.service.protection import BODY_BYTES_MAX, BoundedBodies, RateLimit, SafeHeaders, WritesInTurn
+from warroom.service.protection import BODY_BYTES_MAX, BoundedBodies, Patient, RateLimit, SafeHeaders, WritesInTurn
 from warroom.service.site import (
     LANGUAGE_COOKIE,
     NOT_YET_SECONDS,
@@ -45,6 +46,7 @@ def make_app(site: Site, routers: Sequence[APIRouter], registry: CollectorRegist
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     _answer_refusals(app, site)
+    app.add_middleware(Patient)
     app.add_middleware(WritesInTurn)
     app.add_middleware(BoundedBodies, most=BODY_BYTES_MAX)
     app.add_middleware(RateLimit)
@@ -78,7 +80,8 @@ def _answer_refusals(app: FastAPI, site: Site) -> None:
         return site.sentence(request, error, 409 if isinstance(error, ChangedMeanwhile) else 422)
 
     @app.exception_handler(NotYet)
-    def not_yet(request: Request, error: NotYet) -> Response:
+    @app.exception_handler(StoreLocked)
+    def not_yet(request: Request, error: UserError) -> Response:
         answer = site.sentence(request, error, 503)
         answer.headers["retry-after"] = str(NOT_YET_SECONDS)
         return answer

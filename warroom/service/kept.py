@@ -27,15 +27,21 @@ def stamp_of(path: Path | None) -> tuple[int, int] | None:
 
 @dataclass
 class _Place:
-    """What is kept under one name: its key and the value, found right at `found`; one thread at a time makes it."""
+    """What is kept under one name: its key and the value, found right at `found`; one thread at a time makes it.
+
+    failed: when it could not be made the last time, and why.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     kept: tuple[object, Any] | None = None
     found: float = 0.0
+    failed: tuple[float, Exception] | None = None
 
 
 class Kept:
-    """Values by name, at most `most` of them: those asked for last. Safe for several threads; errors are not kept."""
+    """Values by name, at most `most` of them: those asked for last. Safe for several threads.
+
+    Errors are not kept: only who waited while it could not be made is told the same, instead of failing as slowly."""
 
     def __init__(self, most: int = 256) -> None:
         self._most = most
@@ -69,9 +75,11 @@ class Kept:
         looked = time.monotonic()
         if kept is None or kept[0] != key():
             with place.lock:
+                if place.failed is not None and place.failed[0] > looked:
+                    raise place.failed[1]
                 looked, present, kept = time.monotonic(), key(), place.kept
                 if kept is None or kept[0] != present:
-                    kept = place.kept = (present, make())
+                    kept = place.kept = (present, _made(place, make))
         place.found = looked
         return kept
 
@@ -92,3 +100,11 @@ class Kept:
             if len(self._places) > self._most:
                 self._places.popitem(last=False)
             return place
+
+
+def _made(place: _Place, make: Callable[[], Value]) -> Value:
+    try:
+        return make()
+    except Exception as error:
+        place.failed = (time.monotonic(), error)
+        raise

@@ -52,6 +52,10 @@ class Memory:
             patient=patient,
         )
 
+    def known_review(self, campaign: str) -> Review | None:
+        found: Review | None = self._kept.last(f"review:{campaign}")
+        return found
+
     def doubt(self, campaign: str) -> None:
         """Something was done to a campaign's checklist: whoever looks next sees it."""
         self._kept.doubt(f"review:{campaign}")

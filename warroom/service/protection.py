@@ -15,10 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaign.language import Text, say
 from campaign.pages import render
+from campaign.store.database import patience
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
 CLIENTS_REMEMBERED = 10_000
 WRITES_AT_ONCE = 2
+PATIENCE_MS = 1_000
+"""How long a page waits for a store that another program has locked: who taps is told soon, and may tap again."""
 CHANGE_NOTHING = ("/preview", "/problems")
 """How the paths of forms end that are only asked about."""
 CONTENT_POLICY = (
@@ -115,6 +118,17 @@ class WritesInTurn:
 
         async with self.turns:
             return await self.app(scope, again, send)
+
+
+class Patient:
+    """Whatever is asked for over the network waits no longer for a locked store than PATIENCE_MS."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with patience(PATIENCE_MS):
+            await self.app(scope, receive, send)
 
 
 async def _to_the_end(receive: Receive) -> deque[Message]:

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from campaign.errors import Problem, UserError
 from campaign.language import LANGUAGES, Language, say
 from campaign.pages import render
+from campaign.store.database import StoreLocked
 from campaign.store.events import Act, Event
 from campaign.workspace import Workspace
 from playbooks.readiness.publish import Review
@@ -28,9 +29,11 @@ from warroom.service.troubles import Troubles
 BROWSER_COOKIE, SESSION_COOKIE, LANGUAGE_COOKIE = "surgeplan_browser", "surgeplan_session", "surgeplan_lang"
 FORM_TOKEN = "form_token"
 AGAIN_SECONDS = 15
-"""How soon a page of the war room that could not be shown asks again by itself."""
+"""How soon a page of the war room that could not be shown, or one that waits for something, asks again by itself."""
 NOT_YET_SECONDS = 3
 """How soon who was told "not yet" asks again."""
+NOT_WRITTEN = Problem(say("Nothing was written yet, because another program holds the store: tap again."))
+"""What is said above a form that keeps what was typed."""
 NOT_YET: dict[int | str, dict[str, Any]] = {
     503: {"description": "being learned: ask again after `Retry-After` seconds"}
 }
@@ -77,6 +80,10 @@ class Site:
     def review(self, campaign: str, *, patient: bool = True) -> Review:
         """A campaign's checklist as it stands; without patience, as it stood a moment ago or while it is made anew."""
         return self.memory.review(self.workspace(patient=patient), campaign, self.clock(), patient=patient)
+
+    def known_review(self, campaign: str) -> Review | None:
+        """A campaign's checklist as it was last made, for who cannot be shown a newer one; None where it never was."""
+        return self.memory.known_review(campaign)
 
     def record(self, campaign: str, now: datetime, act: Callable[[Review], Act]) -> Event:
         """Do an act on a campaign's checklist.
@@ -169,7 +176,8 @@ class Site:
         """One sentence instead of a page, as JSON where a program asked."""
         if request.url.path.startswith("/api/"):
             return JSONResponse({"detail": str(what)}, status)
-        again = AGAIN_SECONDS if request.method == "GET" and request.url.path.startswith("/live/") else None
+        waits = status == 503 or request.url.path.startswith("/live/")
+        again = AGAIN_SECONDS if request.method == "GET" and waits else None
         return self.page(request, "sentence.html", status, what=what, again_seconds=again)
 
 
@@ -202,9 +210,11 @@ def without(text: str, parts: Sequence[str]) -> str:
     return text
 
 
-def on_page(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """Problems without the options that the command line calls their fields."""
-    return tuple(replace(each, key="") if each.key.startswith("--") else each for each in problems)
+def on_page(error: UserError) -> tuple[Problem, ...]:
+    """What is said above a form that was refused, without the options that the command line calls its fields."""
+    if isinstance(error, StoreLocked):
+        return (NOT_WRITTEN,)
+    return tuple(replace(each, key="") if each.key.startswith("--") else each for each in error.problems)
 
 
 def keep(answer: Response, request: Request, name: str, value: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.numbers import percent, spoken
-from campaign.store.database import patience
+from campaign.store.database import StoreLocked, patience
 from campaign.store.events import Event
 from campaign.workspace import Workspace
 from playbooks.readiness.acts import Actor
@@ -26,12 +27,13 @@ from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.answers.levers import LeversAnswer, levers_answer, on_offer
 from warroom.live.deciding.decisions import Verb, Wanted, may_decide, take
 from warroom.live.deciding.levers import levers
-from warroom.live.room.watching import PATIENCE_MS
 from warroom.live.state import live_state
 from warroom.service.access import Person
-from warroom.service.site import NotThere, Sent, Site, sent_form
+from warroom.service.site import NotThere, Sent, Site, on_page, sent_form
 
 VERBS: dict[str, Verb] = {verb: verb for verb in get_args(Verb)}
+BLANKS = ("lever", "title", "amount", "until", "reason", "verb")
+"""What the form sends."""
 AMOUNTS = ("scale", "agents", "stagger")
 
 
@@ -78,18 +80,36 @@ def act_routes(site: Site) -> APIRouter:
 
 
 def _on_offer(workspace: Workspace, campaign: str, now: datetime) -> LeversAnswer:
-    with patience(PATIENCE_MS):
-        return levers_answer(on_offer(workspace, campaign, now))
+    return levers_answer(on_offer(workspace, campaign, now))
 
 
 def _acted(site: Site, request: Request, campaign: str, sent: Sent) -> Response:
     person = site.actor(request, sent.fields)
-    lever = _named(sent.fields)
     try:
-        _take(site.workspace(), campaign, person, sent.fields, lever, site.clock())
+        _take(site.workspace(), campaign, person, sent.fields, _named(sent.fields), site.clock())
     except UserError as error:
-        return _page(site, request, person, campaign, lever, error.problems, 422, sent.fields.get("reason", ""))
+        return _refused(site, request, person, campaign, sent.fields, error)
     return RedirectResponse(f"/live/{campaign}?done=1#levers", 303)
+
+
+def _refused(
+    site: Site, request: Request, person: Person, campaign: str, given: Mapping[str, str], error: UserError
+) -> Response:
+    """The form as it was sent, under what is wrong; around it what is known of the action, if that can be read at once:
+    whoever has waited for a locked store does not wait for it again.
+    """
+    values: dict[str, Any] = {
+        "problems": on_page(error),
+        "given": dict.fromkeys(BLANKS, "") | dict(given),
+        "pressed": VERBS.get(given.get("verb", "")),
+        "amounts": AMOUNTS,
+    }
+    try:
+        with patience(0):
+            known = _known(site.workspace(), campaign, given.get("lever", ""), site.clock(), person)
+    except UserError:
+        known = {"plan": site.workspace().plan(campaign), "lever": None, "decision": None, "asked": None}
+    return site.page(request, "live_act.html", 503 if isinstance(error, StoreLocked) else 422, **values, **known)
 
 
 def _named(fields: dict[str, str]) -> str:
@@ -122,41 +142,35 @@ def _until(typed: str, zone: ZoneInfo) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _page(
-    site: Site,
-    request: Request,
-    person: Person,
-    campaign: str,
-    name: str,
-    problems: tuple[Problem, ...] = (),
-    status: int = 200,
-    reason: str = "",
-) -> Response:
+def _page(site: Site, request: Request, person: Person, campaign: str, name: str) -> Response:
     """One action; where it is not offered any more, what was decided on it."""
-    workspace, now = site.workspace(), site.clock()
+    known = _known(site.workspace(), campaign, name, site.clock(), person)
+    if not any(known[key] for key in ("lever", "decision", "asked")):
+        raise NotThere
+    given = dict.fromkeys(BLANKS, "") | {"lever": name, "reason": known["why"]}
+    if known["decision"]:
+        given["lever"] = known["decision"].lever
+    return site.page(request, "live_act.html", problems=(), given=given, pressed=None, amounts=AMOUNTS, **known)
+
+
+def _known(workspace: Workspace, campaign: str, name: str, now: datetime, person: Person) -> dict[str, Any]:
+    """What the page says of an action, and whether this person's tap decides."""
     plan = workspace.plan(campaign)
     zone = workspace.settings.zone_of(plan)
-    with patience(PATIENCE_MS):
-        state = live_state(workspace, campaign, now)
-        acts = acts_of(campaign_events(workspace, campaign), campaign)
-        offered = levers(workspace, state)
-    lever = next((each for each in offered if each.id == name), None)
+    state = live_state(workspace, campaign, now)
+    acts = acts_of(campaign_events(workspace, campaign), campaign)
+    lever = next((each for each in levers(workspace, state) if each.id == name), None)
     decision = acts.decision(name, now) or (acts.standing(lever.kind, lever.subject, now) if lever else None)
     asked = acts.asked(name)
-    if lever is None and decision is None and asked is None and not problems:
-        raise NotThere
     first = next((alert for alert in state.alerts if alert.open), None)
-    values: dict[str, Any] = {
+    return {
         "plan": plan,
         "lever": lever,
-        "name": name,
         "decision": decision,
         "asked": asked,
         "decides": any(_may(workspace, each.kind, person) for each in (lever, decision, asked) if each is not None),
         "deciders": [ROLE_LABELS[role] for role in lever.decides] if lever else [],
-        "amounts": AMOUNTS,
-        "problems": problems,
-        "reason": reason or (asked.reason if asked else first.title if first else ""),
+        "why": asked.reason if asked else first.title if first else "",
         "words": lambda effect: effect_words(effect, now, zone),
         "outcome": outcome_words,
         "doubt": doubt_words,
@@ -165,7 +179,6 @@ def _page(
         "spoken": spoken,
         "currency": workspace.settings.currency,
     }  # fmt: skip
-    return site.page(request, "live_act.html", status, **values)
 
 
 def _may(workspace: Workspace, kind: Any, person: Person) -> bool:

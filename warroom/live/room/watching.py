@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from campaign.errors import UserError
-from campaign.store.database import STATE_URL, STORE, patience
+from campaign.store.database import STATE_URL, STORE
 from campaign.workspace import Workspace
 from metrics.dictionary import DICTIONARY
 from playbooks.growth.policy import RULES
@@ -30,8 +30,8 @@ LOOK_EVERY_SECONDS = 1.0
 """How often files are looked at; so old may be what a page says of what somebody else just did."""
 SHARE_MOST = 0.2
 """The most that looking may take of one core, however often something changes."""
-AGAIN_SECONDS, PATIENCE_MS = 5.0, 1_000
-"""When a look that failed is tried again, and how long it waits each time it finds the store locked."""
+AGAIN_SECONDS = 5.0
+"""When a look that failed is tried again."""
 ELSEWHERE_SECONDS = 5
 """How often a store is read whose changes no file shows (SURGEPLAN_STATE)."""
 WATCHED = (STORE, f"{STORE}-wal", RULES, DICTIONARY)
@@ -140,9 +140,8 @@ class Watching:
             key = (troubles, _key(workspace, campaign, now))
             if seen is not None and seen.failed is None and seen.workspace is workspace and seen.key == key:
                 return seen
-            with patience(PATIENCE_MS):
-                live_store(workspace).document(campaign, SYNC)  # that it is locked is known before much is made
-                room = open_war_room(workspace, campaign, now, self._review(campaign), troubles)
+            live_store(workspace).document(campaign, SYNC)  # that it is locked is known before much is made
+            room = open_war_room(workspace, campaign, now, self._review(campaign), troubles)
             return Seen(room, workspace, key)
         except UserError as error:
             if seen is None:
