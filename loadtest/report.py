@@ -114,7 +114,7 @@ def _draw_rates(axes: Axes, scenario: Scenario, scheduled: NDArray[np.int64], se
         axes.step(
             np.arange(longer), replies[:, FAILED], where="post", color=RED, linewidth=1, label=_("requests failed")
         )
-    axes.set_ylabel(_("per second"))
+    axes.set_ylabel(_("requests/s"))
     axes.set_ylim(bottom=0)
     _legend(axes, columns=2)
 

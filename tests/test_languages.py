@@ -84,3 +84,23 @@ def test_a_sentence_is_put_into_words_only_when_read() -> None:
     assert str(text) == "there is no campaign drop"
     assert chinese != str(text)
     assert "drop" in chinese
+
+
+ONE_UNIT, A_RATE = "次/秒", re.compile(r"\} requests(?: per second|/s)")
+OTHER_UNITS = re.compile(r"请求/秒|次每秒|QPS|\} ?/秒|每秒\S*? ?\{[^{}]*\} ?(?:个|次)请求|每秒 ?\{")
+"""Other ways to say requests per second; a message that is sent so often is 条."""
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_requests_per_second_have_one_name_in_chinese(package: str) -> None:
+    for message, translation in translations(package).items():
+        assert not OTHER_UNITS.search(translation), translation
+        if A_RATE.search(message):
+            assert ONE_UNIT in translation, translation
+
+
+def test_documents_and_examples_have_the_same_name_for_requests_per_second() -> None:
+    readable = [path for ending in ("md", "yaml", "html", "py") for path in ROOT.glob(f"**/*.{ending}")]
+    ours = [path for path in readable if not {"tests", ".venv", "demo"} & set(path.relative_to(ROOT).parts)]
+    assert len(ours) > 300
+    assert [path for path in ours if re.search(r"请求/秒|次每秒|\d ?QPS", path.read_text("utf-8"))] == []

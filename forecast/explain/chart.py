@@ -69,7 +69,7 @@ def _campaign(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo
     top = max(float(p99.max()), found.p90)
     _peak(axes, float(_local(np.array([epoch(at)]), zone)[0]), found)
     _moments(axes, forecast.learned.target, zone, top)
-    words = _("peak about {p50} per second at {time}\n9 of 10 below {p90}, 99 of 100 below {p99}").format(
+    words = _("peak about {p50} requests/s at {time}\n9 of 10 below {p90}, 99 of 100 below {p99}").format(
         p50=_number(found.p50), time=f"{at:%m-%d %H:%M}", p90=_number(found.p90), p99=_number(found.p99)
     )
     axes.set_title(words, fontsize=LETTERS, fontweight="normal", color=INK, linespacing=LINES)

@@ -13,7 +13,7 @@ NB = "\N{NO-BREAK SPACE}"
     ("page", "shown"),
     [
         ("<p>below 0.1 % of 1.25 M</p>", f"<p>below 0.1{NB}% of 1.25{NB}M</p>"),
-        ("<td>1.01 万 次/秒，92 请求/秒</td>", f"<td>1.01{NB}万{NB}次/秒，92{NB}请求/秒</td>"),
+        ("<td>1.01 万 次/秒，92 次/秒</td>", f"<td>1.01{NB}万{NB}次/秒，92{NB}次/秒</td>"),
         ("<p>12 min, 3 s, 40 requests/s</p>", f"<p>12{NB}min, 3{NB}s, 40{NB}requests/s</p>"),
         ("<p>2 more, 5 seconds, 3 Mondays</p>", "<p>2 more, 5 seconds, 3 Mondays</p>"),
     ],
