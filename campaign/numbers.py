@@ -34,12 +34,13 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Change:
-    """A difference as a value of a sentence: always with its sign, `+1,840` or `-1,840`."""
+    """A difference as a value of a sentence: always with its sign, `+1,840` or `−1,840` (no line ends at a minus)."""
 
     value: float
 
     def speak(self, language: Language) -> str:
-        return ("+" if self.value > 0 else "") + spoken(self.value, language)
+        sign = "+" if self.value > 0 else "−" if self.value < 0 else ""
+        return sign + spoken(abs(self.value), language)
 
 
 def _three_digits(value: float) -> str:

@@ -11,11 +11,19 @@ from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 from campaign.language import PACKAGES, ROOT, _, current_language
 
 UNITS = "%|‰|万|亿|M|bn|ms|s|min|h|requests/s|次/秒|毫秒|秒|分钟|小时|天|人|个|次|倍"
-LEFT_ALONE = "svg|style|script|textarea|pre|code|option"
+LEFT_ALONE = "svg|style|script|textarea|pre|code|option|title"
 """Elements whose text is drawn, run, copied or sent back as it stands."""
 BEFORE_A_UNIT = re.compile(
-    rf"<({LEFT_ALONE})\b.*?</\1>|<[^>]*>|(?<=\d) (?=(?:{UNITS})(?![A-Za-z]))|(?<=万|亿) (?=次/秒)", re.DOTALL
+    rf"<({LEFT_ALONE})\b.*?</\1>|<[^>]*>|(?<=\d) (?=(?:{UNITS})(?![A-Za-z]))|(?<=万|亿) (?=次/秒)"
+    r"|(?<=\d) (?=– \d)|(?<=\d )– (?=\d)|次/秒",
+    re.DOTALL,
 )
+
+UNBROKEN = {
+    " ": "\N{NO-BREAK SPACE}",
+    "– ": "–\N{WORD JOINER}\N{NO-BREAK SPACE}",
+    "次/秒": '<span class="unit">次/秒</span>',
+}
 
 
 def render(package: str, template: str, **values: Any) -> str:
@@ -28,8 +36,9 @@ def render(package: str, template: str, **values: Any) -> str:
 
 
 def unbroken(page: str) -> str:
-    """The HTML with a no-break space between each number and its unit, so that no line ends between the two."""
-    return BEFORE_A_UNIT.sub(lambda found: "\N{NO-BREAK SPACE}" if found[0] == " " else found[0], page)
+    """The HTML with a no-break space between each number and its unit, so that no line ends between the two, within
+    a range, nor in the one unit that browsers break at its slash."""
+    return BEFORE_A_UNIT.sub(lambda found: UNBROKEN.get(found[0], found[0]), page)
 
 
 @cache

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from campaign.documents import FileRecord
 from campaign.language import Language, Text, current_language
 
@@ -22,3 +25,16 @@ class Words(FileRecord):
     def of(cls, text: Text) -> Words:
         """A message of the catalogs in both languages."""
         return cls(zh=text.speak("zh"), en=text.speak("en"))
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Several words as a value of a sentence, with the comma that a list has in the reader's language."""
+
+    words: Sequence[Words | Text]
+
+    def __str__(self) -> str:
+        return self.speak(current_language())
+
+    def speak(self, language: Language) -> str:
+        return ("、" if language == "zh" else ", ").join(each.speak(language) for each in self.words)

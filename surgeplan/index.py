@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,12 @@ from campaign.language import _
 from campaign.numbers import local_minute, percent, spoken
 from campaign.pages import render
 from campaign.workspace import Workspace
+from forecast.explain.words import driver_name
 from playbooks.rehearsal.settling import settled_in_words
 from playbooks.rehearsal.verdict import IN_WORDS
 from playbooks.rehearsal.war_room_words import told_of_war_room
 from surgeplan.run import Pack
-from surgeplan.summary import items_by_gate
+from surgeplan.summary import gates_in_words
 
 INDEX = "index.html"
 
@@ -30,9 +32,9 @@ def publish_index(workspace: Workspace, pack: Pack) -> Path:
         "surgeplan",
         "index.html",
         pack=pack,
-        files=files_of(folder),
+        files=[File.of(path) for path in files_of(folder)],
         pictures={name: picture(folder / path) for name, path in PICTURES.items()},
-        gates=items_by_gate(pack),
+        gates=gates_in_words(pack),
         knowledge=knowledge_in_words(pack.traffic.knowledge),
         verdicts=verdicts_in_words(),
         effects=largest_effects(pack),
@@ -47,6 +49,20 @@ def publish_index(workspace: Workspace, pack: Pack) -> Path:
     )
     write_text(folder / INDEX, page)
     return folder / INDEX
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as the page lists it: below its folder."""
+
+    path: str
+    folder: str
+    name: str
+
+    @classmethod
+    def of(cls, path: str) -> File:
+        folder, _slash, name = path.rpartition("/")
+        return cls(path, folder, name)
 
 
 PICTURES = {
@@ -80,7 +96,9 @@ def files_of(folder: Path) -> list[str]:
 def largest_effects(pack: Pack) -> list[tuple[str, str, float, float, float]]:
     """Driver, service and p10, p50, p90 of what it adds at its largest, most first, at most eight."""
     rows = [
-        (e.driver, e.service, q.p10, q.p50, q.p90) for e in pack.traffic.effects for q in (e.added_requests_per_second,)
+        (driver_name(e.driver), e.service, q.p10, q.p50, q.p90)
+        for e in pack.traffic.effects
+        for q in (e.added_requests_per_second,)
     ]
     return sorted(rows, key=lambda row: -row[3])[:8]
 

@@ -26,7 +26,7 @@ def summary_rows(pack: Pack, zone: ZoneInfo) -> list[tuple[str, str]]:
     rows.append((_("replicas at peak"), replicas or "-"))
     agents = ", ".join(f"{desk.desk} {desk.peak.agents_required}" for desk in pack.playbook.staffing.desks)
     rows.append((_("agents at peak"), agents or "-"))
-    gates = ", ".join(f"{gate} {count}" for gate, count in items_by_gate(pack).items())
+    gates = ", ".join(f"{gate} {count}" for gate, count in gates_in_words(pack).items())
     rows.append((_("checklist items by gate"), gates))
     return rows
 
@@ -50,6 +50,11 @@ def items_by_gate(pack: Pack) -> dict[str, int]:
     """How many checklist items each gate waits for, in the gates' order; those of no gate last, as `-`."""
     counted = Counter(item.gate or "-" for item in pack.playbook.checklist.items)
     return {gate: counted[gate] for gate in sorted(counted, key=lambda gate: (gate == "-", gate))}
+
+
+def gates_in_words(pack: Pack) -> dict[str, int]:
+    """The same, with words for those of no gate."""
+    return {_("no gate") if gate == "-" else gate: count for gate, count in items_by_gate(pack).items()}
 
 
 def summary_document(pack: Pack, files: list[str]) -> dict[str, Any]:

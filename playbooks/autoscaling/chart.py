@@ -31,8 +31,8 @@ def draw_replay(path: Path, setting: Setting, pictures: Mapping[str, Picture]) -
     with chart(height=HEIGHT_INCHES * max(len(pictures), 1)) as figure:
         for i, (name, picture) in enumerate(pictures.items(), start=1):
             _replay_panel(figure.add_subplot(len(pictures), 1, i), name, picture, setting, shown)
-            if i == 1:
-                figure.axes[0].legend(loc="upper right", fontsize=9)
+        if figure.axes:
+            figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", fontsize=11, ncols=2)
         save_chart(figure, path)
 
 
@@ -50,10 +50,10 @@ def _replay_panel(axes: Axes, name: str, picture: Picture, setting: Setting, sho
     plan, alone = (picture.capacity_requests_per_second[policy][shown] for policy in ("plan", "hpa-alone"))
     axes.plot(times, plan, color=BLUE, drawstyle="steps-post", label=_("the plan can carry"))
     axes.plot(times, alone, color=AMBER, linewidth=1, label=_("today's HPA alone can carry"))
-    axes.plot(times, demand, color=INK, linewidth=1, label=_("requests per second"))
+    axes.plot(times, demand, color=INK, linewidth=1, label=_("what comes"))
     refused = {"where": (demand > alone).tolist(), "color": RED, "alpha": 0.4, "linewidth": 0}
     axes.fill_between(times, alone, demand, label=_("refused by the HPA alone"), **refused)
-    axes.set_title(f"{name} · {first + timedelta(seconds=TICK_SECONDS * shown.start):%m-%d}")
+    axes.set_title(f"{name} · " + _("requests/s") + f" · {first + timedelta(seconds=TICK_SECONDS * shown.start):%m-%d}")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MinuteLocator(byminute=(0, 30)))  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))  # type: ignore[no-untyped-call]

@@ -10,7 +10,7 @@ from typing import Literal
 from campaign.language import say
 from campaign.plan import Plan
 from campaign.readiness import GATES, Gate, GateState, Item, Role, Signature, State, Tier
-from campaign.words import Words
+from campaign.words import Listed, Words
 from playbooks.readiness.binding import changed
 from playbooks.readiness.checks import declared_services
 from playbooks.readiness.checks import found as found_by
@@ -147,15 +147,19 @@ def _review(item: Item, items: Iterable[Item], now: datetime) -> Item:
     """The readiness review is a scorecard of everything up to its own gate: red blocks, yellow was waived."""
     assert item.gate
     before = [i for i in items if i.gate is not None and i.gate <= item.gate and i.id != item.id]
-    red = [i.id for i in before if i.state in ("fail", "stale")]
-    waiting = [i.id for i in before if i.state == "pending"]
-    yellow = [i.id for i in before if i.state == "waived"]
+    red = _named(i for i in before if i.state in ("fail", "stale"))
+    waiting = _named(i for i in before if i.state == "pending")
+    yellow = _named(i for i in before if i.state == "waived")
     parts = [say("{count} green", count=sum(i.state == "pass" for i in before))]
-    parts += [say("yellow: {names}", names=", ".join(yellow))] if yellow else []
-    parts += [say("red: {names}", names=", ".join(red))] if red else []
-    parts += [say("open: {names}", names=", ".join(waiting))] if waiting else []
-    state: State = "fail" if red else "pending" if waiting else "pass"
+    parts += [say("yellow: {names}", names=yellow)] if yellow.words else []
+    parts += [say("red: {names}", names=red)] if red.words else []
+    parts += [say("open: {names}", names=waiting)] if waiting.words else []
+    state: State = "fail" if red.words else "pending" if waiting.words else "pass"
     return _stated(item, Finding(state, joined(parts)), now)
+
+
+def _named(items: Iterable[Item]) -> Listed:
+    return Listed([say("“{title}”", title=item.title) for item in items])
 
 
 def gate_states(

@@ -109,5 +109,5 @@ def _curve(axes: Axes, found: Rehearsal) -> None:
     axes.margins(x=0.15)
     axes.set_ylim(bottom=0, top=max(1.0, *(130 * point.event_ratio for point in found.curve)))
     axes.tick_params(labelsize=LETTERS)
-    axes.set_title(_("% of events short, all floors times"), fontsize=LETTERS + 2)
+    axes.set_title(_("% of events short at floors × …"), fontsize=LETTERS + 2)
     axes.set_xlabel(_("cost") + f" ({found.currency})" if priced else _("replica-hours"), fontsize=LETTERS)

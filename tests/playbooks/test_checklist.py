@@ -170,7 +170,7 @@ def test_rate_limits_appear_only_where_a_limit_is_hit() -> None:
     assert not any(i.id.startswith("rate-limits") for i in items(evidence(autoscaling=autoscaling())))
     (line,) = [i for i in items(EVERYTHING) if i.id.startswith("rate-limits")]
     assert line.title.en.endswith(": shop admits 300 of 900 requests per second (sms)")
-    assert line.title.zh.endswith("：shop 每秒 900 个请求中放行 300 个（sms）")
+    assert line.title.zh.endswith("：shop：900 次/秒中放行 300（sms）")
 
 
 def test_every_limit_of_every_service_has_its_own_line() -> None:
@@ -544,7 +544,7 @@ def test_the_review_waits_for_everything_before_it() -> None:
     red = evaluate(items(EVERYTHING), replace(EVERYTHING, load_test=run(10)), START)
     assert {i.id: i.state for i in red}["readiness-review"] == "fail"
     card = str(next(i.note for i in red if i.id == "readiness-review"))
-    assert re.search(r"^\d green; red: .*load-test-full.*; open: .*third-parties-told", card), card
+    assert re.search(r"^\d green; red: .*“Full load test.*; open: .*“Third parties told", card), card
     done = tuple(i for i in items(EVERYTHING) if i.id in ("plan-submitted", "readiness-review"))
     assert [i.state for i in evaluate(done, EVERYTHING, START)] == ["pass", "pass"]
 

@@ -55,6 +55,17 @@ def test_on_a_phone_it_is_one_column_and_no_wider_than_the_phone(chromium: Brows
     assert len(set(lefts)) == 1
 
 
+def test_files_of_folders_are_folded_away_and_all_of_them_are_there(chromium: Browser, pack: Path) -> None:
+    page = opened(chromium, pack, PHONE)
+    assert page.locator("details").first.get_attribute("open") is not None
+    assert page.locator("details[open]").count() == 1
+    folder = pack / "out" / "double11-2026-opening"
+    found = page.evaluate("[...document.querySelectorAll('.files a')].map(e => e.getAttribute('href'))")
+    assert sorted(found) == sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != "index.html"
+    )
+
+
 def test_what_was_assumed_is_said_in_the_workspaces_language(chromium: Browser, pack: Path) -> None:
     page = opened(chromium, pack, PHONE)
     assert "taken as unknown" not in page.inner_text("body")

@@ -213,7 +213,7 @@ def test_an_hour_later_its_real_effect_is_told_once_with_its_range(folder: Path)
     assert outcome.real.p10 < expected.p50 < outcome.real.p90 or outcome.real.p50 == pytest.approx(
         expected.p50, rel=0.15
     )
-    assert "hold the 21:00 send of app-push: it did -" in message(done)
+    assert "hold the 21:00 send of app-push: it did −" in message(done)
     again = synced(folder, PUSH_AT + 2 * HOUR + timedelta(minutes=9), PUSH_AT + 2 * HOUR)
     assert "it did" not in message(again)
     assert len(events(folder, "effect")) == 1
@@ -222,7 +222,7 @@ def test_an_hour_later_its_real_effect_is_told_once_with_its_range(folder: Path)
 def test_the_hourly_message_says_what_was_decided_since_the_last_one(folder: Path) -> None:
     do(folder, "act", HOLD, reason="no room")
     text = message(synced(folder, START + HOUR + timedelta(minutes=9), START + HOUR))
-    assert "decided 11-10 20:30 by zhou: hold the 21:00 send of app-push, expected -" in text
+    assert "decided 11-10 20:30 by zhou: hold the 21:00 send of app-push, expected −" in text
     later = message(synced(folder, PUSH_AT + HOUR + timedelta(minutes=9), PUSH_AT + timedelta(minutes=30)))
     assert "decided" not in later
 
@@ -233,7 +233,7 @@ def test_a_send_that_came_all_the_same_had_no_effect_that_can_be_told(folder: Pa
     outcome = only(folder).outcome
     assert outcome is not None
     assert outcome.verdict == "not-told-apart" or (outcome.real is not None and outcome.real.p50 > -60)
-    assert "it did -" not in outcome_words(only(folder)).speak("en")
+    assert "it did −" not in outcome_words(only(folder)).speak("en")
 
 
 def test_while_sources_are_late_nothing_is_told_and_after_a_day_it_is_given_up(folder: Path) -> None:

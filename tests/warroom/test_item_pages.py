@@ -83,6 +83,15 @@ def test_the_checklist_shows_one_owners_items(browser: TestClient) -> None:
     assert "/campaigns/d11/checklist/third-parties-told" not in mine
 
 
+def test_what_is_overdue_is_red_in_the_list_and_on_its_own_page(browser: TestClient) -> None:
+    red = '<span class="badge fail">overdue</span>'
+    for path in ("/campaigns/d11/checklist?lang=en", "/campaigns/d11/checklist/metrics-agreed?lang=en"):
+        page = browser.get(path).text
+        assert red in page
+        assert '<span class="badge pending">overdue' not in page
+    assert re.search(r"<h2>G1 .*\d of \d left</small></h2>", browser.get("/campaigns/d11/checklist?lang=en").text)
+
+
 def test_support_hears_that_there_is_no_plan_yet(browser: TestClient) -> None:
     page = browser.get("/campaigns/d11/support")
     assert page.status_code == 200

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
-from campaign.language import Text, _, current_language, say
+from campaign.language import Text, current_language, say
 from campaign.pages import render
 from campaign.readiness import Checklist, Item
 from campaign.store.database import StoreLocked, patience
@@ -253,7 +253,6 @@ def _shown(workspace: Workspace, made: Checklist, owner: str) -> dict[str, Any]:
         "states": STATE_LABELS,
         "left": sum(not item.done for item in made.items),
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
-        "overdue_label": _("overdue"),
     }
 
 

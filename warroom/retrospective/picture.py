@@ -16,17 +16,17 @@ from warroom.retrospective.timeline import Buckets, Ints
 
 def draw_retrospective(path: Path, real: Buckets, band: Band, zone: ZoneInfo) -> None:
     """Requests per second of all services: real in black, the forecast's middle in blue."""
-    with chart(height=3.2) as figure:
+    with chart(width=4.8, height=3.6) as figure:  # its letters are as large as those beside it on a phone
         axes = figure.subplots()
         middle = band.middle
         axes.plot(_times(middle.starts), middle.rates, color=BLUE, linewidth=1.4, label=_("forecast, p50"))
         axes.plot(_times(real.starts), real.rates, color=INK, linewidth=1.0, label=_("what came"))
         axes.set_ylim(bottom=0)
-        axes.set_title(_("requests/s, all services"), fontsize=10)
-        locator = mdates.AutoDateLocator(tz=zone, maxticks=7)  # type: ignore[no-untyped-call]
+        axes.set_title(_("requests/s, all services"))
+        locator = mdates.AutoDateLocator(tz=zone, maxticks=5)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=zone))  # type: ignore[no-untyped-call]
-        axes.legend(fontsize=9, loc="upper right")
+        axes.xaxis.set_major_formatter(mdates.DateFormatter("%m-%d\n%H:%M", tz=zone))  # type: ignore[no-untyped-call]
+        axes.legend(loc="upper right")
         save_chart(figure, path)
 
 

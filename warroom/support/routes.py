@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -41,7 +42,9 @@ FILES = {
 }
 What = Literal["roster", "bot-replay", "contacts"]
 AGENTS_MAX = 5000
-BLUE, RED, GREEN = "#1f6feb", "#c8322b", "#2f855a"
+BAND, BLUE, RED = "#9cc3f7", "#1f6feb", "#c8322b"
+"""As in `staffing.png`."""
+HALF_HOUR, SECOND = timedelta(minutes=30), timedelta(seconds=1)
 
 
 class Told(BaseModel):
@@ -299,8 +302,17 @@ def _desk(desk: DeskPlan, intervals: list[Interval], plan: Plan, zone: ZoneInfo)
 def _picture(during: list[Interval], desk: str, zone: ZoneInfo) -> Markup | None:
     if len(during) < 2:
         return None
+    times = [at for one in during for at in (one.starts_at, one.starts_at + HALF_HOUR - SECOND)]  # a step each
+    needed, rostered = (twice([getattr(one, key) for one in during]) for key in ("required", "rostered"))
     lines = [
-        Line(_("people needed"), RED, [one.required for one in during], dashed=True),
-        Line(_("people rostered"), BLUE, [one.rostered for one in during]),
+        Line(_("people rostered"), BAND, rostered, filled_to=[0.0] * len(times)),
+        Line(_("people needed"), BLUE, needed),
     ]
-    return drawing([one.starts_at for one in during], lines, zone, _("People by half-hour, {desk}").format(desk=desk))
+    missing = [n if n > r else None for n, r in zip(needed, rostered, strict=True)]
+    if any(missing):
+        lines.append(Line(_("people missing"), RED, missing))
+    return drawing(times, lines, zone, _("People by half-hour, {desk}").format(desk=desk))
+
+
+def twice(values: Sequence[float]) -> list[float]:
+    return [value for value in values for _end in range(2)]

@@ -30,9 +30,8 @@ def change_words(measure: Measure, change: Range) -> Text:
     """A change with its range; a capacity of which only one figure is known has none."""
     times = POINTS if measure == "service_level" else 1.0
     low, middle, high = (Change(times * value) for value in (change.p10, change.p50, change.p90))
-    what = say("{middle}") if change.p10 == change.p90 else say("{middle} ({low} to {high})")
-    value = Text(what.message, {"low": low, "middle": middle, "high": high})
-    return Text(_unit(measure).message, {"value": value})
+    value = Text(_unit(measure).message, {"value": middle})
+    return value if change.p10 == change.p90 else say("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
 def doubt_words(lever: Lever) -> Text | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from campaign.language import say
 from campaign.numbers import percent, spoken
 from campaign.store.database import StoreLocked, patience
 from campaign.store.events import Event
+from campaign.words import Listed
 from campaign.workspace import Workspace
 from playbooks.readiness.acts import Actor
 from playbooks.readiness.labels import ROLE_LABELS
@@ -27,6 +28,7 @@ from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.answers.levers import LeversAnswer, levers_answer, on_offer
 from warroom.live.deciding.decisions import Verb, Wanted, may_decide, take
 from warroom.live.deciding.levers import levers
+from warroom.live.page.blocks import duration
 from warroom.live.state import live_state
 from warroom.service.access import Person
 from warroom.service.site import NotThere, Sent, Site, on_page, sent_form
@@ -169,7 +171,7 @@ def _known(workspace: Workspace, campaign: str, name: str, now: datetime, person
         "decision": decision,
         "asked": asked,
         "decides": any(_may(workspace, each.kind, person) for each in (lever, decision, asked) if each is not None),
-        "deciders": [ROLE_LABELS[role] for role in lever.decides] if lever else [],
+        "deciders": Listed([ROLE_LABELS[role] for role in lever.decides]) if lever else None,
         "why": asked.reason if asked else first.title if first else "",
         "words": lambda effect: effect_words(effect, now, zone),
         "outcome": outcome_words,
@@ -177,6 +179,7 @@ def _known(workspace: Workspace, campaign: str, name: str, now: datetime, person
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
         "percent": percent,
         "spoken": spoken,
+        "works_in": duration(timedelta(hours=lever.hours)) if lever else None,
         "currency": workspace.settings.currency,
     }  # fmt: skip
 
