@@ -138,10 +138,12 @@ def main() -> None:
     for data in data_sets(asked.folder):
         events = events_of(data, asked.folder, first, asked.kept_in, most)
         results.append(result(data, events, first))
-        print("\n".join(rows(data.name, results[-1].methods(False), results[-1].seconds)), flush=True)
+        for row in rows(data.name, results[-1].methods(False), results[-1].seconds):
+            print(row, flush=True)
     print("\nFewer than three earlier events:\n\n" + head)
     for one in results:
-        print("\n".join(rows(one.data.name, one.methods(True), one.seconds)))
+        for row in rows(one.data.name, one.methods(True), one.seconds):
+            print(row)
     print("\n" + "\n".join(over_all(results)), flush=True)
     for lead in further:
         events_at = [
