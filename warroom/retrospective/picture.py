@@ -23,7 +23,7 @@ def draw_retrospective(path: Path, real: Buckets, band: Band, zone: ZoneInfo) ->
         axes.plot(_times(real.starts), real.rates, color=INK, linewidth=1.0, label=_("what came"))
         axes.set_ylim(bottom=0)
         axes.set_title(_("requests/s, all services"))
-        locator = mdates.AutoDateLocator(tz=zone, maxticks=5)  # type: ignore[no-untyped-call]
+        locator = mdates.AutoDateLocator(tz=zone, minticks=2, maxticks=5)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(mdates.DateFormatter("%m-%d\n%H:%M", tz=zone))  # type: ignore[no-untyped-call]
         axes.legend(loc="upper right")
