@@ -21,6 +21,7 @@ import numpy as np
 from events import Event, events_of
 from sets import DataSet, data_sets
 
+from forecast.backtest.again import Tested, wape
 from forecast.backtest.judged import judged_in_order
 from forecast.backtest.peers import OURS, PROPHET, PeerForecast
 from forecast.backtest.scores_file import BackTestFile, MethodScore, backtest_file, interval
@@ -28,16 +29,19 @@ from forecast.epochs import epoch
 
 NEEDED = 3
 QUICK = 12
+VOLUME_KNOWN = f"{OURS} told each event's volume"
 KEPT_IN = Path(tempfile.gettempdir()) / "surgeplan-forecast-benchmark"
 
 
 @dataclass(frozen=True)
 class Result:
-    """One set's scores, by how many earlier events there were."""
+    """One set's scores, by how many earlier events there were; volume_known: WAPE of each event's middle brought to the
+    volume that came, which leaves the error of its shape."""
 
     data: DataSet
     made: BackTestFile
     earlier: dict[str, int]
+    volume_known: dict[str, float]
     seconds: float
 
     def methods(self, cold: bool) -> dict[str, list[MethodScore]]:
@@ -49,6 +53,21 @@ class Result:
                     found[method].append(score)
         return found
 
+    def mean_wapes(self) -> dict[str, float]:
+        """Mean WAPE by method of the events with at least three earlier ones."""
+        found = {
+            method: float(np.mean([s.wape_ratio for s in scores])) for method, scores in self.methods(False).items()
+        }
+        known = [one for name, one in self.volume_known.items() if self.earlier[name] >= NEEDED]
+        return found | {VOLUME_KNOWN: float(np.mean(known))} if found else {}
+
+
+def wape_with_volume(tested: Tested) -> float:
+    """WAPE of the middle brought to the volume that came."""
+    known = ~np.isnan(tested.actual)
+    actual, middle = tested.actual[known], tested.middle[known]
+    return wape(actual, middle * actual.sum() / middle.sum())
+
 
 def result(data: DataSet, events: Sequence[Event], lead_days: float) -> Result:
     """Every event stacked and calibrated by those that were over before it."""
@@ -58,7 +77,8 @@ def result(data: DataSet, events: Sequence[Event], lead_days: float) -> Result:
     earlier = {
         one.score.campaign: sum(epoch(plan.ends_at) <= epoch(one.as_of) for plan in data.plans) for one in judged
     }
-    return Result(data, backtest_file(judged, peers, lead_days, {}), earlier, seconds)
+    volume_known = {one.score.campaign: wape_with_volume(one) for one in judged}
+    return Result(data, backtest_file(judged, peers, lead_days, {}), earlier, volume_known, seconds)
 
 
 def line(name: str, method: str, scores: Sequence[MethodScore], seconds: float | None) -> str:
@@ -86,7 +106,7 @@ def over_all(results: Sequence[Result]) -> Iterator[str]:
     for surge, words in ((True, "surge"), (False, "mild")):
         ratios: dict[str, list[float]] = defaultdict(list)
         for one in (r for r in results if r.data.surge == surge):
-            means = {m: float(np.mean([s.wape_ratio for s in scores])) for m, scores in one.methods(False).items()}
+            means = one.mean_wapes()
             for method, mean in means.items():
                 ratios[method].append(mean / means[PROPHET])
         found = {method: float(np.exp(np.mean(np.log(values)))) for method, values in ratios.items()}
