@@ -14,7 +14,9 @@ import typer
 from campaign.language import ROOT
 from tests.made_once import PACK_LINES, SHOP, command_line
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+CHINESE = [ROOT / "README.zh.md", *sorted((ROOT / "docs/zh").glob("**/*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+FENCED = re.compile(r"^```.*?^```", re.S | re.M)
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.S | re.M)
 
 
@@ -51,6 +53,30 @@ def test_links_on_a_page_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing
+
+
+def english_of(page: Path) -> Path:
+    """The page that a Chinese one says in Chinese."""
+    return ROOT / "README.md" if page.name == "README.zh.md" else ROOT / "docs" / page.relative_to(ROOT / "docs/zh")
+
+
+@pytest.mark.parametrize("page", CHINESE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_chinese_page_shows_what_the_english_one_shows(page: Path) -> None:
+    chinese, english = (FENCED.findall(one.read_text("utf-8")) for one in (page, english_of(page)))
+    assert chinese == english
+
+
+@pytest.mark.parametrize("page", CHINESE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_in_two_languages_leads_from_one_to_the_other(page: Path) -> None:
+    for one, other in ((page, english_of(page)), (english_of(page), page)):
+        targets = re.findall(r"\]\(([^)#:]+)\)", one.read_text("utf-8"))
+        assert other in [(one.parent / target).resolve() for target in targets]
+
+
+@pytest.mark.parametrize("readers", ["marketing", "support", "warroom"])
+def test_who_uses_no_terminal_reads_everything_in_chinese_too(readers: str) -> None:
+    english = sorted(page.name for page in (ROOT / "docs" / readers).glob("*.md"))
+    assert english == sorted(page.name for page in (ROOT / "docs/zh" / readers).glob("*.md"))
 
 
 def test_every_command_is_documented() -> None:
