@@ -208,12 +208,11 @@ def actual_on(evidence: Evidence, grid: Grid) -> Floats:
     return np.array(found)
 
 
-def total_on(evidence: Evidence, grid: Grid) -> Floats:
-    """What came on all services together [interval]: one without any of it was not there, one that lacks an interval
-    leaves that unknown."""
-    each = actual_on(evidence, grid)
+def together(each: Floats) -> Floats:
+    """What came on all services together [interval], of what came on each [service, interval]: one without any of it
+    was not there, one that lacks an interval leaves that unknown."""
     there = ~np.isnan(each).all(axis=1)
-    return np.asarray(each[there].sum(axis=0)) if there.any() else np.full(len(grid.starts), np.nan)
+    return np.asarray(each[there].sum(axis=0)) if there.any() else np.full(each.shape[1], np.nan)
 
 
 def _between(cumulated: Floats, starts: NDArray[np.int64], seconds: NDArray[np.int64], grid: Grid) -> Floats:
@@ -235,11 +234,20 @@ def hourly_of(grid: Grid, inside: NDArray[np.bool_], values: NDArray[np.floating
     return starts[at] // HOUR * HOUR, np.asarray(means, dtype=np.float64)
 
 
+def actual_peak(plan: Plan, evidence: Evidence) -> tuple[int, float] | None:
+    """When the total was highest (seconds since 1970) and how high, by minute; None where it never was whole."""
+    starts = np.arange(epoch(plan.starts_at), epoch(plan.ends_at), 60, dtype=np.int64)
+    actual = together(actual_on(evidence, Grid(starts, np.full(len(starts), 60, dtype=np.int64))))
+    if np.isnan(actual).all():
+        return None
+    top = int(np.nanargmax(actual))
+    return int(starts[top]), float(actual[top])
+
+
 def highest_total(plan: Plan, evidence: Evidence) -> float:
     """The highest minute that a past campaign brought on all services together; zero where nothing is known."""
-    starts = np.arange(epoch(plan.starts_at), epoch(plan.ends_at), 60, dtype=np.int64)
-    total = total_on(evidence, Grid(starts, np.full(len(starts), 60, dtype=np.int64)))
-    return float(np.nanmax(total, initial=0.0))
+    top = actual_peak(plan, evidence)
+    return 0.0 if top is None else top[1]
 
 
 def last_week(evidence: Evidence, hours: NDArray[np.int64], as_of: datetime) -> Floats:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from campaign.plan import Plan
 from campaign.traffic import Bridge, BridgeStep, Peak
-from forecast.backtest.again import total_on
+from forecast.backtest.again import actual_peak
 from forecast.epochs import epoch, moment_of
 from forecast.evidence import Evidence
 from forecast.learning import Learned, has_rows, touched_services
@@ -55,16 +55,6 @@ def last_comparable(learned: Learned, evidence: Evidence) -> Plan | None:
     """The latest finished campaign of the target's kind whose traffic is known."""
     alike = [p for p in learned.past if p.kind == learned.target.kind and has_rows(p, evidence)]
     return max(alike, key=lambda plan: plan.starts_at, default=None)
-
-
-def actual_peak(plan: Plan, evidence: Evidence) -> tuple[int, float] | None:
-    """When the total was highest (seconds since 1970) and how high, by minute; None where it never was whole."""
-    starts = np.arange(epoch(plan.starts_at), epoch(plan.ends_at), 60, dtype=np.int64)
-    actual = total_on(evidence, Grid(starts, np.full(len(starts), 60, dtype=np.int64)))
-    if np.isnan(actual).all():
-        return None
-    top = int(np.nanargmax(actual))
-    return int(starts[top]), float(actual[top])
 
 
 def parts_at(learned: Learned, plan: Plan, at: int) -> dict[str, float]:

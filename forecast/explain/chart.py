@@ -20,7 +20,7 @@ from campaign.language import _, current_language
 from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import Quantiles
-from forecast.backtest.again import actual_on
+from forecast.backtest.again import actual_on, together
 from forecast.epochs import DAY, HOUR, epoch, epochs, naive_utc
 from forecast.evidence import Evidence
 from forecast.model import Forecast, peaks
@@ -172,10 +172,12 @@ def _history(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo)
 
 def day_peaks(evidence: Evidence, zone: ZoneInfo) -> pd.Series[float]:
     """The busiest hour of each of the zone's days, and the busiest of the shorter buckets that campaigns have."""
-    known = [evidence.hourly.sum(axis=1, skipna=False)]
+    known = [evidence.hourly.sum(axis=1, min_count=1)]
     finest = max(evidence.stretches, key=lambda stretch: len(stretch.starts), default=None)
     if finest is not None:
-        total = actual_on(evidence, Grid(finest.starts, finest.seconds)).sum(axis=0)
+        each = actual_on(evidence, Grid(finest.starts, finest.seconds))
+        apart = np.flatnonzero(np.diff(finest.starts) > finest.seconds[:-1]) + 1
+        total = np.concatenate([together(campaign) for campaign in np.split(each, apart, axis=1)])
         known.append(pd.Series(total, index=pd.DatetimeIndex(naive_utc(finest.starts))))
     rates = pd.concat(known)
     local = pd.DatetimeIndex(rates.index).tz_localize("UTC").tz_convert(zone).tz_localize(None)

@@ -45,6 +45,17 @@ def test_days_are_the_zones_own() -> None:
     assert found.loc["2026-06-18"] == 1000.0
 
 
+def test_a_service_that_began_later_hides_no_earlier_day_or_campaign() -> None:
+    young = flat_days()
+    young.loc[:"2026-06-18", "api"] = float("nan")
+    opening = (minutes("web", [60.0, 900.0, 60.0]), minutes("api", [float("nan")] * 3))
+
+    found = day_peaks(Evidence(young, opening), SHANGHAI)
+
+    assert found.loc["2026-06-17"] == 60.0
+    assert found.loc["2026-06-18"] == 900.0
+
+
 def test_a_minute_that_one_service_does_not_know_is_no_peak() -> None:
     gap = (minutes("web", [60.0, 900.0, 60.0]), minutes("api", [40.0, float("nan"), 40.0]))
 
