@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 
 from campaign.language import say
-from playbooks.autoscaling.orders import way_back
+from playbooks.autoscaling.orders import MINUTE, minute_of, way_back
 from playbooks.autoscaling.plan import RESTORE, AutoscalingPlan, ServicePlan, Step
 from playbooks.simulation.hpa import Counts
-
-MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def with_holds(floors: Counts, starts: datetime, holds: Iterable[Hold]) -> Count
     found = floors.copy()
     for hold in holds:
         ends = starts + len(floors) * MINUTE if hold.ends_at is None else hold.ends_at
-        first, last = (max(0, -((starts - at) // MINUTE)) for at in (hold.starts_at, ends))
+        first, last = (minute_of(at, starts) for at in (hold.starts_at, ends))
         found[first:last] = np.maximum(found[first:last], hold.replicas)
     return found
 

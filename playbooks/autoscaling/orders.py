@@ -17,8 +17,13 @@ def ordered(service: ServicePlan, starts: datetime, minutes: int) -> Counts:
     """[minute] from `starts` on: the planned floor, the usual one before the first step and from the way back on."""
     floor = np.full(minutes, service.replicas.floor, np.int64)
     for step in (*service.steps, *way_back(service)):
-        floor[max(0, -((starts - step.starts_at_utc) // MINUTE)) :] = step.replicas
+        floor[minute_of(step.starts_at_utc, starts) :] = step.replicas
     return floor
+
+
+def minute_of(at: datetime, starts: datetime) -> int:
+    """The first whole minute after `starts` that does not begin before `at`."""
+    return max(0, -((starts - at) // MINUTE))
 
 
 def way_back(service: ServicePlan) -> tuple[Step, ...]:

@@ -13,7 +13,7 @@ from playbooks.autoscaling.manifests.rate_limits import NGINX_FILE, limited
 
 
 def kubernetes_readme(setting: Setting) -> str:
-    take_back = _delete_jobs(setting, STEPS)
+    take_back = _cron_jobs(setting, "delete", STEPS)
     return _page(
         setting,
         [
@@ -33,7 +33,7 @@ def kubernetes_readme(setting: Setting) -> str:
             ),
         ],
         ["kubectl apply --dry-run=server -f .", take_back, "kubectl apply -f ."],
-        [take_back.replace(" delete ", " get "), f"kubectl -n {setting.policy.namespace} get hpa -w"],
+        [_cron_jobs(setting, "get", STEPS), f"kubectl -n {setting.policy.namespace} get hpa -w"],
         [take_back, "kubectl apply -f 10-hpa.yaml"],
     )
 
@@ -45,14 +45,14 @@ def pause_pods_readme(setting: Setting) -> str:
             _("Pause pods hold room on nodes; they come half an hour before the highest step and go in its minute."),
             _("They count against the namespace's ResourceQuota until they have gone: it needs room for both."),
         ],
-        ["kubectl apply --dry-run=server -f .", _delete_jobs(setting, PAUSE_PODS), "kubectl apply -f ."],
+        ["kubectl apply --dry-run=server -f .", _cron_jobs(setting, "delete", PAUSE_PODS), "kubectl apply -f ."],
         [f"kubectl -n {setting.policy.namespace} get deployment -l {selector(setting, PAUSE_PODS)}"],
         ["kubectl delete -f ."],
     )
 
 
-def _delete_jobs(setting: Setting, part: str) -> str:
-    return f"kubectl -n {setting.policy.namespace} delete cronjob -l {selector(setting, part)}"
+def _cron_jobs(setting: Setting, verb: str, part: str) -> str:
+    return f"kubectl -n {setting.policy.namespace} {verb} cronjob -l {selector(setting, part)}"
 
 
 def prometheus_readme(setting: Setting) -> str:
