@@ -7,6 +7,7 @@ advisory lock does the same.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -30,15 +31,18 @@ BUSY_MS = 30_000
 _patience_ms: ContextVar[int | None] = ContextVar("patience", default=None)
 LOCK = 0x5375726765  # the advisory lock's number; any fixed one does
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code for a lock_timeout that is over
+CONNECT_SECONDS_MIN = 2  # libpq takes one second for two, and none for ever
 
 
-class StoreLocked(UserError):
-    """Another program held the store for longer than was waited: nothing was written, who tries again may have it."""
+class StoreAway(UserError):
+    """The store was held, or did not answer, for longer than was waited: nothing was written, who tries again may have
+    it."""
 
 
 @contextmanager
 def patience(busy_ms: int) -> Iterator[None]:
-    """Databases opened within wait no longer than that for a locked store (per thread and task)."""
+    """Databases opened within wait no longer than that for a store that is locked or does not answer (per thread and
+    task)."""
     before = _patience_ms.set(busy_ms)
     try:
         yield
@@ -55,7 +59,7 @@ class Database:
     def __init__(self, url: str, place: str, *, shared: bool = True, busy_ms: int = BUSY_MS) -> None:
         """`shared` is false for a file that is only copied from or to: it stays one file, without a write-ahead log.
 
-        busy_ms: how long a locked store is waited for, and no longer than `patience` says.
+        busy_ms: how long a store that is locked, or does not answer, is waited for, and no longer than `patience` says.
         """
         self.place = place
         self._up_to_date = False
@@ -116,11 +120,15 @@ class Database:
             what = say("is a database in {encoding}, not UTF8: what people write would be lost", encoding=str(error))
             raise self.problem(what, todo) from error
         except OperationalError as error:
+            if self._does_not_answer(error.orig):
+                lost = say("check that its host can be reached from here; what was to be written was not")
+                todo = lost if writes else say("check that its host can be reached from here")
+                raise StoreAway(Problem(say("does not answer"), todo, file=self.place)) from error
             if _is_locked(error.orig):
                 what = say("is locked: another program keeps writing to it")
                 lost = say("end what holds it; what was to be written was not")
                 todo = lost if writes else say("end what holds it")
-                raise StoreLocked(Problem(what, todo, file=self.place)) from error
+                raise StoreAway(Problem(what, todo, file=self.place)) from error
             todo = say("check that the database runs and that this user may write to it")
             raise self.problem(say("cannot be used: {reason}", reason=_first(error.orig)), todo) from error
         except DatabaseError as error:
@@ -129,6 +137,10 @@ class Database:
         except OSError as error:
             todo = say("make the folder writable or choose another workspace; earlier files are untouched")
             raise self.problem(say("cannot be written: {reason}", reason=error.strerror or ""), todo) from error
+
+    def _does_not_answer(self, error: BaseException | None) -> bool:
+        """Whether a connection was waited for in vain: the host swallows what is sent, or says nothing."""
+        return not self.sqlite and isinstance(error, self._engine.dialect.loaded_dbapi.errors.ConnectionTimeout)
 
 
 def address(folder: Path, url: str | None = None) -> tuple[str, str]:
@@ -139,7 +151,7 @@ def address(folder: Path, url: str | None = None) -> tuple[str, str]:
 @lru_cache(maxsize=64)
 def _engine(url: str, shared: bool, busy_ms: int) -> Engine:
     """One for all who use a database in the same way: it keeps the statements it has compiled, and no connection."""
-    engine = create_engine(url, poolclass=NullPool)
+    engine = create_engine(url, poolclass=NullPool, connect_args=_connecting(make_url(url), busy_ms))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up(busy_ms, shared))
         event.listen(engine, "begin", _begin_sqlite)
@@ -147,6 +159,13 @@ def _engine(url: str, shared: bool, busy_ms: int) -> Engine:
         event.listen(engine, "connect", _refuse_other_encodings, insert=True)  # the dialect's own questions come after
         event.listen(engine, "connect", _wait_at_most(busy_ms))
     return engine
+
+
+def _connecting(url: URL, busy_ms: int) -> dict[str, Any]:
+    """A connection is waited for as long as a lock is, unless the URL itself says how long."""
+    if url.get_backend_name() == "sqlite" or "connect_timeout" in url.query:
+        return {}
+    return {"connect_timeout": max(CONNECT_SECONDS_MIN, math.ceil(busy_ms / 1000))}
 
 
 class _OtherEncoding(Exception):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from campaign.language import say
-from playbooks.autoscaling.orders import MINUTE, minute_of, way_back
+from playbooks.autoscaling.orders import MINUTE, minute_of
 from playbooks.autoscaling.plan import RESTORE, AutoscalingPlan, ServicePlan, Step
 from playbooks.simulation.hpa import Counts
 
@@ -52,7 +52,7 @@ def with_holds(floors: Counts, starts: datetime, holds: Iterable[Hold]) -> Count
 
 def lowered(service: ServicePlan, hold: Hold, now: datetime) -> tuple[Step, ...]:
     """Planned steps still to come, the way back among them, that would lower a decided floor before its time."""
-    steps = service.steps if hold.ends_at is None else (*service.steps, *way_back(service))
+    steps = service.steps if hold.ends_at is None else service.all_steps
     ahead = (step for step in steps if now < step.starts_at_utc and not hold.is_over(step.starts_at_utc))
     return tuple(step for step in ahead if step.replicas < hold.replicas)
 
@@ -63,7 +63,7 @@ def held(plan: AutoscalingPlan, holds: Sequence[Hold]) -> AutoscalingPlan:
     Each instant at which a decision begins, ends, or would have ended stays a step of its own: an executor that still
     has the step of an earlier set is given the number that holds now.
     """
-    services = {name: _held(plan, each, own_of(holds, name)) for name, each in plan.services.items()}
+    services = {name: _held(each, own_of(holds, name), plan.returns_at(name)) for name, each in plan.services.items()}
     ends = [at for hold in holds if hold.service in services for at in hold.in_whole_minutes().instants]
     return plan.model_copy(update={"services": services, "ends_at_utc": max([plan.ends_at_utc, *ends])})
 
@@ -72,13 +72,13 @@ def own_of(holds: Iterable[Hold], service: str) -> tuple[Hold, ...]:
     return tuple(hold for hold in holds if hold.service == service)
 
 
-def _held(plan: AutoscalingPlan, service: ServicePlan, holds: Sequence[Hold]) -> ServicePlan:
+def _held(service: ServicePlan, holds: Sequence[Hold], returns_at: datetime) -> ServicePlan:
     if not holds:
         return service
     holds = [hold.in_whole_minutes() for hold in holds]
-    planned = {step.starts_at_utc: step for step in (*service.steps, *way_back(service))}
+    planned = {step.starts_at_utc: step for step in service.all_steps}
     decided = {at for hold in holds for at in hold.instants}
-    last = max(service.returns_at_utc or plan.ends_at_utc, *decided)
+    last = max(returns_at, *decided)
     steps, usual = [], service.replicas.floor
     for at in sorted(at for at in planned.keys() | decided if at < last):
         step = planned.get(at)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from playbooks.autoscaling.plan import RESTORE, ServicePlan, Step
+from playbooks.autoscaling.plan import ServicePlan
 from playbooks.simulation.hpa import Counts
 from playbooks.simulation.startup import ready_of
 
@@ -16,7 +16,7 @@ MINUTE = timedelta(minutes=1)
 def ordered(service: ServicePlan, starts: datetime, minutes: int) -> Counts:
     """[minute] from `starts` on: the planned floor, the usual one before the first step and from the way back on."""
     floor = np.full(minutes, service.replicas.floor, np.int64)
-    for step in (*service.steps, *way_back(service)):
+    for step in service.all_steps:
         floor[minute_of(step.starts_at_utc, starts) :] = step.replicas
     return floor
 
@@ -24,13 +24,6 @@ def ordered(service: ServicePlan, starts: datetime, minutes: int) -> Counts:
 def minute_of(at: datetime, starts: datetime) -> int:
     """The first whole minute after `starts` that does not begin before `at`."""
     return max(0, -((starts - at) // MINUTE))
-
-
-def way_back(service: ServicePlan) -> tuple[Step, ...]:
-    """The step to the usual floor after the campaign; none where none is planned."""
-    if service.returns_at_utc is None:
-        return ()
-    return (Step(starts_at_utc=service.returns_at_utc, replicas=service.replicas.floor, why=RESTORE),)
 
 
 def ready(service: ServicePlan, starts: datetime, minutes: int) -> Counts:

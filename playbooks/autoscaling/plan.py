@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from campaign.capacity import CapacityRange
-from campaign.documents import FileRecord
+from campaign.documents import Complaint, FileRecord
+from campaign.language import say
 from campaign.traffic import Quantiles
 
 Verdict = Literal["reactive-suffices", "scheduled", "limited"]
@@ -197,6 +199,18 @@ class ServicePlan(FileRecord):
     next_replicas: tuple[NextReplica, ...] = Field(default=(), description="the best buy first")
     assumptions: tuple[str, ...] = ()
 
+    @property
+    def way_back(self) -> tuple[Step, ...]:
+        """The step to the usual floor after the campaign; none where there are no steps."""
+        if self.returns_at_utc is None:
+            return ()
+        return (Step(starts_at_utc=self.returns_at_utc, replicas=self.replicas.floor, why=RESTORE),)
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """The steps and, last, the way back."""
+        return (*self.steps, *self.way_back)
+
 
 class AutoscalingPlan(FileRecord):
     """`out/<id>/playbook/autoscaling.json`."""
@@ -215,6 +229,18 @@ class AutoscalingPlan(FileRecord):
     services: dict[str, ServicePlan]
     not_planned: dict[str, str] = {}
     assumptions: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _steps_return(self) -> Self:
+        for name, service in self.services.items():
+            if service.steps and service.returns_at_utc is None:
+                what = say("has steps but no way back to the usual floor")
+                raise Complaint(what, say("plan again"), key=("services", name, "returns_at_utc"))
+        return self
+
+    def returns_at(self, service: str) -> datetime:
+        """When a service's floor is the usual one again, and floors that were decided on for no certain time end."""
+        return self.services[service].returns_at_utc or self.ends_at_utc
 
     @property
     def peak_replicas(self) -> int:

@@ -28,7 +28,7 @@ from sqlalchemy.pool import NullPool
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
-from campaign.store.database import LOCK, STORE, Database, StoreLocked, patience
+from campaign.store.database import LOCK, STORE, Database, StoreAway, patience
 from campaign.store.events import GENESIS, Act, Event, chain_problems, chained
 from campaign.store.live import Letter, LiveStore, Measured
 from campaign.store.log import EventLog, open_log
@@ -322,10 +322,38 @@ def test_a_locked_store_is_waited_for_no_longer_than_patience_says(log: EventLog
         holder.execute(text("BEGIN IMMEDIATE" if sqlite else f"SELECT pg_advisory_lock({LOCK})"))
         with patience(20):
             hurried = EventLog(url, "store")
-        with pytest.raises(StoreLocked, match="store: is locked: another program keeps writing to it"):
+        with pytest.raises(StoreAway, match="store: is locked: another program keeps writing to it"):
             hurried.record(act())
         assert len(hurried.events()) == 1
     assert hurried.record(act()).sequence == 2
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a PostgreSQL whose host takes connections and never says a word."""
+    pytest.importorskip("psycopg")
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield f"postgresql+psycopg://plan@127.0.0.1:{listening.getsockname()[1]}/postgres"
+
+
+def test_a_store_that_does_not_answer_is_waited_for_no_longer_than_patience_says(silent: str) -> None:
+    with patience(20):
+        hurried = EventLog(silent, "store")
+    began = time.monotonic()
+    with pytest.raises(StoreAway, match=r"store: does not answer(?s:.)*what was to be written was not"):
+        hurried.record(act())
+    with pytest.raises(StoreAway, match=r"store: does not answer(?s:.)*from here$"):
+        hurried.events()
+    assert time.monotonic() - began < 8  # without it: more than two minutes each
+
+
+def test_a_url_may_say_itself_how_long_a_connection_is_waited_for(silent: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(StoreAway):
+        EventLog(f"{silent}?connect_timeout=2", "store").events()
+    assert time.monotonic() - began < 10  # without it: half a minute
 
 
 def test_two_decisions_at_once_see_each_other(url: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import threading
 import time
 from pathlib import Path
@@ -190,6 +191,26 @@ def test_a_tap_on_a_locked_store_writes_nothing_keeps_what_was_typed_and_is_made
         assert sre.post(ACT, data=again | {"verb": "act"}, follow_redirects=False).status_code == 303
     _, decision = decisions(open_workspace(folder), CAMPAIGN)
     assert (decision.amount, decision.reason) == (14, "storefront is nearly full")
+
+
+def test_a_tap_while_the_database_does_not_answer_is_told_soon_and_keeps_what_was_typed(
+    phones: dict[str, TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("psycopg")
+    form = fields_of(phones["zhou"].get(f"{ACT}?lever={HOLD}&lang=en").text)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("SURGEPLAN_STATE", f"postgresql+psycopg://plan@127.0.0.1:{port}/postgres")
+        began = time.monotonic()
+        told = phones["zhou"].post(f"{ACT}?lang=en", data=form | {"verb": "act", "reason": "no room"})
+        page = phones["zhou"].get(f"{ACT}?lever={HOLD}&lang=en")
+        assert time.monotonic() - began < 15  # without it: minutes
+    assert (told.status_code, page.status_code) == (503, 503)
+    assert "Nothing was written yet" in told.text
+    assert fields_of(told.text)["reason"] == "no room"
+    assert "does not answer" in page.text
 
 
 def test_two_taps_that_wait_for_the_same_lock_are_one_decision(

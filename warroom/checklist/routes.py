@@ -18,7 +18,7 @@ from campaign.errors import Problem, UserError
 from campaign.language import Text, current_language, say
 from campaign.pages import render
 from campaign.readiness import Checklist, Item
-from campaign.store.database import StoreLocked, patience
+from campaign.store.database import StoreAway, patience
 from campaign.store.events import Act
 from campaign.workspace import Workspace
 from playbooks.readiness.acts import Actor, sign_item, waive, who
@@ -189,7 +189,7 @@ def _made(site: Site, campaign: str, *, patient: bool = True) -> tuple[Checklist
     """The checklist; where a newer cannot be read, the one before and a sentence that says so."""
     try:
         return site.review(campaign, patient=patient).checklist, None
-    except StoreLocked as error:
+    except StoreAway as error:
         known = site.known_review(campaign)
         if known is None:
             raise
@@ -221,9 +221,9 @@ def _refused(
         with patience(0):
             made, _newer = _made(site, campaign)
         values |= _shown(site.workspace(), made, "") | {"item": _item(made, name)}
-    except StoreLocked:
+    except StoreAway:
         values |= {"plan": site.workspace().plan(campaign), "item": None}
-    return site.page(request, "checklist_item.html", 503 if isinstance(error, StoreLocked) else 422, **values)
+    return site.page(request, "checklist_item.html", 503 if isinstance(error, StoreAway) else 422, **values)
 
 
 def _item(made: Checklist, name: str) -> Item:

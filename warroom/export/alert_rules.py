@@ -13,7 +13,7 @@ from campaign.language import Text, _, say
 from campaign.plan import Plan
 from campaign.settings import Settings
 from playbooks.autoscaling.manifests.document import Setting, Values, kubernetes_name, scheduled, to_yaml
-from playbooks.autoscaling.manifests.prometheus import alert, alerts, between
+from playbooks.autoscaling.manifests.prometheus import alert, alerts, between, said
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.policy import AutoscalingPolicy
 from playbooks.growth.live_policy import LiveRules
@@ -99,7 +99,7 @@ def _of_campaign(
 ) -> Values:
     """A rule without a service of its own, once it has held for so long."""
     labels = {"campaign": subject.plan.id, "owner": owner}
-    return _said(alert(name, expression, _minutes(minutes), severity, **labels), summary)
+    return said(alert(name, expression, _minutes(minutes), severity, **labels), summary)
 
 
 def _against_forecast(subject: Subject, service: str) -> Iterator[Values]:
@@ -118,7 +118,7 @@ def _against_forecast(subject: Subject, service: str) -> Iterator[Values]:
         threshold = _gauge(subject, "forecast_requests_per_second", f'service="{service}"', f'quantile="{quantile}"')
         expression = f"({came}) {sign} max({threshold})"
         labels = {"campaign": subject.plan.id, "service": service, "owner": owner}
-        yield _said(alert(name, expression, _minutes(minutes), severity, **labels), words)
+        yield said(alert(name, expression, _minutes(minutes), severity, **labels), words)
 
 
 def _objectives(subject: Subject) -> Iterator[Values]:
@@ -130,11 +130,11 @@ def _objectives(subject: Subject) -> Iterator[Values]:
         if objective.error_ratio is not None and short and long:
             most = f"{limits.burn_rate * objective.error_ratio:g}"
             burning = alert("SurgeplanErrorBudgetBurn", f"({short}) > {most} and ({long}) > {most}", "1m", **labels)
-            yield _said(burning, say("{service}: {share} errors over five minutes", service=name, share=SHARE))
+            yield said(burning, say("{service}: {share} errors over five minutes", service=name, share=SHARE))
         slowest = reading_query(subject.settings, "p99_ms", name)
         if objective.p99_ms is not None and slowest:
             slow = alert("SurgeplanLatencyAboveObjective", f"{slowest} > {objective.p99_ms:g}", "5m", **labels)
-            yield _said(slow, say("{service}: p99 {value} ms", service=name, value=VALUE))
+            yield said(slow, say("{service}: p99 {value} ms", service=name, value=VALUE))
 
 
 def _of_the_plan(subject: Subject) -> Iterator[Values]:
@@ -148,10 +148,6 @@ def _of_the_plan(subject: Subject) -> Iterator[Values]:
 def _gauge(subject: Subject, name: str, *matchers: str) -> str:
     chosen = ",".join([f'campaign="{subject.plan.id}"', *matchers])
     return f"surgeplan_{name}{{{chosen}}}"
-
-
-def _said(rule: Values, summary: Text) -> Values:
-    return rule | {"annotations": {"summary": str(summary)}}
 
 
 def _minutes(count: float) -> str:

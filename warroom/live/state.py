@@ -18,7 +18,7 @@ from campaign.store.live import LiveStore, Measured
 from campaign.traffic import QUANTILES, Quantiles, Sentence
 from campaign.workspace import Workspace
 from playbooks.autoscaling.holds import Hold, lowered
-from playbooks.autoscaling.plan import ServicePlan
+from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
 from warroom.handed import campaign_events
 from warroom.live.actions.holding import floors_folder, holds_of
 from warroom.live.actions.log import acts_of
@@ -83,7 +83,7 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     scaling = autoscaling_plan(workspace.out(campaign) / "playbook" / "autoscaling.json")
     planned = scaling.services if scaling else {}
     decided = holds_of(acts_of(events, campaign), rules.live.levers.scale.hours)
-    holds = [hold for hold in decided if hold.ends_at or now < _way_back(planned, hold.service, plan)]
+    holds = [hold for hold in decided if hold.ends_at or now < _way_back(scaling, hold.service, plan)]
     capacities = capacities_of(workspace, plan, series, observed_of(minutes, holds, now), now)
     figures = Figures({metric.name: metric for metric in metrics}, series, capacities)
     alerts = alerts_of(told_alerts(events, campaign), figures, settings, rules.live, rules.response, now)
@@ -111,10 +111,9 @@ def live_state(workspace: Workspace, campaign: str, now: datetime) -> LiveState:
     )
 
 
-def _way_back(planned: Mapping[str, ServicePlan], service: str, plan: Plan) -> datetime:
+def _way_back(scaling: AutoscalingPlan | None, service: str, plan: Plan) -> datetime:
     """When floors that are held for no time of their own end."""
-    known = planned.get(service)
-    return (known.returns_at_utc if known else None) or plan.ends_at
+    return scaling.returns_at(service) if scaling and service in scaling.services else plan.ends_at
 
 
 def held_now(

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from campaign.errors import UserError
 from campaign.language import say, use_language
-from campaign.store.database import StoreLocked
+from campaign.store.database import StoreAway
 from warroom.plans.file import ChangedMeanwhile
 from warroom.service.protection import BODY_BYTES_MAX, BoundedBodies, Patient, RateLimit, SafeHeaders, WritesInTurn
 from warroom.service.site import (
@@ -80,7 +80,7 @@ def _answer_refusals(app: FastAPI, site: Site) -> None:
         return site.sentence(request, error, 409 if isinstance(error, ChangedMeanwhile) else 422)
 
     @app.exception_handler(NotYet)
-    @app.exception_handler(StoreLocked)
+    @app.exception_handler(StoreAway)
     def not_yet(request: Request, error: UserError) -> Response:
         answer = site.sentence(request, error, 503)
         answer.headers["retry-after"] = str(NOT_YET_SECONDS)

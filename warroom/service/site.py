@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from campaign.errors import Problem, UserError
 from campaign.language import LANGUAGES, Language, say
 from campaign.pages import render
-from campaign.store.database import StoreLocked
+from campaign.store.database import StoreAway
 from campaign.store.events import Act, Event
 from campaign.workspace import Workspace
 from playbooks.readiness.publish import Review
@@ -32,7 +32,9 @@ AGAIN_SECONDS = 15
 """How soon a page of the war room that could not be shown, or one that waits for something, asks again by itself."""
 NOT_YET_SECONDS = 3
 """How soon who was told "not yet" asks again."""
-NOT_WRITTEN = Problem(say("Nothing was written yet, because another program holds the store: tap again."))
+NOT_WRITTEN = Problem(
+    say("Nothing was written yet, because another program holds the store or it does not answer: tap again.")
+)
 """What is said above a form that keeps what was typed."""
 NOT_YET: dict[int | str, dict[str, Any]] = {
     503: {"description": "being learned: ask again after `Retry-After` seconds"}
@@ -212,7 +214,7 @@ def without(text: str, parts: Sequence[str]) -> str:
 
 def on_page(error: UserError) -> tuple[Problem, ...]:
     """What is said above a form that was refused, without the options that the command line calls its fields."""
-    if isinstance(error, StoreLocked):
+    if isinstance(error, StoreAway):
         return (NOT_WRITTEN,)
     return tuple(replace(each, key="") if each.key.startswith("--") else each for each in error.problems)
 

@@ -28,7 +28,7 @@ def lint_against_plan(changes: Sequence[FloorChange], plan: AutoscalingPlan) -> 
         for name, service in plan.services.items():
             own = [change for change in mine if change.service == kubernetes_name(name)]
             if own:
-                yield from _first_short(own, service, plan)
+                yield from _first_short(own, name, plan)
                 yield from _no_return(own, service, plan)
             elif service.steps and any(change.service in _names(plan) for change in mine):
                 what = say("{executor} has no steps for {service}, the plan has", executor=executor, service=name)
@@ -39,9 +39,10 @@ def _names(plan: AutoscalingPlan) -> set[str]:
     return {kubernetes_name(name) for name in plan.services}
 
 
-def _first_short(own: Sequence[FloorChange], service: ServicePlan, plan: AutoscalingPlan) -> Iterator[Problem]:
+def _first_short(own: Sequence[FloorChange], name: str, plan: AutoscalingPlan) -> Iterator[Problem]:
+    service = plan.services[name]
     ends = {change.ends_at_utc for change in own if change.ends_at_utc}
-    until = min(plan.ends_at_utc, service.returns_at_utc or plan.ends_at_utc)
+    until = min(plan.ends_at_utc, plan.returns_at(name))
     for when in sorted({step.starts_at_utc for step in service.steps} | {change.at_utc for change in own} | ends):
         wanted = [step.replicas for step in service.steps if step.starts_at_utc <= when][-1:]
         held, change = floor_at(own, when, service.replicas.floor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 from campaign.files import to_json
-from playbooks.autoscaling.manifests.document import Setting, Values, kubernetes_name, restore, scheduled, stamp
+from playbooks.autoscaling.manifests.document import Setting, Values, kubernetes_name, scheduled, stamp
 from playbooks.autoscaling.plan import RESTORE, ServicePlan, Step
 
 
@@ -31,7 +31,7 @@ def group_actions(setting: Setting, name: str, service: ServicePlan) -> Values:
                 "MinSize": step.replicas,
                 "MaxSize": service.replicas.most,
             }
-            for step in (*service.steps, restore(setting, service))
+            for step in service.all_steps
         ],
     }
 
@@ -48,7 +48,7 @@ def ecs_actions(setting: Setting, name: str, service: ServicePlan) -> list[Value
             "Timezone": "UTC",
             "ScalableTargetAction": {"MinCapacity": step.replicas, "MaxCapacity": service.replicas.most},
         }
-        for step in (*service.steps, restore(setting, service))
+        for step in service.all_steps
     ]
 
 

@@ -7,7 +7,6 @@ from playbooks.autoscaling.manifests.document import (
     Setting,
     Values,
     kubernetes_name,
-    restore,
     scheduled,
     stamp,
     to_yaml,
@@ -55,7 +54,7 @@ def cron_hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
                     "targetSize": step.replicas,
                     "runOnce": True,
                 }
-                for step in (*service.steps, restore(setting, service))
+                for step in service.all_steps
             ],
         },
     }

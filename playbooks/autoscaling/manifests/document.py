@@ -16,7 +16,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
-from playbooks.autoscaling.plan import RESTORE, AutoscalingPlan, ServicePlan, Step
+from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
 from playbooks.autoscaling.policy import AutoscalingPolicy
 
 Values = dict[str, Any]
@@ -86,8 +86,7 @@ def require_distinct_names(services: Sequence[str], file: str) -> None:
 
 def cron_zone(setting: Setting) -> ZoneInfo:
     """The campaign's zone; UTC where a step falls into an hour that the clock change skips or repeats."""
-    instants = [step.starts_at_utc for service in setting.plan.services.values() for step in service.steps]
-    instants += [restore(setting, service).starts_at_utc for service in setting.plan.services.values()]
+    instants = [step.starts_at_utc for service in setting.plan.services.values() for step in service.all_steps]
     instants += [setting.plan.ends_at_utc, setting.plan.ends_at_utc + CLEANUP_AFTER]
     return ZoneInfo("Etc/UTC") if any(ambiguous(at, setting.zone) for at in instants) else setting.zone
 
@@ -115,12 +114,6 @@ def selector(setting: Setting, part: str) -> str:
 def stamp(instant: datetime) -> str:
     """An instant as part of a name, UTC."""
     return instant.astimezone(UTC).strftime("%m%d%H%M")
-
-
-def restore(setting: Setting, service: ServicePlan) -> Step:
-    """The last step: back to the usual floor."""
-    at = service.returns_at_utc or setting.plan.ends_at_utc
-    return Step(starts_at_utc=at, replicas=service.replicas.floor, why=RESTORE)
 
 
 def to_yaml(documents: Sequence[Values], comments: Sequence[str]) -> str:

@@ -15,7 +15,6 @@ from playbooks.autoscaling.manifests.document import (
     cron,
     cron_zone,
     kubernetes_name,
-    restore,
     scheduled,
     stamp,
 )
@@ -48,7 +47,7 @@ def schedules_of(setting: Setting, name: str, service: ServicePlan) -> Values:
                 "minRequiredReplicas": step.replicas,
                 "description": step.why,
             }
-            for step, following in pairwise([*service.steps, restore(setting, service)])
+            for step, following in pairwise(service.all_steps)
         },
     }
     return {"name": kubernetes_name(name), "model": setting.plan.model, "autoscalingPolicy": policy}

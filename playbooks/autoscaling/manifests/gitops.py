@@ -15,7 +15,6 @@ from playbooks.autoscaling.manifests.document import (
     Setting,
     Values,
     kubernetes_name,
-    restore,
     scheduled,
     stamp,
     to_yaml,
@@ -83,7 +82,7 @@ def commits(setting: Setting) -> list[Commit]:
     for name, service in scheduled(setting.plan).items():
         now = Step(starts_at_utc=EPOCH, replicas=service.replicas.floor, why=USUAL)
         usual.append(Commit(name, now, f"usual-{kubernetes_name(name)}.yaml"))
-        for step in (*service.steps, restore(setting, service)):
+        for step in service.all_steps:
             made.append(Commit(name, step, f"{stamp(step.starts_at_utc)}-{kubernetes_name(name)}.yaml"))
     return usual + sorted(made, key=lambda commit: (commit.step.starts_at_utc, commit.service))
 

@@ -15,7 +15,6 @@ from playbooks.autoscaling.manifests.document import (
     cron,
     cron_zone,
     kubernetes_name,
-    restore,
     scheduled,
     to_yaml,
 )
@@ -103,7 +102,7 @@ def _cron_triggers(setting: Setting, service: ServicePlan) -> list[Values]:
                 "desiredReplicas": str(step.replicas),
             },
         }
-        for step, following in pairwise([*steps, restore(setting, service)])
+        for step, following in pairwise([*steps, *service.way_back])
     ]
 
 

@@ -22,7 +22,6 @@ from playbooks.autoscaling.manifests.document import (
     cron_zone,
     job_name,
     kubernetes_name,
-    restore,
     scheduled,
     selector,
     to_yaml,
@@ -140,6 +139,12 @@ def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
     }
 
 
+def by_hand(setting: Setting, hpa_name: str) -> str:
+    """The command that sets a floor of N where no executor has."""
+    patch = '{"spec":{"minReplicas":N}}'
+    return f"kubectl -n {setting.policy.namespace} patch hpa {hpa_name} --type=merge -p '{patch}'"
+
+
 def account_of(part: str) -> str:
     return f"surgeplan-{part}"
 
@@ -168,7 +173,7 @@ def cron_jobs(setting: Setting) -> list[Values]:
     jobs = [
         _step_job(setting, name, step, following.starts_at_utc if following else None)
         for name, service in scheduled(setting.plan).items()
-        for step, following in pairwise([*service.steps, restore(setting, service), None])
+        for step, following in pairwise([*service.all_steps, None])
         if step
     ]
     return [*jobs, cleanup_job(setting, STEPS)]

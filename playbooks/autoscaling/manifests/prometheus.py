@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from campaign.language import _
+from campaign.language import Text, _, say
+from campaign.numbers import percent
 from playbooks.autoscaling.manifests.document import (
     Setting,
     Values,
     kubernetes_name,
-    restore,
     scheduled,
     to_yaml,
 )
-from playbooks.autoscaling.manifests.kubernetes import metadata_of
+from playbooks.autoscaling.manifests.kubernetes import by_hand, metadata_of
 from playbooks.autoscaling.plan import ServicePlan
 
 NEAR_RATIO = 0.9
+STEP_TABLE = "autoscaling.md"
 PATCHED_AFTER_SECONDS = 120  # the executor, then a scrape of kube-state-metrics: early enough to set the floor by hand
 MISSING_RATIO = 0.05  # one pod of fifty that is replaced is not worth waking somebody
 
@@ -39,35 +40,58 @@ def prometheus_files(setting: Setting) -> dict[str, str]:
 
 
 def alerts(setting: Setting, name: str, service: ServicePlan, demand: str | None = None) -> list[Values]:
-    """Demand near what the highest step carries, or not known; a floor that does not hold; a floor patched but not
-    running. `demand` is the query for requests per second where the policy's own is not the one."""
-    highest = max(service.steps, key=lambda step: step.replicas)
-    carried = highest.replicas * service.capacity_requests_per_second_per_replica.low
-    target = kubernetes_name(name)
+    """Demand near what is carried by then, or not known; a floor that does not hold; a floor patched but not running.
+    Carried is what the planned floor has ready, or what runs where the HPA has started more. `demand` is the query for
+    requests per second where the policy's own is not the one."""
+    target, usual = kubernetes_name(name), service.replicas.floor
     selector = f'namespace="{setting.policy.namespace}"'
     during = between(setting.plan.starts_at_utc.timestamp(), setting.plan.ends_at_utc.timestamp())
     query = demand or setting.policy.prometheus_query.replace("{service}", name)
     floor = f'kube_horizontalpodautoscaler_spec_min_replicas{{horizontalpodautoscaler="{target}",{selector}}}'
     running = f'kube_deployment_status_replicas_available{{deployment="{target}",{selector}}}'
-    held = planned_floor(setting, service, PATCHED_AFTER_SECONDS)
-    ready = planned_floor(setting, service, 60 * service.lead_minutes)
-    least = f"{1 - MISSING_RATIO:g} * ({ready})"
+    held = planned_floor(service, PATCHED_AFTER_SECONDS)
+    least = f"{1 - MISSING_RATIO:g} * ({planned_floor(service, 60 * service.lead_minutes)})"
+    there = f"scalar(max({running} or vector({planned_floor(service, 60 * service.lead_minutes, usual)})))"
+    near = f"{NEAR_RATIO * service.capacity_requests_per_second_per_replica.low:g} * {there}"
+    missing = f"({running} or 0 * absent({running})) < {least}"
     return [
-        alert("SurgeplanDemandNearPlan", f"({query}) > {NEAR_RATIO * carried:g} {during}", "1m", service=name),
-        alert("SurgeplanDemandUnknown", f"absent({query}) {during}", "5m", service=name),
-        alert("SurgeplanFloorNotHeld", f"{floor} < {held}", "1m", service=name),
-        alert("SurgeplanReplicasMissing", f"({running} or 0 * absent({running})) < {least}", "1m", service=name),
-    ]
+        said(
+            alert("SurgeplanDemandNearPlan", f"({query}) > {near} {during}", "1m", service=name),
+            say(
+                "{service}: {value} requests/s, above {share} of what its planned floor and its running replicas carry",
+                service=name, value="{{ $value | humanize }}", share=percent(NEAR_RATIO),
+            ),
+        ),
+        said(
+            alert("SurgeplanDemandUnknown", f"absent({query}) {during}", "5m", service=name),
+            say("{service}: its requests per second are not known, rules on demand are blind", service=name),
+        ),
+        said(
+            alert("SurgeplanFloorNotHeld", f"{floor} < {held}", "1m", service=name),
+            say(
+                "{service}: minReplicas is {value}, below its planned step. By hand: {command} (N: {table})",
+                service=name, value="{{ $value }}", command=by_hand(setting, target), table=STEP_TABLE,
+            ),
+        ),
+        said(
+            alert("SurgeplanReplicasMissing", missing, "1m", service=name),
+            say(
+                "{service}: {value} replicas are available, fewer than its planned step. Look for pods that are "
+                "pending or not ready",
+                service=name, value="{{ $value }}",
+            ),
+        ),
+    ]  # fmt: skip
 
 
-def planned_floor(setting: Setting, service: ServicePlan, after_seconds: int) -> str:
+def planned_floor(service: ServicePlan, after_seconds: int, otherwise: int = 0) -> str:
     """The floor that must hold by now, as a scalar: each rise counts `after_seconds` after its step, each fall at once;
-    zero before the first step and after the last."""
-    terms, before = [], 0
+    `otherwise` before the first step and from the way back on."""
+    terms, before = [f"{otherwise}"] if otherwise else [], otherwise
     for step in service.steps:
         terms.append(_from(step.starts_at_utc.timestamp(), step.replicas - before, after_seconds))
         before = step.replicas
-    terms.append(_from(restore(setting, service).starts_at_utc.timestamp(), -before, 0))
+    terms += [_from(step.starts_at_utc.timestamp(), otherwise - before, 0) for step in service.way_back]
     return " + ".join(term for term in terms if term)
 
 
@@ -79,6 +103,11 @@ def _from(at: float, change: int, after_seconds: int) -> str:
 def between(starts_at: float, ends_at: float) -> str:
     """A condition that holds in those hours only (seconds since 1970)."""
     return f"and on() (vector(time()) >= {starts_at:.0f}) and on() (vector(time()) < {ends_at:.0f})"
+
+
+def said(rule: Values, summary: Text) -> Values:
+    """The rule with what whoever is paged reads first."""
+    return rule | {"annotations": {"summary": str(summary)}}
 
 
 def alert(name: str, expression: str, lasting: str, severity: str = "page", **labels: str) -> Values:

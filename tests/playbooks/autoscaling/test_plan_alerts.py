@@ -23,7 +23,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEAD_MINUTES = 6
 STEPS = ((60, 4), (100, 40), (130, 12), (160, 20))  # minute, replicas; back to the usual floor at 200
 LABELS = 'namespace="default"'
-DEMAND = {"series": 'http_requests_total{service="storefront"}', "values": "0+6000x240"}
+CARRIES = 100  # requests per second of one replica
 
 
 @pytest.fixture
@@ -54,6 +54,15 @@ def floor(values: str) -> dict[str, str]:
 def running(values: str) -> dict[str, str]:
     name = "kube_deployment_status_replicas_available"
     return {"series": f'{name}{{deployment="storefront",{LABELS}}}', "values": values}
+
+
+def demand(*changes: tuple[int, int]) -> dict[str, str]:
+    """So many requests per second from each minute on, as a counter."""
+    total, values = 0, []
+    for (at, rate), until in zip(changes, [at for at, _ in changes[1:]] + [241], strict=True):
+        values.append(f"{total}+{60 * rate}x{until - at - 1}")
+        total += 60 * rate * (until - at)
+    return {"series": 'http_requests_total{service="storefront"}', "values": " ".join(values)}
 
 
 def firing(rules: Path, alert: str, at_minutes: list[int], *given: dict[str, str]) -> list[bool]:
@@ -95,7 +104,7 @@ def test_every_step_is_watched_not_only_the_highest(rules: Path) -> None:
 
 def test_a_plan_that_holds_is_silent(rules: Path) -> None:
     ready = held((0, 4), (105, 40), (135, 12), (165, 20), (205, 4))
-    given = (floor(AS_PLANNED), running(ready), DEMAND)
+    given = (floor(AS_PLANNED), running(ready), demand((0, CARRIES)))
     at = [59, 63, 104, 107, 131, 140, 168, 199, 205, 230]
     for alert in ("FloorNotHeld", "ReplicasMissing", "DemandNearPlan", "DemandUnknown"):
         assert firing(rules, f"Surgeplan{alert}", at, *given) == [False] * len(at)
@@ -104,6 +113,29 @@ def test_a_plan_that_holds_is_silent(rules: Path) -> None:
 def test_one_pod_that_is_replaced_wakes_nobody_and_a_tenth_missing_does(rules: Path) -> None:
     assert firing(rules, "SurgeplanReplicasMissing", [120], running(held((0, 4), (104, 39)))) == [False]
     assert firing(rules, "SurgeplanReplicasMissing", [104, 120], running(held((0, 4), (104, 36)))) == [False, True]
+
+
+def test_demand_that_comes_before_its_step_is_told(rules: Path) -> None:
+    early = demand((0, CARRIES), (70, 10 * CARRIES))
+    few, at = running(held((0, 4), (105, 40))), [69, 73, 99, 107]
+    assert firing(rules, "SurgeplanDemandNearPlan", at, early, few) == [False, True, True, False]
+    assert firing(rules, "SurgeplanDemandNearPlan", at, early) == [False, True, True, False]
+
+
+def test_demand_that_the_hpa_follows_is_not_told(rules: Path) -> None:
+    early = demand((0, CARRIES), (70, 10 * CARRIES))
+    followed = running(held((0, 4), (71, 13)))
+    assert firing(rules, "SurgeplanDemandNearPlan", [73, 99, 120, 150], early, followed) == [False] * 4
+
+
+def test_demand_near_what_a_step_carries_is_told_in_the_hours_of_the_plan_alone(rules: Path) -> None:
+    at, much = [59, 104, 110, 128, 133, 199, 203], 37 * CARRIES
+    assert firing(rules, "SurgeplanDemandNearPlan", at, demand((0, much))) == [
+        False, True, True, True, True, True, False,
+    ]  # fmt: skip
+    assert firing(rules, "SurgeplanDemandNearPlan", at, demand((0, 35 * CARRIES))) == [
+        False, True, False, False, True, True, False,
+    ]  # fmt: skip
 
 
 def test_missing_series_are_told_and_only_in_the_hours_of_the_plan(rules: Path) -> None:

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.numbers import percent, spoken
-from campaign.store.database import StoreLocked, patience
+from campaign.store.database import StoreAway, patience
 from campaign.store.events import Event
 from campaign.words import Listed
 from campaign.workspace import Workspace
@@ -111,7 +111,7 @@ def _refused(
             known = _known(site.workspace(), campaign, given.get("lever", ""), site.clock(), person)
     except UserError:
         known = {"plan": site.workspace().plan(campaign), "lever": None, "decision": None, "asked": None}
-    return site.page(request, "live_act.html", 503 if isinstance(error, StoreLocked) else 422, **values, **known)
+    return site.page(request, "live_act.html", 503 if isinstance(error, StoreAway) else 422, **values, **known)
 
 
 def _named(fields: dict[str, str]) -> str:
