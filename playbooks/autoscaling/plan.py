@@ -15,6 +15,7 @@ from campaign.traffic import Quantiles
 Verdict = Literal["reactive-suffices", "scheduled", "limited"]
 Spread = Literal["surges", "everywhere"]
 RiskChosenBy = Literal["workspace", "money", "policy"]
+HpaMetric = Literal["cpu", "rate"]
 
 
 RESTORE = "restore"
@@ -184,6 +185,9 @@ class ServicePlan(FileRecord):
     spread: Spread = Field(description="where the strict quantile holds: near announced instants, or everywhere")
     newsvendor_quantile_ratio: float | None
     risk_chosen_by: RiskChosenBy = "policy"
+    hpa_metric: HpaMetric = Field(
+        default="cpu", description="that the HPA was replayed with; rate: requests per second"
+    )
     hpa_target_ratio: float = Field(description="of the HPA on top of the floor")
     lead_minutes: int
     replicas: ReplicaCounts
@@ -198,6 +202,11 @@ class ServicePlan(FileRecord):
     risk_against_cost: tuple[RiskPoint, ...] = ()
     next_replicas: tuple[NextReplica, ...] = Field(default=(), description="the best buy first")
     assumptions: tuple[str, ...] = ()
+
+    @property
+    def hpa_requests_per_second(self) -> float:
+        """What the HPA on top gives one replica to do, where it scales by rate."""
+        return self.capacity_requests_per_second_per_replica.low * self.hpa_target_ratio
 
     @property
     def way_back(self) -> tuple[Step, ...]:

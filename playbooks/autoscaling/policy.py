@@ -12,6 +12,7 @@ from campaign.documents import Complaint, Document, FileRecord, read_yaml, valid
 from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.plan import NonNegative, Positive, Ratio
+from playbooks.autoscaling.plan import HpaMetric
 
 SHIPPED = Path(__file__).parent.parent / "policy" / "autoscaling.yaml"
 FILE = "autoscaling.yaml"
@@ -45,7 +46,8 @@ class AutoscalingPolicy(FileRecord):
     steps_per_day: WholePositive
     hours_before: NonNegative
     hours_after: NonNegative
-    hpa_metric: Literal["cpu", "rate"]
+    hpa_metric: HpaMetric
+    hpa_rate_metric: Annotated[str, Field(pattern="^[a-z_][a-z0-9_]*$")]
     hpa_target_ratio: Share
     hpa_target_on_plan_ratio: Share
     hpa_min_replicas: WholePositive

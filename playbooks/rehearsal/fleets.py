@@ -18,7 +18,7 @@ from campaign.workspace import Workspace
 from playbooks.autoscaling.inputs import sharing
 from playbooks.autoscaling.known import ServiceFacts
 from playbooks.autoscaling.minutes import MinuteTraffic
-from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
+from playbooks.autoscaling.plan import AutoscalingPlan, HpaMetric, ServicePlan
 from playbooks.autoscaling.policy import AutoscalingPolicy, read_policy
 from playbooks.autoscaling.reasons import hours_of
 from playbooks.simulation.fleet import UNLIMITED, Fleet, Nodes
@@ -30,14 +30,16 @@ NEVER_FULL = 1e9  # requests per second of one replica: beyond whatever any serv
 class PlannedFleet:
     """Replicas of one service: `floor`, from each step's instant on its number, and an HPA up to `most` on top.
 
-    target_ratio: None where nothing scales above the floor. capacity: requests per second of one replica that it was
-    planned with; None for what is known of the service now. assumed: in words, where no playbook planned it.
+    target_ratio: None where nothing scales above the floor. metric: that the HPA scales on. capacity: requests per
+    second of one replica that it was planned with; None for what is known of the service now. assumed: in words, where
+    no playbook planned it.
     """
 
     floor: int
     most: int
     target_ratio: float | None
     steps: tuple[tuple[datetime, int], ...] = ()
+    metric: HpaMetric = "cpu"
     capacity: float | None = None
     assumed: Text | None = None
 
@@ -48,6 +50,7 @@ class PlannedFleet:
             floor=plan.replicas.floor,
             most=plan.replicas.most,
             target_ratio=plan.hpa_target_ratio,
+            metric=plan.hpa_metric,
             steps=tuple((step.starts_at_utc, step.replicas) for step in plan.steps),
             capacity=plan.capacity_requests_per_second_per_replica.low,
         )
@@ -67,11 +70,11 @@ class PlannedFleet:
         said = {"service": name, "floor": floor, "target": percent(target), "metric": policy.hpa_metric}
         if replicas.max is None:
             told = say("{service}: an HPA from {floor} replicas on, without a quota, at {target} of {metric}", **said)
-            return cls(floor, UNLIMITED, target, assumed=told)
+            return cls(floor, UNLIMITED, target, metric=policy.hpa_metric, assumed=told)
         told = say(
             "{service}: an HPA from {floor} to {most} replicas, at {target} of {metric}", most=replicas.max, **said
         )
-        return cls(floor, replicas.max, target, assumed=told)
+        return cls(floor, replicas.max, target, metric=policy.hpa_metric, assumed=told)
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def fleet_of(
         floor=floor,
         ceiling=planned.most,
         target_ratio=planned.target_ratio,
-        metric=policy.hpa_metric,
+        metric=planned.metric,
         start_seconds=(fact.startup_seconds / 2, fact.startup_seconds),
         nodes=Nodes(policy.node_wait_seconds, policy.node_headroom_ratio) if policy.nodes_wait else None,
         floor_late_seconds=policy.executor_seconds,

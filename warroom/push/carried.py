@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,7 +159,7 @@ def carried(workspace: Workspace, campaign: str, services: Sequence[str], stretc
     for name in services:
         seen = stretch.observed.get(name)
         if plan is not None and name in plan.services:
-            rows[name] = _planned(plan.services[name], stretch, seen, policy.hpa_metric)
+            rows[name] = _planned(plan.services[name], stretch, seen)
             if plan.services[name].capacity_source != "measured":
                 assumed.append(say("{service}: capacity per replica is declared, not measured", service=name))
         else:
@@ -178,7 +177,7 @@ def _plan_in(path: Path) -> AutoscalingPlan | None:
     return read_json(path, path.name, AutoscalingPlan) if path.is_file() else None
 
 
-def _planned(plan: ServicePlan, stretch: Stretch, seen: Observed | None, metric: Literal["cpu", "rate"]) -> Row:
+def _planned(plan: ServicePlan, stretch: Stretch, seen: Observed | None) -> Row:
     """The lower bound of one replica counts, and no more than a limit admits while it is hit."""
     per_replica, target = plan.capacity_requests_per_second_per_replica.low, plan.hpa_target_ratio
     admitted = np.full(stretch.minutes, np.inf)
@@ -187,8 +186,8 @@ def _planned(plan: ServicePlan, stretch: Stretch, seen: Observed | None, metric:
         admitted[first:last] = np.minimum(admitted[first:last], hit.admitted_requests_per_second)
     if plan.verdict == "reactive-suffices":
         return Row(np.full(stretch.minutes, plan.replicas.most), per_replica, admitted)
-    growth = sure_growth(target) if metric == "cpu" else math.inf
-    hpa = Hpa(plan.replicas.most, plan.lead_minutes + SEEN_MINUTES, target * per_replica, growth)
+    growth = sure_growth(target) if plan.hpa_metric == "cpu" else math.inf
+    hpa = Hpa(plan.replicas.most, plan.lead_minutes + SEEN_MINUTES, plan.hpa_requests_per_second, growth)
     row = Row(ready(plan, stretch.starts, stretch.minutes), per_replica, admitted, hpa)
     if seen is None:
         return row

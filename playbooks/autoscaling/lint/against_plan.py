@@ -7,15 +7,19 @@ from datetime import timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from campaign.documents import Document
 from campaign.errors import Problem
 from campaign.language import say
 from campaign.numbers import local_minute
+from playbooks.autoscaling.lint.aims import aims_of
 from playbooks.autoscaling.lint.schedules import FloorChange, floor_at
+from playbooks.autoscaling.lint.values import name_of
 from playbooks.autoscaling.manifests.document import kubernetes_name
 from playbooks.autoscaling.plan import AutoscalingPlan, ServicePlan
 
 PLAN = "autoscaling.json"
 SETTLED = timedelta(hours=2)
+ROUNDED = 0.01  # targets are written in whole percent
 
 
 def lint_against_plan(changes: Sequence[FloorChange], plan: AutoscalingPlan) -> Iterator[Problem]:
@@ -62,6 +66,30 @@ def _no_return(own: Sequence[FloorChange], service: ServicePlan, plan: Autoscali
         what = say("after the campaign the floor of {hpa} stays at {floor}", hpa=change.service, floor=held)
         todo = say("add a step that sets it back to {usual}", usual=service.replicas.floor)
         yield change.document.problem(change.path, what, todo)
+
+
+def lint_metric(documents: Sequence[Document], plan: AutoscalingPlan) -> Iterator[Problem]:
+    """HPAs and KEDA objects that scale on another metric than the plan was replayed with, or at a higher target."""
+    services = {kubernetes_name(name): service for name, service in plan.services.items()}
+    for document in documents:
+        service = services.get(name_of(document))
+        aims = list(aims_of(document))
+        if service is None or not aims:
+            continue
+        own = [aim for aim in aims if aim.metric == service.hpa_metric]
+        if not own:
+            what = say(
+                "{hpa} scales on {metrics}, the plan was replayed with {metric}",
+                hpa=name_of(document), metrics=", ".join(sorted({aim.metric for aim in aims})),
+                metric=service.hpa_metric,
+            )  # fmt: skip
+            todo = say("keep the plan's metric, or set hpa_metric in autoscaling.yaml and plan again")
+            yield document.problem(aims[0].path, what, todo)
+        most = 100 * service.hpa_target_ratio if service.hpa_metric == "cpu" else service.hpa_requests_per_second
+        for aim in (aim for aim in own if aim.target > most * (1 + ROUNDED)):
+            what = say("aims at {target:g}, the plan was replayed at {planned:g}", target=aim.target, planned=most)
+            todo = say("lower it, or set hpa_target_on_plan_ratio in autoscaling.yaml and plan again")
+            yield document.problem(aim.path, what, todo)
 
 
 def lint_lead(plan: AutoscalingPlan, startup_seconds: Mapping[str, float]) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from campaign.documents import Document, read_json, read_yaml_stream
 from campaign.errors import Problem, UserError
 from campaign.language import say
-from playbooks.autoscaling.lint.against_plan import PLAN, lint_against_plan, lint_lead
+from playbooks.autoscaling.lint.against_plan import PLAN, lint_against_plan, lint_lead, lint_metric
 from playbooks.autoscaling.lint.aws import is_aws, lint_aws
 from playbooks.autoscaling.lint.bounds import Bounds, lint_bounds
 from playbooks.autoscaling.lint.cronhpa import lint_cron_hpa
@@ -99,6 +99,7 @@ def lint_documents(
     if plan:
         found += lint_against_plan(changes, plan)
         found += lint_lead(plan, bounds.startup_seconds)
+        found += lint_metric(documents, plan)
     return sorted(found, key=lambda problem: (problem.file, problem.line or 0))
 
 

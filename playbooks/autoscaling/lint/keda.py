@@ -16,6 +16,7 @@ from playbooks.autoscaling.lint.values import at, crossed, items, out_of_range, 
 from playbooks.autoscaling.manifests.keda import DEAD_BAND_RATIO
 
 NEEDED = {
+    "cpu": ("value",),
     "cron": ("timezone", "start", "end", "desiredReplicas"),
     "prometheus": ("serverAddress", "query", "threshold"),
 }

@@ -10,9 +10,10 @@ from campaign.documents import Document, KeyPath
 from campaign.errors import Problem
 from campaign.language import say
 from playbooks.autoscaling.lint.cron import cron_fault
-from playbooks.autoscaling.lint.values import at, crossed, items, name_of, out_of_range, unknown_zone
+from playbooks.autoscaling.lint.values import at, crossed, items, name_of, out_of_range, quantity, unknown_zone
 
 CRON_NAME_LENGTH = 52
+AIMS = {"Utilization": "averageUtilization", "AverageValue": "averageValue", "Value": "value"}
 TRACKING = {
     "labels": ("argocd.argoproj.io/instance", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"),
     "annotations": ("argocd.argoproj.io/tracking-id",),
@@ -45,9 +46,25 @@ def lint_hpa(document: Document) -> Iterator[Problem]:
                 what = say("{kind} is no type of a scaling policy", kind=repr(kind))
                 yield document.problem((*here, "type"), what, say("write Percent or Pods"))
             yield from out_of_range(document, (*here, "periodSeconds"), 1, 1800)
-    for i, _metric in enumerate(items(document, "spec", "metrics")):
-        target: KeyPath = ("spec", "metrics", i, "resource", "target", "averageUtilization")
-        yield from out_of_range(document, target, 1, 1000)
+    for i, metric in enumerate(items(document, "spec", "metrics")):
+        yield from _metric(document, ("spec", "metrics", i), metric)
+
+
+def _metric(document: Document, path: KeyPath, metric: object) -> Iterator[Problem]:
+    """That a metric aims at something: a share of the CPU, or so much for each replica."""
+    kind = str(metric.get("type")) if isinstance(metric, dict) else ""
+    target: KeyPath = (*path, kind[:1].lower() + kind[1:], "target")
+    yield from out_of_range(document, (*target, "averageUtilization"), 1, 1000)
+    aim = at(document, *target, "averageValue")
+    if aim is not None and not quantity(aim) > 0:
+        what = say("{value} is no target", value=repr(aim))
+        yield document.problem(
+            (*target, "averageValue"), what, say('write a number above zero in quotes, such as "90"')
+        )
+    aims = at(document, *target, "type")
+    if aims in AIMS and at(document, *target, AIMS[aims]) is None:
+        what = say("a target of type {kind} needs {key}", kind=aims, key=AIMS[aims])
+        yield document.problem(target, what, say("add it"))
 
 
 def lint_cron_job(document: Document) -> Iterator[Problem]:

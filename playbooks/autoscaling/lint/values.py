@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +11,8 @@ from zoneinfo import ZoneInfo
 from campaign.documents import Document, KeyPath
 from campaign.errors import Problem
 from campaign.language import say
+
+SUFFIXES: dict[str | None, float] = {None: 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
 
 
 def at(document: Document, *path: str | int) -> Any:
@@ -34,6 +38,12 @@ def whole(document: Document, *path: str | int) -> int | None:
     """The whole number at a path, None where it is anything else."""
     value = at(document, *path)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def quantity(value: object) -> float:
+    """A Kubernetes quantity as a number: `90`, `97500m`, `1k`; not a number where it is none."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)(m|k|M|G)?", str(value))
+    return float(found[1]) * SUFFIXES[found[2]] if found else math.nan
 
 
 def name_of(document: Document) -> str:

@@ -53,6 +53,7 @@ def ecs_actions(setting: Setting, name: str, service: ServicePlan) -> list[Value
 
 
 def action_name(setting: Setting, step: Step) -> str:
-    """`surgeplan-1a2b3c4d-11101149`: the model and the instant; ends in -restore where the floor goes back."""
+    """`surgeplan-0f1e2d-1a2b3c4d-11101149`: the campaigns, the model and the instant; ends in -restore where the floor
+    goes back."""
     ending = "-restore" if step.why == RESTORE else ""
-    return f"surgeplan-{setting.plan.model[:8]}-{stamp(step.starts_at_utc)}{ending}"
+    return f"{setting.prefix}{setting.plan.model[:8]}-{stamp(step.starts_at_utc)}{ending}"

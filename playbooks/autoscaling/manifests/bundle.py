@@ -12,7 +12,7 @@ from playbooks.autoscaling.manifests.document import Setting
 from playbooks.autoscaling.manifests.gcp import gcp_files
 from playbooks.autoscaling.manifests.gitops import gitops_files
 from playbooks.autoscaling.manifests.keda import keda_files
-from playbooks.autoscaling.manifests.kubernetes import HPAS, kubernetes_files
+from playbooks.autoscaling.manifests.kubernetes import HPAS, RATES, kubernetes_files
 from playbooks.autoscaling.manifests.prewarm import prewarm_files
 from playbooks.autoscaling.manifests.prometheus import prometheus_files
 from playbooks.autoscaling.manifests.rate_limits import nginx_files, sentinel_files
@@ -43,9 +43,12 @@ def bundle(setting: Setting, services: Services) -> dict[str, Files]:
 
 
 def steps_alone(setting: Setting) -> dict[str, Files]:
-    """{folder: {file: text}}: the steps of every executor; an HPA that runs keeps its floor, so it is left out."""
+    """{folder: {file: text}}: the steps of every executor; an HPA that runs, and what it asks for, are left alone."""
     found = {target: MAKERS[target][0](setting, {}) for target in STEPPED if target in setting.policy.targets}
-    return {target: {name: text for name, text in files.items() if name != HPAS} for target, files in found.items()}
+    return {
+        target: {name: text for name, text in files.items() if name not in (HPAS, RATES)}
+        for target, files in found.items()
+    }
 
 
 def _folder(setting: Setting, services: Services, target: Target) -> Files:

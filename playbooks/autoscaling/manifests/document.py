@@ -34,10 +34,19 @@ class Setting:
     policy: AutoscalingPolicy
     zone: ZoneInfo
 
+    def query(self, service: str) -> str:
+        """The query for a service's requests per second."""
+        return self.policy.prometheus_query.replace("{service}", service)
+
     @property
     def group(self) -> str:
         """One name for the campaigns that share these steps, so that none of them makes a second set."""
         return kubernetes_name(min((self.plan.campaign, *self.plan.shared_with)))
+
+    @property
+    def prefix(self) -> str:
+        """What names of this group's schedules begin with where a cloud has no labels; names are short there."""
+        return f"surgeplan-{sha256(self.group.encode()).hexdigest()[:6]}-"
 
     @property
     def labels(self) -> dict[str, str]:

@@ -38,7 +38,7 @@ def schedules_of(setting: Setting, name: str, service: ServicePlan) -> Values:
         "minNumReplicas": service.replicas.floor,
         "maxNumReplicas": service.replicas.most,
         "scalingSchedules": {
-            f"surgeplan-{setting.plan.model[:8]}-{stamp(step.starts_at_utc)}": {
+            f"{setting.prefix}{setting.plan.model[:8]}-{stamp(step.starts_at_utc)}": {
                 "schedule": f"{cron(step.starts_at_utc, zone)} {step.starts_at_utc.astimezone(zone).year}",
                 "timeZone": zone.key,
                 "durationSec": max(

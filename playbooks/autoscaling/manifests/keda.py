@@ -1,4 +1,4 @@
-"""KEDA ScaledObjects: a cron trigger for each step, a rate trigger on top, and the same without steps as the way back.
+"""KEDA ScaledObjects: a cron trigger for each step, the plan's metric on top; the same without steps as the way back.
 
 A cron trigger is a metric: it goes through the HPA's 10 % dead-band (kedacore/keda#5263, #7900), so every step up is
 made to differ by more than that.
@@ -44,6 +44,8 @@ def scaled_object(setting: Setting, name: str, service: ServicePlan, with_steps:
     """A ScaledObject keda.sh/v1alpha1; every value of a trigger's metadata is a string, as its CRD demands."""
     cron_triggers = _cron_triggers(setting, service) if with_steps else []
     usual = max(service.replicas.today or 0, service.replicas.floor)
+    on_failure = {"failureThreshold": 3, "replicas": service.replicas.peak if with_steps else usual}
+    fallback = {"fallback": on_failure} if service.hpa_metric == "rate" else {}  # KEDA knows none for CPU
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
@@ -59,7 +61,7 @@ def scaled_object(setting: Setting, name: str, service: ServicePlan, with_steps:
             "maxReplicaCount": service.replicas.most,
             "pollingInterval": 15,
             "cooldownPeriod": 300,
-            "fallback": {"failureThreshold": 3, "replicas": service.replicas.peak if with_steps else usual},
+            **fallback,
             "advanced": {
                 "horizontalPodAutoscalerConfig": {
                     "behavior": {
@@ -70,21 +72,24 @@ def scaled_object(setting: Setting, name: str, service: ServicePlan, with_steps:
                     }
                 }
             },
-            "triggers": [*cron_triggers, rate_trigger(setting, name, service)],
+            "triggers": [*cron_triggers, metric_trigger(setting, name, service)],
         },
     }
 
 
-def rate_trigger(setting: Setting, name: str, service: ServicePlan) -> Values:
-    """Requests per second from Prometheus against what one replica carries."""
-    threshold = service.capacity_requests_per_second_per_replica.low * service.hpa_target_ratio
+def metric_trigger(setting: Setting, name: str, service: ServicePlan) -> Values:
+    """What the plan was replayed with: CPU utilisation, or requests per second from Prometheus against what one replica
+    carries."""
+    if service.hpa_metric == "cpu":
+        value = f"{round(100 * service.hpa_target_ratio)}"
+        return {"type": "cpu", "metricType": "Utilization", "metadata": {"value": value}}
     return {
         "type": "prometheus",
         "metricType": "AverageValue",
         "metadata": {
             "serverAddress": setting.policy.prometheus_address,
-            "query": setting.policy.prometheus_query.replace("{service}", name),
-            "threshold": f"{threshold:g}",
+            "query": setting.query(name),
+            "threshold": f"{service.hpa_requests_per_second:g}",
         },
     }
 

@@ -29,7 +29,7 @@ from playbooks.autoscaling.manifests.document import (
 from playbooks.autoscaling.plan import ServicePlan, Step
 
 STEPS = "steps"
-HPAS = "10-hpa.yaml"
+RATES, HPAS = "05-rates.yaml", "10-hpa.yaml"
 LONGEST_RUN = timedelta(minutes=10)
 WELL_AFTER = timedelta(days=1)  # nothing of this plan follows the way back
 # The "restricted" Pod Security Standard, and a size: namespaces that enforce it, or have a quota, refuse pods without.
@@ -76,6 +76,16 @@ def kubernetes_files(setting: Setting) -> dict[str, str]:
             ],
         )
     }
+    by_rate = [name for name, service in setting.plan.services.items() if service.hpa_metric == "rate"]
+    if by_rate:
+        files[RATES] = to_yaml(
+            [recorded_rates(setting, by_rate)],
+            [
+                setting.origin,
+                _("What the HPAs scale on, recorded by the Prometheus operator; an adapter serves it (README)."),
+                _("Way back: kubectl delete -f this file, once no HPA asks for it."),
+            ],
+        )
     if scheduled(setting.plan):
         files["20-rbac.yaml"] = to_yaml(
             rbac(setting, STEPS, hpas_by_name(setting)),
@@ -112,15 +122,7 @@ def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": kubernetes_name(name)},
             "minReplicas": service.replicas.floor,
             "maxReplicas": service.replicas.most,
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {
-                        "name": "cpu",
-                        "target": {"type": "Utilization", "averageUtilization": round(100 * service.hpa_target_ratio)},
-                    },
-                }
-            ],
+            "metrics": [metric_of(setting, name, service)],
             "behavior": {
                 "scaleUp": {
                     "stabilizationWindowSeconds": 0,
@@ -136,6 +138,36 @@ def hpa(setting: Setting, name: str, service: ServicePlan) -> Values:
                 },
             },
         },
+    }
+
+
+def metric_of(setting: Setting, name: str, service: ServicePlan) -> Values:
+    """What the HPA scales on: the metric that the plan was replayed with."""
+    if service.hpa_metric == "cpu":
+        target = {"type": "Utilization", "averageUtilization": round(100 * service.hpa_target_ratio)}
+        return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+    metric = {"name": setting.policy.hpa_rate_metric, "selector": {"matchLabels": {"service": kubernetes_name(name)}}}
+    target = {"type": "AverageValue", "averageValue": f"{service.hpa_requests_per_second:g}"}
+    return {"type": "External", "external": {"metric": metric, "target": target}}
+
+
+def recorded_rates(setting: Setting, services: Sequence[str]) -> Values:
+    """Rules by which Prometheus records each service's requests per second under the name and labels that HPAs ask
+    for, as often as they ask."""
+    rules = [
+        {
+            "record": setting.policy.hpa_rate_metric,
+            "expr": f"sum({setting.query(name)})",
+            "labels": {"namespace": setting.policy.namespace, "service": kubernetes_name(name)},
+        }
+        for name in services
+    ]
+    name = kubernetes_name("surgeplan-rates", setting.group)
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": metadata_of(setting, name, STEPS),
+        "spec": {"groups": [{"name": name, "interval": "15s", "rules": rules}]},
     }
 
 

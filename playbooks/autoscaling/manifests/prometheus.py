@@ -46,7 +46,7 @@ def alerts(setting: Setting, name: str, service: ServicePlan, demand: str | None
     target, usual = kubernetes_name(name), service.replicas.floor
     selector = f'namespace="{setting.policy.namespace}"'
     during = between(setting.plan.starts_at_utc.timestamp(), setting.plan.ends_at_utc.timestamp())
-    query = demand or setting.policy.prometheus_query.replace("{service}", name)
+    query = demand or setting.query(name)
     floor = f'kube_horizontalpodautoscaler_spec_min_replicas{{horizontalpodautoscaler="{target}",{selector}}}'
     running = f'kube_deployment_status_replicas_available{{deployment="{target}",{selector}}}'
     held = planned_floor(service, PATCHED_AFTER_SECONDS)

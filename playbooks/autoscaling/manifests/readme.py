@@ -5,24 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from campaign.language import _
-from playbooks.autoscaling.manifests.document import Setting, selector
+from playbooks.autoscaling.manifests.document import Setting, cron_zone, kubernetes_name, selector
 from playbooks.autoscaling.manifests.gitops import ARGO_CD, COMMIT_DUE, COMMITS
-from playbooks.autoscaling.manifests.kubernetes import STEPS
+from playbooks.autoscaling.manifests.kubernetes import RATES, STEPS, by_hand
 from playbooks.autoscaling.manifests.prewarm import PAUSE_PODS
 from playbooks.autoscaling.manifests.rate_limits import NGINX_FILE, limited
 
+BEFORE = "../../hpa-before.json"
+
 
 def kubernetes_readme(setting: Setting) -> str:
-    take_back = _cron_jobs(setting, "delete", STEPS)
-    return _page(
+    take_back, kubectl = _cron_jobs(setting, "delete", STEPS), f"kubectl -n {setting.policy.namespace}"
+    page = _page(
         setting,
         [
             _("Choose one executor for each service: these files, gitops/, keda/, cronhpa/, aws/ or gcp/, never two."),
             _("Argo CD and Flux revert a patched minReplicas: read gitops/ first where one of them owns the HPAs."),
             _(
                 "10-hpa.yaml replaces the HPA of that name, its metrics and maxReplicas too. Where yours scales on "
-                "something else, keep it: give it this maxReplicas and apply only 20-rbac.yaml and 30-steps.yaml."
+                "something else, plan again with its hpa_metric; or keep it, give it this maxReplicas and apply only "
+                "20-rbac.yaml and 30-steps.yaml."
             ),
+            *_scaling_on(setting),
+            _(
+                "The HPAs that run now are kept in {file} for the way back. An empty file says that there were none: "
+                "then the way back is kubectl delete -f 10-hpa.yaml."
+            ).format(file=BEFORE),
             _(
                 "10-hpa.yaml also sets the usual floor: from the first step to the last never apply it again, or the "
                 "floor that holds then is gone. A step whose time is past is not made up for: set that floor by hand."
@@ -31,11 +39,89 @@ def kubernetes_readme(setting: Setting) -> str:
                 "Steps of an earlier plan are other objects and would go on patching: delete takes them away first. "
                 "Kubernetes 1.27 or newer (timeZone). A step that could not run in time runs late, until the next one."
             ),
+            _("Names of steps carry month, day, hour and minute in UTC; their schedules are in {zone}.").format(
+                zone=cron_zone(setting).key
+            ),
         ],
-        ["kubectl apply --dry-run=server -f .", take_back, "kubectl apply -f ."],
-        [_cron_jobs(setting, "get", STEPS), f"kubectl -n {setting.policy.namespace} get hpa -w"],
-        [take_back, "kubectl apply -f 10-hpa.yaml"],
+        ["kubectl apply --dry-run=server -f .", *_kept(setting), take_back, "kubectl apply -f ."],
+        [_cron_jobs(setting, "get", STEPS), f"{kubectl} get hpa -w"],
+        [take_back, f"kubectl apply -f {BEFORE}", "kubectl delete -f 20-rbac.yaml"],
     )
+    return page + _tried(setting) + _by_hand(setting) + _adapter(setting)
+
+
+def _tried(setting: Setting) -> str:
+    kubectl = f"kubectl -n {setting.policy.namespace}"
+    told = _(
+        "Once applied, run the first step of one service at once: it shows that the image can be pulled, that the pod "
+        "is let in and that it may patch. It sets no more than the floor of that step."
+    )
+    return _section(
+        _("Try it"),
+        told,
+        f"{kubectl} create job surgeplan-try --from=cronjob/NAME",
+        f"{kubectl} wait --for=condition=complete --timeout=120s job/surgeplan-try",
+        f"{kubectl} delete job surgeplan-try",
+    )
+
+
+def _kept(setting: Setting) -> list[str]:
+    """The HPAs as they run now, in a file outside the folder, so that the way back is to what was there before."""
+    names = " ".join(kubernetes_name(name) for name in setting.plan.services)
+    each = 'if .kind == "List" then .items[] else . end'
+    strip = 'del(.metadata["uid","resourceVersion","creationTimestamp","generation","managedFields"], .status)'
+    return [
+        f"test -s {BEFORE} || kubectl -n {setting.policy.namespace} get hpa {names} --ignore-not-found -o json \\",
+        f"  | jq '{each} | {strip}' > {BEFORE}",
+    ]
+
+
+def _scaling_on(setting: Setting) -> list[str]:
+    """What the HPAs' metrics need."""
+    metrics = {service.hpa_metric for service in setting.plan.services.values()}
+    told = []
+    if "cpu" in metrics:
+        told.append(
+            _(
+                "The HPAs scale on CPU (hpa_metric: cpu), a share of what the pods request: every container needs a "
+                "CPU request, as large as what a replica uses at its full capacity."
+            )
+        )
+    if "rate" in metrics:
+        told.append(
+            _(
+                "The HPAs scale on requests per second (hpa_metric: rate), the external metric {metric} with the label "
+                "service. {file} records it by {query}; an adapter serves it, see below. Without it an HPA stays where "
+                "it is, and the floors alone hold; keda/ asks Prometheus itself and needs neither."
+            ).format(metric=setting.policy.hpa_rate_metric, file=RATES, query=setting.policy.prometheus_query)
+        )
+    return told
+
+
+def _by_hand(setting: Setting) -> str:
+    told = _("A floor that did not come; N is the number of replicas in autoscaling.md:")
+    return _section(_("By hand"), told, by_hand(setting, "NAME"))
+
+
+def _adapter(setting: Setting) -> str:
+    """How requests per second reach the HPAs: a rule of prometheus-adapter, and how to see that it works."""
+    by_rate = [name for name, service in setting.plan.services.items() if service.hpa_metric == "rate"]
+    if not by_rate:
+        return ""
+    metric, namespace = setting.policy.hpa_rate_metric, setting.policy.namespace
+    series = f'{metric}{{namespace!="",service!=""}}'
+    path = f"/apis/external.metrics.k8s.io/v1beta1/namespaces/{namespace}/{metric}"
+    rule = [
+        "rules:",
+        "  external:",
+        f"    - seriesQuery: '{series}'",
+        "      resources: {overrides: {namespace: {resource: namespace}}}",
+        "      metricsQuery: max(<<.Series>>{<<.LabelMatchers>>})",
+    ]
+    told = _("Values of the prometheus-adapter chart (in its own file the list is called externalRules):")
+    seen = _("Each of these must answer with a number before the day:")
+    asked = [f"kubectl get --raw '{path}?labelSelector=service%3D{kubernetes_name(name)}'" for name in by_rate]
+    return _section(_("The metric"), told, *rule) + "\n" + seen + "\n\n```\n" + "\n".join(asked) + "\n```\n"
 
 
 def pause_pods_readme(setting: Setting) -> str:
@@ -65,6 +151,10 @@ def prometheus_readme(setting: Setting) -> str:
                 "kube-state-metrics and {query}; try both before the day, an alert over no series is silent."
             ).format(query=setting.policy.prometheus_query),
             _("SurgeplanFloorNotHeld reads the HPA named as the service. KEDA and clouds: go by ReplicasMissing."),
+            _(
+                "SurgeplanDemandNearPlan compares with what the floor of that minute, or what runs where the HPA has "
+                "started more, carries within its objective."
+            ),
         ],
         ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
         [f"kubectl -n {setting.policy.namespace} get prometheusrule"],
@@ -96,7 +186,10 @@ def gitops_readme(setting: Setting) -> str:
 def keda_readme(setting: Setting) -> str:
     return _page(
         setting,
-        [_("KEDA makes its own HPA: delete the one of kubernetes/10-hpa.yaml first.")],
+        [
+            _("KEDA makes its own HPA: delete the one of kubernetes/10-hpa.yaml first."),
+            _("Take back after the campaign, too: cron knows no year, and the steps would come again."),
+        ],
         ["kubectl apply --dry-run=server -f .", "ls | grep -v '^restore-' | grep yaml | xargs -n1 kubectl apply -f"],
         [f"kubectl -n {setting.policy.namespace} get scaledobject,hpa -w"],
         ["ls | grep '^restore-' | xargs -n1 kubectl apply -f"],
@@ -106,20 +199,31 @@ def keda_readme(setting: Setting) -> str:
 def cronhpa_readme(setting: Setting) -> str:
     return _page(
         setting,
-        [_("The controller's own time zone counts: set its TZ to {zone}.").format(zone=setting.zone.key)],
-        ["kubectl apply -f ."],
+        [
+            _("The controller's own time zone counts: set its TZ to {zone}.").format(zone=setting.zone.key),
+            _("It edits the HPA that is named as the service: that must be there, yours or kubernetes/10-hpa.yaml."),
+            _("A floor that holds when it is deleted stays: set the usual one by hand."),
+        ],
+        ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
         [f"kubectl -n {setting.policy.namespace} describe cronhpa"],
-        ["kubectl delete -f ."],
+        ["kubectl delete -f .", by_hand(setting, "NAME")],
     )
 
 
 def aws_readme(setting: Setting) -> str:
     group = "aws autoscaling batch-put-scheduled-update-group-action --cli-input-json"
     ecs = "aws application-autoscaling put-scheduled-action --cli-input-json"
+    take_back = [*_groups_actions_deleted(setting), *_ecs_actions_deleted(setting)]
     return _page(
         setting,
-        [_("Names of groups and clusters are the services' own: correct them first. Times are UTC.")],
         [
+            _("Names of groups and clusters are the services' own: correct them first. Times are UTC."),
+            _("Use the lines of what you have: groups of EC2 instances, or ECS services; never both for one service."),
+            _("Actions of an earlier plan are other ones and would still run: delete takes them away first."),
+            _("A minimum that holds when they are deleted stays, and so does the maximum: set both by hand."),
+        ],
+        [
+            *take_back,
             f'for f in *-autoscaling-group.json; do {group} "file://$f"; done',
             f"""for f in *-ecs.json; do jq -c '.actions[]' "$f" | while read -r a; do {ecs} "$a"; done; done""",
         ],
@@ -127,16 +231,41 @@ def aws_readme(setting: Setting) -> str:
             "aws autoscaling describe-scheduled-actions",
             "aws application-autoscaling describe-scheduled-actions --service-namespace ecs",
         ],
-        [
-            "aws autoscaling delete-scheduled-action --auto-scaling-group-name NAME --scheduled-action-name ACTION",
-            "aws application-autoscaling delete-scheduled-action --service-namespace ecs --scheduled-action-name "
-            "ACTION --resource-id service/CLUSTER/NAME --scalable-dimension ecs:service:DesiredCount",
-        ],
+        take_back,
     )
+
+
+def _groups_actions_deleted(setting: Setting) -> list[str]:
+    return _each_deleted(
+        "aws autoscaling describe-scheduled-actions --output text --query "
+        f"\"ScheduledUpdateGroupActions[?starts_with(ScheduledActionName,'{setting.prefix}')]"
+        '.[AutoScalingGroupName,ScheduledActionName]"',
+        "group name",
+        'aws autoscaling delete-scheduled-action --auto-scaling-group-name "$group" --scheduled-action-name "$name"',
+    )
+
+
+def _ecs_actions_deleted(setting: Setting) -> list[str]:
+    return _each_deleted(
+        "aws application-autoscaling describe-scheduled-actions --service-namespace ecs --output text --query "
+        f"\"ScheduledActions[?starts_with(ScheduledActionName,'{setting.prefix}')].[ResourceId,ScheduledActionName]\"",
+        "id name",
+        'aws application-autoscaling delete-scheduled-action --service-namespace ecs --resource-id "$id" '
+        '--scheduled-action-name "$name" --scalable-dimension ecs:service:DesiredCount',
+    )
+
+
+def _each_deleted(listed: str, fields: str, delete: str) -> list[str]:
+    return [f"{listed} \\", f"  | while read -r {fields}; do {delete}; done"]
 
 
 def gcp_readme(setting: Setting) -> str:
     update = "gcloud compute instance-groups managed update-autoscaling"
+    keys = f'.autoscaler.autoscalingPolicy.scalingSchedules // {{}} | keys[] | select(startswith("{setting.prefix}"))'
+    remove = [
+        f"gcloud compute instance-groups managed describe GROUP --zone ZONE --format=json | jq -r '{keys}' \\",
+        f'  | while read -r name; do {update} GROUP --zone ZONE --remove-schedule "$name"; done',
+    ]
     each = "jq -r '.autoscalingPolicy.scalingSchedules | to_entries[] | [.key, .value.schedule, .value.timeZone, "
     each += ".value.durationSec, .value.minRequiredReplicas] | @tsv' SERVICE.json"
     return _page(
@@ -144,8 +273,10 @@ def gcp_readme(setting: Setting) -> str:
         [
             _("Names of groups are the services' own: correct them first. A group needs another signal as well."),
             _("Each schedule names its year and runs once; the group's minimum is back when it ends."),
+            _("Schedules of an earlier plan are other ones and would still run: remove takes them away first."),
         ],
         [
+            *remove,
             f"{each} | while IFS=\"$(printf '\\t')\" read -r name cron zone seconds floor; do",
             f'  {update} GROUP --zone ZONE --set-schedule "$name" --schedule-cron "$cron" \\',
             '    --schedule-time-zone "$zone" --schedule-duration-sec "$seconds" \\',
@@ -153,7 +284,7 @@ def gcp_readme(setting: Setting) -> str:
             "done",
         ],
         ["gcloud compute instance-groups managed describe GROUP --zone ZONE"],
-        [f"{update} GROUP --zone ZONE --remove-schedule NAME"],
+        remove,
     )
 
 
@@ -197,6 +328,13 @@ def _page(
     setting: Setting, notes: Sequence[str], apply: Sequence[str], check: Sequence[str], back: Sequence[str]
 ) -> str:
     parts = [f"# {setting.plan.campaign}", "", setting.origin, *(line for note in notes for line in ("", note))]
-    for heading, commands in ((_("Apply"), apply), (_("Check"), check), (_("Take back"), back)):
-        parts += ["", f"## {heading}", "", "```", *commands, "```"]
-    return "\n".join(parts) + "\n"
+    sections = [
+        _section(heading, "", *commands)
+        for heading, commands in ((_("Apply"), apply), (_("Check"), check), (_("Take back"), back))
+    ]
+    return "\n".join(parts) + "\n" + "".join(sections)
+
+
+def _section(heading: str, told: str, *commands: str) -> str:
+    """A heading, what is told under it if anything, and the commands."""
+    return "\n".join(["", f"## {heading}", *(["", told] if told else []), "", "```", *commands, "```"]) + "\n"

@@ -140,6 +140,15 @@ def published_within_limits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def published_by_rate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small workspace whose HPAs scale on requests per second."""
+    folder = write_workspace(tmp_path_factory.mktemp("by_rate"))
+    (folder / "autoscaling.yaml").write_text("hpa_metric: rate\nhpa_rate_metric: shop_rps\nnamespace: shop\n", "utf-8")
+    publish_autoscaling(open_workspace(folder), "coupon-drop", AS_OF)
+    return folder
+
+
 @pytest.fixture
 def small_drop() -> Callable[..., NDArray[np.float32]]:
     return drop_paths

@@ -49,7 +49,7 @@ POLICY = closed("type value periodSeconds", type={"enum": ["Percent", "Pods"]}, 
 SCALING = closed(stabilizationWindowSeconds=COUNT, policies=some(POLICY))
 TRIGGER = closed(
     "type metadata",
-    type={"enum": ["cron", "prometheus"]},
+    type={"enum": ["cron", "cpu", "prometheus"]},
     metricType={"enum": ["AverageValue", "Value", "Utilization"]},
     metadata=TEXTS,
 )

@@ -295,8 +295,8 @@ def test_keda_strings_stay_strings_and_its_way_back_has_no_cron(playbook: Path) 
         for trigger in document["spec"]["triggers"]:
             assert all(isinstance(value, str) for value in trigger["metadata"].values())
     restore = next(documents_of(playbook / "keda" / "restore-storefront.yaml"))
-    assert [trigger["type"] for trigger in restore["spec"]["triggers"]] == ["prometheus"]
-    assert restore["spec"]["fallback"]["replicas"] == 8  # as many as run today, not the campaign's peak for good
+    assert [trigger["type"] for trigger in restore["spec"]["triggers"]] == ["cpu"]
+    assert "fallback" not in restore["spec"]  # KEDA refuses one where nothing but CPU is asked
 
 
 def documents_of(file: Path) -> Iterator[dict[str, Any]]:

@@ -141,3 +141,30 @@ def test_demand_near_what_a_step_carries_is_told_in_the_hours_of_the_plan_alone(
 def test_missing_series_are_told_and_only_in_the_hours_of_the_plan(rules: Path) -> None:
     assert firing(rules, "SurgeplanReplicasMissing", [50, 120, 230]) == [False, True, False]
     assert firing(rules, "SurgeplanDemandUnknown", [50, 63, 120, 230]) == [False, False, True, False]
+
+
+def test_every_alert_says_what_is_wrong_and_what_to_do_about_a_floor(rules: Path) -> None:
+    subprocess.run(["promtool", "check", "rules", str(rules)], check=True, capture_output=True, timeout=60)
+    said = {"exp_labels": {"severity": "page", "service": "storefront", "horizontalpodautoscaler": "storefront"}}
+    said["exp_labels"]["namespace"] = "default"
+    summary = (
+        "storefront: minReplicas is 4, below its planned step. By hand: kubectl -n default patch hpa storefront "
+        """--type=merge -p '{"spec":{"minReplicas":N}}' (N: autoscaling.md)"""
+    )
+    test = {
+        "interval": "1m",
+        "input_series": [floor("4x240")],
+        "alert_rule_test": [
+            {
+                "alertname": "SurgeplanFloorNotHeld",
+                "eval_time": "110m",
+                "exp_alerts": [said | {"exp_annotations": {"summary": summary}}],
+            }
+        ],
+    }
+    file = rules.parent / "test.json"
+    file.write_text(json.dumps({"rule_files": [rules.name], "evaluation_interval": "1m", "tests": [test]}))
+    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (group,) = json.loads(rules.read_text())["groups"]
+    assert all(rule["annotations"]["summary"].startswith("storefront: ") for rule in group["rules"])
