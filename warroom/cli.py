@@ -51,7 +51,7 @@ def ask(
     opened = open_workspace(workspace)
     with one_thread():
         answer = asked(Oracle(), opened, opened.plan(campaign), reach, at, lands_on, clock(now))
-    console.result("\n".join((*answer.sentences, *answer.assumptions)), answer.model_dump(mode="json"))
+    console.result("\n".join((*answer.sentences, *answer.counted, *answer.assumptions)), answer.model_dump(mode="json"))
     console.next(f"surgeplan warroom --workspace {workspace}")
     raise typer.Exit(ExitCode.YES if answer.fits else ExitCode.NO)
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaign.files import write_text
 from campaign.language import say
 from campaign.plan import Send
 from campaign.settings import Limit, Settings
@@ -23,6 +24,7 @@ from forecast.uplift.kernels import pulse
 from playbooks.growth.policy import Response
 from playbooks.readiness.brought import Drill
 from tests.warroom.live_event import CAMPAIGN, END, LEVEL, START, model_files
+from tests.warroom.scaling_plan import plan_file
 from warroom.live.actions.ahead import P50, P90, Ahead
 from warroom.live.actions.courses import Added, Sending
 from warroom.live.actions.records import Effect as ExpectedEffect
@@ -169,6 +171,15 @@ def test_scaling_says_replicas_until_when_they_are_ready_and_the_head_room_befor
     assert lever.how.speak("en").startswith("raise the floor of storefront to 12 replicas; 1,1")
     assert lever.how.speak("en").endswith("need 12 replicas, 8 would be ready")
     assert lever.effect.starts >= NOW + timedelta(minutes=5)
+
+
+def test_the_command_that_scales_names_the_namespace_of_the_plans_files(folder: Path) -> None:
+    (folder / "autoscaling.yaml").write_text("namespace: shop\n", "utf-8")
+    plan_file(folder, {START - timedelta(hours=1): 2}, most=40)
+    write_text(folder / "out" / CAMPAIGN / "playbook/kubernetes/10-hpa.yaml", "")
+    lever = next(lever for lever in found(folder).values() if lever.kind == "scale")
+    patch = f'{{"spec":{{"minReplicas":{lever.amount}}}}}'
+    assert str(lever.how).startswith(f"kubectl -n shop patch hpa storefront --type=merge -p '{patch}'")
 
 
 def test_a_service_is_not_scaled_beyond_its_quota(folder: Path) -> None:

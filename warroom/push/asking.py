@@ -24,14 +24,13 @@ from forecast.ahead import Ahead
 from forecast.learning import Learned
 from forecast.preview import Outlook, hours_from, learned_for, outlook, with_plan, with_send
 from warroom.plans.overview import collisions, model_of
-from warroom.push.carried import Carried, Stretch, carried
+from warroom.push.carried import BEFORE_MINUTES, Carried, Stretch, carried
+from warroom.push.decided import Decided
 from warroom.push.room import AFTER_MINUTES, LATEST_MINUTES, Floats, Room, room_for
 from warroom.service.kept import Kept
 from warroom.service.site import NotYet
 
 BLOCK_HOURS = 4
-BEFORE_MINUTES = 60
-"""Of what an HPA heeds: a start-up and the window in which it does not scale down."""
 REACH_HOURS = 1 + (LATEST_MINUTES + AFTER_MINUTES) // 60
 VARIANTS_MOST = 4
 PREPARED = timedelta(days=28)
@@ -39,11 +38,12 @@ PREPARED = timedelta(days=28)
 
 @dataclass(frozen=True)
 class Pushes:
-    """A model asked about sends on one channel, and about so many minutes before them."""
+    """A model asked about sends on one channel, and about so many minutes before them, less what switches shed."""
 
     ahead: Ahead
     channel: str
     before: int
+    decided: Decided
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -51,7 +51,8 @@ class Pushes:
 
     def minutes(self, send: Send | None, at: datetime) -> NDArray[np.float32]:
         first = at - timedelta(minutes=self.before)
-        return self.ahead.minutes(first, self.before + AFTER_MINUTES, self.channel, send)
+        asked = self.ahead.minutes(first, self.before + AFTER_MINUTES, self.channel, send)
+        return asked * self.decided.left(self.services, first, self.before + AFTER_MINUTES)
 
 
 @dataclass(frozen=True)
@@ -122,23 +123,26 @@ class Oracle:
         )
         return (*told, *collisions(plan, workspace.plans))
 
-    def room(self, workspace: Workspace, plan: Plan, channel: str, send: Send, now: datetime) -> tuple[Room, Carried]:
-        """Whether one more send fits.
+    def room(
+        self, workspace: Workspace, decided: Decided, channel: str, send: Send, now: datetime
+    ) -> tuple[Room, Carried]:
+        """Whether one more send fits, by the plan and what was decided since.
 
         Raises:
             UserError: the send is not during the campaign's forecast.
         """
+        plan = decided.plan
         if not plan.starts_at - timedelta(hours=6) <= send.at <= plan.ends_at:
             what = say("{at} is not during the campaign", at=send.at.isoformat())
             raise UserError(Problem(what, say("choose a time between its start and its end"), key="--at"))
         ahead = self._ahead(workspace, plan, channel, send, now)
         starts = send.at - timedelta(minutes=BEFORE_MINUTES)
-        most = carried(
-            workspace, plan.id, ahead.services, Stretch(starts, BEFORE_MINUTES + LATEST_MINUTES + AFTER_MINUTES)
-        )
+        minutes = BEFORE_MINUTES + LATEST_MINUTES + AFTER_MINUTES
+        stretch = Stretch(starts, minutes, decided.known_at(starts))
+        most = carried(workspace, plan.id, ahead.services, stretch)
         before = min(most.sees_minutes, BEFORE_MINUTES)
         planned = Planned(most.between(BEFORE_MINUTES - before), send.at, before)
-        return room_for(send, Pushes(ahead, channel, before), planned), most
+        return room_for(send, Pushes(ahead, channel, before, decided), planned), most
 
     def _learned(self, workspace: Workspace, plan: Plan, now: datetime) -> Learned:
         """The model for a plan, learned anew when what it learned from has changed and for what is new to it.

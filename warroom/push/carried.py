@@ -36,6 +36,8 @@ SEEN_MINUTES = math.ceil((CPU_SECONDS + LAG_SECONDS) / 60)
 """Until an HPA knows what is asked."""
 WINDOW_MINUTES = DOWN_WINDOW_SECONDS // 60
 """For which an HPA does not scale down."""
+BEFORE_MINUTES = 60
+"""That are looked at before a push, for what an HPA heeds: a start-up and that window."""
 
 _PLANS = Kept()
 
@@ -103,9 +105,13 @@ class Row:
         found: Floats = np.minimum(replicas * self.per_replica, self.admitted)
         return found
 
+    def by_floor(self) -> Floats:
+        """Requests per second [minute] without any HPA."""
+        return self.carries(self.floor if self.missing is None else self.missing.without(self.floor))
+
     def between(self, minutes: slice) -> Row:
-        assert self.missing is None
-        return replace(self, floor=self.floor[minutes], admitted=self.admitted[minutes])
+        missing = None if self.missing is None else replace(self.missing, replicas=self.missing.replicas[minutes])
+        return replace(self, floor=self.floor[minutes], admitted=self.admitted[minutes], missing=missing)
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ class Carried:
 
     def by_floors(self) -> Floats:
         """Requests per second [service, minute], infinite where nothing is known."""
-        return np.array([row.carries(row.floor) for row in self.rows.values()])
+        return np.array([row.by_floor() for row in self.rows.values()])
 
     def with_hpa(self, asked: Floats) -> Floats:
         """The same [..., service, minute] where the HPA follows what is asked [..., service, minute]."""

@@ -26,6 +26,7 @@ from warroom.plans.file import version_of
 from warroom.plans.routes import Submission
 from warroom.plans.submission import Sent, content_of, submit, text_of
 from warroom.push.asking import Oracle
+from warroom.push.decided import decided
 from warroom.push.room import Room, Tightest
 from warroom.push.words import sentences
 from warroom.service.access import Person
@@ -60,6 +61,7 @@ class Answer(BaseModel):
     short_by_floors_ratio: ShareAnswer | None = Field(description="the same by the planned floors alone")
     tightest: TightestAnswer | None
     sentences: tuple[str, ...]
+    counted: tuple[str, ...] = Field((), description="what the war room decided that the answer goes by")
     assumptions: tuple[str, ...]
     from_at_utc: datetime | None = None
     up_to_reach: float | None = None
@@ -139,12 +141,14 @@ def asked(
         UserError: no number, no time, outside the campaign, or nothing to forecast with.
     """
     push = push_of(plan, reach, at, lands_on, _zone(workspace, plan), workspace)
-    room, most = oracle.room(workspace, plan, push.channel, push.send, now)
+    meets = decided(workspace, plan, now)
+    room, most = oracle.room(workspace, meets, push.channel, push.send, now)
     told = (assumption(plan, push), *capped_sentence(workspace, plan), *most.assumptions)
-    return answer_of(room, told, _zone(workspace, plan))
+    zone = _zone(workspace, plan)
+    return answer_of(room, tuple(meets.said(push.send.at, zone)), told, zone)
 
 
-def answer_of(room: Room, assumptions: tuple[Text, ...], zone: ZoneInfo) -> Answer:
+def answer_of(room: Room, counted: tuple[Text, ...], assumptions: tuple[Text, ...], zone: ZoneInfo) -> Answer:
     return Answer(
         fits=room.fits,
         fits_by_floors=room.fits_by_floors,
@@ -152,6 +156,7 @@ def answer_of(room: Room, assumptions: tuple[Text, ...], zone: ZoneInfo) -> Answ
         short_by_floors_ratio=_share(room.short.by_floors) if room.short else None,
         tightest=_tightest(room.tightest) if room.tightest else None,
         sentences=tuple(str(sentence) for sentence in sentences(room, zone)),
+        counted=tuple(str(text) for text in counted),
         assumptions=tuple(str(text) for text in assumptions),
         from_at_utc=room.from_at.astimezone(UTC) if room.from_at else None,
         up_to_reach=room.up_to_reach,

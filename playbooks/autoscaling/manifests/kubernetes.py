@@ -173,8 +173,11 @@ def recorded_rates(setting: Setting, services: Sequence[str]) -> Values:
 
 def by_hand(setting: Setting, hpa_name: str) -> str:
     """The command that sets a floor of N where no executor has."""
-    patch = '{"spec":{"minReplicas":N}}'
-    return f"kubectl -n {setting.policy.namespace} patch hpa {hpa_name} --type=merge -p '{patch}'"
+    return patch_command(setting.policy.namespace, hpa_name, '{"spec":{"minReplicas":N}}')
+
+
+def patch_command(namespace: str, hpa_name: str, patch: str) -> str:
+    return f"kubectl -n {namespace} patch hpa {hpa_name} --type=merge -p '{patch}'"
 
 
 def account_of(part: str) -> str:

@@ -27,7 +27,7 @@ class Fleet:
     """One service's replicas. running: ready ones as read lately, else what should be of the plan, else
     today's.
 
-    lead_hours: from asking for a replica until it is ready; manifests: whether the plan's Kubernetes files are there.
+    lead_hours: from asking for a replica until it is ready; namespace: of the plan's Kubernetes files, None without.
     """
 
     capacity: Capacity
@@ -35,7 +35,7 @@ class Fleet:
     most: int | None
     multiple: int
     lead_hours: float
-    manifests: bool
+    namespace: str | None
 
 
 @dataclass(frozen=True)

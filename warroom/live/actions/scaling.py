@@ -18,6 +18,7 @@ from campaign.settings import Limit, Settings
 from playbooks.autoscaling.holds import Hold, lowered
 from playbooks.autoscaling.limits import room
 from playbooks.autoscaling.manifests.document import kubernetes_name
+from playbooks.autoscaling.manifests.kubernetes import patch_command
 from playbooks.autoscaling.plan import Step
 from playbooks.autoscaling.requirement import replicas_for
 from warroom.live.actions.ahead import HORIZON, P90, Ahead
@@ -178,12 +179,12 @@ def scaling_effect(service: str, more: int, per_replica: CapacityRange, works_at
 def how_to_scale(fleet: Fleet, service: str, replicas: int, wanted: int) -> Text:
     """The command that does it: the same patch of the HPA that the plan's own steps are."""
     how = say("raise the floor of {service} to {replicas} replicas", service=service, replicas=replicas)
-    if fleet.manifests:
+    if fleet.namespace is not None:
         spec = {"minReplicas": replicas}
         if fleet.most is not None and replicas > fleet.most:
             spec["maxReplicas"] = replicas
         patch = json.dumps({"spec": spec}, separators=(",", ":"))
-        how = say("kubectl patch hpa {name} --type merge -p '{patch}'", name=kubernetes_name(service), patch=patch)
+        how = Text("{command}", {"command": patch_command(fleet.namespace, kubernetes_name(service), patch)})
     if wanted > replicas:
         return say("{how} (quota and limits allow no more; {wanted} are needed)", how=how, wanted=wanted)
     return how

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from campaign.language import Text, say
 from campaign.settings import Switch
+from playbooks.growth.live_policy import LeverRules
 from playbooks.readiness.brought import Drill
 from warroom.live.actions.ahead import P50, Ahead, Floats
 from warroom.live.actions.now import Action, Now, lever
 from warroom.live.actions.records import Effect, Lever, Range
 
 SECONDS = 3600
+HOUR = timedelta(hours=1)
 
 
 def switches(now: Now) -> Iterator[Lever]:
@@ -22,7 +24,7 @@ def switches(now: Now) -> Iterator[Lever]:
     rule = now.rule("switch")
     for switch in now.settings.switches:
         seconds = drilled_seconds(switch, now.drills)
-        hours = rule.hours + (now.rules.undrilled_switch_hours if seconds is None else seconds / SECONDS)
+        hours = works_after(switch, now.drills, now.rules) / HOUR
         works_at = now.works_at(hours)
         changes = {
             name: shed(now.ahead[name], ratio, works_at) for name, ratio in switch.effect.items() if name in now.ahead
@@ -41,6 +43,12 @@ def drilled_seconds(switch: Switch, drills: Iterable[Drill]) -> float | None:
     own = [drill for drill in drills if drill.switch == switch.id]
     newest = max(own, key=lambda drill: drill.drilled_at, default=None)
     return newest.seconds_to_effect if newest else switch.drilled_seconds
+
+
+def works_after(switch: Switch, drills: Iterable[Drill], rules: LeverRules) -> timedelta:
+    """From the decision to the effect."""
+    seconds = drilled_seconds(switch, drills)
+    return (rules.switch.hours + (rules.undrilled_switch_hours if seconds is None else seconds / SECONDS)) * HOUR
 
 
 def shed(ahead: Ahead, ratio: float, works_at: datetime) -> Floats:

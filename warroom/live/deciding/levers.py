@@ -143,6 +143,6 @@ def fleets_of(
             most=planned.replicas.most if planned else None,
             multiple=facts.multiple,
             lead_hours=facts.lead_minutes / 60,
-            manifests=manifests and planned is not None,
+            namespace=policy.namespace if manifests and planned is not None else None,
         )
     return found
