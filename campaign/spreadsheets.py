@@ -65,7 +65,7 @@ def _fill(cell: Cell, value: Value) -> None:
         cell.data_type = "s"  # a text that begins with = stays a text
         cell.alignment = Alignment(wrap_text=len(value) > WIDEST, vertical="top")
     elif isinstance(value, datetime):
-        cell.number_format = "yyyy-mm-dd hh:mm"
+        cell.number_format = "yyyy-mm-dd hh:mm:ss" if value.second else "yyyy-mm-dd hh:mm"
 
 
 def _forget_times(path: Path) -> None:

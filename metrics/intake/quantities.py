@@ -13,7 +13,7 @@ MISSING = frozenset(
     {"", "-", "--", "—", "–", "/", "n/a", "na", "#n/a", "null", "none", "nan", "undefined", "无", "暂无"}
 )
 SUFFIXES = {
-    "": 1.0, "k": 1e3, "K": 1e3, "千": 1e3, "w": 1e4, "W": 1e4, "万": 1e4, "M": 1e6, "Mil": 1e6, "mil": 1e6,
+    "": 1.0, "百": 1e2, "k": 1e3, "K": 1e3, "千": 1e3, "w": 1e4, "W": 1e4, "万": 1e4, "M": 1e6, "Mil": 1e6, "mil": 1e6,
     "百万": 1e6, "千万": 1e7, "亿": 1e8, "G": 1e9, "B": 1e9, "Bil": 1e9, "bil": 1e9, "Tri": 1e12,
 }  # fmt: skip
 """Grafana's short unit writes K, Mil, Bil, Tri; its SI units k, M, G; Chinese sheets 万 and w."""
@@ -41,6 +41,10 @@ COUNTS = frozenset(
         "位",
         "名",
         "人次",
+        "观众",
+        "people",
+        "viewers",
+        "users",
         "元",
         "¥",
         "￥",
@@ -50,9 +54,19 @@ COUNTS = frozenset(
 GROUPS = r"\d{1,3}(?:[,\u00a0 _]\d{2,3})*[,\u00a0 _]\d{3}(?!\d)"
 NUMBER = re.compile(rf"^([¥￥$]?)\s*([+-]?(?:(?:{GROUPS}|\d+)(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(?!,)(.*)$")
 # Two-letter suffixes before one-letter ones, so that `Mil` is not `M` of `il`.
-LEADING_SUFFIX = re.compile(r"^(Mil|mil|Bil|bil|Tri|百万|千万|[kKwWMGB千万亿])(?![A-Za-z])\s*(.*)$")
+LEADING_SUFFIX = re.compile(r"^(Mil|mil|Bil|bil|Tri|百万|千万|[kKwWMGB百千万亿])(?![A-Za-z])\s*(.*)$")
 
 IN_BRACKETS = re.compile(r"[(\[【]\s*(?:单位|unit)?[\s:]*([^\d.,)\]】][^)\]】]*?)\s*[)\]】]\s*$", re.IGNORECASE)
+AFTER_SLASH = re.compile(r"(?<=.)/\s*((?:[百千]?万|[百千亿])?(?:人次|[人元张次份])?(?<!/)|%|[kKwW])\s*$")
+"""A unit as sheets also write it: `观看人数/万`."""
+WORDS = {"thousand": "K", "thousands": "K", "'000": "K", "000": "K", "000s": "K", "million": "M", "millions": "M"}
+"""How English headings say them: `(thousands)`, `(in millions)`, `('000)`."""
+WORD = re.compile(rf"[(\[]\s*(?:in\s+)?({'|'.join(WORDS)})(?:\s+(?:of\s+)?[a-z]+)?\s*[)\]]\s*$", re.IGNORECASE)
+SAYS_A_SIZE = re.compile(
+    r"[百千万亿]|单位|\bunits?\b|thousand|million|\d|美元|港[币元]|欧元|日元|英镑|[$€£]|\b[A-Z]{3}\b"
+)
+"""What tells a unit from a remark: `(百单)`, `(USD)`, never `(含回放)`."""
+
 BARE = re.compile(r"[\d.,+\-\s_eE]+")
 
 
@@ -116,7 +130,25 @@ def is_bare(cell: object) -> bool:
 
 @cache
 def unit_in(heading: str) -> Quantity:
-    """One of what the brackets at a heading's end say: ten thousand of `(万元)`, `%` of `(%)`; 1 of anything else."""
-    found = IN_BRACKETS.search(unicodedata.normalize("NFKC", heading))
-    one = read_quantity(f"1{found[1]}") if found else None
+    """One of what the heading's end says: ten thousand of `(万元)` or `/万`, `%` of `(%)`; 1 of anything else."""
+    found = _unit_text(heading)
+    one = read_quantity(f"1{found}") if found else None
     return one if one is not None and one.rate is None and one.unit in ("", "%") else Quantity(1.0)
+
+
+def unknown_unit(heading: str) -> str:
+    """The brackets at a heading's end where they name a unit that nobody here can read; empty where they do not."""
+    found = IN_BRACKETS.search(unicodedata.normalize("NFKC", heading))
+    if found is None or not SAYS_A_SIZE.search(found[0]):
+        return ""
+    one = read_quantity(f"1{_unit_text(heading)}")
+    return "" if one is not None and one.rate is None and one.unit in ("", "%") else found[0].strip()
+
+
+def _unit_text(heading: str) -> str:
+    text = unicodedata.normalize("NFKC", heading)
+    word = WORD.search(text)
+    if word:
+        return WORDS[word[1].lower()]
+    found = IN_BRACKETS.search(text) or AFTER_SLASH.search(text)
+    return found[1].strip() if found else ""

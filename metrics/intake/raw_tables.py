@@ -8,6 +8,7 @@ import io
 import zlib
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime, time
 from pathlib import Path
 
 from openpyxl import load_workbook
@@ -147,8 +148,10 @@ def _rows_of(sheet: Worksheet) -> tuple[Row, ...]:
 
 
 def _value(cell: SheetCell | MergedCell) -> Cell:
-    """What a person sees: a cell that is shown as percent says so, as it does when it is saved as CSV."""
+    """What a person sees: a cell that is shown as percent or as a day alone is one, as when it is saved as CSV."""
     value = cell.value
+    if isinstance(value, datetime) and value.time() == time() and "h" not in cell.number_format.lower():
+        return value.date()
     if isinstance(value, int | float) and not isinstance(value, bool) and "%" in cell.number_format:
         return f"{100 * value:.10g}%"
     return value.strip() if isinstance(value, str) else value

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from pydantic import ValidationError
 
@@ -150,7 +150,8 @@ def _time(
     if moment is None:
         return None
     dated = isinstance(cell, str) and not re.search(r"[:时点T]", cell)
-    if end_of_day and (dated or (isinstance(cell, datetime) and cell.time() == datetime.min.time())):
+    a_day = isinstance(cell, date) and (not isinstance(cell, datetime) or cell.time() == datetime.min.time())
+    if end_of_day and (dated or a_day):
         moment += timedelta(days=1)
     if moment.tzinfo is None and clock is None:
         return moment.replace(tzinfo=UTC)

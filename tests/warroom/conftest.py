@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -104,4 +105,4 @@ def fields_of(page: str) -> dict[str, str]:
         chosen = re.search(r"<option selected>([^<]*)|<option value=\"([^\"]*)\" selected", choices)
         made[name] = (chosen[1] or chosen[2] or "") if chosen else ""
     made |= dict(re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>([^<]*)</textarea>', page))
-    return made
+    return {name: unescape(value) for name, value in made.items()}

@@ -52,8 +52,8 @@ def test_a_chinese_sheet_with_a_title_merged_names_and_totals() -> None:
         merged="A3:A4",
     )
     assert read_sheet(content, "plan.xlsx", ZONE).sends == [
-        {"channel": "app-push", "at": "2026-11-10T19:55", "reach": "1800000", "open_ratio": "0.04"},
-        {"channel": "app-push", "at": "2026-11-11T09:30", "reach": "900000", "open_ratio": "0.03"},
+        {"channel": "App-Push", "at": "2026-11-10T19:55", "reach": "1800000", "open_ratio": "0.04"},
+        {"channel": "App-Push", "at": "2026-11-11T09:30", "reach": "900000", "open_ratio": "0.03"},
     ]
 
 
@@ -71,7 +71,7 @@ def test_hidden_rows_are_left_out_and_said_a_second_table_too() -> None:
     assert [row["reach"] for row in read.sends] == ["5000"]
     said = " / ".join(map(str, read.notes))
     assert "hidden rows 3 are left out" in said
-    assert "no table of sends or spend" in said
+    assert "no table of sends, livestreams or spend" in said
 
 
 def test_a_formula_nobody_has_calculated_is_named_with_its_cell() -> None:
@@ -122,9 +122,9 @@ def test_percent_is_a_share_whether_the_heading_the_cell_or_its_format_says_so()
 def test_channels_are_told_apart_by_every_script_and_called_as_the_plan_calls_them() -> None:
     sheet = "渠道,推送时间,触达人数\nApp推送🔥,2026-11-10 10:00,5\nAPP弹窗,2026-11-10 11:00,6\n"
     read = read_sheet(sheet.encode(), "plan.csv", ZONE)
-    assert [row["channel"] for row in read.sends] == ["app推送", "app弹窗"]
-    plan = Entries(rows={"sends": [{"channel": "App推送", "at": "2026-11-10T10:00", "reach": "5"}], "offers": [{}]})
-    assert [row["channel"] for row in joined(plan, read).rows["sends"]] == ["App推送", "app弹窗"]
+    assert [row["channel"] for row in read.sends] == ["app推送", "APP弹窗"]
+    plan = Entries(rows={"sends": [{"channel": "App推送", "at": "2026-11-10T10:00", "reach": "5"}]})
+    assert [row["channel"] for row in joined(plan, read).rows["sends"]] == ["App推送", "APP弹窗"]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_channel_may_be_called_as_the_team_calls_it(browser: TestClient) -> No
 
 
 def test_something_else_is_refused() -> None:
-    with pytest.raises(UserError, match="holds no sends and no spend"):
+    with pytest.raises(UserError, match="holds no sends, no livestreams and no spend"):
         read_sheet(b"a,b\n1,2\n", "x.csv", ZONE)
 
 

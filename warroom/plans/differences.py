@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from campaign.language import Text, say
 from campaign.numbers import spoken
-from warroom.plans.form import EXPECTED, HEAD, SECTIONS, Entries, Field, Row, Section, entries_of
+from warroom.plans.form import EXPECTED, HEAD, OWNER, SECTIONS, Entries, Field, Row, Section, entries_of, rest_of
 
 IDENTITY = {
     "sends": ("channel", "at"),
@@ -24,7 +25,7 @@ IDENTITY = {
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], zone: ZoneInfo) -> tuple[Text, ...]:
     """What a reader of the second plan must know who knew the first; empty where they mean the same."""
     old, new = entries_of(before, zone), entries_of(after, zone)
-    said = [*_values(old, new)]
+    said = [*_values(old, new), *_rest(flat(rest_of(before)), flat(rest_of(after)))]
     if set(old.services) != set(new.services):
         said.append(say("services: {names}", names=", ".join(new.services) or say("all")))
     for section in SECTIONS:
@@ -33,14 +34,33 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], zone: ZoneI
 
 
 def _values(old: Entries, new: Entries) -> Iterator[Text]:
-    for f, name in [*((f, f.key) for f in HEAD), *((f, f"expected-{f.key}") for f in EXPECTED)]:
+    parts = (("", HEAD), ("owner-", OWNER), ("expected-", EXPECTED))
+    for f, name in [(f, f"{prefix}{f.key}") for prefix, fields in parts for f in fields]:
         before, after = old.values.get(name, ""), new.values.get(name, "")
         if before != after:
             yield _changed(f.label, before, after, f)
 
 
+def _rest(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Text]:
+    """What has no field is called as the file calls it."""
+    for key in dict.fromkeys((*old, *new)):
+        if old.get(key) != new.get(key):
+            yield _changed(say("{name}", name=key), old.get(key, ""), new.get(key, ""), Field(key, "text", say("Name")))
+
+
+def flat(content: Mapping[str, Any], within: str = "") -> dict[str, str]:
+    """Every value under its whole key, `observed.sessions`; a list's parts with commas between."""
+    told: dict[str, str] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            told |= flat(value, f"{within}{key}.")
+        elif value is not None:
+            told[f"{within}{key}"] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return told
+
+
 def _rows(section: Section, old: Sequence[Row], new: Sequence[Row]) -> Iterator[Text]:
-    before, after = ({_key(section, row): row for row in rows} for rows in (old, new))
+    before, after = _by_key(section, old), _by_key(section, new)
     for key in before:
         if key not in after:
             yield say("{section}: {row} is gone", section=section.title, row=_named(section, before[key]))
@@ -54,8 +74,15 @@ def _rows(section: Section, old: Sequence[Row], new: Sequence[Row]) -> Iterator[
                 yield _changed(label, before[key][f.key], row[f.key], f)
 
 
-def _key(section: Section, row: Row) -> tuple[str, ...]:
-    return tuple(row[name] for name in IDENTITY[section.name])
+def _by_key(section: Section, rows: Sequence[Row]) -> dict[tuple[str | int, ...], Row]:
+    """Two of one name and minute are told apart by their order."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    told: dict[tuple[str | int, ...], Row] = {}
+    for row in rows:
+        key = tuple(row[name] for name in IDENTITY[section.name])
+        told[*key, seen[key]] = row
+        seen[key] += 1
+    return told
 
 
 def _named(section: Section, row: Row) -> str:

@@ -6,6 +6,7 @@ plan's own zone; figures as people write them (`180万`, `1,800,000`).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,10 @@ EXPECTED = (
     Field("sessions", "number", say("Visits you expect")),
     Field("orders", "number", say("Orders you expect")),
 )
+SHOWN = frozenset(
+    {"id", "schema_version", "owner", "services", "channels", "moments", "offers", "drivers", *(f.key for f in HEAD)}
+)
+"""Keys of a plan that have fields of their own; `expected` has them in part."""
 SECTIONS = (
     Section(
         "sends",
@@ -150,6 +155,7 @@ def entries_of(content: Mapping[str, Any], zone: ZoneInfo) -> Entries:
     values = {f.key: _shown(content.get(f.key), f, zone) for f in HEAD} | {"id": str(content.get("id", ""))}
     values |= {f"owner-{f.key}": str((content.get("owner") or {}).get(f.key, "")) for f in OWNER}
     values |= {f"expected-{f.key}": _shown((content.get("expected") or {}).get(f.key), f, zone) for f in EXPECTED}
+    values["rest"] = json.dumps(rest_of(content), default=str, ensure_ascii=False)
     channels = content.get("channels") or []
     rows = {
         "sends": [{"channel": c["name"], **s} for c in channels for s in c.get("sends") or []],
@@ -165,7 +171,15 @@ def entries_of(content: Mapping[str, Any], zone: ZoneInfo) -> Entries:
 
 def _stands_alone(channel: Mapping[str, Any]) -> bool:
     """Whether a channel says more than its sends and slots do."""
-    return bool({"family", "spend", "lands_on"} & set(channel)) or not (channel.get("sends") or channel.get("slots"))
+    return bool(set(channel) - {"name", "sends", "slots"}) or not (channel.get("sends") or channel.get("slots"))
+
+
+def rest_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan says that the form has no field for."""
+    rest = {key: value for key, value in content.items() if key not in SHOWN and key != "expected"}
+    fields = {f.key for f in EXPECTED}
+    expected = {key: value for key, value in (content.get("expected") or {}).items() if key not in fields}
+    return rest | ({"expected": expected} if expected else {})
 
 
 def entries_from(form: Sequence[tuple[str, str]]) -> Entries:
@@ -198,9 +212,13 @@ def names_sent(form: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def submitted(entries: Entries, before: Mapping[str, Any], zone: ZoneInfo) -> Submitted:
-    """The plan that the entries say. `before` is the plan as it was: what the form does not show stays as it is."""
+    """The plan that the entries say. `before` is the plan as it was: what the form does not show stays as it is,
+    unless the entries bring it along."""
     reader = _Reader(zone)
-    content: dict[str, Any] = {"schema_version": 1, **before, "id": entries.values.get("id", "")}
+    brought = entries.values.get("rest")
+    rest = json.loads(brought) if brought else rest_of(before)
+    shown = {key: value for key, value in before.items() if key in SHOWN}
+    content: dict[str, Any] = {"schema_version": 1, **shown, **rest, "id": entries.values.get("id", "")}
     _put(content, reader.record(entries.values, HEAD, (), ""), HEAD)
     for key, fields in (("owner", OWNER), ("expected", EXPECTED)):
         kept = dict(content.get(key) or {})
@@ -344,14 +362,18 @@ def _shown(value: Any, f: Field, zone: ZoneInfo) -> str:
     if value is None:
         return ""
     if f.kind == "time":
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        local = moment.astimezone(zone)
-        if local.astimezone(UTC) != local.replace(fold=1 - local.fold).astimezone(UTC):
-            return local.isoformat()
-        return local.strftime("%Y-%m-%dT%H:%M:%S" if local.second else "%Y-%m-%dT%H:%M")
+        return shown_time(value if isinstance(value, datetime) else datetime.fromisoformat(str(value)), zone)
     if isinstance(value, float) and value == int(value):
         return str(int(value))
     return str(value)
+
+
+def shown_time(moment: datetime, zone: ZoneInfo) -> str:
+    """An instant as the form writes it: local, with the offset where it takes one to be the same when read."""
+    local = moment.astimezone(zone)
+    if local.microsecond or local.astimezone(UTC) != local.replace(fold=1 - local.fold).astimezone(UTC):
+        return local.isoformat()
+    return local.replace(tzinfo=None).isoformat(timespec="seconds" if local.second else "minutes")
 
 
 def copied(content: Mapping[str, Any], campaign: str, starts_at: datetime) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""One row per send or per stretch of spend, out of a workbook, a CSV file or cells pasted from either.
+"""A plan's sheet as what the form holds, out of a workbook, a CSV file or cells pasted from either.
 
-The sheet may have titles above, merged names, totals, several tables and hidden rows. Times without an offset are in
-the campaign's zone. What cannot be read is a problem with its sheet and row; nothing is guessed.
+The sheet may have titles above, headings in two rows, merged names, totals, several tables, a sheet for each channel
+and hidden rows. Times without an offset are in the campaign's zone. What cannot be read is a problem with its sheet and
+row; what a plan has no place for is said; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -9,47 +10,64 @@ from __future__ import annotations
 import io
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from openpyxl import load_workbook
 
 from campaign.errors import Problem, UserError
 from campaign.language import Text, say
-from metrics.intake.headings import Headed, find_headings
-from metrics.intake.moments import read_hour, read_moment
-from metrics.intake.names import label
-from metrics.intake.plan_figures import plan_figure
-from metrics.intake.raw_tables import RawTable, Row, read_raw_tables
+from metrics.intake.headings import HEADING_ROWS, Headed, find_headings, plain, plan_roles
+from metrics.intake.moments import slashed_order
+from metrics.intake.raw_tables import Cell, RawTable, read_raw_tables
 from metrics.intake.records import Place
 from metrics.intake.stacked import tables_of
 from warroom.plans.form import Row as Fields
+from warroom.sheet.cells import Cells
+from warroom.sheet.channels import channel_rows, columns_left_out, of_campaign, parts_told, tells
+from warroom.sheet.times import Calendar
+from warroom.sheet.whole import head_values, is_head, section_of, section_row, time_zone_of
 
 CELLS_CHECKED_MAX = 200_000
-CARRIED = ("channel", "campaign")
-DAYS, CLOCKS = ("send_date", "date"), ("send_at", "time", "hour")
-SERIAL = re.compile(r"[3-7]\d{4}(\.\d+)?")
-SERIAL_BEGINS, MINUTES_OF_DAY = datetime(1899, 12, 30), 1440
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+UNIT_OF_ALL = re.compile(r"单位\s*[:：]\s*(\S+?)[)）】\]]?\s*$")
 
 
 @dataclass
 class SheetRows:
-    """Rows of the form as the sheet says them, and how it was read."""
+    """What the form holds as the sheet says it, and how it was read.
 
-    sends: list[Fields] = field(default_factory=list)
-    spends: list[Fields] = field(default_factory=list)
+    parts: sections of the form that the sheet has columns for. rest: what the form has no field for.
+    """
+
+    rows: dict[str, list[Fields]] = field(default_factory=dict)
+    parts: set[str] = field(default_factory=set)
+    values: Fields = field(default_factory=dict)
+    services: tuple[str, ...] | None = None
+    rest: dict[str, Any] = field(default_factory=dict)
     notes: list[Text] = field(default_factory=list)
+    is_whole: bool = False
+    """Whether the sheet says the plan's own keys too, as the one that is taken out does."""
 
     @property
-    def channels(self) -> frozenset[str]:
-        return frozenset(row["channel"] for row in (*self.sends, *self.spends))
+    def sends(self) -> list[Fields]:
+        return self.rows.get("sends", [])
+
+    @property
+    def slots(self) -> list[Fields]:
+        return self.rows.get("slots", [])
+
+    @property
+    def spends(self) -> list[Fields]:
+        return self.rows.get("spends", [])
 
 
-def read_sheet(content: bytes, name: str, zone: ZoneInfo) -> SheetRows:
-    """What a sheet says about sends and spend.
+def read_sheet(content: bytes, name: str, zone: ZoneInfo, before: Mapping[str, Any] | None = None) -> SheetRows:
+    """What a sheet says of a plan; `before` is the plan as it is, whose start gives the year to days without one.
 
     Raises:
         UserError: not a table, no row that can be used, or rows that cannot be read; every problem at once.
@@ -58,26 +76,110 @@ def read_sheet(content: bytes, name: str, zone: ZoneInfo) -> SheetRows:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sheet"
         path.write_bytes(content)
-        tables = read_raw_tables(path, name, problems)
+        raw = read_raw_tables(path, name, problems)
     hidden = _hidden_rows(content, name, problems)
     found = SheetRows()
-    for table in (part for whole in tables for part in tables_of(_without(whole, hidden, found))):
-        headed = find_headings(table)
-        if headed is not None and headed.has("channel") and _tells(headed):
-            found.notes += headed.notes
-            _read_rows(headed, zone, found, problems)
-        else:
-            found.notes.append(say("{place}: no table of sends or spend, left out", place=_named(table.place)))
-    if not problems and not found.channels:
-        todo = say("it needs a column for the channel, and one for people reached, time of sending or spend")
-        problems.append(Problem(say("holds no sends and no spend"), todo, file=name))
+    tables = [with_headings(part) for whole in raw for part in tables_of(_without(whole, hidden, found))]
+    written_in = _zone(tables, zone, problems)
+    for raw_table, table in tables:
+        if table is None or not _read(
+            table, _calendar(table, zone, written_in, before or {}), before or {}, found, problems
+        ):
+            what = say("{place}: no table of sends, livestreams or spend, left out", place=_named(raw_table.place))
+            found.notes.append(what)
+    if not problems and not (found.parts or found.is_whole):
+        todo = say("it needs a column for the channel, and one for people reached, viewers or spend")
+        problems.append(Problem(say("holds no sends, no livestreams and no spend"), todo, file=name))
     if problems:
         raise UserError(problems)
     return found
 
 
-def _tells(table: Headed) -> bool:
-    return bool({"reach", "send_at", "spend"} & set(table.roles))
+def _read(
+    table: Headed, calendar: Calendar, before: Mapping[str, Any], found: SheetRows, problems: list[Problem]
+) -> bool:
+    """Whether a table was one of a plan's; its rows go to `found`."""
+    rows = [Cells(table, row, calendar, problems) for row in table.rows]
+    section = section_of(table)
+    if is_head(table):
+        found.values, found.services, found.rest = head_values(rows)
+        found.is_whole = True
+    elif section:
+        found.parts.add(section)
+        found.rows.setdefault(section, []).extend(section_row(cells, section) for cells in rows)
+    elif tells(table):
+        _read_channels(table, calendar, before, found, problems)
+    else:
+        return False
+    found.notes += table.notes
+    return True
+
+
+def _read_channels(
+    table: Headed, calendar: Calendar, before: Mapping[str, Any], found: SheetRows, problems: list[Problem]
+) -> None:
+    for number, cells in table.titles:
+        for unit in (match[1] for cell in cells if (match := UNIT_OF_ALL.search(str(cell or "")))):
+            what = say("{unit} above the table: nobody knows of which columns", unit=unit)
+            todo = say("write it in each heading that it belongs to, such as 触达人数(万)")
+            problems.append(table.place.at(number).problem(what, todo))
+    ours = of_campaign(table, [str(before.get(key) or "") for key in ("name", "id")], found.notes, problems)
+    left_out = columns_left_out(ours)
+    if left_out:
+        found.notes.append(say("a plan has no place for these columns, left out: {names}", names=", ".join(left_out)))
+    found.parts |= parts_told(ours)
+    for part, row in channel_rows(ours, calendar, problems, found.notes):
+        found.parts.add(part)
+        found.rows.setdefault(part, []).append(row)
+
+
+def with_headings(table: RawTable) -> tuple[RawTable, Headed | None]:
+    """The table with its headings, which may stand in two rows: 直播 merged over 开始, 结束 and 场观."""
+    best = find_headings(table, plan_roles())
+    for at in range(1, min(len(table.rows), HEADING_ROWS)):
+        (_, upper), (number, lower) = table.rows[at - 1 : at + 1]
+        if all(isinstance(cell, str) or cell is None for cell in (*upper, *lower)):
+            row = (number, tuple(_composed(upper, lower)))
+            headed = find_headings(
+                RawTable(table.place, (*table.rows[: at - 1], row, *table.rows[at + 1 :]), table.notes), plan_roles()
+            )
+            if headed is not None and (best is None or len(headed.roles) > len(best.roles)):
+                best = headed
+    return table, best
+
+
+def _composed(upper: Iterable[Cell], lower: tuple[Cell, ...]) -> Iterable[str]:
+    """Two rows of headings as one: what is merged over several columns stands in the first of them only."""
+    group = ""
+    above = [*upper, *("" for _ in lower)][: len(lower)]
+    for over, under in zip(above, lower, strict=True):
+        group = str(over or "") or group
+        text = str(under or "")
+        if not text:
+            yield str(over or "")
+        else:
+            yield f"{group}{text}" if plain(f"{group}{text}") in plan_roles() else text
+
+
+def _zone(tables: Iterable[tuple[RawTable, Headed | None]], zone: ZoneInfo, problems: list[Problem]) -> ZoneInfo:
+    """The zone that the sheet's times are in, where it says one."""
+    for table in (table for _, table in tables if table is not None and is_head(table)):
+        name = time_zone_of(table)
+        try:
+            return ZoneInfo(name) if name else zone
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            what = say("there is no time zone {name}", name=name)
+            problems.append(table.place.problem(what, say("write it as Asia/Shanghai")))
+    return zone
+
+
+def _calendar(table: Headed, zone: ZoneInfo, written_in: ZoneInfo, before: Mapping[str, Any]) -> Calendar:
+    begins = before.get("starts_at")
+    local = datetime.fromisoformat(str(begins)).astimezone(written_in) if begins else None
+    order = slashed_order(cell for row in table.rows for cell in row[1])
+    if not isinstance(order, bool):
+        order = False if CHINESE.search("".join(table.headings)) else None
+    return Calendar(written_in, zone, local, order)
 
 
 def _named(place: Place) -> str:
@@ -113,92 +215,3 @@ def _without(table: RawTable, hidden: dict[str, frozenset[int]], found: SheetRow
     rows = ", ".join(map(str, left_out))
     found.notes.append(say("{place}: hidden rows {rows} are left out", place=_named(table.place), rows=rows))
     return RawTable(table.place, tuple(row for row in table.rows if row[0] not in left_out), table.notes)
-
-
-def _read_rows(table: Headed, zone: ZoneInfo, found: SheetRows, problems: list[Problem]) -> None:
-    for row in _filled(table):
-        channel = label(str(table.cell(row, "channel") or ""))
-        cells = _Cells(table, row, zone, problems)
-        if not channel:
-            continue
-        reach, spend = cells.figure("reach"), cells.figure("spend")
-        if reach or cells.text("send_at"):
-            send = {"channel": channel, "at": cells.sent_at(), "reach": reach}
-            found.sends.append(send | {"open_ratio": cells.figure("open_ratio")})
-        if spend:
-            starts, ends = cells.time("campaign_starts"), cells.time("campaign_ends")
-            found.spends.append({"channel": channel, "spend": spend, "starts_at": starts, "ends_at": ends})
-
-
-def _filled(table: Headed) -> Iterator[Row]:
-    """Rows with names that are merged over several rows written into each."""
-    carried: dict[str, object] = {}
-    for number, cells in table.rows:
-        filled = list(cells)
-        for role in CARRIED:
-            at = table.roles.get(role)
-            if at is not None and at < len(filled):
-                carried[role] = filled[at] = filled[at] if filled[at] not in (None, "") else carried.get(role)
-        yield number, tuple(filled)
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """The cells of one row, as the form writes them."""
-
-    table: Headed
-    row: Row
-    zone: ZoneInfo
-    problems: list[Problem]
-
-    def text(self, role: str) -> str:
-        return str(self.table.cell(self.row, role) or "").strip()
-
-    def figure(self, role: str) -> str:
-        if not self.text(role):
-            return ""
-        read = plan_figure(self.table.heading(role), self.table.cell(self.row, role))
-        if isinstance(read, Text):
-            return self._problem(role, read)
-        return "" if read is None else f"{read:.10g}"
-
-    def time(self, role: str) -> str:
-        return self._written(role, self._moment(role))
-
-    def sent_at(self) -> str:
-        """When it is sent: an instant, or a day in one column and its hour in another."""
-        day, clock = self._first(DAYS), self._first(CLOCKS)
-        moment = self._moment(clock or day)
-        if moment is None and day and clock:
-            begins, hour = self._moment(day), read_hour(self.table.cell(self.row, clock))
-            moment = begins + hour if begins and hour is not None else None
-        return self._written(clock or day, moment)
-
-    def _first(self, roles: tuple[str, ...]) -> str:
-        return next((role for role in roles if self.text(role)), "")
-
-    def _moment(self, role: str) -> datetime | None:
-        cell = self.table.cell(self.row, role)
-        return (read_moment(cell) or _serial(str(cell))) if self.text(role) else None
-
-    def _written(self, role: str, moment: datetime | None) -> str:
-        if moment is not None:
-            local = moment.astimezone(self.zone).replace(tzinfo=None) if moment.tzinfo else moment
-            return local.strftime("%Y-%m-%dT%H:%M:%S" if local.second else "%Y-%m-%dT%H:%M")
-        if not self.text(role):
-            return ""
-        what = say("{given} is not a time", given=self.text(role))
-        return self._problem(role, what, say("write it as 2026-11-10 20:00"))
-
-    def _problem(self, role: str, what: Text, todo: Text | None = None) -> str:
-        heading = self.table.heading(role)
-        named = say("{heading}: {what}", heading=heading, what=what)
-        self.problems.append(self.table.place.at(self.row[0]).problem(named, todo or say("correct it in the sheet")))
-        return ""
-
-
-def _serial(text: str) -> datetime | None:
-    """A time that lost its format: spreadsheets count days from 1900, and cut the fraction off."""
-    if not SERIAL.fullmatch(text):
-        return None
-    return SERIAL_BEGINS + timedelta(minutes=round(float(text) * MINUTES_OF_DAY))

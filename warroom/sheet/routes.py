@@ -156,8 +156,9 @@ def _taken(form: Form, before: Mapping[str, Any], sent: Sent) -> _Taken:
     Raises:
         UserError: the sheet cannot be read.
     """
-    sheet = read_sheet(*_given(sent), form.zone)
-    entries = joined(entries_of(before, form.zone), sheet)
+    sheet = read_sheet(*_given(sent), form.zone, before)
+    elsewhere = (channel.name for plan in form.workspace.plans for channel in plan.channels)
+    entries = joined(entries_of(before, form.zone), sheet, elsewhere)
     read = submitted(entries, before, form.zone)
     return _Taken(entries, read, differences(before, read.content, form.zone), tuple(sheet.notes))
 

@@ -1,0 +1,202 @@
+"""Rows that name a channel: a send, a livestream, a stretch of spend, or several of them in one row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import get_args
+
+from campaign.errors import Problem
+from campaign.language import Text, say
+from campaign.plan import Family
+from metrics.intake.headings import Headed
+from metrics.intake.names import label
+from metrics.intake.raw_tables import Row
+from warroom.plans.form import Row as Fields
+from warroom.sheet.cells import Cells, TimeRoles
+from warroom.sheet.times import Calendar
+
+NAMES = ("channel", "room", "host")
+"""What a channel is called by, the first that a table has."""
+FIGURES = {"sends": "reach", "slots": "viewers", "spends": "spend"}
+"""The column that makes a table one of sends, livestreams or spend."""
+SENT = TimeRoles(("send_date", "date"), ("send_at", "time", "hour"))
+AIRED = TimeRoles(
+    ("slot_date", "date", "send_date"),
+    ("slot_starts", "slot_at", "campaign_starts", "period", "send_at", "time", "hour"),
+    ("slot_ends", "campaign_ends"),
+)
+SPENT = TimeRoles((), ("campaign_starts", "period"), ("campaign_ends",))
+SENT_WITH_THE_START = TimeRoles((), ("campaign_starts",))
+USED = frozenset(
+    {*FIGURES.values(), "family", "open_ratio", "per_second", "lands_on", "campaign"}
+    | {role for part in (SENT, AIRED, SPENT) for roles in (part.days, part.begins, part.ends) for role in roles}
+)
+MERGED = ("campaign", *NAMES, "send_date", "date", "slot_date")
+"""Columns whose cells are merged over several rows, which leaves all but the first empty."""
+DEFAULT_TITLE = re.compile(r"(sheet|工作表|表格?)\s*\d*|pasted cells", re.IGNORECASE)
+SHORT_NAME = re.compile(r"\w[\w.@-]{0,99}")
+FAMILIES = {
+    "地推": "field",
+    "异业": "alliance",
+    "异业联盟": "alliance",
+    "活动资源位": "campaign",
+    "资源位": "campaign",
+    "头部达人": "top-kol",
+    "达人": "top-kol",
+    "kol": "top-kol",
+    "私域": "private-domain",
+    "付费": "paid",
+    "付费投放": "paid",
+    "自然": "organic",
+    "自然流量": "organic",
+    **{family: family for family in get_args(Family)},
+}
+
+
+def tells(table: Headed) -> bool:
+    """Whether a table is one of channels."""
+    named = any(role in table.roles for role in NAMES) or _title(table)
+    return bool({"reach", "send_at", "viewers", "spend"} & set(table.roles)) and bool(named)
+
+
+def parts_told(table: Headed) -> frozenset[str]:
+    """The sections of the form that the table has columns for."""
+    return frozenset(part for part, role in FIGURES.items() if role in table.roles) | (
+        {"sends"} if "send_at" in table.roles else set()
+    )
+
+
+def columns_left_out(table: Headed) -> list[str]:
+    """Headings that no part of a plan answers to."""
+    named = next((role for role in NAMES if role in table.roles), "")
+    used = {table.roles[role] for role in (*USED, named) if role in table.roles}
+    return [heading for at, heading in enumerate(table.headings) if heading and at not in used]
+
+
+def channel_rows(
+    table: Headed, calendar: Calendar, problems: list[Problem], notes: list[Text]
+) -> Iterator[tuple[str, Fields]]:
+    """Every row as (section of the form, its fields). Fields that the table has no column for are left out."""
+    named = next((role for role in NAMES if role in table.roles), "")
+    if not named:
+        notes.append(say("{sheet}: the sheet's name is taken for the channel", sheet=table.place.sheet))
+    for row in merged_filled(table):
+        cells = Cells(table, row, calendar, problems)
+        channel = channel_name(cells.text(named)) if named else _title(table)
+        if channel:
+            yield from _parts(cells, channel, named, notes)
+
+
+def channel_name(text: str) -> str:
+    """As it is written where that is a name, else the name nearest to it."""
+    return text if SHORT_NAME.fullmatch(text) else label(text)
+
+
+def _title(table: Headed) -> str:
+    title = table.place.sheet
+    return "" if DEFAULT_TITLE.fullmatch(title) else channel_name(title)
+
+
+def _parts(cells: Cells, channel: str, named: str, notes: list[Text]) -> Iterator[tuple[str, Fields]]:
+    table = cells.table
+    figures = {part: cells.figure(role) for part, role in FIGURES.items()}
+    landing = cells.texts("lands_on")
+    found = 0
+    if cells.text("viewers"):
+        starts, ends = cells.stretch(AIRED)
+        slot = {"channel": channel, "starts_at": starts, "ends_at": ends, "expected_viewers": figures["slots"]}
+        yield "slots", slot | landing
+        found += 1
+    sent = cells.says(SENT.begins) and not (found and not cells.text("reach"))
+    if sent or (cells.text("reach") and not cells.text("spend")):
+        roles = SENT if cells.says((*SENT.days, *SENT.begins)) else SENT_WITH_THE_START
+        send = {"channel": channel, "at": cells.moment(roles), "reach": figures["sends"]}
+        yield "sends", send | cells.figures("open_ratio", "per_second") | landing
+        found += 1
+    elif cells.text("reach"):
+        what = say("{heading} without a time of sending is left out", heading=table.heading("reach"))
+        notes.append(say("{place}: {what}", place=_row(cells), what=what))
+    if cells.text("spend") or (not found and _is_a_channel(cells)):
+        yield "spends", {"channel": channel, **_spent(cells, figures["spends"]), **landing}
+        found += 1
+    if not found:
+        _missed(cells, named, notes)
+
+
+def _spent(cells: Cells, spend: str) -> Fields:
+    told: Fields = {"spend": spend}
+    if cells.table.has("family"):
+        family = cells.text("family")
+        told["family"] = FAMILIES.get(family.lower(), family)
+    timed = {"campaign_starts", "campaign_ends", "period"} & set(cells.table.roles)
+    if timed:
+        told["starts_at"], told["ends_at"] = cells.stretch(SPENT, whole_days=True)
+    return told
+
+
+def _is_a_channel(cells: Cells) -> bool:
+    """A row of a table of channels alone, such as the plan's own sheet has, may say no more than its name."""
+    return cells.table.has("family", "spend") and not ({"reach", "viewers"} & set(cells.table.roles))
+
+
+def _missed(cells: Cells, named: str, notes: list[Text]) -> None:
+    if cells.table.has("viewers") and cells.says((*AIRED.begins, *AIRED.ends)):
+        todo = say("write how many are expected, or - where nobody knows")
+        cells.problem("viewers", say("is missing for {name}", name=cells.text(named) or cells.table.place.sheet), todo)
+    else:
+        what = say("says nothing of people reached, viewers or spend, left out")
+        notes.append(say("{place}: {what}", place=_row(cells), what=what))
+
+
+def _row(cells: Cells) -> str:
+    place = cells.table.place.at(cells.row[0])
+    return " ".join(part for part in (place.sheet, str(place.row)) if part)
+
+
+def merged_filled(table: Headed) -> Iterator[Row]:
+    """Rows with what is merged over several of them written into each."""
+    carried: dict[str, object] = {}
+    for number, cells in table.rows:
+        filled = list(cells)
+        for role in MERGED:
+            at = table.roles.get(role)
+            if at is not None and at < len(filled):
+                carried[role] = filled[at] = filled[at] if filled[at] not in (None, "") else carried.get(role)
+        yield number, tuple(filled)
+
+
+def of_campaign(table: Headed, names: Sequence[str], notes: list[Text], problems: list[Problem]) -> Headed:
+    """The rows of this campaign, where a column names several."""
+    if not table.has("campaign"):
+        return table
+    rows = list(merged_filled(table))
+    told = {row[0]: _plain(table.cell(row, "campaign")) for row in rows}
+    campaigns = {name for name in told.values() if name}
+    if len(campaigns) < 2:
+        return table
+    ours = campaigns & {_plain(name) for name in names if name}
+    if not ours:
+        heading = table.heading("campaign")
+        what = say("{heading} names {n} campaigns, none of them this one", heading=heading, n=len(campaigns))
+        todo = say("write {name} beside its rows, or leave only these in the sheet", name=next(iter(names), ""))
+        problems.append(table.place.problem(what, todo))
+        return replace(table, rows=())
+    others = [number for number, name in told.items() if name not in ours]
+    notes.append(say("rows {rows} are of other campaigns and left out", rows=", ".join(map(str, others))))
+    return replace(table, rows=tuple(row for row in rows if told[row[0]] in ours))
+
+
+def _plain(name: object) -> str:
+    return re.sub(r"[\s_-]+", "", str(name or "")).lower()
+
+
+def unified(rows: Sequence[Fields], names: Sequence[str]) -> list[Fields]:
+    """Rows with their channels as `names` write them, else as the sheet first does: capitals make no other channel."""
+    called = {name.lower(): name for name in reversed(names)}
+    made = []
+    for row in rows:
+        name = row["channel"]
+        made.append(row if name in names else row | {"channel": called.setdefault(name.lower(), name)})
+    return made
