@@ -62,10 +62,13 @@ AFTER_SLASH = re.compile(r"(?<=.)/\s*((?:[百千]?万|[百千亿])?(?:人次|[�
 WORDS = {"thousand": "K", "thousands": "K", "'000": "K", "000": "K", "000s": "K", "million": "M", "millions": "M"}
 """How English headings say them: `(thousands)`, `(in millions)`, `('000)`."""
 WORD = re.compile(rf"[(\[]\s*(?:in\s+)?({'|'.join(WORDS)})(?:\s+(?:of\s+)?[a-z]+)?\s*[)\]]\s*$", re.IGNORECASE)
-SAYS_A_SIZE = re.compile(
-    r"[百千万亿]|单位|\bunits?\b|thousand|million|\d|美元|港[币元]|欧元|日元|英镑|[$€£]|\b[A-Z]{3}\b"
-)
-"""What tells a unit from a remark: `(百单)`, `(USD)`, never `(含回放)`."""
+SAYS_A_SIZE = re.compile(r"[百千万亿]|单位|\bunits?\b|thousand|million|\d", re.IGNORECASE)
+"""What tells a unit from a remark: `(百单)`, `(单位：场)`, never `(含回放)`."""
+CURRENCIES = {
+    "CNY": "元 人民币 rmb cny ¥", "USD": "美元 us$ usd $", "HKD": "港币 港元 hk$ hkd", "EUR": "欧元 eur €",
+    "GBP": "英镑 gbp £", "JPY": "日元 jpy", "SGD": "新元 s$ sgd", "TWD": "新台币 nt$ twd",
+}  # fmt: skip
+MONEY = re.compile(r"(百万|千万|[百千万亿kKwWM]?)\s*(\D+)")
 
 BARE = re.compile(r"[\d.,+\-\s_eE]+")
 
@@ -136,10 +139,24 @@ def unit_in(heading: str) -> Quantity:
     return one if one is not None and one.rate is None and one.unit in ("", "%") else Quantity(1.0)
 
 
+def currency_in(heading: str) -> str:
+    """The currency that the brackets at a heading's end name, `USD` of `(万美元)`; empty where they name none."""
+    return _money(heading)[1]
+
+
+def _money(heading: str) -> tuple[str, str]:
+    found = IN_BRACKETS.search(unicodedata.normalize("NFKC", heading))
+    for size, name in MONEY.findall(found[1].strip()) if found else ():
+        for code, names in CURRENCIES.items():
+            if name.strip().lower() in names.split():
+                return size, code
+    return "", ""
+
+
 def unknown_unit(heading: str) -> str:
     """The brackets at a heading's end where they name a unit that nobody here can read; empty where they do not."""
     found = IN_BRACKETS.search(unicodedata.normalize("NFKC", heading))
-    if found is None or not SAYS_A_SIZE.search(found[0]):
+    if found is None or currency_in(heading) or not SAYS_A_SIZE.search(found[0]):
         return ""
     one = read_quantity(f"1{_unit_text(heading)}")
     return "" if one is not None and one.rate is None and one.unit in ("", "%") else found[0].strip()
@@ -147,6 +164,9 @@ def unknown_unit(heading: str) -> str:
 
 def _unit_text(heading: str) -> str:
     text = unicodedata.normalize("NFKC", heading)
+    size, currency = _money(text)
+    if currency:
+        return f"{size}元"
     word = WORD.search(text)
     if word:
         return WORDS[word[1].lower()]

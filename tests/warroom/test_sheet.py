@@ -21,10 +21,11 @@ from tests.metrics.remotes import FakeFeishu
 from tests.warroom.conftest import PLAN, fields_of, form_token
 from warroom.plans.form import Entries
 from warroom.sheet.joining import joined
-from warroom.sheet.reading import read_sheet
+from warroom.sheet.reading import About, read_sheet
 from warroom.sheet.writing import write_plan_sheet
 
 ZONE = ZoneInfo("Asia/Shanghai")
+ABOUT = About(ZONE)
 
 
 def workbook(*rows: tuple[object, ...], hidden: tuple[int, ...] = (), merged: str = "") -> bytes:
@@ -51,7 +52,7 @@ def test_a_chinese_sheet_with_a_title_merged_names_and_totals() -> None:
         ("合计", None, "270万", None),
         merged="A3:A4",
     )
-    assert read_sheet(content, "plan.xlsx", ZONE).sends == [
+    assert read_sheet(content, "plan.xlsx", ABOUT).sends == [
         {"channel": "App-Push", "at": "2026-11-10T19:55", "reach": "1800000", "open_ratio": "0.04"},
         {"channel": "App-Push", "at": "2026-11-11T09:30", "reach": "900000", "open_ratio": "0.03"},
     ]
@@ -67,7 +68,7 @@ def test_hidden_rows_are_left_out_and_said_a_second_table_too() -> None:
         ("north", 3),
         hidden=(3,),
     )
-    read = read_sheet(content, "plan.xlsx", ZONE)
+    read = read_sheet(content, "plan.xlsx", ABOUT)
     assert [row["reach"] for row in read.sends] == ["5000"]
     said = " / ".join(map(str, read.notes))
     assert "hidden rows 3 are left out" in said
@@ -77,13 +78,13 @@ def test_hidden_rows_are_left_out_and_said_a_second_table_too() -> None:
 def test_a_formula_nobody_has_calculated_is_named_with_its_cell() -> None:
     content = workbook(("channel", "send time", "reach"), ("sms", "2026-11-10 10:00", "=2*2500"))
     with pytest.raises(UserError, match=r"plan.xlsx:2 Sheet: C2 holds a formula without a value"):
-        read_sheet(content, "plan.xlsx", ZONE)
+        read_sheet(content, "plan.xlsx", ABOUT)
 
 
 def test_every_cell_that_cannot_be_read_is_named_at_once() -> None:
     content = workbook(("channel", "send time", "reach"), ("sms", "soon", "many"), ("sms", "2026-11-10", "8"))
     with pytest.raises(UserError) as refused:
-        read_sheet(content, "plan.xlsx", ZONE)
+        read_sheet(content, "plan.xlsx", ABOUT)
     assert [str(p.what) for p in refused.value.problems] == [
         "reach: many is not a number",
         "send time: soon is not a time",
@@ -102,7 +103,7 @@ def test_every_cell_that_cannot_be_read_is_named_at_once() -> None:
 )
 def test_a_heading_may_name_the_unit_of_its_column(heading: str, cell: object, read: str) -> None:
     content = workbook(("渠道", "推送时间", heading), ("sms", "2026-11-10 10:00", cell))
-    assert read_sheet(content, "plan.xlsx", ZONE).sends[0]["reach"] == read
+    assert read_sheet(content, "plan.xlsx", ABOUT).sends[0]["reach"] == read
 
 
 def test_percent_is_a_share_whether_the_heading_the_cell_or_its_format_says_so() -> None:
@@ -114,14 +115,14 @@ def test_percent_is_a_share_whether_the_heading_the_cell_or_its_format_says_so()
     sheet["C4"].number_format = "0.0%"
     made = io.BytesIO()
     book.save(made)
-    assert {row["open_ratio"] for row in read_sheet(made.getvalue(), "plan.xlsx", ZONE).sends} == {"0.04"}
+    assert {row["open_ratio"] for row in read_sheet(made.getvalue(), "plan.xlsx", ABOUT).sends} == {"0.04"}
     with pytest.raises(UserError, match=r"plan.csv:2: 打开率\(%\): 0.5 below 打开率\(%\) may be a share or percent"):
-        read_sheet("渠道,触达人数,打开率(%)\nsms,10,0.5\n".encode("gbk"), "plan.csv", ZONE)
+        read_sheet("渠道,触达人数,打开率(%)\nsms,10,0.5\n".encode("gbk"), "plan.csv", ABOUT)
 
 
 def test_channels_are_told_apart_by_every_script_and_called_as_the_plan_calls_them() -> None:
     sheet = "渠道,推送时间,触达人数\nApp推送🔥,2026-11-10 10:00,5\nAPP弹窗,2026-11-10 11:00,6\n"
-    read = read_sheet(sheet.encode(), "plan.csv", ZONE)
+    read = read_sheet(sheet.encode(), "plan.csv", ABOUT)
     assert [row["channel"] for row in read.sends] == ["app推送", "APP弹窗"]
     plan = Entries(rows={"sends": [{"channel": "App推送", "at": "2026-11-10T10:00", "reach": "5"}]})
     assert [row["channel"] for row in joined(plan, read).rows["sends"]] == ["App推送", "APP弹窗"]
@@ -140,17 +141,17 @@ def test_a_time_may_lack_its_format_or_stand_in_two_columns(
     headings: tuple[str, ...], cells: tuple[object, ...]
 ) -> None:
     content = workbook(("渠道", "触达人数", *headings), ("sms", 5, *cells))
-    assert read_sheet(content, "plan.xlsx", ZONE).sends[0]["at"] == "2026-11-10T20:00"
+    assert read_sheet(content, "plan.xlsx", ABOUT).sends[0]["at"] == "2026-11-10T20:00"
 
 
 def test_a_day_without_its_year_is_refused_with_how_to_write_it() -> None:
     with pytest.raises(UserError, match=r"11.11 is not a time\n  write it as 2026-11-10 20:00"):
-        read_sheet("渠道,推送时间,触达人数\nsms,11.11,5\n".encode(), "plan.csv", ZONE)
+        read_sheet("渠道,推送时间,触达人数\nsms,11.11,5\n".encode(), "plan.csv", ABOUT)
 
 
 def test_pasted_cells_are_read_like_a_file() -> None:
     pasted = "渠道\t推送时间\t触达人数\nsms\t2026-11-10 10:00\t1,200\n"
-    assert read_sheet(pasted.encode(), "pasted", ZONE).sends[0]["reach"] == "1200"
+    assert read_sheet(pasted.encode(), "pasted", ABOUT).sends[0]["reach"] == "1200"
 
 
 def test_a_channel_may_be_called_as_the_team_calls_it(browser: TestClient) -> None:
@@ -164,7 +165,7 @@ def test_a_channel_may_be_called_as_the_team_calls_it(browser: TestClient) -> No
 
 def test_something_else_is_refused() -> None:
     with pytest.raises(UserError, match="holds no sends, no livestreams and no spend"):
-        read_sheet(b"a,b\n1,2\n", "x.csv", ZONE)
+        read_sheet(b"a,b\n1,2\n", "x.csv", ABOUT)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

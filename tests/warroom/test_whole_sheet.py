@@ -20,7 +20,7 @@ from metrics.intake.headings import is_total
 from warroom.plans.differences import differences
 from warroom.plans.form import entries_of, submitted
 from warroom.sheet.joining import joined
-from warroom.sheet.reading import read_sheet
+from warroom.sheet.reading import About, read_sheet
 from warroom.sheet.writing import write_plan_sheet
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -115,7 +115,7 @@ def taken_and_brought(plan: Plan, before: dict[str, object]) -> tuple[Plan, dict
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.xlsx"
         write_plan_sheet(path, plan, zone)
-        sheet = read_sheet(path.read_bytes(), "plan.xlsx", ZONE, before)
+        sheet = read_sheet(path.read_bytes(), "plan.xlsx", About(ZONE, before))
     read = submitted(joined(entries_of(before, ZONE), sheet), before, ZONE)
     assert read.complaints == {}
     return validate(Document("plan", read.content, {}), Plan), read.content

@@ -35,6 +35,10 @@ def _hours(plan: Plan, zone: ZoneInfo) -> Iterator[Text]:
                 )
             if send.at > plan.ends_at:
                 yield say("{channel} is sent at {at}, after the end: is the day right?", channel=channel.name, at=at)
+        for slot in channel.slots:
+            if slot.starts_at >= plan.ends_at:
+                at = local_minute(slot.starts_at, zone, year=True)
+                yield say("{channel} begins at {at}, after the end: is the day right?", channel=channel.name, at=at)
 
 
 def _sizes(plan: Plan, others: Sequence[Plan]) -> Iterator[Text]:

@@ -75,7 +75,8 @@ class Cells:
         begins = self._instant(begin_role or day_role, first or day, known)
         ends = self._until(first or day) if not end_role else None
         if last is not None:
-            ends = self._end(end_role, last, begins, known, whole_days)
+            opened = begins is not None or not (begin_role or day_role)
+            ends = self._end(end_role, last, begins, known, whole_days) if opened else None
         if begins and ends and self.calendar.instant(ends) <= self.calendar.instant(begins):
             values = {"end": self.calendar.shown(ends), "start": self.calendar.shown(begins)}
             what = say("the end, {end}, is not after the start, {start}", **_spaced(values))

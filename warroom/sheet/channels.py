@@ -12,6 +12,7 @@ from campaign.language import Text, say
 from campaign.plan import Family
 from metrics.intake.headings import Headed
 from metrics.intake.names import label
+from metrics.intake.quantities import currency_in, unknown_unit
 from metrics.intake.raw_tables import Row
 from warroom.plans.form import Row as Fields
 from warroom.sheet.cells import Cells, TimeRoles
@@ -21,6 +22,7 @@ NAMES = ("channel", "room", "host")
 """What a channel is called by, the first that a table has."""
 FIGURES = {"sends": "reach", "slots": "viewers", "spends": "spend"}
 """The column that makes a table one of sends, livestreams or spend."""
+FIGURE_ROLES = (*FIGURES.values(), "open_ratio", "per_second")
 SENT = TimeRoles(("send_date", "date"), ("send_at", "time", "hour"))
 AIRED = TimeRoles(
     ("slot_date", "date", "send_date"),
@@ -57,8 +59,33 @@ FAMILIES = {
 
 def tells(table: Headed) -> bool:
     """Whether a table is one of channels."""
-    named = any(role in table.roles for role in NAMES) or _title(table)
-    return bool({"reach", "send_at", "viewers", "spend"} & set(table.roles)) and bool(named)
+    return bool({"reach", "send_at", "viewers", "spend"} & set(table.roles)) and bool(named_by(table) or _title(table))
+
+
+def named_by(table: Headed, *, titles_name: bool = False) -> str:
+    """The column that names the channel; none where the sheet's title does, as where each channel has its sheet."""
+    return next((role for role in NAMES if role in table.roles and not (titles_name and role == "host")), "")
+
+
+def is_titled(table: Headed) -> bool:
+    """Whether no column names a channel or a room, but the sheet has a name."""
+    return tells(table) and not {"channel", "room"} & set(table.roles) and bool(_title(table))
+
+
+def misread_headings(table: Headed, currency: str, problems: list[Problem]) -> bool:
+    """Whether a heading names a unit that a plan does not count in; every one is a problem."""
+    before = len(problems)
+    for heading in (table.heading(role) for role in FIGURE_ROLES if role in table.roles):
+        if unit := unknown_unit(heading):
+            what = say("{heading}: {unit} is no unit that can be read", heading=heading, unit=unit)
+            todo = say("write it as (万) or (%), or the figures in full")
+            problems.append(table.place.problem(what, todo))
+        elif (money := currency_in(heading)) not in ("", currency):
+            what = say(
+                "{heading} is in {money}, plans here are in {currency}", heading=heading, money=money, currency=currency
+            )
+            problems.append(table.place.problem(what, say("convert it in the sheet")))
+    return len(problems) > before
 
 
 def parts_told(table: Headed) -> frozenset[str]:
@@ -68,18 +95,16 @@ def parts_told(table: Headed) -> frozenset[str]:
     )
 
 
-def columns_left_out(table: Headed) -> list[str]:
+def columns_left_out(table: Headed, named: str) -> list[str]:
     """Headings that no part of a plan answers to."""
-    named = next((role for role in NAMES if role in table.roles), "")
     used = {table.roles[role] for role in (*USED, named) if role in table.roles}
     return [heading for at, heading in enumerate(table.headings) if heading and at not in used]
 
 
 def channel_rows(
-    table: Headed, calendar: Calendar, problems: list[Problem], notes: list[Text]
+    table: Headed, named: str, calendar: Calendar, problems: list[Problem], notes: list[Text]
 ) -> Iterator[tuple[str, Fields]]:
     """Every row as (section of the form, its fields). Fields that the table has no column for are left out."""
-    named = next((role for role in NAMES if role in table.roles), "")
     if not named:
         notes.append(say("{sheet}: the sheet's name is taken for the channel", sheet=table.place.sheet))
     for row in merged_filled(table):

@@ -28,7 +28,16 @@ from metrics.intake.records import Place
 from metrics.intake.stacked import tables_of
 from warroom.plans.form import Row as Fields
 from warroom.sheet.cells import Cells
-from warroom.sheet.channels import channel_rows, columns_left_out, of_campaign, parts_told, tells
+from warroom.sheet.channels import (
+    channel_rows,
+    columns_left_out,
+    is_titled,
+    misread_headings,
+    named_by,
+    of_campaign,
+    parts_told,
+    tells,
+)
 from warroom.sheet.times import Calendar
 from warroom.sheet.whole import head_values, is_head, section_of, section_row, time_zone_of
 
@@ -66,8 +75,30 @@ class SheetRows:
         return self.rows.get("spends", [])
 
 
-def read_sheet(content: bytes, name: str, zone: ZoneInfo, before: Mapping[str, Any] | None = None) -> SheetRows:
-    """What a sheet says of a plan; `before` is the plan as it is, whose start gives the year to days without one.
+@dataclass(frozen=True)
+class About:
+    """What a sheet is read for: the plan as it is, the form's zone, the money of the workspace."""
+
+    zone: ZoneInfo
+    before: Mapping[str, Any] = field(default_factory=dict)
+    currency: str = "CNY"
+
+    @property
+    def names(self) -> list[str]:
+        return [str(self.before.get(key) or "") for key in ("name", "id")]
+
+    def calendar(self, table: Headed, written_in: ZoneInfo) -> Calendar:
+        """How the table writes days: a day without its year is the one next to the campaign's start."""
+        begins = self.before.get("starts_at")
+        local = datetime.fromisoformat(str(begins)).astimezone(written_in) if begins else None
+        order = slashed_order(cell for row in table.rows for cell in row[1])
+        if not isinstance(order, bool):
+            order = False if CHINESE.search("".join(table.headings)) else None
+        return Calendar(written_in, self.zone, local, order)
+
+
+def read_sheet(content: bytes, name: str, about: About) -> SheetRows:
+    """What a sheet says of a plan.
 
     Raises:
         UserError: not a table, no row that can be used, or rows that cannot be read; every problem at once.
@@ -79,13 +110,13 @@ def read_sheet(content: bytes, name: str, zone: ZoneInfo, before: Mapping[str, A
         raw = read_raw_tables(path, name, problems)
     hidden = _hidden_rows(content, name, problems)
     found = SheetRows()
-    tables = [with_headings(part) for whole in raw for part in tables_of(_without(whole, hidden, found))]
-    written_in = _zone(tables, zone, problems)
-    for raw_table, table in tables:
-        if table is None or not _read(
-            table, _calendar(table, zone, written_in, before or {}), before or {}, found, problems
-        ):
-            what = say("{place}: no table of sends, livestreams or spend, left out", place=_named(raw_table.place))
+    parts = [part for whole in raw for part in tables_of(_without(whole, hidden, found))]
+    tables = [(part.place, with_headings(part)) for part in parts]
+    headed = [table for _, table in tables if table is not None]
+    reader = _Reader(about, _zone(headed, about.zone, problems), sum(map(is_titled, headed)) > 1, found, problems)
+    for place, table in tables:
+        if table is None or not reader.read(table):
+            what = say("{place}: no table of sends, livestreams or spend, left out", place=_named(place))
             found.notes.append(what)
     if not problems and not (found.parts or found.is_whole):
         todo = say("it needs a column for the channel, and one for people reached, viewers or spend")
@@ -95,45 +126,60 @@ def read_sheet(content: bytes, name: str, zone: ZoneInfo, before: Mapping[str, A
     return found
 
 
-def _read(
-    table: Headed, calendar: Calendar, before: Mapping[str, Any], found: SheetRows, problems: list[Problem]
-) -> bool:
-    """Whether a table was one of a plan's; its rows go to `found`."""
-    rows = [Cells(table, row, calendar, problems) for row in table.rows]
-    section = section_of(table)
-    if is_head(table):
-        found.values, found.services, found.rest = head_values(rows)
-        found.is_whole = True
-    elif section:
-        found.parts.add(section)
-        found.rows.setdefault(section, []).extend(section_row(cells, section) for cells in rows)
-    elif tells(table):
-        _read_channels(table, calendar, before, found, problems)
-    else:
-        return False
-    found.notes += table.notes
-    return True
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the tables of one file into `found`; `titles_name`: each channel has a sheet of its name."""
+
+    about: About
+    written_in: ZoneInfo
+    titles_name: bool
+    found: SheetRows
+    problems: list[Problem]
+
+    def read(self, table: Headed) -> bool:
+        """Whether a table was one of a plan's."""
+        calendar = self.about.calendar(table, self.written_in)
+        rows = [Cells(table, row, calendar, self.problems) for row in table.rows]
+        section = section_of(table)
+        if is_head(table):
+            self.found.values, self.found.services, self.found.rest = head_values(rows)
+            self.found.is_whole = True
+        elif section:
+            self.found.parts.add(section)
+            self.found.rows.setdefault(section, []).extend(section_row(cells, section) for cells in rows)
+        elif tells(table):
+            self._channels(table, calendar)
+        else:
+            return False
+        self.found.notes += table.notes
+        return True
+
+    def _channels(self, table: Headed, calendar: Calendar) -> None:
+        _units_above(table, self.problems)
+        if misread_headings(table, self.about.currency, self.problems):
+            return
+        notes = self.found.notes
+        table = of_campaign(table, self.about.names, notes, self.problems)
+        named = named_by(table, titles_name=self.titles_name)
+        left_out = columns_left_out(table, named)
+        if left_out:
+            what = say("a plan has no place for these columns, left out: {names}", names=", ".join(left_out))
+            notes.append(say("{place}: {what}", place=_named(table.place), what=what))
+        self.found.parts |= parts_told(table)
+        for part, row in channel_rows(table, named, calendar, self.problems, notes):
+            self.found.parts.add(part)
+            self.found.rows.setdefault(part, []).append(row)
 
 
-def _read_channels(
-    table: Headed, calendar: Calendar, before: Mapping[str, Any], found: SheetRows, problems: list[Problem]
-) -> None:
+def _units_above(table: Headed, problems: list[Problem]) -> None:
     for number, cells in table.titles:
         for unit in (match[1] for cell in cells if (match := UNIT_OF_ALL.search(str(cell or "")))):
             what = say("{unit} above the table: nobody knows of which columns", unit=unit)
             todo = say("write it in each heading that it belongs to, such as 触达人数(万)")
             problems.append(table.place.at(number).problem(what, todo))
-    ours = of_campaign(table, [str(before.get(key) or "") for key in ("name", "id")], found.notes, problems)
-    left_out = columns_left_out(ours)
-    if left_out:
-        found.notes.append(say("a plan has no place for these columns, left out: {names}", names=", ".join(left_out)))
-    found.parts |= parts_told(ours)
-    for part, row in channel_rows(ours, calendar, problems, found.notes):
-        found.parts.add(part)
-        found.rows.setdefault(part, []).append(row)
 
 
-def with_headings(table: RawTable) -> tuple[RawTable, Headed | None]:
+def with_headings(table: RawTable) -> Headed | None:
     """The table with its headings, which may stand in two rows: 直播 merged over 开始, 结束 and 场观."""
     best = find_headings(table, plan_roles())
     for at in range(1, min(len(table.rows), HEADING_ROWS)):
@@ -145,7 +191,7 @@ def with_headings(table: RawTable) -> tuple[RawTable, Headed | None]:
             )
             if headed is not None and (best is None or len(headed.roles) > len(best.roles)):
                 best = headed
-    return table, best
+    return best
 
 
 def _composed(upper: Iterable[Cell], lower: tuple[Cell, ...]) -> Iterable[str]:
@@ -161,9 +207,9 @@ def _composed(upper: Iterable[Cell], lower: tuple[Cell, ...]) -> Iterable[str]:
             yield f"{group}{text}" if plain(f"{group}{text}") in plan_roles() else text
 
 
-def _zone(tables: Iterable[tuple[RawTable, Headed | None]], zone: ZoneInfo, problems: list[Problem]) -> ZoneInfo:
+def _zone(tables: Iterable[Headed], zone: ZoneInfo, problems: list[Problem]) -> ZoneInfo:
     """The zone that the sheet's times are in, where it says one."""
-    for table in (table for _, table in tables if table is not None and is_head(table)):
+    for table in filter(is_head, tables):
         name = time_zone_of(table)
         try:
             return ZoneInfo(name) if name else zone
@@ -171,15 +217,6 @@ def _zone(tables: Iterable[tuple[RawTable, Headed | None]], zone: ZoneInfo, prob
             what = say("there is no time zone {name}", name=name)
             problems.append(table.place.problem(what, say("write it as Asia/Shanghai")))
     return zone
-
-
-def _calendar(table: Headed, zone: ZoneInfo, written_in: ZoneInfo, before: Mapping[str, Any]) -> Calendar:
-    begins = before.get("starts_at")
-    local = datetime.fromisoformat(str(begins)).astimezone(written_in) if begins else None
-    order = slashed_order(cell for row in table.rows for cell in row[1])
-    if not isinstance(order, bool):
-        order = False if CHINESE.search("".join(table.headings)) else None
-    return Calendar(written_in, zone, local, order)
 
 
 def _named(place: Place) -> str:

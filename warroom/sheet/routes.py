@@ -25,7 +25,7 @@ from warroom.plans.submission import text_of
 from warroom.service.site import A_FILE, Sent, Site, sent_form
 from warroom.sheet.bitable import bitable_of, exported
 from warroom.sheet.joining import joined
-from warroom.sheet.reading import read_sheet
+from warroom.sheet.reading import About, read_sheet
 from warroom.sheet.writing import write_plan_sheet
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -156,7 +156,7 @@ def _taken(form: Form, before: Mapping[str, Any], sent: Sent) -> _Taken:
     Raises:
         UserError: the sheet cannot be read.
     """
-    sheet = read_sheet(*_given(sent), form.zone, before)
+    sheet = read_sheet(*_given(sent), About(form.zone, before, form.workspace.settings.currency))
     elsewhere = (channel.name for plan in form.workspace.plans for channel in plan.channels)
     entries = joined(entries_of(before, form.zone), sheet, elsewhere)
     read = submitted(entries, before, form.zone)

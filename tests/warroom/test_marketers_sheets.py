@@ -1,0 +1,189 @@
+"""Five sheets as teams keep them, brought by a browser and saved; and rows that are wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from fastapi.testclient import TestClient
+
+from campaign.errors import UserError
+from campaign.plan import Plan, Send, Slot
+from campaign.workspace import open_workspace
+from tests.warroom.conftest import PLAN, SETTINGS, fields_of, form_token
+from tests.warroom.marketers_sheets import SHEETS, rundown, workbook
+from warroom.sheet.reading import About, read_sheet
+
+ZONE = ZoneInfo("Asia/Shanghai")
+ABOUT = About(ZONE, {"id": "d11", "name": "双11 开门红", "starts_at": "2026-11-10T20:00+08:00"})
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"2026-{text}").replace(tzinfo=ZONE)
+
+
+def live(begins: str, ends: str, viewers: float) -> Slot:
+    return Slot(starts_at=at(begins), ends_at=at(ends), expected_viewers=viewers)
+
+
+def send(when: str, reach: float, opened: float | None = None) -> Send:
+    return Send(at=at(when), reach=reach, open_ratio=opened)
+
+
+FIRST_PUSH = send("11-10T19:55", 1_800_000, 0.04)
+SAID = {
+    "rundown.xlsx": {
+        "app-push": (FIRST_PUSH,),
+        "官方旗舰店": (live("11-10T19:00", "11-11T02:00", 1.2e6), live("11-11T20:00", "11-12T01:00", 800_000)),
+        "达人专场": (live("11-10T20:00", "11-11T00:00", 500_000),),
+    },
+    "grouped.xlsx": {
+        "app-push": (FIRST_PUSH,),
+        "短信": (send("11-10T20:30", 320_000, 0.03),),
+        "抖音直播": (live("11-10T20:00", "11-10T23:30", 600_000),),
+        "抖音信息流": (300_000.0, at("11-01T00:00"), at("11-12T00:00")),
+    },
+    "by-channel.xlsx": {
+        "app-push": (FIRST_PUSH,),
+        "App推送": (send("11-10T19:55", 1_800_000), send("11-11T09:30", 900_000)),
+        "短信": (send("11-10T10:00", 320_000),),
+        "淘宝直播": (live("11-10T20:00", "11-10T22:00", 500_000), live("11-11T20:00", "11-12T00:30", 300_000)),
+    },
+    "english.xlsx": {
+        "app-push": (FIRST_PUSH,),
+        "Email": (send("11-10T08:30", 320_000, 0.18),),
+        "Livestream": (live("11-10T20:00", "11-10T23:30", 500_000),),
+        "paid-social": (45_000.0, at("11-13T00:00"), at("11-15T00:00")),
+    },
+    "pasted.csv": {"app-push": (FIRST_PUSH,), "短信": (send("11-10T20:00", 320_000),)},
+}
+
+
+def said_by(plan: Plan) -> dict[str, tuple[object, ...]]:
+    return {
+        c.name: (c.spend, c.starts_at, c.ends_at) if c.spend is not None else (*c.sends, *c.slots)
+        for c in plan.channels
+    }
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_a_teams_own_sheet_becomes_the_plan_it_means(browser: TestClient, folder: Path, name: str) -> None:
+    (folder / "surgeplan.yaml").write_text(SETTINGS + ("currency: USD\n" if name == "english.xlsx" else ""), "utf-8")
+    (folder / "campaigns" / "d11.yaml").write_text(PLAN.replace("id: d11", "id: d11\nname: 双11 开门红"), "utf-8")
+    token = form_token(browser, "/campaigns/d11")
+    page = browser.post("/campaigns/d11/sheet", data={"form_token": token}, files={"file": (name, SHEETS[name]())})
+    saved = browser.post("/campaigns/d11", data=fields_of(page.text) | {"action": "save"})
+    assert "Saved and submitted" in saved.text
+    assert said_by(open_workspace(folder).plan("d11")) == SAID[name]
+
+
+def test_what_a_plan_has_no_place_for_is_said() -> None:
+    said = " / ".join(map(str, read_sheet(rundown(), "plan.xlsx", ABOUT).notes))
+    assert "a plan has no place for these columns, left out: 主播, 备注" in said
+    assert "totals in row 6, 9 are left out" in said
+    assert "直播排期 10: says nothing of people reached, viewers or spend, left out" in said
+
+
+LIVE = ("渠道", "开播时间", "下播时间", "预计场观")
+
+
+@pytest.mark.parametrize(
+    ("headings", "row", "told"),
+    [
+        (
+            LIVE,
+            ("直播", "2026-11-10 20:00", "2026-11-10 18:00", "50万"),
+            "live.xlsx:2 直播: 下播时间: the end, 2026-11-10 18:00, is not after the start, 2026-11-10 20:00\n"
+            "  swap them, or correct the date",
+        ),
+        (
+            LIVE,
+            ("直播", "2026-11-10 20:00", "2026-11-10 22:00", None),
+            "live.xlsx:2 直播: 预计场观: is missing for 直播\n  write how many are expected, or - where nobody knows",
+        ),
+        (
+            (*LIVE[:3], "预计场观(单位：场)"),
+            ("直播", "2026-11-10 20:00", "2026-11-10 22:00", 50),
+            "live.xlsx 直播: 预计场观(单位：场): (单位:场) is no unit that can be read\n"
+            "  write it as (万) or (%), or the figures in full",
+        ),
+        (
+            LIVE,
+            ("直播", "20:00", "22:00", 50),
+            "live.xlsx:2 直播: 开播时间: 20:00 has no day\n  write it as 2026-11-10 20:00",
+        ),
+        (
+            ("渠道", "触达人数", "推送时间", "预算(美元)"),
+            ("信息流", None, None, 50),
+            "live.xlsx 直播: 预算(美元) is in USD, plans here are in CNY\n  convert it in the sheet",
+        ),
+    ],
+)
+def test_a_wrong_row_is_told_with_its_sheet_and_what_to_do(
+    headings: tuple[str, ...], row: tuple[object, ...], told: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        read_sheet(workbook(("直播", [headings, row], [])), "live.xlsx", ABOUT)
+    assert [str(problem) for problem in refused.value.problems] == [told]
+
+
+def test_a_unit_above_the_table_is_not_guessed_to_be_of_some_column() -> None:
+    rows = [("推广计划（单位：万）",), ("渠道", "推送时间", "触达人数"), ("短信", "2026-11-10 20:00", 32)]
+    with pytest.raises(UserError, match="万 above the table: nobody knows of which columns"):
+        read_sheet(workbook(("计划", rows, [])), "plan.xlsx", ABOUT)
+
+
+def test_viewers_that_nobody_knows_are_written_as_a_dash() -> None:
+    rows = [LIVE, ("直播", "2026-11-10 20:00", "2026-11-10 22:00", "-")]
+    assert read_sheet(workbook(("直播", rows, [])), "live.xlsx", ABOUT).slots[0]["expected_viewers"] == ""
+
+
+def test_a_livestream_of_another_day_is_asked_about_or_refused_like_a_send(browser: TestClient) -> None:
+    token = form_token(browser, "/campaigns/d11")
+    sheet = "渠道,开播时间,下播时间,预计场观\n直播,{day} 20:00,{day} 22:00,50万\n"
+    late = browser.post("/campaigns/d11/sheet", data={"form_token": token, "pasted": sheet.format(day="2026-11-20")})
+    asked = browser.post("/campaigns/d11", data=fields_of(late.text) | {"action": "preview"})
+    assert "begins at 2026-11-20 20:00, after the end: is the day right?" in asked.text
+    far = browser.post("/campaigns/d11/sheet", data={"form_token": token, "pasted": sheet.format(day="2027-11-10")})
+    assert "2027-11-10 20:00 is more than 60 days from the campaign" in far.text
+
+
+def test_rows_of_several_campaigns_none_of_them_this_one_are_refused() -> None:
+    rows = [
+        ("活动", "渠道", "推送时间", "触达人数"),
+        ("618", "短信", "2026-06-17 20:00", 5),
+        ("双12", "短信", "2026-12-11 20:00", 5),
+    ]
+    with pytest.raises(UserError, match="活动 names 2 campaigns, none of them this one"):
+        read_sheet(workbook(("全年", rows, [])), "year.xlsx", ABOUT)
+
+
+@pytest.mark.parametrize(
+    ("cell", "begins", "ends"),
+    [
+        ("11月10日 20:00-22:00", "2026-11-10T20:00", "2026-11-10T22:00"),
+        ("11月10日（周二）晚8点-10点半", "2026-11-10T20:00", "2026-11-10T22:30"),
+        ("11月10日 晚8点至凌晨2点", "2026-11-10T20:00", "2026-11-11T02:00"),
+        ("11.10 20点-24点", "2026-11-10T20:00", "2026-11-11T00:00"),
+        ("11/10 20-22点", "2026-11-10T20:00", "2026-11-10T22:00"),
+        ("2026-11-10 20:00-22:00", "2026-11-10T20:00", "2026-11-10T22:00"),
+        ("11月10日 22:00-次日01:30", "2026-11-10T22:00", "2026-11-11T01:30"),
+        ("2026/11/10 20:00 ~ 2026/11/11 01:00", "2026-11-10T20:00", "2026-11-11T01:00"),
+        ("Nov 10 8-10pm", "2026-11-10T20:00", "2026-11-10T22:00"),
+        ("Tue 10 Nov 8pm - 11:30pm", "2026-11-10T20:00", "2026-11-10T23:30"),
+        ("1月5日 20:00-21:00", "2027-01-05T20:00", "2027-01-05T21:00"),
+    ],
+)
+def test_one_cell_may_say_begin_and_end_as_people_write_them(cell: str, begins: str, ends: str) -> None:
+    slots = read_sheet(
+        workbook(("直播", [("渠道", "直播时间", "预计场观"), ("直播", cell, 5)], [])), "live.xlsx", ABOUT
+    ).slots
+    assert [(slot["starts_at"], slot["ends_at"]) for slot in slots] == [(begins, ends)]
+
+
+@pytest.mark.parametrize("cell", ["下周二晚8点", "11.10", "11月31日 20:00", "20:00-22:00-23:00", "待定"])
+def test_a_time_that_leaves_something_open_is_refused(cell: str) -> None:
+    with pytest.raises(UserError, match="is not a time"):
+        read_sheet(workbook(("直播", [("渠道", "直播时间", "预计场观"), ("直播", cell, 5)], [])), "live.xlsx", ABOUT)
