@@ -104,3 +104,10 @@ def test_documents_and_examples_have_the_same_name_for_requests_per_second() -> 
     ours = [path for path in readable if not {"tests", ".venv", "demo"} & set(path.relative_to(ROOT).parts)]
     assert len(ours) > 300
     assert [path for path in ours if re.search(r"请求/秒|次每秒|\d ?QPS", path.read_text("utf-8"))] == []
+
+
+def test_chinese_calls_what_reaches_support_one_thing() -> None:
+    """进线 is the measure; 咨询 only heads the column of what people ask about."""
+    texts = [text for package in PACKAGES for text in translations(package).values()]
+    texts += [path.read_text("utf-8") for path in (*(ROOT / "docs" / "zh").rglob("*.md"), ROOT / "README.zh.md")]
+    assert [text for text in texts if "咨询" in text.replace("咨询分类", "")] == []

@@ -65,6 +65,12 @@ def plan_roles() -> dict[str, str]:
     return {**roles_by_alias(), **_aliases("plan_headings.yaml")}
 
 
+@cache
+def families() -> dict[str, str]:
+    """What sheets call a family of channels, plainly written, to the plan's word."""
+    return _aliases("families.yaml")
+
+
 def _aliases(name: str) -> dict[str, str]:
     content = read_yaml(Path(__file__).parent / "policy" / name, name).content
     return {plain(alias): role for role, aliases in content.items() for alias in aliases}

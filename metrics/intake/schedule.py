@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from campaign.documents import Complaint
 from campaign.language import Text, say
-from campaign.plan import Channel, Observed, Owner, Plan, Send
+from campaign.plan import Channel, Observed, Owner, Plan, Send, Slot
 from metrics.intake.headings import Headed
 from metrics.intake.moments import LocalClock, read_moment, slashed_order
 from metrics.intake.names import identifier, label
@@ -28,6 +28,7 @@ KINDS = {
     "brand-day": ("品牌日", "brand"),
     "member-day": ("会员日", "会员", "member"),
 }
+NAMES = ("channel", "room", "host")
 UNNAMED_KIND = "unnamed"
 LATIN_NAMES = {
     "双十一": "double11",
@@ -40,7 +41,7 @@ LATIN_NAMES = {
     "黑五": "black-friday",
     "会员日": "member-day",
 }
-TIMES = ("campaign_starts", "campaign_ends", "send_at", "observed_peak_at")
+TIMES = ("campaign_starts", "campaign_ends", "send_at", "slot_starts", "slot_ends", "observed_peak_at")
 DRIVERS = {"audience": "audience", "discount": "discount_ratio", "coupons": "coupon_quantity"}
 OBSERVED = {
     "observed_peak": "peak_requests_per_second",
@@ -55,6 +56,7 @@ def recognise(table: Headed, answers: Answers, findings: Findings) -> Recognised
     """A sheet with names, starts and ends of campaigns; None for other tables."""
     if not table.has("campaign", "campaign_starts"):
         return None
+    table = table.as_plan()
     if answers.time_zone is None:
         what = say("its times have no offset (first: {time})", time=str(table.cell(table.rows[0], "campaign_starts")))
         findings.ask("--time-zone", what, table.place)
@@ -208,15 +210,33 @@ def _channels(
     starts_at: datetime,
     ends_at: datetime,
 ) -> Iterator[Channel]:
-    figures = dict(_figures(table, row, {"reach": "reach", "spend": "spend", "open_ratio": "open_ratio"}, findings))
-    name = label(str(table.cell(row, "channel") or ""))
+    told = {role: role for role in ("reach", "spend", "open_ratio", "viewers")}
+    figures = dict(_figures(table, row, told, findings))
+    name = label(next((str(cell) for role in NAMES if (cell := table.cell(row, role)) not in (None, "")), ""))
     sent = _time(table, row, "send_at", clock, answers) if "send_at" in table.roles else None
     if "reach" in figures:
         send = Send(at=sent or starts_at, reach=figures["reach"], open_ratio=figures.get("open_ratio"))
         yield Channel(name=name or "push", sends=(send,))
+    if "viewers" in figures:
+        begins = _own_time(table, row, "slot_starts", clock, answers, findings) or starts_at
+        ends = _own_time(table, row, "slot_ends", clock, answers, findings) or ends_at
+        slot = Slot(starts_at=begins, ends_at=ends, expected_viewers=figures["viewers"])
+        yield Channel(name=name or "livestream", slots=(slot,))
     if "spend" in figures:
-        yield Channel(name=f"{name}-spend" if "reach" in figures and name else name or "paid", spend=figures["spend"],
+        others = len({"reach", "viewers"} & set(figures)) and name
+        yield Channel(name=f"{name}-spend" if others else name or "paid", spend=figures["spend"],
                       starts_at=starts_at, ends_at=ends_at)  # fmt: skip
+
+
+def _own_time(
+    table: Headed, row: Row, role: str, clock: LocalClock | None, answers: Answers, findings: Findings
+) -> datetime | None:
+    """A livestream's own begin or end; None where the row gives none, and the campaign's counts."""
+    moment = _time(table, row, role, clock, answers)
+    if moment is None and table.cell(row, role) not in (None, ""):
+        what = say("{name}: {heading} is no time", name=str(table.cell(row, "campaign")), heading=table.heading(role))
+        findings.problems.append(table.place.at(row[0]).problem(what, say("write it as 2026-11-10 20:00")))
+    return moment
 
 
 def _merged(one: Plan, other: Plan) -> Plan:
@@ -245,6 +265,11 @@ MEANINGS = {
     "reach": say("people reached by a message"),
     "send_at": say("when the message is sent"),
     "open_ratio": say("share of them who open it"),
+    "room": say("the channel"),
+    "host": say("the channel"),
+    "viewers": say("viewers expected of a livestream"),
+    "slot_starts": say("when the livestream begins"),
+    "slot_ends": say("when it ends"),
     "spend": say("money spent"),
     "audience": say("driver: audience"),
     "discount": say("driver: discount_ratio"),

@@ -250,6 +250,25 @@ def test_schedule_sheet_becomes_plans(tmp_path: Path) -> None:
     assert (second.kind, second.ends_at.isoformat()) == ("member-day", "2026-12-02T00:00:00+08:00")
 
 
+def test_a_schedules_livestreams_become_slots(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["活动名称", "开始时间", "结束时间", "直播间", "开播时间", "下播时间", "预计场观（万）"],
+        ["双11", "2026-11-10 20:00", "2026-11-11", "官方旗舰店", "2026-11-10 19:00", "2026-11-11 02:00", 120],
+        [None, None, None, "达人专场", None, None, 50],
+    ]
+    exports.sheet_file(tmp_path / "排期.xlsx", {"排期": rows})
+    [plan] = only(tmp_path).plans
+    slots = {channel.name: channel.slots[0] for channel in plan.channels}
+    assert slots["官方旗舰店"].starts_at.isoformat() == "2026-11-10T19:00:00+08:00"
+    assert slots["官方旗舰店"].ends_at.isoformat() == "2026-11-11T02:00:00+08:00"
+    assert slots["官方旗舰店"].expected_viewers == 1_200_000
+    assert (slots["达人专场"].starts_at, slots["达人专场"].ends_at) == (plan.starts_at, plan.ends_at)
+    rows[1][4] = "晚上"
+    exports.sheet_file(tmp_path / "排期.xlsx", {"排期": rows})
+    [(_file, _key, line, what)] = refused(tmp_path)
+    assert (line, what) == (2, "双11: 开播时间 is no time")
+
+
 def test_a_schedules_headings_may_name_units_and_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     rows = [["活动名称", "开始时间", "结束时间", "渠道", "触达人数(万)", "预算（万元）", "折扣"]]
     rows.append(["双11", "2026-11-10 20:00", "2026-11-11", "短信", "180", "30", "30%"])

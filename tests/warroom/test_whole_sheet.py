@@ -9,14 +9,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import Phase, given, settings
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaign.documents import Document, validate
+from campaign.errors import UserError
 from campaign.language import use_language
 from campaign.plan import Channel, Family, Moment, Observed, Offer, Owner, Plan, Send, Slot
 from campaign.plan_text import dumped
+from campaign.workspace import open_workspace
 from metrics.intake.headings import is_total
+from tests.warroom.conftest import PLAN, fields_of, form_token
 from warroom.plans.differences import differences
 from warroom.plans.form import entries_of, submitted
 from warroom.sheet.joining import joined
@@ -25,6 +29,7 @@ from warroom.sheet.writing import write_plan_sheet
 
 ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 11, 10, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 # What a person may type: blanks at the ends of a text and lines ended in the manner of other machines say nothing.
 TEXTS = st.one_of(
@@ -128,7 +133,7 @@ def in_any_order(plan: Plan) -> Plan:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@settings(deadline=None, max_examples=40, phases=(Phase.generate,))
+@settings(deadline=None, max_examples=60)
 @given(plan=PLANS)
 def test_a_plan_taken_out_begins_the_same_plan(language: str, plan: Plan) -> None:
     use_language(language)  # type: ignore[arg-type]
@@ -136,10 +141,50 @@ def test_a_plan_taken_out_begins_the_same_plan(language: str, plan: Plan) -> Non
     assert in_any_order(back) == in_any_order(plan)
 
 
-@settings(deadline=None, max_examples=40, phases=(Phase.generate,))
+@settings(deadline=None, max_examples=60)
 @given(plan=PLANS)
 def test_a_plan_brought_back_to_itself_changes_nothing(plan: Plan) -> None:
     use_language("en")
     before = json.loads(json.dumps(dumped(plan), default=str))
     _, content = taken_and_brought(plan, before)
     assert differences(before, content, ZONE) == ()
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ({"offers": [{"id": "a", "rules": "one\x0btwo"}]}, r"one\?two holds a character that no spreadsheet can hold"),
+        ({"offers": [{"id": "a", "rules": "x" * 40_000}]}, r"x{40}… is longer than a cell can hold"),
+        ({"channels": [{"name": "合计", "spend": 5}]}, "合计 would be read as a total"),
+    ],
+)
+def test_what_no_sheet_can_carry_is_refused_before_it_is_lost(
+    tmp_path: Path, plan: dict[str, object], told: str
+) -> None:
+    use_language("en")
+    made = Plan.model_validate({"id": "x", "kind": "flagship", "starts_at": START, "ends_at": START + DAY, **plan})
+    with pytest.raises(UserError, match=told):
+        write_plan_sheet(tmp_path / "plan.xlsx", made, ZONE)
+    assert not (tmp_path / "plan.xlsx").exists()
+
+
+def test_a_new_plan_keeps_what_the_form_has_no_field_for(browser: TestClient, folder: Path) -> None:
+    more = "metrics: [sessions]\nexpected: {sessions: 5, gmv: 7}\n"
+    (folder / "campaigns" / "d11.yaml").write_text(PLAN + more, "utf-8")
+    page = browser.get("/campaigns/new/plan?id=d12&starts_at=2026-12-11T20:00&copy=d11")
+    assert "Saved and submitted" in browser.post("/campaigns/d12", data=fields_of(page.text) | {"action": "save"}).text
+    saved = open_workspace(folder).plan("d12")
+    assert saved.metrics == ("sessions",)
+    assert saved.expected == {"sessions": 5, "gmv": 7}
+
+
+def test_a_sheet_decides_only_for_what_it_names(browser: TestClient, folder: Path) -> None:
+    slots = "  - {name: live, slots: [{starts_at: 2026-11-10T20:00+08:00, ends_at: 2026-11-10T22:00+08:00}]}\nmoments"
+    (folder / "campaigns" / "d11.yaml").write_text(PLAN.replace("moments", slots), "utf-8")
+    pasted = "渠道,推送时间,触达人数\nlive,2026-11-10 19:00,5000\n"
+    token = form_token(browser, "/campaigns/d11")
+    page = browser.post("/campaigns/d11/sheet", data={"form_token": token, "pasted": pasted})
+    browser.post("/campaigns/d11", data=fields_of(page.text) | {"action": "save"})
+    push, live = open_workspace(folder).plan("d11").channels
+    assert push.sends[0].open_ratio == 0.04
+    assert (len(live.sends), len(live.slots)) == (1, 1)

@@ -20,6 +20,7 @@ IDENTITY = {
     "offers": ("id",),
     "drivers": ("driver",),
 }
+STRETCH = ("starts_at", "ends_at")
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], zone: ZoneInfo) -> tuple[Text, ...]:
@@ -45,7 +46,7 @@ def _rest(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Text]:
     """What has no field is called as the file calls it."""
     for key in dict.fromkeys((*old, *new)):
         if old.get(key) != new.get(key):
-            yield _changed(say("{name}", name=key), old.get(key, ""), new.get(key, ""), Field(key, "text", say("Name")))
+            yield _changed(key, old.get(key, ""), new.get(key, ""), Field(key, "text", say("Name")))
 
 
 def flat(content: Mapping[str, Any], within: str = "") -> dict[str, str]:
@@ -90,14 +91,16 @@ def _named(section: Section, row: Row) -> str:
 
 
 def _whole(section: Section, row: Row) -> str:
-    return " ".join(_spoken(row[f.key], f) for f in section.fields if row[f.key])
+    told = " ".join(_spoken(row[f.key], f) for f in section.fields if row[f.key] and f.key not in STRETCH)
+    begins, ends = (_spoken(row[key], _field(section, key)) if row.get(key) else "" for key in STRETCH)
+    return " ".join(part for part in (told, f"{begins} – {ends}" if begins and ends else begins or ends) if part)
 
 
 def _field(section: Section, name: str) -> Field:
     return next(f for f in section.fields if f.key == name)
 
 
-def _changed(label: Text, before: str, after: str, f: Field) -> Text:
+def _changed(label: Text | str, before: str, after: str, f: Field) -> Text:
     if not before:
         return say("{what}: now {after}", what=label, after=_spoken(after, f))
     if not after:
@@ -110,4 +113,6 @@ def _spoken(value: str, f: Field) -> str:
         return "-"
     if f.kind == "time":
         return datetime.fromisoformat(value).strftime("%m-%d %H:%M:%S").removesuffix(":00")
+    if f.kind == "ratio":
+        return f"{100 * float(value):.3g} %"
     return spoken(float(value)) if f.kind == "number" else value

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import get_args
 
 from campaign.errors import Problem
 from campaign.language import Text, say
-from campaign.plan import Family
-from metrics.intake.headings import Headed
+from metrics.intake.headings import Headed, families, plain
 from metrics.intake.names import label
 from metrics.intake.quantities import currency_in, unknown_unit
 from metrics.intake.raw_tables import Row
@@ -39,22 +37,6 @@ MERGED = ("campaign", *NAMES, "send_date", "date", "slot_date")
 """Columns whose cells are merged over several rows, which leaves all but the first empty."""
 DEFAULT_TITLE = re.compile(r"(sheet|工作表|表格?)\s*\d*|pasted cells", re.IGNORECASE)
 SHORT_NAME = re.compile(r"\w[\w.@-]{0,99}")
-FAMILIES = {
-    "地推": "field",
-    "异业": "alliance",
-    "异业联盟": "alliance",
-    "活动资源位": "campaign",
-    "资源位": "campaign",
-    "头部达人": "top-kol",
-    "达人": "top-kol",
-    "kol": "top-kol",
-    "私域": "private-domain",
-    "付费": "paid",
-    "付费投放": "paid",
-    "自然": "organic",
-    "自然流量": "organic",
-    **{family: family for family in get_args(Family)},
-}
 
 
 def tells(table: Headed) -> bool:
@@ -154,7 +136,7 @@ def _spent(cells: Cells, spend: str) -> Fields:
     told: Fields = {"spend": spend}
     if cells.table.has("family"):
         family = cells.text("family")
-        told["family"] = FAMILIES.get(family.lower(), family)
+        told["family"] = families().get(plain(family), family)
     timed = {"campaign_starts", "campaign_ends", "period"} & set(cells.table.roles)
     if timed:
         told["starts_at"], told["ends_at"] = cells.stretch(SPENT, whole_days=True)

@@ -175,7 +175,7 @@ def _units_above(table: Headed, problems: list[Problem]) -> None:
     for number, cells in table.titles:
         for unit in (match[1] for cell in cells if (match := UNIT_OF_ALL.search(str(cell or "")))):
             what = say("{unit} above the table: nobody knows of which columns", unit=unit)
-            todo = say("write it in each heading that it belongs to, such as 触达人数(万)")
+            todo = say("write it in each heading that it belongs to, such as reach (K)")
             problems.append(table.place.at(number).problem(what, todo))
 
 

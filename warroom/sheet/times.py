@@ -20,7 +20,8 @@ SECONDS_OF_DAY = 86_400
 HAS_OFFSET = re.compile(r"T.*[+-]\d\d:?\d\d$|:\d\d:\d\d(\.\d+)?\s*[+-]\d\d:?\d\d$|\+\d\d:?\d\d$|\d\s*(?:Z|UTC|GMT)$")
 
 WEEKDAY = re.compile(
-    r"[(]?(?:周|星期|礼拜)[一二三四五六日天][)]?|\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\b[.,]?", re.IGNORECASE
+    r"[(]?(?:周|星期|礼拜)(?:[一二三]|[四五六]|[日天])[)]?|\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\b[.,]?",
+    re.IGNORECASE,
 )
 NEXT_DAY = re.compile(r"[(]?\s*(?:次日|第二天|翌日|隔天|\+1d?|next day)\s*[)]?", re.IGNORECASE)
 IN_CHINESE = re.compile(
