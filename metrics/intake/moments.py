@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 EPOCH_SECONDS = (1e9, 4e9)
 YEARS = (1990, 2100)
+OFFSET_MAX = timedelta(hours=14)
+"""Of any zone on earth: what follows `20:00` in `20:00-22:00` is an end."""
 CHINESE = re.compile(
     r"^(\d{4})[年./-](\d{1,2})[月./-](\d{1,2})日?"
     r"(?:\s*[T ]?\s*(\d{1,2})(?:[时点:](\d{1,2})?分?(?::?(\d{1,2}))?)?(?:时)?)?$"
@@ -32,7 +34,9 @@ def read_moment(cell: object, day_first: bool | None = None) -> datetime | None:
     `11/10/2026` is read only if `day_first` says how; see `slashed_order`.
     """
     moment = _read(cell, day_first)
-    return moment if moment and YEARS[0] <= moment.year <= YEARS[1] else None
+    if moment is None or abs(moment.utcoffset() or timedelta()) > OFFSET_MAX:
+        return None
+    return moment if YEARS[0] <= moment.year <= YEARS[1] else None
 
 
 def _read(cell: object, day_first: bool | None) -> datetime | None:

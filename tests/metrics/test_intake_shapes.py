@@ -238,3 +238,8 @@ def test_a_log_ten_times_as_long_takes_no_more_memory(tmp_path: Path) -> None:
         told[blocks] = mebibytes
         log.unlink()
     assert told[400] < told[40] + 150 < 900
+
+
+def test_an_end_is_no_offset() -> None:
+    assert read_moment("2026-11-10 20:00-22:00") is None
+    assert read_moment("2026-11-10 20:00-08:00") is not None
