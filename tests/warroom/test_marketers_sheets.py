@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from campaign.errors import UserError
 from campaign.plan import Plan, Send, Slot
@@ -187,3 +190,28 @@ def test_one_cell_may_say_begin_and_end_as_people_write_them(cell: str, begins: 
 def test_a_time_that_leaves_something_open_is_refused(cell: str) -> None:
     with pytest.raises(UserError, match="is not a time"):
         read_sheet(workbook(("直播", [("渠道", "直播时间", "预计场观"), ("直播", cell, 5)], [])), "live.xlsx", ABOUT)
+
+
+HEADINGS = st.sampled_from(
+    ["渠道", "主播", "推送时间", "日期", "开始时间", "结束时间", "下播时间", "直播时间", "投放周期", "预计场观",
+     "触达人数", "预算", "打开率", "活动", "备注", "时刻类型", "短编号", "方案项", "方案内容", None]
+)  # fmt: skip
+CELLS = st.sampled_from(
+    [None, "", "短信", "11月10日 20:00-22:00", "20:00", "次日02:00", "99:99", "2026-13-45", "11月31日", "晚8点", "-",
+     "约50万", 5, -3, 1e300, 46336.83, datetime(2026, 11, 10, 20), True, "合计", "2026-11-10T20:00+08:00",
+     "11/13/2026 8pm",
+     "11月10日-11月9日", "24:00", "Starts", "表中时间的时区", "Mars/Phobos", "2月29日 10:00", "9999-12-31 23:00-24:00"]
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(headings=st.lists(HEADINGS, min_size=2, max_size=7), rows=st.lists(st.lists(CELLS, max_size=7), max_size=5))
+def test_whatever_stands_in_a_sheet_is_read_or_refused(headings: list[object], rows: list[list[object]]) -> None:
+    with suppress(UserError):
+        read_sheet(workbook(("直播", [headings, *rows], [])), "any.xlsx", ABOUT)
+
+
+def test_days_the_wrong_way_round_are_told_at_their_column() -> None:
+    rows = [("渠道", "日期", "触达人数"), ("短信", "11月10日-11月9日", 5)]
+    with pytest.raises(UserError, match="日期: the end, 2026-11-10 00:00, is not after the start, 2026-11-10 00:00"):
+        read_sheet(workbook(("推送", rows, [])), "any.xlsx", ABOUT)

@@ -80,7 +80,7 @@ class Cells:
         if begins and ends and self.calendar.instant(ends) <= self.calendar.instant(begins):
             values = {"end": self.calendar.shown(ends), "start": self.calendar.shown(begins)}
             what = say("the end, {end}, is not after the start, {start}", **_spaced(values))
-            self.problem(end_role or begin_role, what, say("swap them, or correct the date"))
+            self.problem(end_role or begin_role or day_role, what, say("swap them, or correct the date"))
         return tuple(self.calendar.shown(one) if one else "" for one in (begins, ends))  # type: ignore[return-value]
 
     def _first(self, roles: Sequence[str]) -> str:
