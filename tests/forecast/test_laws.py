@@ -1,4 +1,4 @@
-"""What must not change a forecast: the year, the clock, the unit, the order of things. The whole stack, one set of paths."""
+"""What must not change a forecast: the year, the clock, the unit, the order of things; with the whole stack."""
 
 from __future__ import annotations
 
