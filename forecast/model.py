@@ -89,7 +89,7 @@ def build_traffic_model(
     count = min(paths, PATHS_BYTES // (4 * len(grid.starts) * len(evidence.services)))
     prediction = predict(learned, grid, count, seed)
     calibration = calibration or Calibration()
-    bend = bend_of(prediction, learned, evidence, plans, settings, calibration.weights, seed)
+    bend = bend_of(prediction, learned, evidence, plans, settings, calibration.stack, seed)
     rates = calibrated(bent_rates(prediction.rates, grid, bend), calibration)
     rates, held_ratio = held_below(rates, *_bounds(prediction, learned, evidence, settings))
     bots = learn_bots(evidence, [plan for plan in learned.past if has_rows(plan, evidence)])

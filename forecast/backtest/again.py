@@ -19,7 +19,8 @@ from forecast.learning import grid_for, has_rows, learn, overlapping, predict
 from forecast.paths.calibration import OTHER_KIND, Score
 from forecast.paths.grid import Grid
 from forecast.paths.tail import Z90
-from forecast.stack.members import STRUCTURAL, members_of
+from forecast.stack.members import members_of
+from forecast.stack.stack import STRUCTURAL, hours_since
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -59,7 +60,8 @@ class Tops:
 class Tested:
     """A past campaign's forecast beside what came, hour by hour on the total of all services.
 
-    hours: seconds since 1970; actual, middle, last_week: mean requests per second [hour], NaN where not known.
+    hours: seconds since 1970; since_start: which hour of the campaign each is; actual, middle, last_week: mean requests
+    per second [hour], NaN where not known.
     peak_hours: the forecast's busiest hour on each path [path]; tops: the busiest few, among which the busiest is found
     when hours are bent; members: the middle of each member of the stack [hour]; live: how re-forecasts during the
     campaign would have done.
@@ -68,6 +70,7 @@ class Tested:
     score: Score
     as_of: datetime
     hours: NDArray[np.int64]
+    since_start: NDArray[np.int64]
     actual: Floats
     middle: Floats
     last_week: Floats
@@ -153,7 +156,8 @@ def forecast_again(
     paths = TrafficPaths(rates, learned.baseline.services, naive_utc(grid.starts), grid.seconds)
     live = live_scores(paths, dict(zip(paths.services, each, strict=True)), plan.starts_at, plan.ends_at)
     tops = Tops.of(paths_by_hour)
-    return Tested(score, as_of, hours, by_hour, middle, past, tops.highest, tops, members, live)
+    since = hours_since(epoch(plan.starts_at), epoch(plan.ends_at), hours)
+    return Tested(score, as_of, hours, since, by_hour, middle, past, tops.highest, tops, members, live)
 
 
 def finest_of(evidence: Evidence, plan: Plan) -> int:

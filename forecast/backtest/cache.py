@@ -43,6 +43,7 @@ class KeptTest(FileRecord):
     score: dict[str, Any]
     as_of_utc: datetime
     hours: tuple[int, ...]
+    since_start: tuple[int, ...]
     actual: tuple[float | None, ...]
     middle: tuple[float | None, ...]
     last_week: tuple[float | None, ...]
@@ -152,6 +153,7 @@ def _kept(key: str, tested: Tested) -> KeptTest:
         score={k: None if v != v else v for k, v in asdict(tested.score).items()},
         as_of_utc=tested.as_of,
         hours=tuple(int(h) for h in tested.hours),
+        since_start=tuple(int(h) for h in tested.since_start),
         actual=_plain(tested.actual),
         middle=_plain(tested.middle),
         last_week=_plain(tested.last_week),
@@ -176,6 +178,7 @@ def _tested(kept: KeptTest) -> Tested:
         Score(**names, **figures),  # type: ignore[arg-type]
         kept.as_of_utc,
         np.array(kept.hours, dtype=np.int64),
+        np.array(kept.since_start, dtype=np.int64),
         _array(kept.actual),
         _array(kept.middle),
         _array(kept.last_week),

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from forecast.backtest.again import Tested, wape
 from forecast.epochs import HOUR, epoch
-from forecast.paths.calibration import Calibration, calibration_from, moved, moved_quantiles
-from forecast.stack.members import stacked
+from forecast.paths.calibration import OTHER_KIND, Calibration, calibration_from, moved, moved_quantiles
+from forecast.stack.course import course_from, missed
+from forecast.stack.stack import Stack, stacked
 from forecast.stack.weights import weights_from
 
 Floats = NDArray[np.float64]
@@ -35,19 +36,22 @@ def over_before(tested: Sequence[Tested], one: Tested) -> list[Tested]:
 
 
 def as_stacked_then(tested: Sequence[Tested], one: Tested) -> Tested:
-    """The test with the stack's middle, as earlier ones would have weighed it."""
-    return bent(one, weights_of(over_before(tested, one), one.score.campaigns_known))
+    """The test with the stack's middle, as earlier ones would have made it."""
+    return bent(one, stack_of(over_before(tested, one), one.score.kind, one.score.campaigns_known))
 
 
-def weights_of(tested: Sequence[Tested], campaigns_known: float) -> dict[str, float]:
-    """The stack's weights after these tests, for a forecast that rests on `campaigns_known` past campaigns."""
-    losses = [{name: wape(one.actual, middle) for name, middle in one.members.items()} for one in tested]
-    return weights_from(losses, campaigns_known)
+def stack_of(earlier: Sequence[Tested], kind: str, campaigns_known: float) -> Stack:
+    """The stack after these tests, for a forecast of `kind` that rests on `campaigns_known` past campaigns."""
+    counts = [1.0 if one.score.kind == kind else OTHER_KIND for one in earlier]
+    losses = [{name: wape(one.actual, middle) for name, middle in one.members.items()} for one in earlier]
+    weights = weights_from(losses, counts, campaigns_known)
+    misses = [(one.since_start, missed(one.actual, stacked(one.members, weights))) for one in earlier]
+    return Stack(weights, course_from(misses, counts))
 
 
-def bent(tested: Tested, weights: dict[str, float]) -> Tested:
+def bent(tested: Tested, stack: Stack) -> Tested:
     """The test with the stack's middle; its paths keep their distance from it hour by hour, as published ones do."""
-    middle = stacked(tested.members, weights)
+    middle = stack.middle(tested.members, tested.since_start)
     tops = tested.tops.bent(middle / np.maximum(tested.middle, 1e-9))
     ratio = float(np.median(tops.highest) / max(float(np.median(tested.peak_hours)), 1e-9))
     old = tested.score
@@ -86,9 +90,9 @@ def calibration_of(tested: Sequence[Tested], kind: str, campaigns_known: float, 
     """What all these tests teach for a forecast of `kind` that rests on so many past campaigns."""
     ordered = sorted(tested, key=lambda one: int(one.hours[-1]))
     scores = [as_stacked_then(ordered, one).score for one in ordered]
-    weights = weights_of(ordered, campaigns_known)
-    found = replace(calibration_from(scores, kind, campaigns_known), weights=weights)
+    stack = stack_of(ordered, kind, campaigns_known)
+    found = replace(calibration_from(scores, kind, campaigns_known), stack=stack)
     if found.back_test is None:
         return found
-    about = {"lead_days": lead_days, "member_weights": {name: round(w, 4) for name, w in weights.items()}}
+    about = {"lead_days": lead_days, "member_weights": {name: round(w, 4) for name, w in stack.weights.items()}}
     return replace(found, back_test=found.back_test.model_copy(update=about))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from campaign.traffic import BackTest
 from forecast.paths.tail import THRESHOLD, Z90, Tail, tail_from, tailed, tailed_draws
+from forecast.stack.stack import Stack
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -73,7 +74,7 @@ class Calibration:
 
     bias_sd: how far the two may be wrong together; miss: how far off earlier peaks were without them (root mean
     square); weight: how many of them that is worth; campaigns: how many stand behind it, zero leaves paths as they are.
-    weights: of the stack's members. tail: where the highest fifth of peaks goes.
+    stack: what weighs its members. tail: where the highest fifth of peaks goes.
     """
 
     bias: float = 0.0
@@ -83,7 +84,7 @@ class Calibration:
     weight: float = 0.0
     campaigns: int = 0
     back_test: BackTest | None = None
-    weights: Mapping[str, float] = field(default_factory=dict)
+    stack: Stack = field(default_factory=Stack)
     tail: Tail = field(default_factory=Tail)
 
     def scale_ratio(self, width: float) -> float:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from campaign.plan import Plan
 from campaign.settings import Settings
-from forecast.epochs import HOUR
+from forecast.epochs import HOUR, epoch
 from forecast.evidence import Evidence
 from forecast.learning import Learned, Prediction
 from forecast.paths.grid import Grid
-from forecast.stack.members import STRUCTURAL, members_of, stacked
+from forecast.stack.members import members_of
+from forecast.stack.stack import STRUCTURAL, Stack, hours_since
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -47,19 +48,20 @@ def bend_of(
     evidence: Evidence,
     plans: Sequence[Plan],
     settings: Settings,
-    weights: Mapping[str, float],
+    stack: Stack,
     seed: int,
 ) -> Bend | None:
-    """The stack's opinion beside the structural model's; None where the weights leave only the latter."""
+    """The stack's opinion beside the structural model's; None where that is the latter's own."""
     target = learned.target
     touched = tuple(i for i, name in enumerate(prediction.services) if target.touches(name))
-    if not touched or not any(weight > 0.0 for name, weight in weights.items() if name != STRUCTURAL):
+    if not touched or stack.is_structural:
         return None
     hours, mine = hourly_means(prediction.grid, prediction.rates[:, list(touched)].sum(axis=1))
     structural = np.median(mine, axis=0)
     found = members_of(evidence, target, plans, settings, learned.baseline, hours, seed)
     members = {STRUCTURAL: structural, **found}
-    log_ratio = np.log(stacked(members, weights) / np.maximum(structural, 1e-9))
+    middle = stack.middle(members, hours_since(epoch(target.starts_at), epoch(target.ends_at), hours))
+    log_ratio = np.log(middle / np.maximum(structural, 1e-9))
     return Bend(hours, np.clip(log_ratio, -LOG_RATIO_MOST, LOG_RATIO_MOST), touched, members)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,10 @@ from forecast.evidence import Evidence, long_known
 from forecast.stack.arma import arma_log_rates
 from forecast.stack.boosting import boosted_log_rates, boosting_loads
 from forecast.stack.columns import EDGES, FIELD, PART_OF_DAY, EventColumns, event_columns, with_rhythm
+from forecast.stack.stack import ARMA, BOOSTING, PROPHET_HELD
 
 Floats = NDArray[np.float64]
 
-STRUCTURAL, PROPHET_HELD, BOOSTING, ARMA = "structural", "prophet-held", "boosting", "regression-arma"
 RECENT_HOURS = 400 * 24
 SHORT_HOURS = 100 * 24
 NEAR_HOURS = 24
@@ -152,13 +152,3 @@ def _prophet(known: Known, columns: EventColumns, settings: Settings, seed: int)
         told, told.notna().to_numpy(), index[ahead], settings.zone, settings.country, seed, columns.values
     )
     return found
-
-
-def stacked(members: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
-    """Weighted geometric mean of the members' middles [hour]; members without a weight are left out."""
-    used = {name: weights[name] for name in members if weights.get(name, 0.0) > 0.0}
-    if not used or set(used) == {STRUCTURAL}:
-        return members[STRUCTURAL]
-    total = sum(used.values())
-    logs = sum(weight / total * np.log(np.maximum(members[name], 1e-9)) for name, weight in used.items())
-    return np.asarray(np.exp(logs), dtype=np.float64)

@@ -16,11 +16,12 @@ from forecast.epochs import epoch
 from forecast.evidence import Evidence, known_before
 from forecast.model import build_traffic_model
 from forecast.paths.calibration import Calibration
+from forecast.stack.stack import Stack
 
 PAST = tuple(sale(day, reach=reach) for day, reach in ((20, 3e5), (30, 5e5), (41, 2e5)))
 NEXT = sale(52)
 AS_OF = NEXT.starts_at - timedelta(days=3)
-STACK = Calibration(weights={"structural": 0.4, "prophet-held": 0.2, "boosting": 0.2, "regression-arma": 0.2})
+STACK = Calibration(stack=Stack({"structural": 0.4, "prophet-held": 0.2, "boosting": 0.2, "regression-arma": 0.2}))
 
 
 @cache
