@@ -40,8 +40,9 @@ def tests() -> list[again.Tested]:
     return [one for one in found if one is not None]
 
 
-def test_without_earlier_campaigns_the_structural_model_stands_alone() -> None:
-    assert weights_from([], [], 0.0) == {STRUCTURAL: 1.0, PROPHET_HELD: 0.0, BOOSTING: 0.0, ARMA: 0.0}
+@pytest.mark.parametrize("campaigns_known", [0.0, 1.0 / 3.0, 1.0])
+def test_until_a_second_campaign_is_known_the_structural_model_stands_alone(campaigns_known: float) -> None:
+    assert weights_from([], [], campaigns_known) == {STRUCTURAL: 1.0, PROPHET_HELD: 0.0, BOOSTING: 0.0, ARMA: 0.0}
 
 
 def test_members_count_by_the_campaigns_they_learned_from_before_any_could_be_tested() -> None:
