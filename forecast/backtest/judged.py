@@ -45,8 +45,9 @@ def stack_of(earlier: Sequence[Tested], kind: str, campaigns_known: float) -> St
     counts = [1.0 if one.score.kind == kind else OTHER_KIND for one in earlier]
     losses = [{name: wape(one.actual, middle) for name, middle in one.members.items()} for one in earlier]
     weights = weights_from(losses, counts, campaigns_known)
-    misses = [(one.since_start, missed(one.actual, stacked(one.members, weights))) for one in earlier]
-    return Stack(weights, course_from(misses, counts))
+    alike = [one for one in earlier if one.score.kind == kind]
+    misses = [(one.since_start, missed(one.actual, stacked(one.members, weights))) for one in alike]
+    return Stack(weights, course_from(misses))
 
 
 def bent(tested: Tested, stack: Stack) -> Tested:

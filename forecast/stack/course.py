@@ -25,19 +25,19 @@ def missed(actual: Floats, middle: Floats) -> Floats:
     return np.asarray(np.clip(logs, -MISS_MOST, MISS_MOST))
 
 
-def course_from(misses: Sequence[tuple[Positions, Floats]], counts: Sequence[float]) -> Floats:
+def course_from(misses: Sequence[tuple[Positions, Floats]]) -> Floats:
     """By how much to correct each hour since a campaign's start, on the log scale [hour].
 
-    misses: of each earlier campaign the hours since its start and what was missed in them; counts: how many campaigns
-    each is worth. A mean against three that missed nothing, smoothed over three hours.
+    misses: of each earlier campaign of the kind the hours since its start and what was missed in them. A mean against
+    three that missed nothing, smoothed over three hours.
     """
     length = max((int(hours.max(initial=-1)) + 1 for hours, _ in misses), default=0)
     if length == 0:
         return np.zeros(0)
     total, known = np.zeros(length), np.zeros(length)
-    for (hours, logs), count in zip(misses, counts, strict=True):
+    for hours, logs in misses:
         told = ~np.isnan(logs)
-        total[hours[told]] += count * logs[told]
-        known[hours[told]] += count
+        total[hours[told]] += logs[told]
+        known[hours[told]] += 1.0
     course = np.pad(total / (known + PSEUDO_CAMPAIGNS), SMOOTHED_HOURS // 2, mode="edge")
     return np.convolve(course, np.full(SMOOTHED_HOURS, 1.0 / SMOOTHED_HOURS), mode="valid")
