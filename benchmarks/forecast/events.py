@@ -26,7 +26,7 @@ PROCESSES = 2
 PEER_MODULES = ("backtest/peers.py", "baseline/prophet_baseline.py", "uplift/kernels.py", "uplift/terms.py")
 LATER_MODULES = (
     *("judged.py", "scores_file.py", "calibration.py", "tail.py", "weights.py", "peers.py"),
-    *("bending.py", "model.py", "publish.py", "cache.py", "cli.py"),
+    *("stack.py", "course.py", "bending.py", "model.py", "publish.py", "cache.py", "cli.py"),
 )
 """What is done with forecasts once they are made: it changes without their being made again."""
 
