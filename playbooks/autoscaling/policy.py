@@ -46,6 +46,7 @@ class AutoscalingPolicy(FileRecord):
     steps_per_day: WholePositive
     hours_before: NonNegative
     hours_after: NonNegative
+    try_out_hours_before: Annotated[float, Field(ge=0, le=20)]
     hpa_metric: HpaMetric
     hpa_rate_metric: Annotated[str, Field(pattern="^[a-z_][a-z0-9_]*$")]
     hpa_target_ratio: Share

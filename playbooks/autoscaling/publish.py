@@ -33,6 +33,7 @@ from playbooks.autoscaling.planning import Answer, Question, plan_services, shar
 from playbooks.autoscaling.policy import read_policy, with_targets
 from playbooks.autoscaling.resources import resources
 from playbooks.autoscaling.step_table import step_table
+from playbooks.autoscaling.try_out import with_try_out
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def make_plan(
     question = Question(together, workspace.settings, policy, traffic, facts, zone)
     answer = plan_services(question, progress)
     own = reads[campaign_id]
+    others = [other for other in workspace.plans if other not in together]
     plan = AutoscalingPlan(
         campaign=campaign_id,
         shared_with=shared_names(together, campaign_id),
@@ -100,7 +102,7 @@ def make_plan(
         starts_at_utc=traffic.time_of(answer.window.first),
         ends_at_utc=traffic.time_of(answer.window.last),
         inputs=_inputs(workspace, together, list(reads.values()), capacity_inputs),
-        services=answer.services,
+        services=with_try_out(answer.services, workspace.settings.limits, others, policy, now),
         not_planned={name: str(why) for name, why in unknown.items()},
         assumptions=tuple(str(text) for text in assumptions(question, answer.services, reads, now)),
     )

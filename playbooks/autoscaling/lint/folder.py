@@ -13,7 +13,7 @@ from campaign.errors import Problem, UserError
 from campaign.language import say
 from playbooks.autoscaling.lint.against_plan import PLAN, lint_against_plan, lint_lead, lint_metric
 from playbooks.autoscaling.lint.aws import is_aws, lint_aws
-from playbooks.autoscaling.lint.bounds import Bounds, lint_bounds
+from playbooks.autoscaling.lint.bounds import Bounds, lint_bounds, usual_floors
 from playbooks.autoscaling.lint.cronhpa import lint_cron_hpa
 from playbooks.autoscaling.lint.gcp import is_gcp, lint_gcp
 from playbooks.autoscaling.lint.keda import lint_scaled_object
@@ -95,7 +95,7 @@ def lint_documents(
     found += lint_steps(documents)
     found += lint_bounds(changes, documents, bounds)
     if now:
-        found += lint_missed(changes, now)
+        found += lint_missed(changes, usual_floors(documents), now)
     if plan:
         found += lint_against_plan(changes, plan)
         found += lint_lead(plan, bounds.startup_seconds)

@@ -125,8 +125,9 @@ def workspace_folder(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small workspace with its playbook, made once: copy it before editing."""
+    """The small workspace with its playbook and no trial of the executor, made once: copy it before editing."""
     folder = write_workspace(tmp_path_factory.mktemp("published"))
+    (folder / "autoscaling.yaml").write_text("try_out_hours_before: 0\n", "utf-8")
     publish_autoscaling(open_workspace(folder), "coupon-drop", AS_OF)
     return folder
 
