@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 
 from campaign.language import PACKAGES, ROOT, _, current_language
 
-UNITS = "%|‰|万|亿|M|bn|ms|s|min|h|requests/s|次/秒|毫秒|秒|分钟|小时|天|人|个|次|倍"
+UNITS = "%|‰|万|亿|M|bn|ms|s|min|h|requests/s|次/秒|毫秒|秒|分钟|小时|天|人|个|次|单|份|分|倍|[A-Z]{3}"
 LEFT_ALONE = "svg|style|script|textarea|pre|code|option|title"
 """Elements whose text is drawn, run, copied or sent back as it stands."""
 BEFORE_A_UNIT = re.compile(

@@ -125,14 +125,14 @@ def check(
 
 def _checked(checked: Checked, opened: Opened) -> str:
     from campaign.numbers import spoken
-    from playbooks.growth.pages import alert_sentence, lacking, teams, unit_of
+    from playbooks.growth.pages import alert_sentence, lacking, teams
 
     told = {event.subject: event.kind for event in checked.told}
     rows = [
         [
             _("new") if alert.key in told else "",
             str(alert.rule.title),
-            str(alert_sentence(alert, unit_of(alert.rule.metric, opened.dictionary))),
+            str(alert_sentence(alert, opened.dictionary.definitions)),
             teams(alert.rule.route),
             str(alert.rule.action),
             alert.due_on.isoformat(),
@@ -140,7 +140,8 @@ def _checked(checked: Checked, opened: Opened) -> str:
         ]
         for alert in checked.alerts
     ]
-    headings = ["", _("rule"), _("value"), _("goes to"), _("action"), _("due"), _("lost per day")]
+    lost = _("lost per day, {currency}").format(currency=opened.workspace.settings.currency)
+    headings = ["", _("rule"), _("value"), _("goes to"), _("action"), _("due"), lost]
     parts = [table(headings, rows, left=6)] if rows else []
     cleared = [subject for subject, kind in told.items() if kind == "rule-cleared"]
     parts += [_("cleared: {names}").format(names=", ".join(cleared))] if cleared else []

@@ -22,6 +22,7 @@ class Lasted:
     """
 
     campaign: str
+    metric: str
     first_day: date
     peak: float
     before: float
@@ -44,4 +45,4 @@ def did_it_last(
     kept = tuple(None if v is None else v / peak for v in after)
     rise = tuple(None if v is None or peak <= before else (v - before) / (peak - before) for v in after)
     verdict = None if rise[-1] is None else rise[-1] >= lasting.kept_ratio
-    return Lasted(campaign, first_day, peak, before, kept, rise, verdict)
+    return Lasted(campaign, lasting.metric, first_day, peak, before, kept, rise, verdict)

@@ -13,9 +13,12 @@ from campaign.language import Text, _, say
 from campaign.numbers import percent, spoken
 from campaign.pages import render
 from metrics.dictionary import Dictionary
+from metrics.experiments import Difference, ReadOut
+from metrics.sql import Definitions
 from playbooks.appointments import appointment, calendar_of
 from playbooks.growth.agenda import Agenda
 from playbooks.growth.evaluate import EVERYBODY, Alert
+from playbooks.growth.figures import figure
 from playbooks.growth.lasting import Lasted
 from playbooks.growth.objectives import KeyResult
 from playbooks.growth.policy import Meeting
@@ -39,10 +42,10 @@ FAMILIES = {
 }
 
 
-def alert_sentence(alert: Alert, unit: str) -> Text:
+def alert_sentence(alert: Alert, definitions: Definitions) -> Text:
     """`feed: 1.2, expected 1.8 (-33 %)`, or the level it is below."""
     where = say("everywhere") if alert.split == EVERYBODY else alert.split
-    value, expected = figure(alert.value, unit), figure(alert.expected, unit)
+    value, expected = (figure(each, alert.rule.metric, definitions) for each in (alert.value, alert.expected))
     if alert.rule.when.compare == "level":
         return say("{where}: {value}, below {expected}", where=where, value=value, expected=expected)
     change = f"{100 * (alert.value / alert.expected - 1):+.0f} %"
@@ -50,27 +53,25 @@ def alert_sentence(alert: Alert, unit: str) -> Text:
                change=change)  # fmt: skip
 
 
-def figure(value: float, unit: str) -> str:
-    """A value as people say it: shares in percent, the rest to three digits."""
-    return percent(value) if unit == "share" else spoken(value)
-
-
-def unit_of(metric: str, dictionary: Dictionary) -> str:
-    """The unit, shares told apart from other ratios."""
-    definition = dictionary.definitions[metric]
-    return "share" if definition.kind == "cohort_ratio" else definition.unit
-
-
-def kr_sentence(result: KeyResult, dictionary: Dictionary) -> Text:
-    unit = unit_of(result.objective.metric, dictionary)
-    target = figure(result.target, unit)
+def kr_sentence(result: KeyResult, definitions: Definitions) -> Text:
+    metric = result.objective.metric
+    target = figure(result.target, metric, definitions)
     wanted = say("at most {target}", target=target) if result.at_most else say("at least {target}", target=target)
     if result.now is None:
         return say("{wanted}; no settled values yet", wanted=wanted)
+    now = figure(result.now, metric, definitions)
     if result.start is None:
-        return say("{wanted}; now {now}", wanted=wanted, now=figure(result.now, unit))
-    return say("{wanted}; from {start} to {now}", wanted=wanted, start=figure(result.start, unit),
-               now=figure(result.now, unit))  # fmt: skip
+        return say("{wanted}; now {now}", wanted=wanted, now=now)
+    return say("{wanted}; from {start} to {now}", wanted=wanted, start=figure(result.start, metric, definitions),
+               now=now)  # fmt: skip
+
+
+def interval_words(out: ReadOut, apart: Difference) -> str:
+    """`+5 (+2.3 … +7.7) percentage points` where shares are compared, else in the metric's own unit."""
+    if out.experiment.variants[apart.variant].successes is None:
+        return f"{apart.difference:+.3g} ({apart.low:+.3g} … {apart.high:+.3g})"
+    middle, low, high = (f"{100 * each:+.2g}" for each in (apart.difference, apart.low, apart.high))
+    return _("{middle} ({low} … {high}) percentage points").format(middle=middle, low=low, high=high)
 
 
 def lasted_sentence(lasted: Lasted) -> Text:
@@ -98,15 +99,15 @@ def as_page(agenda: Agenda, dictionary: Dictionary, currency: str) -> str:
 
 def page_values(agenda: Agenda, dictionary: Dictionary, currency: str) -> dict[str, Any]:
     """What `agenda_parts.html` shows, in the reader's words. pictures: SVG by metric, beside its objective."""
-    units = {alert.key: unit_of(alert.rule.metric, dictionary) for alert in agenda.alerts}
+    definitions = dictionary.definitions
     return {
         "agenda": agenda,
         "currency": currency,
         "starts": f"{agenda.starts_at:%Y-%m-%d %H:%M}",
         "zone": str(agenda.starts_at.tzinfo),
-        "alert_sentences": {a.key: alert_sentence(a, units[a.key]) for a in agenda.alerts},
-        "objective_sentences": {r.objective.metric: kr_sentence(r, dictionary) for r in agenda.objectives},
-        "titles": {name: dictionary.definitions[name].title for name in dictionary.ids},
+        "alert_sentences": {a.key: alert_sentence(a, definitions) for a in agenda.alerts},
+        "objective_sentences": {r.objective.metric: kr_sentence(r, definitions) for r in agenda.objectives},
+        "titles": {name: definitions[name].title for name in dictionary.ids},
         "ids": dictionary.ids,
         "lasted_sentences": {one.campaign: lasted_sentence(one) for one in agenda.lasted},
         "teams": teams,
@@ -115,7 +116,8 @@ def page_values(agenda: Agenda, dictionary: Dictionary, currency: str) -> dict[s
         "spoken": spoken,
         "percent": percent,
         "everybody": EVERYBODY,
-        "interval": lambda d: f"{d.difference:+.3g} ({d.low:+.3g} … {d.high:+.3g})",
+        "figure": lambda value, metric: figure(value, metric, definitions),
+        "interval": interval_words,
         "pictures": {},
     }
 

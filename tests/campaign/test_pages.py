@@ -17,6 +17,7 @@ UNIT = '<span class="unit">次/秒</span>'  # a browser may end a line at the sl
         ("<td>1.01 万 次/秒，92 次/秒</td>", f"<td>1.01{NB}万{NB}{UNIT}，92{NB}{UNIT}</td>"),
         ("<p>12 min, 3 s, 40 requests/s</p>", f"<p>12{NB}min, 3{NB}s, 40{NB}requests/s</p>"),
         ("<p>in 53 – 67 % of cases</p>", f"<p>in 53{NB}–\u2060{NB}67{NB}% of cases</p>"),
+        ("<p>at most 80 CNY/user, 3 SMSes</p>", f"<p>at most 80{NB}CNY/user, 3 SMSes</p>"),
         ("<p>2 more, 5 seconds, 3 Mondays</p>", "<p>2 more, 5 seconds, 3 Mondays</p>"),
     ],
 )

@@ -14,8 +14,9 @@ from campaign.errors import UserError
 from campaign.language import Text, _, say
 from campaign.numbers import local_minute
 from metrics.dictionary import Dictionary
+from playbooks.growth.figures import figure
 from playbooks.growth.objectives import KeyResult
-from playbooks.growth.pages import figure, page_values, teams, unit_of
+from playbooks.growth.pages import page_values, teams
 from warroom.growth.board import Board, Row, State, Warning
 from warroom.growth.gather import Boards, Read
 from warroom.live.policy import rules_of
@@ -161,8 +162,8 @@ def row_words(warning: Warning, row: Row, dictionary: Dictionary, newest: date |
     """`1.67 · limit 2.11`, with its day where that is not the newest: campaigns and days with little are not judged."""
     if row.value is None or row.limit is None:
         return _("no day that could be judged")
-    unit = unit_of(warning.rule.metric, dictionary)
-    said = _("{value} · limit {limit}").format(value=figure(row.value, unit), limit=figure(row.limit, unit))
+    value, limit = (figure(each, warning.rule.metric, dictionary.definitions) for each in (row.value, row.limit))
+    said = _("{value} · limit {limit}").format(value=value, limit=limit)
     return said if row.day == newest else _("{said} · on {day}, the last that counts").format(said=said, day=row.day)
 
 

@@ -129,7 +129,7 @@ def test_the_command_tells_once_and_answers_no_while_a_rule_stands(
     assert main([*command, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["told"] == []
     assert main([*command, "--lang", "zh"]) == 1
-    assert "渠道 ROI 连续三天低于基线 10%" in capsys.readouterr().out
+    assert "渠道 ROI 连续三天低于基线 10 %" in capsys.readouterr().out
     shop(folder)
     assert main([*command, "--lang", "en"]) == 0
     assert "cleared: roi-drop/feed" in capsys.readouterr().out
