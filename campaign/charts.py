@@ -13,6 +13,7 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
+from campaign.console import width as columns_of
 from campaign.files import writing
 from campaign.language import current_language, use_language
 
@@ -67,6 +68,14 @@ def save_chart(figure: Figure, path: Path) -> None:
     with writing(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(temporary, dpi=150, metadata=metadata)
+
+
+def fitted(name: str, columns: int) -> str:
+    """A name for a picture, cut short where it is wider than so many columns (a Chinese letter takes two)."""
+    if columns_of(name) <= columns:
+        return name
+    kept = next(end for end in range(len(name), -1, -1) if columns_of(name[:end]) < columns)
+    return name[:kept] + "…"
 
 
 @cache

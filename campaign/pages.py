@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from campaign.language import PACKAGES, ROOT, _, current_language
 
@@ -41,6 +42,11 @@ def unbroken(page: str) -> str:
     return BEFORE_A_UNIT.sub(lambda found: UNBROKEN.get(found[0], found[0]), page)
 
 
+def with_code(sentence: object) -> Markup:
+    """A sentence whose `commands` stand between backticks, as in a terminal, with each set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))
+
+
 @cache
 def _environment() -> Environment:
     loaders = {p: PackageLoader(p) for p in PACKAGES if (ROOT / p / "templates").is_dir()}
@@ -53,4 +59,5 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals["_"] = _
+    environment.filters["code"] = with_code
     return environment

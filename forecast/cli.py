@@ -113,6 +113,8 @@ def backtest(
 
 def backtest_text(made: BackTestFile) -> str:
     """The back-test as people read it in a terminal."""
+    from forecast.backtest.labels import METHOD_LABELS
+
     headings = [
         _("method"),
         _("campaigns"),
@@ -120,7 +122,7 @@ def backtest_text(made: BackTestFile) -> str:
         _("peak error"),
         _("peaks in p90"),
         _("peaks in p99"),
-        "p90/peak",
+        _("p90 over peak"),
     ]
     rows = []
     for name, found in sorted(made.over_all.items(), key=lambda item: item[1].wape_ratio):
@@ -128,7 +130,8 @@ def backtest_text(made: BackTestFile) -> str:
         shares = ["-" if count is None else f"{count}/{found.campaigns}" for count in inside]
         paid = "-" if found.p90_to_peak_median_ratio is None else f"{found.p90_to_peak_median_ratio:.2f}"
         errors = [f"{100 * value:.1f} %" for value in (found.wape_ratio, found.peak_error_ratio)]
-        rows.append([name, str(found.campaigns), *errors, *shares, paid])
+        label = str(METHOD_LABELS.get(name, name))
+        rows.append([label, str(found.campaigns), *errors, *shares, paid])
     lines = [
         _("{count} past campaigns, each forecast {days} days before it, by hour on the total").format(
             count=len(made.campaigns), days=f"{made.lead_days:g}"
@@ -137,7 +140,7 @@ def backtest_text(made: BackTestFile) -> str:
     ]
     if made.last_week_wins:
         lines.append(_("warning: the same hours a week earlier are closer than this forecast; do not rely on it yet"))
-    lines.append(_("written: {path}").format(path="out/backtest.json"))
+    lines.append(_("written: {path}").format(path="out/backtest.json, out/backtest.png"))
     return "\n".join(lines)
 
 

@@ -35,7 +35,7 @@ def publish_import(
     folder = profile_folder(workspace, campaign_id, profile)
     inputs = {SCENARIO: sha256(folder / SCENARIO)}
     if is_observations(file):
-        return _own(scenario, folder, file, inputs)
+        return _own(workspace, scenario, folder, file, inputs)
     imported = read_elsewhere(file, scenario)
     unknown = say("made with another tool: generator validity unknown")
     judgement = judge_imported(scenario, imported, shipped_validity())
@@ -48,15 +48,17 @@ def publish_import(
     results = results_of(scenario, imported.seen, judgement, made, imported.seconds).model_copy(
         update={"finished": True}
     )
-    write_record(folder, scenario, np.zeros(imported.seconds, np.int64), imported.seen, results, judgement)
+    write_record(workspace, folder, scenario, np.zeros(imported.seconds, np.int64), imported.seen, results, judgement)
     return results, judgement
 
 
-def _own(scenario: Scenario, folder: Path, file: Path, inputs: dict[str, str]) -> tuple[Results, Judgement]:
+def _own(
+    workspace: Workspace, scenario: Scenario, folder: Path, file: Path, inputs: dict[str, str]
+) -> tuple[Results, Judgement]:
     seen = read_observations(file)
     scheduled = counts_per_second(build_schedule(scenario).at_seconds, scenario.duration_seconds)
     judgement = judged(scenario, scheduled, seen)
     made = Circumstances(file.name, f"{scenario.marker}-imported", inputs=inputs | {file.name: sha256(file)})
     results = results_of(scenario, seen, judgement, made)
-    write_record(folder, scenario, scheduled, seen, results, judgement)
+    write_record(workspace, folder, scenario, scheduled, seen, results, judgement)
     return results, judgement

@@ -73,7 +73,7 @@ from loadtest.options import (
 
 if TYPE_CHECKING:
     from loadtest.measure import MeasureWanted
-    from loadtest.results import PracticeTarget
+    from loadtest.results import PracticeTarget, Results
 
 
 def mount(app: typer.Typer) -> None:
@@ -199,9 +199,7 @@ def run(
     with console.progress() as progress:
         results, judgement, interrupted = publish_run(open_workspace(workspace), campaign, wanted, progress)
     console.result(results_text(results, judgement), results.model_dump(mode="json"))
-    console.next(
-        f"surgeplan playbook {campaign}" if results.outcome == "GO" else f"out/{campaign}/loadtest/report.html"
-    )
+    console.next(_after(results))
     if interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     raise typer.Exit(EXIT_CODES[results.outcome])
@@ -238,9 +236,7 @@ def import_run(
     console = Console.open(workspace, lang, as_json)
     results, judgement = publish_import(open_workspace(workspace), campaign, file, known_profile(profile))
     console.result(results_text(results, judgement), results.model_dump(mode="json"))
-    console.next(
-        f"surgeplan playbook {campaign}" if results.outcome == "GO" else f"out/{campaign}/loadtest/report.html"
-    )
+    console.next(_after(results))
     raise typer.Exit(EXIT_CODES[results.outcome])
 
 
@@ -351,6 +347,14 @@ def _practice(
     kind = "exponential" if exponential else "constant"
     target = PracticeTarget(workers=workers, service_ms=service_ms, distribution=kind, admits_per_second=admits)
     return target.model_copy(update=dict(map(_trouble, troubles))) if wanted else None
+
+
+def _after(results: Results) -> str:
+    """The next command, or the page that says why there is none."""
+    if results.outcome == "GO":
+        return f"surgeplan playbook {results.campaign}"
+    folder = "" if results.profile == "replay" else f"{results.profile}/"
+    return f"out/{results.campaign}/loadtest/{folder}report.html"
 
 
 def _trouble(given: str) -> tuple[str, float]:

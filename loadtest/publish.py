@@ -181,14 +181,14 @@ def publish_run(
             raise UserError(Problem(what, say("build it shorter instead"), key="--seconds"))
         scenario = shortened(scenario, wanted.seconds, wanted.scale_ratio)
     if wanted.practice is None:
-        return _run_at(str(wanted.host), scenario, folder, wanted, progress, workspace.settings)
+        return _run_at(workspace, str(wanted.host), scenario, folder, wanted, progress)
     practice = with_agreed_limit(wanted.practice, scenario)
     with practice_target(practice, wanted.practice_port) as url:
-        return _run_at(url, scenario, folder, replace(wanted, practice=practice), progress)
+        return _run_at(workspace, url, scenario, folder, replace(wanted, practice=practice), progress)
 
 
 def _run_at(
-    url: str, scenario: Scenario, folder: Path, wanted: RunWanted, progress: Progress, settings: Settings | None = None
+    workspace: Workspace, url: str, scenario: Scenario, folder: Path, wanted: RunWanted, progress: Progress
 ) -> tuple[Results, Judgement, bool]:
     target = checked_target(url, scenario.allowed_hosts, wanted.confirmed)
     require_within_caps(scenario, target.loopback, wanted.rate_max, wanted.minutes_max, shipped_safety())
@@ -222,11 +222,10 @@ def _run_at(
     if not seen.cells and not ended.interrupted:
         raise UserError(startup_problem(record))
     if seen.cells:
-        if settings is not None:
-            results, judgement = _behind_the_gateway(settings, results, judgement)
         if wanted.practice is None:
+            results, judgement = _behind_the_gateway(workspace.settings, results, judgement)
             write_json(folder / "runs" / launch.run_id / RESULTS, results.model_dump(mode="json"))
-        write_record(folder, scenario, keeper.scheduled, seen, results, judgement)
+        write_record(workspace, folder, scenario, keeper.scheduled, seen, results, judgement)
     return results, judgement, ended.interrupted
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaign.files import write_json, write_text
+from campaign.workspace import Workspace
 from loadtest.admission import admission_seen
 from loadtest.breaking import breaks_first
 from loadtest.junit import write_junit
@@ -20,7 +21,7 @@ from loadtest.observations import FIELDS, Observations
 from loadtest.policy import shipped_profiles, shipped_validity
 from loadtest.profiles import OWN_CURVE
 from loadtest.reached import mix_sent, services_reached, steepest_ten_seconds
-from loadtest.report import write_report
+from loadtest.report import Heading, write_report
 from loadtest.results import PracticeTarget, Reason, Results
 from loadtest.scenario import Scenario
 from loadtest.verdict import Judgement
@@ -89,14 +90,15 @@ def reasons_of(judgement: Judgement) -> tuple[Reason, ...]:
 
 
 def write_record(
-    folder: Path, scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations, results: Results,
-    judgement: Judgement,
+    workspace: Workspace, folder: Path, scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations,
+    results: Results, judgement: Judgement,
 ) -> None:  # fmt: skip
     """Write `results.json`, `per_second.csv`, `junit.xml` and `report.html`."""
     write_json(folder / RESULTS, results.model_dump(mode="json"))
     write_per_second(folder / PER_SECOND, scenario, seen)
     write_junit(folder / JUNIT, results)
-    write_report(folder / REPORT, scenario, scheduled, seen, results, judgement)
+    heading = Heading(workspace.plan(scenario.campaign).title, workspace.settings.zone)
+    write_report(folder / REPORT, heading, scenario, scheduled, seen, results, judgement)
 
 
 def write_per_second(path: Path, scenario: Scenario, seen: Observations) -> None:

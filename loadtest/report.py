@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from textwrap import shorten
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from campaign.charts import AMBER, BLUE, GREEN, MUTED, RED, chart, save_chart
 from campaign.files import write_text
 from campaign.language import Text, _, say
+from campaign.numbers import local_minute, percent, spoken
 from campaign.pages import render
 from loadtest.knee import buckets_of
 from loadtest.observations import (
@@ -31,9 +35,15 @@ from loadtest.observations import (
 )
 from loadtest.results import EndpointResult, Outcome, Results
 from loadtest.scenario import Scenario
+from loadtest.shown import all_from_funnel, figure_headings, figures, milliseconds, profile_lines
 from loadtest.verdict import Judgement
 
-COLOURS = (BLUE, GREEN, AMBER, RED, "#6b46c1", "#0f766e", "#9d174d", MUTED)
+WIDTH_INCHES, HEIGHT_INCHES, LETTERS = 4.4, 10.0, 10
+STAGES_DRAWN, NAME_LETTERS = 6, 18
+LINES = (  # told apart by shape where colours are not
+    (BLUE, "o"), (GREEN, "s"), (AMBER, "^"), ("#6b46c1", "D"), ("#0f766e", "v"), ("#9d174d", "P"),
+)  # fmt: skip
+LAG_SHOWN_MS = 0.1
 
 
 def outcome_in_words(outcome: Outcome) -> Text:
@@ -46,57 +56,61 @@ def outcome_in_words(outcome: Outcome) -> Text:
     return words[outcome]
 
 
+def outcome_label(outcome: Outcome) -> Text | str:
+    """What the badge says: GO and NO-GO are said in every language."""
+    labels: dict[Outcome, Text] = {"INVALID": say("INVALID"), "INCONCLUSIVE": say("INCONCLUSIVE")}
+    return labels.get(outcome, outcome)
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What the campaign is called, and whose time the page tells."""
+
+    title: str
+    zone: ZoneInfo
+
+
 def write_report(
-    path: Path, scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations, results: Results,
-    judgement: Judgement,
+    path: Path, heading: Heading, scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations,
+    results: Results, judgement: Judgement,
 ) -> None:  # fmt: skip
     """Write the page; charts are inside it as SVG."""
     page = render(
         "loadtest",
         "report.html",
+        heading=heading,
+        started=results.started_at_utc and local_minute(results.started_at_utc, heading.zone, year=True),
         scenario=scenario,
         results=results,
         words=outcome_in_words(results.outcome),
+        label=outcome_label,
         reasons=[str(cause.what) for cause in judgement.causes],
+        found=profile_lines(results),
+        headings=figure_headings(),
         endpoints=[(endpoint, figures(endpoint)) for endpoint in results.endpoints],
-        picture=Markup(_picture(scenario, scheduled, seen)),
+        from_funnel=all_from_funnel(results),
+        spoken=spoken,
+        percent=percent,
+        milliseconds=milliseconds,
+        picture=Markup(_picture(scenario, scheduled, seen, results)),
     )
     write_text(path, page)
 
 
-def figures(endpoint: EndpointResult) -> list[str]:
-    """One table row, what is judged first: p99 from the intended start, its objective, slow %, requests, failed, p50,
-    p99 from sending."""
-    response, service = endpoint.response_ms, endpoint.service_ms
-    slow = f"{100 * endpoint.slow_ratio.mid:.3g}" if endpoint.slow_ratio else "-"
-    return [
-        f"{response.p99:.4g}" if response else "-",
-        f"{endpoint.p99_objective_ms:g}",
-        slow,
-        str(endpoint.sent),
-        str(endpoint.failed),
-        f"{response.p50:.3g}" if response else "-",
-        f"{service.p99:.4g}" if service else "-",
-    ]
-
-
-def _picture(scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations) -> str:
-    with chart(height=9.0) as figure, tempfile.TemporaryDirectory() as folder:
-        rates, latency, heat, generator = figure.subplots(4, 1, sharex=True, height_ratios=(3, 3, 3, 2))
+def _picture(scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations, results: Results) -> str:
+    with chart(WIDTH_INCHES, HEIGHT_INCHES) as figure, tempfile.TemporaryDirectory() as folder:
+        rates, latency, heat, generator = panels = figure.subplots(4, 1, sharex=True, height_ratios=(3, 3, 3, 2))
         _draw_rates(rates, scenario, scheduled, seen)
-        _draw_latency(latency, scenario, seen)
+        _draw_latency(latency, scenario, seen, results)
         _draw_heat(heat, scenario, seen)
         _draw_generator(generator, seen)
-        generator.set_xlabel(_("seconds of the run"))
+        for panel in panels:
+            panel.tick_params(labelsize=LETTERS)
+        generator.set_xlabel(_("seconds of the run"), fontsize=LETTERS)
         file = Path(folder) / "run.svg"
-        save_chart(_aligned(figure), file)
+        save_chart(figure, file)
         text = file.read_text("utf-8")
     return text[text.index("<svg") :]
-
-
-def _aligned(figure: Figure) -> Figure:
-    figure.align_ylabels()
-    return figure
 
 
 def _draw_rates(axes: Axes, scenario: Scenario, scheduled: NDArray[np.int64], seen: Observations) -> None:
@@ -105,41 +119,49 @@ def _draw_rates(axes: Axes, scenario: Scenario, scheduled: NDArray[np.int64], se
     longer = max([length, *(second + 1 for second, _stage in seen.cells)])
     stages = range(len(scenario.stages))
     replies = sum((seen.counts(i, longer) for i in stages), np.zeros((longer, len(FIELDS)), np.int64))
-    seconds = np.arange(length)
+    every, after = partial(axes.step, where="post"), np.arange(longer)
     if sent.any():
-        axes.step(seconds, scheduled, where="post", color=MUTED, linewidth=3, alpha=0.45, label=_("visitors planned"))
-        axes.step(seconds, sent, where="post", color=BLUE, linewidth=1, label=_("visitors started"))
-    axes.step(np.arange(longer), replies[:, DONE], where="post", color=GREEN, linewidth=1, label=_("requests answered"))
+        every(np.arange(length), scheduled, color=MUTED, linewidth=3, alpha=0.45, label=_("visitors planned"))
+        every(np.arange(length), sent, color=BLUE, linewidth=1, label=_("visitors started"))
+    every(after, replies[:, DONE], color=GREEN, linewidth=1.2, linestyle="--", label=_("requests answered"))
     if replies[:, FAILED].any():
-        axes.step(
-            np.arange(longer), replies[:, FAILED], where="post", color=RED, linewidth=1, label=_("requests failed")
-        )
-    axes.set_ylabel(_("requests/s"))
+        every(after, replies[:, FAILED], color=RED, linewidth=1.5, linestyle=":", label=_("requests failed"))
+    _title(axes, _("visitors and requests, per second"))
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.set_ylim(bottom=0)
-    _legend(axes, columns=2)
+    _legend(axes)
 
 
-def _draw_latency(axes: Axes, scenario: Scenario, seen: Observations) -> None:
+def _draw_latency(axes: Axes, scenario: Scenario, seen: Observations, results: Results) -> None:
     width = scenario.window_seconds
-    for index, stage in enumerate(scenario.stages):
-        windows = seen.window_histograms(index, RESPONSE)
+    drawn = worst_first(results)[:STAGES_DRAWN]
+    for (colour, marker), worst in zip(LINES, drawn, strict=False):
+        windows = seen.window_histograms(scenario.stage_index(worst.stage), RESPONSE)
         values = [(w, quantiles_ms(h)["p99"]) for w, h in sorted(windows.items())]
-        if values:
-            colour = COLOURS[index % len(COLOURS)]
-            middles = [(w + 0.5) * width for w, _p99 in values]
-            axes.plot(middles, [p for _w, p in values], marker=".", linewidth=1, color=colour, label=stage.stage)
-    for objective in sorted({stage.objective.p99_ms for stage in scenario.stages}):
-        axes.axhline(objective, color=RED, linewidth=1, linestyle="--")
+        middles = [(w + 0.5) * width for w, _p99 in values]
+        name = shorten(worst.stage, NAME_LETTERS, placeholder="…")
+        axes.plot(
+            middles, [p for _w, p in values], marker=marker, markersize=3.5, linewidth=1, color=colour, label=name
+        )
+    for objective in sorted({endpoint.p99_objective_ms for endpoint in drawn}):
+        axes.axhline(objective, color=RED, linewidth=1, linestyle="--", label=_("objective"))
     _log_scale(axes)
-    axes.set_ylabel(_("p99, ms"))
-    if any(kind == RESPONSE for _stage, kind, _window in seen.histograms):
-        _legend(axes, columns=3)
+    count, of = len(drawn), len(scenario.stages)
+    _title(axes, _("p99, ms") if count == of else _("p99, ms; the worst {count} of {of}").format(count=count, of=of))
+    if drawn:
+        _legend(axes)
+
+
+def worst_first(results: Results) -> list[EndpointResult]:
+    """The stages that had replies, the p99 that is furthest above its objective first."""
+    answered = [(e.response_ms.p99 / e.p99_objective_ms, e) for e in results.endpoints if e.response_ms]
+    return [endpoint for _over, endpoint in sorted(answered, key=lambda pair: -pair[0])]
 
 
 def _draw_heat(axes: Axes, scenario: Scenario, seen: Observations) -> None:
     """How many replies of all stages took how long, window by window; darker is more."""
     windows = sorted({w for _stage, kind, w in seen.histograms if kind == RESPONSE})
-    axes.set_ylabel(_("all replies, ms"))
+    _title(axes, _("all replies, ms; darker is more"))
     _log_scale(axes)
     if not windows:
         return
@@ -158,21 +180,27 @@ def _draw_heat(axes: Axes, scenario: Scenario, seen: Observations) -> None:
 def _log_scale(axes: Axes) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_generator(axes: Axes, seen: Observations) -> None:
-    for worker in sorted({s.worker for s in seen.signals}):
-        own = [s for s in seen.signals if s.worker == worker]
-        axes.plot([s.second for s in own], [max(s.lag_max_ms, 0.01) for s in own], linewidth=1,
-                  color=COLOURS[worker % len(COLOURS)], label=_("worker {n}").format(n=worker))  # fmt: skip
+    latest: dict[int, float] = {}
+    for signal in seen.signals:
+        latest[signal.second] = max(latest.get(signal.second, LAG_SHOWN_MS), signal.lag_max_ms)
+    axes.plot(sorted(latest), [latest[second] for second in sorted(latest)], linewidth=1, color=BLUE)
     _log_scale(axes)
-    axes.set_ylabel(_("lag, ms"))
-    if seen.signals:
-        _legend(axes, columns=4)
+    _title(axes, _("the generator's largest lag, ms"))
 
 
-def _legend(axes: Axes, columns: int) -> None:
-    """On a ground of its own, so that no line runs through its words."""
-    axes.legend(fontsize=9, ncols=columns, frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
+def _title(axes: Axes, words: str) -> None:
+    axes.set_title(words, fontsize=LETTERS + 1)
+
+
+def _legend(axes: Axes) -> None:
+    """Below the panel, where no line runs through its words; each name once."""
+    named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    axes.legend(
+        named.values(), named.keys(), fontsize=LETTERS, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.03),
+        borderaxespad=0,
+    )  # fmt: skip

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from campaign.console import table
 from campaign.language import _
+from campaign.numbers import spoken
 
 if TYPE_CHECKING:
     from campaign.capacity import Capacity
     from loadtest.calibrate import Calibration
     from loadtest.measurement import Measurement
     from loadtest.past_peaks import Carried
-    from loadtest.results import Results, ServiceResult
+    from loadtest.results import EndpointResult, Results, ServiceResult
     from loadtest.scenario import Scenario
     from loadtest.verdict import Judgement
 
@@ -37,10 +38,9 @@ def scenario_text(scenario: Scenario, time_zone: str) -> str:
 
 def results_text(results: Results, judgement: Judgement) -> str:
     """The verdict, why, and the endpoints' figures, for people."""
-    from loadtest.report import figures, outcome_in_words
+    from loadtest.report import outcome_in_words
 
-    headings = [_("stage"), "", _("p99, ms"), _("objective, ms"), _("slow, %"), _("requests"), _("errors"),
-                _("p50, ms"), _("p99 from sending, ms")]  # fmt: skip
+    headings = [_("stage"), "", *figure_headings()]
     rows = [[e.stage, e.outcome, *figures(e)] for e in results.endpoints]
     generator = results.generator
     lines = [f"{results.outcome}: {outcome_in_words(results.outcome)}"]
@@ -51,7 +51,9 @@ def results_text(results: Results, judgement: Judgement) -> str:
     lines.append(table(headings, rows, left=2))
     lines += services_lines(results)
     if results.changes:
-        changes = ", ".join(f"{c.stage} {c.p99_ms_before:.4g} → {c.p99_ms:.4g}" for c in results.changes)
+        changes = ", ".join(
+            f"{c.stage} {milliseconds(c.p99_ms_before)} → {milliseconds(c.p99_ms)}" for c in results.changes
+        )
         lines.append(_("p99 since the run before, ms: {changes}").format(changes=changes))
     if generator.kind == "unknown":
         lines.append(_("made with another tool: generator validity unknown"))
@@ -65,19 +67,53 @@ def results_text(results: Results, judgement: Judgement) -> str:
     return "\n".join(lines)
 
 
+def figure_headings() -> list[str]:
+    return [_("p99, ms"), _("objective, ms"), _("slow, %"), _("requests"), _("errors"), _("p50, ms"),
+            _("p99 from sending, ms")]  # fmt: skip
+
+
+def figures(endpoint: EndpointResult) -> list[str]:
+    """One table row, what is judged first: p99 from the intended start, its objective, slow %, requests, failed, p50,
+    p99 from sending."""
+    response, service = endpoint.response_ms, endpoint.service_ms
+    return [
+        milliseconds(response.p99) if response else "-",
+        f"{endpoint.p99_objective_ms:,g}",
+        f"{100 * endpoint.slow_ratio.mid:.3g}" if endpoint.slow_ratio else "-",
+        f"{endpoint.sent:,}",
+        f"{endpoint.failed:,}",
+        milliseconds(response.p50) if response else "-",
+        milliseconds(service.p99) if service else "-",
+    ]
+
+
+def milliseconds(value: float) -> str:
+    """`1,848`, `19.3`: as many digits as such a figure is worth."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
 def services_lines(results: Results) -> list[str]:
     """What each service behind the gateway was asked in its highest minute."""
     if not results.services:
         return []
-    headings = [_("service"), _("highest minute, per second"), _("forecast, per second"), ""]
+    headings = [_("service"), _("highest minute, requests/s"), _("planned, requests/s"), ""]
     rows = [
-        [name, f"{s.requests_per_second:.4g}", _figure(s.wanted_requests_per_second), _exercised(s)]
+        [name, spoken(s.requests_per_second), _spoken(s.wanted_requests_per_second), _exercised(s)]
         for name, s in results.services.items()
     ]
     lines = [table(headings, rows)]
-    if all(s.read_from == "funnel" for s in results.services.values()):
+    if all_from_funnel(results):
         lines.append(_("computed from replies and the funnel: no Prometheus among the sources was asked"))
     return lines
+
+
+def all_from_funnel(results: Results) -> bool:
+    """Whether nobody measured what the services were asked."""
+    return all(service.read_from == "funnel" for service in results.services.values())
+
+
+def _spoken(value: float | None) -> str:
+    return "-" if value is None else spoken(value)
 
 
 def _exercised(service: ServiceResult) -> str:

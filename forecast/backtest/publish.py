@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
-from campaign.charts import AMBER, BLUE, GREEN, MUTED, chart, save_chart
 from campaign.console import Progress, no_progress
 from campaign.errors import Problem, UserError, nearest
 from campaign.files import write_json
-from campaign.language import _, say
+from campaign.language import say
 from campaign.workspace import LEAD_DAYS, Workspace
 from forecast.backtest.again import testable
 from forecast.backtest.cache import campaigns_again
 from forecast.backtest.judged import judged_in_order
-from forecast.backtest.peers import LAST_WEEK, OURS, PROPHET, PROPHET_EVENTS, PeerForecast, peers_of
+from forecast.backtest.peers import LAST_WEEK, PeerForecast, peers_of
+from forecast.backtest.picture import draw_backtest
 from forecast.backtest.scores_file import BackTestFile, backtest_file
 from forecast.history.reading import open_history
 from forecast.publish import CACHE, evidence_of
@@ -23,7 +22,6 @@ from forecast.threads import one_thread
 from forecast.uplift.promised import as_first_planned, as_promised, known_by
 
 STEP = say("Asking the peers")
-COLOURS = {OURS: BLUE, LAST_WEEK: MUTED, PROPHET: AMBER, PROPHET_EVENTS: GREEN}
 
 
 def publish_backtest(
@@ -78,25 +76,3 @@ def publish_backtest(
     draw_backtest(out / "backtest.png", made)
     write_json(out / "backtest.json", made.model_dump(mode="json"))
     return made
-
-
-def draw_backtest(path: Path, made: BackTestFile) -> None:
-    """Left: error of each method; right: how often peaks stayed below each quantile."""
-    with chart(height=3.6) as figure:
-        left, right = figure.subplots(1, 2, width_ratios=[1.4, 1.0])
-        names = [name for name in COLOURS if name in made.over_all]
-        errors = [100 * made.over_all[name].wape_ratio for name in names]
-        bars = left.barh(range(len(names)), errors, color=[COLOURS[name] for name in names])
-        left.bar_label(bars, [f"{error:.0f} %" for error in errors], padding=3, fontsize=9)
-        left.set_yticks(range(len(names)), names, fontsize=9)
-        left.invert_yaxis()
-        left.set_xlim(0, max(errors) * 1.25)
-        left.set_title(_("error by hour, {count} campaigns").format(count=len(made.campaigns)), fontsize=10)
-        right.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
-        right.plot(
-            [r.level for r in made.reliability], [r.share_ratio for r in made.reliability], color=BLUE, marker="o"
-        )
-        right.set_title(_("said and happened"), fontsize=10)
-        right.set_xlabel(_("quantile"), fontsize=9)
-        right.set_ylabel(_("share of peaks below it"), fontsize=9)
-        save_chart(figure, path)

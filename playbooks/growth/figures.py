@@ -35,7 +35,9 @@ def figure(value: float, metric: str, definitions: Definitions) -> Text:
     if definition.unit.startswith(MONEY):
         return say("{value} {unit}", value=spoken, unit=_of_money(definition))
     known = UNITS.get(definition.unit)
-    return Text(known.message, {"value": spoken}) if known else say("{value} {unit}", value=spoken, unit=definition.unit)
+    return (
+        Text(known.message, {"value": spoken}) if known else say("{value} {unit}", value=spoken, unit=definition.unit)
+    )
 
 
 def is_share(definition: Definition, definitions: Definitions) -> bool:

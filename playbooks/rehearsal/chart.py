@@ -8,14 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from campaign.charts import AMBER, BLUE, GREEN, INK, RED, chart, save_chart
+from campaign.charts import AMBER, BLUE, GREEN, INK, RED, chart, fitted, save_chart
 from campaign.language import _
-from campaign.numbers import local_minute, percent
+from campaign.numbers import local_minute, percent, spoken
 from playbooks.rehearsal.record import Interval, Rehearsal
 
-WIDTH_INCHES, ROW_INCHES, CURVE_INCHES, LETTERS = 4.4, 0.42, 3.0, 10
+WIDTH_INCHES, ROW_INCHES, CURVE_INCHES, LETTERS, NAME_COLUMNS = 4.4, 0.42, 3.0, 10, 20
+LEGEND_BELOW = -0.75
+"""Where the legend begins under the bars, in rows of bars."""
+HATCHES = {GREEN: "", AMBER: "///", RED: "xxx"}
+"""For eyes and printers without colours."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Bar:
 def draw_rehearsal(path: Path, found: Rehearsal, zone: ZoneInfo) -> None:
     """Two panels; the ending of `path` says as what."""
     bars = list(_bars(found))
-    height = 1.1 + ROW_INCHES * len(bars)
+    height = 1.6 + ROW_INCHES * len(bars)
     with chart(WIDTH_INCHES, height + CURVE_INCHES) as figure:
         figure.set_layout_engine("constrained", h_pad=0.12)  # the curve's title clear of the bars' figures
         upper, lower = figure.subplots(2, 1, height_ratios=[height, CURVE_INCHES])
@@ -65,8 +72,9 @@ def _colour(interval: Interval, accepted_ratio: float) -> str:
 
 def _breaks(axes: Axes, bars: Sequence[Bar], zone: ZoneInfo) -> None:
     shown = bars[::-1]
-    axes.barh([bar.name for bar in shown], [100 * bar.ratio for bar in shown], color=[bar.colour for bar in shown])
-    for row, bar in enumerate(shown):
+    rows = range(len(shown))
+    for row, bar in zip(rows, shown, strict=True):
+        axes.barh(row, 100 * bar.ratio, color=bar.colour, hatch=HATCHES[bar.colour], edgecolor="white", linewidth=0)
         axes.plot((100 * bar.interval.low, 100 * bar.interval.high), (row, row), color=INK, marker="|", markersize=8)
         axes.annotate(
             percent(bar.ratio) + (" · " + local_minute(bar.at, zone) if bar.ratio else ""),
@@ -76,20 +84,33 @@ def _breaks(axes: Axes, bars: Sequence[Bar], zone: ZoneInfo) -> None:
             va="center",
             fontsize=LETTERS,
         )
-    joined = [(100 * bar.joined_ratio, row) for row, bar in enumerate(shown) if bar.joined_ratio is not None]
+    joined = [
+        (100 * bar.joined_ratio, row) for row, bar in zip(rows, shown, strict=True) if bar.joined_ratio is not None
+    ]
+    handles: list[Artist] = [*_meanings(bars)]
     if joined:
-        ratios, rows = zip(*joined, strict=True)
-        axes.plot(
-            ratios, rows, "D", color="white", markeredgecolor=INK, markersize=5, label=_("with the war room"), zorder=3,
-            clip_on=False,
+        handles += axes.plot(
+            *zip(*joined, strict=True), "D", color="white", markeredgecolor=INK, markersize=5,
+            label=_("with the war room"), zorder=3, clip_on=False,
         )  # fmt: skip
-        axes.set_ylim(-1.3, len(shown) - 0.4)
-        axes.legend(loc="lower right", fontsize=LETTERS, frameon=False, handletextpad=0.2)
+    axes.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(0, LEGEND_BELOW / len(bars)), fontsize=LETTERS, ncols=2,
+        handletextpad=0.4, columnspacing=1.0, borderaxespad=0,
+    )  # fmt: skip
+    axes.set_yticks(rows, [fitted(bar.name, NAME_COLUMNS) for bar in shown])
     axes.set_axisbelow(True)
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, max([*(100 * bar.interval.high for bar in shown), 1.0]) * 1.8)
     axes.tick_params(labelsize=LETTERS)
     axes.set_title(_("breaks in % of events, worst minute"), fontsize=LETTERS + 2)
+
+
+def _meanings(bars: Sequence[Bar]) -> Iterator[Patch]:
+    """What the colours that are seen mean."""
+    words = {GREEN: _("accepted"), AMBER: _("too few paths to say"), RED: _("more than accepted")}
+    for colour, said in words.items():
+        if any(bar.colour == colour for bar in bars):
+            yield Patch(facecolor=colour, hatch=HATCHES[colour], edgecolor="white", linewidth=0, label=said)
 
 
 def _curve(axes: Axes, found: Rehearsal) -> None:
@@ -107,6 +128,8 @@ def _curve(axes: Axes, found: Rehearsal) -> None:
             color=RED if chosen else BLUE,
         )
     axes.margins(x=0.15)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: spoken(value)))
     axes.set_ylim(bottom=0, top=max(1.0, *(130 * point.event_ratio for point in found.curve)))
     axes.tick_params(labelsize=LETTERS)
     axes.set_title(_("% of events short at floors × …"), fontsize=LETTERS + 2)

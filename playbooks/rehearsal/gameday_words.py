@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from campaign.language import Text, say
-from campaign.numbers import percent
+from campaign.numbers import Quantity, percent
 from playbooks.rehearsal.inputs import Inputs
 
 SHARE_LOST, NODE_TIMES, LIMIT_TIMES, EARLY_MINUTES = 0.33, 2, 0.5, 5
@@ -27,10 +27,10 @@ def broken_in_words(fault: str, inputs: Inputs, row: int, minute: int) -> Text:
         limit = next(each for each in inputs.limits if each.name == rest.partition(":")[0])
         usual = limit.at(minute)
         return say(
-            "{limit} takes only {left:g} a second instead of {usual:g}",
+            "{limit} takes only {left} a second instead of {usual}",
             limit=limit.name,
-            left=usual * LIMIT_TIMES,
-            usual=usual,
+            left=Quantity(usual * LIMIT_TIMES),
+            usual=Quantity(usual),
         )
     if kind == "node-wait":
         return say("new nodes take {times} times as long", times=NODE_TIMES)

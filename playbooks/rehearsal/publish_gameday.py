@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from campaign.console import Progress
 from campaign.files import write_text
+from campaign.language import _
 from campaign.numbers import local_minute, percent, spoken
 from campaign.pages import render
 from campaign.settings import Settings
@@ -32,6 +33,7 @@ def publish_game_day(workspace: Workspace, campaign: str, planned: Rehearsed, pr
             "playbooks",
             PAGE,
             drills=drills,
+            paths=len(fewer.played.lost_requests),
             bot=bot_drill(fewer, zone),
             campaign=campaign,
             title=plan.title,
@@ -51,7 +53,7 @@ def publish_game_day(workspace: Workspace, campaign: str, planned: Rehearsed, pr
 def who(settings: Settings, executor: str) -> str:
     """`sre (王磊)`: the people that surgeplan.yaml gives that role to."""
     names = [name for name, role in settings.roles.items() if role == executor]
-    return f"{executor} ({', '.join(names)})" if names else executor
+    return _("{role} ({names})").format(role=executor, names=_(", ").join(names)) if names else executor
 
 
 def most_refused(drills: Sequence[Drill]) -> float:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from campaign.language import Text, say
-from warroom.retrospective.records import LAST_CAMPAIGN, LAST_WEEK, OURS, YESTERDAY
+from forecast.backtest.labels import METHOD_LABELS as FORECAST_LABELS
+from warroom.retrospective.records import LAST_CAMPAIGN, YESTERDAY
 
-METHOD_LABELS: dict[str, Text] = {
-    OURS: say("this forecast"),
-    LAST_WEEK: say("the same hours of last week"),
+METHOD_LABELS: dict[str, Text] = FORECAST_LABELS | {
     YESTERDAY: say("the same hours of the last known day"),
     LAST_CAMPAIGN: say("the last campaign of this kind"),
-    "prophet": say("Prophet"),
-    "prophet-events": say("Prophet with events"),
 }
 MEASURE_LABELS: dict[str, Text] = {
     "sessions": say("sessions"),

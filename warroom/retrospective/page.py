@@ -173,6 +173,7 @@ def as_page(retro: Retrospective, plan: Plan, zone: ZoneInfo, picture: Path) -> 
         signed=signed,
         minutes=minutes,
         at=lambda instant: local_minute(instant, zone),
+        on=lambda instant: local_minute(instant, zone, year=True),
         zone=zone.key,
         ours=OURS,
     )

@@ -7,21 +7,26 @@ from zoneinfo import ZoneInfo
 
 import matplotlib.dates as mdates
 import numpy as np
+from matplotlib.ticker import FuncFormatter
 
 from campaign.charts import BLUE, INK, chart, save_chart
 from campaign.language import _
+from campaign.numbers import spoken
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Ints
 
 
 def draw_retrospective(path: Path, real: Buckets, band: Band, zone: ZoneInfo) -> None:
-    """Requests per second of all services: real in black, the forecast's middle in blue."""
+    """Requests per second of all services: real in black, the forecast's middle in blue dashes."""
     with chart(width=4.8, height=3.6) as figure:  # its letters are as large as those beside it on a phone
         axes = figure.subplots()
         middle = band.middle
-        axes.plot(_times(middle.starts), middle.rates, color=BLUE, linewidth=1.4, label=_("forecast, p50"))
+        axes.plot(
+            _times(middle.starts), middle.rates, color=BLUE, linewidth=1.6, linestyle="--", label=_("forecast, p50")
+        )
         axes.plot(_times(real.starts), real.rates, color=INK, linewidth=1.0, label=_("what came"))
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: spoken(value)))
         axes.set_title(_("requests/s, all services"))
         locator = mdates.AutoDateLocator(tz=zone, minticks=2, maxticks=5)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
