@@ -71,11 +71,14 @@ def save_chart(figure: Figure, path: Path) -> None:
 
 
 def fitted(name: str, columns: int) -> str:
-    """A name for a picture, cut short where it is wider than so many columns (a Chinese letter takes two)."""
+    """A name for a picture, its middle left out where it is wider than so many columns (a Chinese letter takes two):
+    names of one family are told apart by their ends."""
     if columns_of(name) <= columns:
         return name
-    kept = next(end for end in range(len(name), -1, -1) if columns_of(name[:end]) < columns)
-    return name[:kept] + "…"
+    half = (columns - 1) / 2
+    head = max(end for end in range(len(name)) if columns_of(name[:end]) <= half)
+    tail = min(start for start in range(len(name) + 1) if columns_of(name[start:]) <= half)
+    return f"{name[:head]}…{name[tail:]}"
 
 
 @cache

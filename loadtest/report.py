@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from textwrap import shorten
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,7 +15,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from campaign.charts import AMBER, BLUE, GREEN, MUTED, RED, chart, save_chart
+from campaign.charts import AMBER, BLUE, GREEN, MUTED, RED, chart, fitted, save_chart
 from campaign.files import write_text
 from campaign.language import Text, _, say
 from campaign.numbers import local_minute, percent, spoken
@@ -39,11 +38,12 @@ from loadtest.shown import all_from_funnel, figure_headings, figures, millisecon
 from loadtest.verdict import Judgement
 
 WIDTH_INCHES, HEIGHT_INCHES, LETTERS = 4.4, 10.0, 10
-STAGES_DRAWN, NAME_LETTERS = 6, 18
+STAGES_DRAWN, NAME_COLUMNS = 6, 18
 LINES = (  # told apart by shape where colours are not
     (BLUE, "o"), (GREEN, "s"), (AMBER, "^"), ("#6b46c1", "D"), ("#0f766e", "v"), ("#9d174d", "P"),
 )  # fmt: skip
 LAG_SHOWN_MS = 0.1
+DECADE = 10.0
 
 
 def outcome_in_words(outcome: Outcome) -> Text:
@@ -139,12 +139,13 @@ def _draw_latency(axes: Axes, scenario: Scenario, seen: Observations, results: R
         windows = seen.window_histograms(scenario.stage_index(worst.stage), RESPONSE)
         values = [(w, quantiles_ms(h)["p99"]) for w, h in sorted(windows.items())]
         middles = [(w + 0.5) * width for w, _p99 in values]
-        name = shorten(worst.stage, NAME_LETTERS, placeholder="…")
+        name = fitted(worst.stage, NAME_COLUMNS)
         axes.plot(
             middles, [p for _w, p in values], marker=marker, markersize=3.5, linewidth=1, color=colour, label=name
         )
-    for objective in sorted({endpoint.p99_objective_ms for endpoint in drawn}):
-        axes.axhline(objective, color=RED, linewidth=1, linestyle="--", label=_("objective"))
+    for place, objective in enumerate(sorted({endpoint.p99_objective_ms for endpoint in drawn})):
+        label = None if place else _("objective")
+        axes.axhline(objective, color=RED, linewidth=1, linestyle="--", label=label)
     _log_scale(axes)
     count, of = len(drawn), len(scenario.stages)
     _title(axes, _("p99, ms") if count == of else _("p99, ms; the worst {count} of {of}").format(count=count, of=of))
@@ -162,7 +163,6 @@ def _draw_heat(axes: Axes, scenario: Scenario, seen: Observations) -> None:
     """How many replies of all stages took how long, window by window; darker is more."""
     windows = sorted({w for _stage, kind, w in seen.histograms if kind == RESPONSE})
     _title(axes, _("all replies, ms; darker is more"))
-    _log_scale(axes)
     if not windows:
         return
     stages = range(len(scenario.stages))
@@ -175,10 +175,15 @@ def _draw_heat(axes: Axes, scenario: Scenario, seen: Observations) -> None:
     axes.pcolormesh(times, edges, shown, cmap="Blues", norm=LogNorm(vmin=0.5), rasterized=True)
     for objective in sorted({stage.objective.p99_ms for stage in scenario.stages}):
         axes.axhline(objective, color=RED, linewidth=1, linestyle="--")
+    _log_scale(axes)
 
 
 def _log_scale(axes: Axes) -> None:
+    """For what is drawn already; a decade at least, as less has no place for its figures."""
     axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    middle = (low * high) ** 0.5
+    axes.set_ylim(min(low, middle / DECADE**0.5), max(high, middle * DECADE**0.5))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -198,9 +203,5 @@ def _title(axes: Axes, words: str) -> None:
 
 
 def _legend(axes: Axes) -> None:
-    """Below the panel, where no line runs through its words; each name once."""
-    named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    axes.legend(
-        named.values(), named.keys(), fontsize=LETTERS, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.03),
-        borderaxespad=0,
-    )  # fmt: skip
+    """Below the panel, where no line runs through its words."""
+    axes.legend(fontsize=LETTERS, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.03), borderaxespad=0)

@@ -47,7 +47,7 @@ def draw_history(path: Path, history: TrafficHistory, zone: ZoneInfo) -> None:
             title += "\n" + _("the busiest {count} of {of} services").format(
                 count=len(services), of=len(hourly.columns)
             )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=LETTERS + 1, fontweight="bold")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=LETTERS + 1, fontweight="bold", linespacing=1.5)
         handles = [
             Line2D([], [], color=colour, marker=marker, linestyle="", label=kind_in_words(kind))
             for kind, (colour, marker) in MARKS.items()
@@ -69,7 +69,7 @@ def _panel(axes: Axes, service: str, rates: pd.Series, zone: ZoneInfo) -> None:
     axes.tick_params(labelsize=LETTERS)
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: spoken(value)))
-    locator = mdates.AutoDateLocator(minticks=3, maxticks=5)  # type: ignore[no-untyped-call]
+    locator = mdates.AutoDateLocator(minticks=2, maxticks=5)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     formatter = mdates.ConciseDateFormatter(locator, formats=DATES, zero_formats=DATES, show_offset=False)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(formatter)

@@ -41,10 +41,12 @@ class Bar:
 def draw_rehearsal(path: Path, found: Rehearsal, zone: ZoneInfo) -> None:
     """Two panels; the ending of `path` says as what."""
     bars = list(_bars(found))
-    height = 1.6 + ROW_INCHES * len(bars)
+    height = 1.9 + ROW_INCHES * len(bars)
     with chart(WIDTH_INCHES, height + CURVE_INCHES) as figure:
         figure.set_layout_engine("constrained", h_pad=0.12)  # the curve's title clear of the bars' figures
         upper, lower = figure.subplots(2, 1, height_ratios=[height, CURVE_INCHES])
+        title = _("breaks in % of events, worst minute")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=LETTERS + 2, fontweight="bold")  # names may be long
         _breaks(upper, bars, zone)
         _curve(lower, found)
         save_chart(figure, path)
@@ -94,15 +96,14 @@ def _breaks(axes: Axes, bars: Sequence[Bar], zone: ZoneInfo) -> None:
             label=_("with the war room"), zorder=3, clip_on=False,
         )  # fmt: skip
     axes.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0, LEGEND_BELOW / len(bars)), fontsize=LETTERS, ncols=2,
-        handletextpad=0.4, columnspacing=1.0, borderaxespad=0,
+        handles=handles, loc="upper left", bbox_to_anchor=(0, LEGEND_BELOW / len(bars)), fontsize=LETTERS,
+        handletextpad=0.4, borderaxespad=0,
     )  # fmt: skip
     axes.set_yticks(rows, [fitted(bar.name, NAME_COLUMNS) for bar in shown])
     axes.set_axisbelow(True)
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, max([*(100 * bar.interval.high for bar in shown), 1.0]) * 1.8)
     axes.tick_params(labelsize=LETTERS)
-    axes.set_title(_("breaks in % of events, worst minute"), fontsize=LETTERS + 2)
 
 
 def _meanings(bars: Sequence[Bar]) -> Iterator[Patch]:

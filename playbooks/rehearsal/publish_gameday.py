@@ -33,7 +33,7 @@ def publish_game_day(workspace: Workspace, campaign: str, planned: Rehearsed, pr
             "playbooks",
             PAGE,
             drills=drills,
-            paths=len(fewer.played.lost_requests),
+            paths=fewer.played.lost_by_minute.shape[1],
             bot=bot_drill(fewer, zone),
             campaign=campaign,
             title=plan.title,
