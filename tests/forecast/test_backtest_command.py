@@ -97,9 +97,9 @@ def test_a_table_for_people_with_every_method(workspace: Path, capsys: pytest.Ca
     assert main(["backtest", "--workspace", str(workspace), "--now", NOW, "--kind", "festival"]) == 0
     printed = capsys.readouterr().out
     assert "2 past campaigns, each forecast 3 days before it, by hour on the total" in printed
-    for name in ("surgeplan", "last-week", "prophet"):
+    for name in ("this forecast", "the same hours of last week", "Prophet"):
         assert f"\n{name}" in printed
-    assert "written: out/backtest.json" in printed
+    assert "written: out/backtest.json, out/backtest.png" in printed
 
 
 @pytest.mark.parametrize(
