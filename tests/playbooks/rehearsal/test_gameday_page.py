@@ -64,7 +64,7 @@ def test_it_begins_with_what_is_practised_and_what_that_would_lose(
 def test_it_is_chinese_throughout_for_those_who_read_chinese(tmp_path: Path, chromium: Browser, event: Inputs) -> None:
     page = on_a_phone(chromium, game_day_page(tmp_path, replace(event, limits=()), "zh"))
     assert "sre（王磊、李静）：打开排队页" in page.inner_text("body")
-    columns = "switch drilled_at seconds_to_effect undone observer".split()
+    columns = ["switch", "drilled_at", "seconds_to_effect", "undone", "observer"]
     names = ["checkout", "opening", "queue", "SurgeplanReplicasMissing", "evidence", "drills.csv", *columns]
     assert english_words(page, *names) == set()
 
