@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from campaign.language import Text, say
 from forecast.backtest.peers import LAST_WEEK, OURS, PROPHET, PROPHET_EVENTS
-from forecast.stack.members import ARMA, BOOSTING, PROPHET_HELD, STRUCTURAL
+from forecast.stack.stack import ARMA, BOOSTING, PROPHET_HELD, STRUCTURAL
 
 METHOD_LABELS: dict[str, Text] = {
     OURS: say("this forecast"),
