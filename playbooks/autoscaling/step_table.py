@@ -9,7 +9,15 @@ from campaign.language import Text, _, say
 from campaign.numbers import local_minute, percent, spoken
 from playbooks.autoscaling.bargain import risk_lines
 from playbooks.autoscaling.markdown import table
-from playbooks.autoscaling.plan import AutoscalingPlan, BackTest, LimitHit, RiskChosenBy, ServicePlan, Verdict
+from playbooks.autoscaling.plan import (
+    AutoscalingPlan,
+    BackTest,
+    HpaMetric,
+    LimitHit,
+    RiskChosenBy,
+    ServicePlan,
+    Verdict,
+)
 
 VERDICTS: dict[Verdict, Text] = {
     "reactive-suffices": say("today's HPA suffices"),
@@ -91,14 +99,17 @@ def _service(service: ServicePlan, zone: ZoneInfo, currency: str) -> Iterator[st
 SOURCES: dict[str, Text] = {"measured": say("measured"), "declared": say("declared"), "imported": say("imported")}
 
 
+METRICS: dict[HpaMetric, Text] = {"cpu": say("the CPU"), "rate": say("a replica's capacity")}
+
+
 def _covered(service: ServicePlan) -> str:
     strict, quiet = f"{100 * service.quantile_ratio:g} %", f"{100 * service.quiet_quantile_ratio:g} %"
     if service.spread == "everywhere":
         return _("floors carry what a minute stays below with probability {strict}").format(strict=strict)
     return _(
         "floors carry what a minute stays below with probability {strict} near announced instants, {quiet} elsewhere, "
-        "where the HPA at {target} follows"
-    ).format(strict=strict, quiet=quiet, target=percent(service.hpa_target_ratio))
+        "where the HPA at {target} of {metric} follows"
+    ).format(strict=strict, quiet=quiet, target=percent(service.hpa_target_ratio), metric=METRICS[service.hpa_metric])
 
 
 CHOSEN_BY: dict[RiskChosenBy, Text] = {

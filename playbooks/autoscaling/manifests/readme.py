@@ -150,6 +150,7 @@ def prometheus_readme(setting: Setting) -> str:
                 "Its ruleSelector must choose the labels of alerts.yaml: many look for release. They ask for "
                 "kube-state-metrics and {query}; try both before the day, an alert over no series is silent."
             ).format(query=setting.policy.prometheus_query),
+            _("The rules of surgeplan export hold these four as well: load one of the two, or each page comes twice."),
             _("SurgeplanFloorNotHeld reads the HPA named as the service. KEDA and clouds: go by ReplicasMissing."),
             _(
                 "SurgeplanDemandNearPlan compares with what the floor of that minute, or what runs where the HPA has "

@@ -88,6 +88,15 @@ def test_a_plan_made_by_rate_gives_each_replica_what_the_replay_gave_it(by_rate:
     assert restore["spec"]["fallback"]["replicas"] == 8  # as many as run today, not the campaign's peak for good
 
 
+def test_the_table_that_people_sign_names_the_metric(published: Path, published_by_rate: Path) -> None:
+    by_cpu, by_rate = (
+        (folder / "out/coupon-drop/playbook/autoscaling.md").read_text("utf-8")
+        for folder in (published, published_by_rate)
+    )
+    assert "where the HPA at 75 % of the CPU follows" in by_cpu
+    assert "where the HPA at 75 % of a replica's capacity follows" in by_rate
+
+
 def test_our_own_lint_finds_nothing_in_a_plan_made_by_rate(by_rate: Path, as_of: datetime) -> None:
     assert lint_folder(by_rate, bounds_of(open_workspace(by_rate.parents[2]).settings), as_of).problems == ()
 
