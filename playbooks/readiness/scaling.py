@@ -62,12 +62,19 @@ def floors_line(item: Item, plan: AutoscalingPlan | None) -> Item:
 
 
 def _floor(plan: AutoscalingPlan, name: str, service: ServicePlan, at: datetime) -> Words:
-    """`storefront 54`; where that is the usual floor, which holds without any step, when the first rise can be seen."""
-    floor = floor_at(service, at)
-    rises = [s.starts_at_utc for s in service.steps if s.starts_at_utc > at and s.replicas > service.replicas.floor]
-    if floor > service.replicas.floor or not rises:
+    """`storefront 54`; where that is the usual floor, which holds without any step, when a rise can be seen, or was."""
+    floor, zone = floor_at(service, at), ZoneInfo(plan.time_zone)
+    rises = [step.starts_at_utc for step in service.steps if step.replicas > service.replicas.floor]
+    seen, ahead = ([rise for rise in rises if (rise > at) == later] for later in (False, True))
+    if floor > service.replicas.floor or not ahead:
         return Words(zh=f"{name} {floor}", en=f"{name} {floor}")
-    when = local_minute(rises[0], ZoneInfo(plan.time_zone))
+    when = local_minute(ahead[0], zone)
+    if seen:
+        text = say(
+            "{service} {floor} (the usual one: whether steps run could be seen at {seen}, and can again after {when})",
+            service=name, floor=floor, seen=local_minute(seen[-1], zone), when=when,
+        )  # fmt: skip
+        return Words.of(text)
     text = say(
         "{service} {floor} (the usual one, no proof of the steps: look again after {when})",
         service=name, floor=floor, when=when,

@@ -200,18 +200,23 @@ def test_the_floor_that_must_have_held_is_the_one_ten_minutes_before() -> None:
     assert found["floor-held"].evidence.en.endswith(": shop 20")
 
 
-def test_a_usual_floor_that_held_is_said_to_prove_no_step() -> None:
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (((-60, 8), (15, 44)), "the usual one, no proof of the steps: look again after 11-10 19:45"),
+        (
+            ((-390, 9), (-360, 8), (-60, 8), (15, 44)),
+            "the usual one: whether steps run could be seen at 11-10 13:00, and can again after 11-10 19:45",
+        ),
+    ],
+)
+def test_a_usual_floor_that_held_is_said_to_prove_no_step(steps: tuple[tuple[int, int], ...], said: str) -> None:
     due = START - timedelta(minutes=30)
-    steps = tuple(
-        scaling.Step(starts_at_utc=due + timedelta(minutes=at), replicas=count, why="")
-        for at, count in ((-60, 8), (15, 44))
-    )
+    made = tuple(scaling.Step(starts_at_utc=due + timedelta(minutes=at), replicas=count, why="") for at, count in steps)
     plan = autoscaling().model_copy(update={"time_zone": "Asia/Shanghai"})
-    shop = plan.services["shop"].model_copy(update={"steps": steps})
+    shop = plan.services["shop"].model_copy(update={"steps": made})
     found = {i.id: i for i in items(evidence(autoscaling=plan.model_copy(update={"services": {"shop": shop}})))}
-    assert found["floor-held"].evidence.en.endswith(
-        ": shop 8 (the usual one, no proof of the steps: look again after 11-10 19:45)"
-    )
+    assert found["floor-held"].evidence.en.endswith(f": shop 8 ({said})")
 
 
 def test_a_declared_capacity_keeps_an_item_open() -> None:
