@@ -63,21 +63,20 @@ def floors_line(item: Item, plan: AutoscalingPlan | None) -> Item:
 
 def _floor(plan: AutoscalingPlan, name: str, service: ServicePlan, at: datetime) -> Words:
     """`storefront 54`; where that is the usual floor, which holds without any step, when a rise can be seen, or was."""
-    floor, zone = floor_at(service, at), ZoneInfo(plan.time_zone)
+    floor = floor_at(service, at)
     rises = [step.starts_at_utc for step in service.steps if step.replicas > service.replicas.floor]
     seen, ahead = ([rise for rise in rises if (rise > at) == later] for later in (False, True))
     if floor > service.replicas.floor or not ahead:
         return Words(zh=f"{name} {floor}", en=f"{name} {floor}")
-    when = local_minute(ahead[0], zone)
-    if seen:
-        text = say(
-            "{service} {floor} (the usual one: whether steps run could be seen at {seen}, and can again after {when})",
-            service=name, floor=floor, seen=local_minute(seen[-1], zone), when=when,
-        )  # fmt: skip
-        return Words.of(text)
+    zone = ZoneInfo(plan.time_zone)
+    told = {"service": name, "floor": floor, "when": local_minute(ahead[0], zone)}
+    if not seen:
+        return Words.of(
+            say("{service} {floor} (the usual one, no proof of the steps: look again after {when})", **told)
+        )
     text = say(
-        "{service} {floor} (the usual one, no proof of the steps: look again after {when})",
-        service=name, floor=floor, when=when,
+        "{service} {floor} (the usual one: whether steps run could be seen at {seen}, and can again after {when})",
+        seen=local_minute(seen[-1], zone), **told,
     )  # fmt: skip
     return Words.of(text)
 
