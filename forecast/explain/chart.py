@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from campaign.charts import AMBER, BAND, BLUE, INK, MUTED, OUTER, RED, chart, save_chart
+from campaign.charts import AMBER, BAND, BLUE, INK, MUTED, OUTER, RED, chart, fitted, save_chart
 from campaign.console import width
 from campaign.language import _, current_language
 from campaign.plan import Plan
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 # On a phone the picture is 390 points wide: 4.4 inches keep ten-point letters above twelve points there.
 WIDTH_INCHES, HEIGHT_INCHES = 4.4, 6.4
 LETTERS, TITLE, TITLE_LONG = 10, 14, 11
-TITLE_COLUMNS = 30
+TITLE_COLUMNS, TITLE_COLUMNS_MOST = 30, 50
 LINES = 1.5  # Chinese letters fill theirs
 TICKS_X, TICKS_Y = 4, 5
 PICTURE_SECONDS = 300
@@ -50,7 +50,7 @@ def draw_forecast(paths: Sequence[Path], forecast: Forecast, evidence: Evidence,
         _campaign(axes[0], forecast, evidence, zone)
         _history(axes[1], forecast, evidence, zone)
         size = TITLE if width(plan.title) <= TITLE_COLUMNS else TITLE_LONG
-        figure.suptitle(plan.title, x=0.01, ha="left", fontweight="bold", fontsize=size)
+        figure.suptitle(fitted(plan.title, TITLE_COLUMNS_MOST), x=0.01, ha="left", fontweight="bold", fontsize=size)
         for path in paths:
             save_chart(figure, path)
 

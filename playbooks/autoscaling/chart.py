@@ -11,28 +11,31 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MinuteLocator
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from campaign.charts import AMBER, BLUE, INK, MUTED, RED, chart, save_chart
+from campaign.charts import AMBER, BLUE, INK, MUTED, RED, chart, fitted, save_chart
 from campaign.language import _, current_language
+from campaign.numbers import spoken
 from playbooks.autoscaling.backtest import Picture
 from playbooks.autoscaling.bargain import what_the_next_buys
 from playbooks.autoscaling.manifests.document import Setting
 from playbooks.autoscaling.plan import ServicePlan
 from playbooks.simulation.fleet import TICK_SECONDS, TICKS_PER_MINUTE
 
-HEIGHT_INCHES, RISK_HEIGHT_INCHES = 2.6, 3.2
+WIDTH_INCHES, LETTERS, NAME_COLUMNS = 4.4, 10, 26
+HEIGHT_INCHES, LEGEND_INCHES, RISK_HEIGHT_INCHES = 2.2, 0.9, 3.2
 NOTE_WIDTH = {"en": 44, "zh": 24}
 
 
 def draw_replay(path: Path, setting: Setting, pictures: Mapping[str, Picture]) -> None:
     """One panel for each service around the busiest minute: what came, and what plan and HPA alone could carry."""
     shown = around_peak([picture.demand_requests_per_second for picture in pictures.values()])
-    with chart(height=HEIGHT_INCHES * max(len(pictures), 1)) as figure:
+    with chart(WIDTH_INCHES, LEGEND_INCHES + HEIGHT_INCHES * max(len(pictures), 1)) as figure:
         for i, (name, picture) in enumerate(pictures.items(), start=1):
             _replay_panel(figure.add_subplot(len(pictures), 1, i), name, picture, setting, shown)
         if figure.axes:
-            figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", fontsize=11, ncols=2)
+            figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", fontsize=LETTERS)
         save_chart(figure, path)
 
 
@@ -53,7 +56,10 @@ def _replay_panel(axes: Axes, name: str, picture: Picture, setting: Setting, sho
     axes.plot(times, demand, color=INK, linewidth=1, label=_("what comes"))
     refused = {"where": (demand > alone).tolist(), "color": RED, "alpha": 0.4, "linewidth": 0}
     axes.fill_between(times, alone, demand, label=_("refused by the HPA alone"), **refused)
-    axes.set_title(f"{name} · " + _("requests/s") + f" · {first + timedelta(seconds=TICK_SECONDS * shown.start):%m-%d}")
+    day = f"{first + timedelta(seconds=TICK_SECONDS * shown.start):%m-%d}"
+    axes.set_title(f"{fitted(name, NAME_COLUMNS)} · " + _("requests/s") + f" · {day}", fontsize=LETTERS + 1)
+    axes.tick_params(labelsize=LETTERS)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: spoken(value)))
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MinuteLocator(byminute=(0, 30)))  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))  # type: ignore[no-untyped-call]

@@ -12,23 +12,23 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, num2date
 from matplotlib.ticker import FuncFormatter
 
-from campaign.charts import BAND, BLUE, OUTER, RED, chart, save_chart
+from campaign.charts import BAND, BLUE, OUTER, RED, chart, fitted, save_chart
 from campaign.language import _
 from campaign.plan import Plan
 from playbooks.staffing.planning import DeskFigures, span
 
 BEFORE, AFTER = timedelta(hours=24), timedelta(hours=36)
-PANEL_INCHES = 2.3
+WIDTH_INCHES, PANEL_INCHES, LETTERS, NAME_COLUMNS = 4.4, 2.0, 10, 44
 
 
 def draw_staffing(folder: Path, figures: Sequence[DeskFigures], plan: Plan, zone: str) -> None:
     """One panel per desk, from a day before the campaign to a day and a half after it, in the campaign's zone."""
-    with chart(height=1.0 + PANEL_INCHES * len(figures)) as figure:
+    with chart(WIDTH_INCHES, 1.0 + PANEL_INCHES * len(figures)) as figure:
         panels = figure.subplots(len(figures), 1, sharex=True, squeeze=False)[:, 0]
         for panel, one in zip(panels, figures, strict=True):
             _draw(panel, one, plan, zone)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", fontsize=11, ncols=2)
+        figure.legend(handles, labels, loc="outside upper left", fontsize=LETTERS, ncols=2)
         for ending in ("png", "svg"):
             save_chart(figure, folder / f"staffing.{ending}")
 
@@ -47,9 +47,10 @@ def _draw(panel: Axes, figures: DeskFigures, plan: Plan, zone: str) -> None:
     )  # fmt: skip
     opening, closing = (at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for at in (plan.starts_at, plan.ends_at))
     panel.axvspan(opening, closing, color=OUTER, zorder=0, label=_("the campaign"))  # type: ignore[arg-type]
-    panel.set_title(figures.ready.name)
+    panel.set_title(fitted(figures.ready.name, NAME_COLUMNS), fontsize=LETTERS + 1)
+    panel.tick_params(labelsize=LETTERS)
     panel.set_ylim(bottom=0)
-    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
     panel.xaxis.set_major_locator(locator)
     panel.xaxis.set_major_formatter(FuncFormatter(_tick))
 
