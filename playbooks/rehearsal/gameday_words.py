@@ -57,13 +57,13 @@ def alert_in_words(fault: str, service: str, error_ratio: float) -> Text:
     objective = percent(error_ratio)
     if fault.startswith("lose-replicas"):
         return say(
-            "SurgeplanReplicasMissing on {service} within a minute; errors of {service} above {objective}",
+            "SurgeplanReplicasMissing on {service} within two minutes; errors of {service} above {objective}",
             service=service,
             objective=objective,
         )
     if fault.startswith("push-early"):
         return say(
-            "SurgeplanDemandNearPlan on {service} within a minute; errors of {service} above {objective}",
+            "SurgeplanDemandNearPlan on {service} within two minutes; errors of {service} above {objective}",
             service=service,
             objective=objective,
         )
