@@ -220,8 +220,11 @@ def _step_job(setting: Setting, name: str, step: Step, following: datetime | Non
         "patch", "hpa", kubernetes_name(name), "-n", setting.policy.namespace, "--type=merge", "-p", patch,
     ]  # fmt: skip
     until = following or step.starts_at_utc + WELL_AFTER
-    job = job_name("floor", name, step.starts_at_utc)
-    return one_job(setting, STEPS, Task(job, step.starts_at_utc, arguments, step.why, until))
+    return one_job(setting, STEPS, Task(step_name(name, step), step.starts_at_utc, arguments, step.why, until))
+
+
+def step_name(service: str, step: Step) -> str:
+    return job_name("floor", service, step.starts_at_utc)
 
 
 def cleanup_job(setting: Setting, part: str) -> Values:

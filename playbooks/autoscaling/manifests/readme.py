@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from campaign.language import _
-from playbooks.autoscaling.manifests.document import Setting, cron_zone, kubernetes_name, selector
+from playbooks.autoscaling.manifests.document import Setting, cron_zone, kubernetes_name, scheduled, selector
 from playbooks.autoscaling.manifests.gitops import ARGO_CD, COMMIT_DUE, COMMITS
-from playbooks.autoscaling.manifests.kubernetes import RATES, STEPS, by_hand
+from playbooks.autoscaling.manifests.kubernetes import RATES, STEPS, by_hand, step_name
 from playbooks.autoscaling.manifests.prewarm import PAUSE_PODS
 from playbooks.autoscaling.manifests.rate_limits import NGINX_FILE, limited
 
@@ -51,15 +51,19 @@ def kubernetes_readme(setting: Setting) -> str:
 
 
 def _tried(setting: Setting) -> str:
-    kubectl = f"kubectl -n {setting.policy.namespace}"
+    """The way back of one service, run before any step: the one job that changes nothing then."""
+    steps = scheduled(setting.plan)
+    if not steps:
+        return ""
+    kubectl, name = f"kubectl -n {setting.policy.namespace}", next(iter(steps))
     told = _(
-        "Once applied, run the first step of one service at once: it shows that the image can be pulled, that the pod "
-        "is let in and that it may patch. It sets no more than the floor of that step."
+        "Once applied, and before the first step, run the way back of one service at once: it sets the floor that is "
+        "there anyway, and shows that the image can be pulled, that the pod is let in and that it may patch."
     )
     return _section(
         _("Try it"),
         told,
-        f"{kubectl} create job surgeplan-try --from=cronjob/NAME",
+        f"{kubectl} create job surgeplan-try --from=cronjob/{step_name(name, steps[name].all_steps[-1])}",
         f"{kubectl} wait --for=condition=complete --timeout=120s job/surgeplan-try",
         f"{kubectl} delete job surgeplan-try",
     )
@@ -91,8 +95,9 @@ def _scaling_on(setting: Setting) -> list[str]:
         told.append(
             _(
                 "The HPAs scale on requests per second (hpa_metric: rate), the external metric {metric} with the label "
-                "service. {file} records it by {query}; an adapter serves it, see below. Without it an HPA stays where "
-                "it is, and the floors alone hold; keda/ asks Prometheus itself and needs neither."
+                "service. {file} records it by {query} where the operator's ruleSelector chooses its labels; an "
+                "adapter serves it, see below. Without it an HPA stays where it is, and the floors alone hold; keda/ "
+                "asks Prometheus itself and needs neither."
             ).format(metric=setting.policy.hpa_rate_metric, file=RATES, query=setting.policy.prometheus_query)
         )
     return told

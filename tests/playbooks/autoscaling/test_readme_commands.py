@@ -14,6 +14,7 @@ from typing import Any
 
 import jmespath
 import pytest
+from ruamel.yaml import YAML
 
 from campaign.documents import read_json
 from playbooks.autoscaling.manifests.document import Setting
@@ -108,6 +109,17 @@ def test_the_hpas_that_ran_before_are_kept_once_and_come_back(playbook: Path, ru
     assert kept.read_text("utf-8") == text  # a second plan does not take the first one's HPAs for those before
     back = run("kubernetes", "Take back", {})
     assert ["kubectl", "apply", "-f", "../../hpa-before.json"] in back
+
+
+def test_the_job_that_is_tried_at_once_sets_the_usual_floor(playbook: Path, run: Run) -> None:
+    create, wait, delete = run("kubernetes", "Try it", {})
+    assert (wait[-1], delete[-2:]) == ("job/surgeplan-try", ["job", "surgeplan-try"])
+    (name,) = (word.partition("cronjob/")[2] for word in create if word.startswith("--from"))
+    jobs = YAML(typ="safe").load_all(playbook / "kubernetes/30-steps.yaml")
+    (job,) = (each for each in jobs if each["metadata"]["name"] == name)
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"][:3] == ["patch", "hpa", "storefront"]
+    assert json.loads(container["args"][-1]) == {"spec": {"minReplicas": 4}}
 
 
 def test_where_no_hpa_ran_before_none_is_kept(playbook: Path, run: Run) -> None:
