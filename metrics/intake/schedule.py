@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -19,6 +20,8 @@ from metrics.intake.names import identifier, label
 from metrics.intake.plan_figures import plan_figure
 from metrics.intake.raw_tables import Row
 from metrics.intake.records import Answers, Column, Findings, Recognised
+from metrics.intake.timed_rows import TimedRow, TimeRoles
+from metrics.intake.written_times import Calendar
 
 KINDS = {
     "flagship": ("大促", "s级", "flagship", "年度"),
@@ -41,6 +44,8 @@ LATIN_NAMES = {
     "黑五": "black-friday",
     "会员日": "member-day",
 }
+SENT = TimeRoles(("send_date",), ("send_at",))
+AIRED = TimeRoles(("slot_date",), ("slot_starts", "slot_at"), ("slot_ends",))
 TIMES = ("campaign_starts", "campaign_ends", "send_at", "slot_starts", "slot_ends", "observed_peak_at")
 DRIVERS = {"audience": "audience", "discount": "discount_ratio", "coupons": "coupon_quantity"}
 OBSERVED = {
@@ -128,7 +133,7 @@ def _plan(
             ends_at=ends_at,
             owner=Owner(team="marketing", name=str(table.cell(row, "owner") or "")),
             drivers=dict(_figures(table, row, DRIVERS, findings)),
-            channels=tuple(_channels(table, row, clock, answers, findings, starts_at, ends_at)),
+            channels=tuple(_channels(table, row, clock, answers, findings, notes, starts_at, ends_at)),
             expected=dict(_figures(table, row, EXPECTED, findings)),
             observed=_observed(table, row, clock, answers, findings),
         )
@@ -155,10 +160,15 @@ def _time(
     a_day = isinstance(cell, date) and (not isinstance(cell, datetime) or cell.time() == datetime.min.time())
     if end_of_day and (dated or a_day):
         moment += timedelta(days=1)
-    if moment.tzinfo is None and clock is None:
-        return moment.replace(tzinfo=UTC)
-    instant = clock.utc(moment, f"{role}{row[0]}") if clock else moment
-    return instant.astimezone(clock.zone) if instant and clock else instant
+    return _instant(moment, f"{role}{row[0]}", clock)
+
+
+def _instant(moment: datetime | None, key: str, clock: LocalClock | None) -> datetime | None:
+    """Aware, in the zone that was answered; until one is, in UTC. `key`: see `LocalClock`."""
+    if moment is None or clock is None:
+        return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+    instant = clock.utc(moment, key)
+    return instant.astimezone(clock.zone) if instant else None
 
 
 def plan_id(name: str, starts_at: datetime) -> str:
@@ -207,36 +217,38 @@ def _channels(
     clock: LocalClock | None,
     answers: Answers,
     findings: Findings,
+    notes: list[Text],
     starts_at: datetime,
     ends_at: datetime,
 ) -> Iterator[Channel]:
     told = {role: role for role in ("reach", "spend", "open_ratio", "viewers")}
     figures = dict(_figures(table, row, told, findings))
     name = label(next((str(cell) for role in NAMES if (cell := table.cell(row, role)) not in (None, "")), ""))
-    sent = _time(table, row, "send_at", clock, answers) if "send_at" in table.roles else None
+    zone = clock.zone if clock else ZoneInfo("UTC")
+    calendar = Calendar.of(table.headings, zone, starts_at, answers.day_first)
+    timed = TimedRow(table, row, calendar, findings.problems, notes)
     if "reach" in figures:
+        sent = _instant(timed.instant(SENT), f"sent{row[0]}", clock) if timed.says(SENT.begins) else None
         send = Send(at=sent or starts_at, reach=figures["reach"], open_ratio=figures.get("open_ratio"))
         yield Channel(name=name or "push", sends=(send,))
     if "viewers" in figures:
-        begins = _own_time(table, row, "slot_starts", clock, answers, findings) or starts_at
-        ends = _own_time(table, row, "slot_ends", clock, answers, findings) or ends_at
-        slot = Slot(starts_at=begins, ends_at=ends, expected_viewers=figures["viewers"])
-        yield Channel(name=name or "livestream", slots=(slot,))
+        yield Channel(name=name or "livestream", slots=(_slot(timed, clock, figures["viewers"], starts_at, ends_at),))
     if "spend" in figures:
         others = len({"reach", "viewers"} & set(figures)) and name
         yield Channel(name=f"{name}-spend" if others else name or "paid", spend=figures["spend"],
                       starts_at=starts_at, ends_at=ends_at)  # fmt: skip
 
 
-def _own_time(
-    table: Headed, row: Row, role: str, clock: LocalClock | None, answers: Answers, findings: Findings
-) -> datetime | None:
-    """A livestream's own begin or end; None where the row gives none, and the campaign's counts."""
-    moment = _time(table, row, role, clock, answers)
-    if moment is None and table.cell(row, role) not in (None, ""):
-        what = say("{name}: {heading} is no time", name=str(table.cell(row, "campaign")), heading=table.heading(role))
-        findings.problems.append(table.place.at(row[0]).problem(what, say("write it as 2026-11-10 20:00")))
-    return moment
+def _slot(timed: TimedRow, clock: LocalClock | None, viewers: float, starts_at: datetime, ends_at: datetime) -> Slot:
+    """A livestream; where its row gives no begin or no end of its own, the campaign's counts."""
+    told = timed.stretch(AIRED) if timed.says((*AIRED.begins, *AIRED.ends)) else (None, None)
+    begins, ends = (
+        _instant(moment, f"{end}{timed.row[0]}", clock) for moment, end in zip(told, ("begins", "ends"), strict=True)
+    )
+    if begins and not ends:
+        what = say("a livestream without an end is taken to last as long as its campaign")
+        timed.notes.append(say("{place}: {what}", place=timed.place, what=what))
+    return Slot(starts_at=begins or starts_at, ends_at=ends or ends_at, expected_viewers=viewers)
 
 
 def _merged(one: Plan, other: Plan) -> Plan:
@@ -263,12 +275,15 @@ MEANINGS = {
     "campaign_kind": say("its kind"),
     "channel": say("the channel"),
     "reach": say("people reached by a message"),
+    "send_date": say("the day it is sent"),
     "send_at": say("when the message is sent"),
     "open_ratio": say("share of them who open it"),
     "room": say("the channel"),
     "host": say("the channel"),
     "viewers": say("viewers expected of a livestream"),
+    "slot_at": say("when the livestream begins and ends"),
     "slot_starts": say("when the livestream begins"),
+    "slot_date": say("the livestream's day"),
     "slot_ends": say("when it ends"),
     "spend": say("money spent"),
     "audience": say("driver: audience"),

@@ -266,7 +266,59 @@ def test_a_schedules_livestreams_become_slots(tmp_path: Path) -> None:
     rows[1][4] = "晚上"
     exports.sheet_file(tmp_path / "排期.xlsx", {"排期": rows})
     [(_file, _key, line, what)] = refused(tmp_path)
-    assert (line, what) == (2, "双11: 开播时间 is no time")
+    assert (line, what) == (2, "开播时间: 晚上 is not a time")
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells"),
+    [
+        (("直播时间",), ("11月10日 20:00-22:00",)),
+        (("直播时段",), ("11月10日（周二）晚8-10点",)),
+        (("直播日期", "直播时间"), ("11月10日", "20:00-22:00")),
+        (("直播日期", "开播时间", "下播时间"), ("11月10日", "20:00", "22:00")),
+    ],
+)
+def test_a_schedule_writes_a_livestreams_times_as_marketers_do(
+    tmp_path: Path, headings: tuple[str, ...], cells: tuple[str, ...]
+) -> None:
+    rows: list[list[object]] = [
+        ["活动名称", "开始时间", "结束时间", "直播间", "预计场观", *headings],
+        ["双11", "2026-11-09 20:00", "2026-11-11", "官方旗舰店", "50万", *cells],
+    ]
+    exports.sheet_file(tmp_path / "排期.xlsx", {"排期": rows})
+    [plan] = only(tmp_path).plans
+    slot = plan.channels[0].slots[0]
+    assert (slot.starts_at.isoformat(), slot.ends_at.isoformat()) == (
+        "2026-11-10T20:00:00+08:00",
+        "2026-11-10T22:00:00+08:00",
+    )
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "told"),
+    [
+        ("推送时间", "11月10日", "推送时间: 11月10日 has no hour"),
+        ("推送时间", "待定", "推送时间: 待定 is not a time"),
+        ("推送时间", "20:00", "推送时间: 20:00 has no day"),
+    ],
+)
+def test_a_schedules_send_whose_time_is_open_is_not_put_at_the_start(
+    tmp_path: Path, heading: str, cell: str, told: str
+) -> None:
+    rows = [["活动名称", "开始时间", "结束时间", "渠道", "触达人数", heading]]
+    rows.append(["双11", "2026-11-10 20:00", "2026-11-11", "短信", "180", cell])
+    exports.text_file(tmp_path / "排期.csv", exports.csv_text(rows))
+    [(_file, _key, line, what)] = refused(tmp_path)
+    assert (line, what) == (2, told)
+
+
+def test_a_schedules_livestream_without_an_end_is_said(tmp_path: Path) -> None:
+    rows = [["活动名称", "开始时间", "结束时间", "直播间", "预计场观", "直播时间"]]
+    rows.append(["双11", "2026-11-10 20:00", "2026-11-11", "旗舰店", "5000", "11月10日 21:00"])
+    exports.text_file(tmp_path / "排期.csv", exports.csv_text(rows))
+    found = only(tmp_path)
+    assert found.plans[0].channels[0].slots[0].ends_at == found.plans[0].ends_at
+    assert "a livestream without an end is taken to last as long as its campaign" in " ".join(map(str, found.notes))
 
 
 def test_a_schedules_headings_may_name_units_and_what_cannot_be_read_is_said(tmp_path: Path) -> None:

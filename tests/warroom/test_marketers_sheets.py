@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -176,6 +176,7 @@ def test_rows_of_several_campaigns_none_of_them_this_one_are_refused() -> None:
         ("2026/11/10 20:00 ~ 2026/11/11 01:00", "2026-11-10T20:00", "2026-11-11T01:00"),
         ("Nov 10 8-10pm", "2026-11-10T20:00", "2026-11-10T22:00"),
         ("Tue 10 Nov 8pm - 11:30pm", "2026-11-10T20:00", "2026-11-10T23:30"),
+        ("11/10 20:00-22:00", "2026-11-10T20:00", "2026-11-10T22:00"),
         ("1月5日 20:00-21:00", "2027-01-05T20:00", "2027-01-05T21:00"),
     ],
 )
@@ -212,6 +213,57 @@ def test_whatever_stands_in_a_sheet_is_read_or_refused(headings: list[object], r
 
 
 def test_days_the_wrong_way_round_are_told_at_their_column() -> None:
-    rows = [("渠道", "日期", "触达人数"), ("短信", "11月10日-11月9日", 5)]
-    with pytest.raises(UserError, match="日期: the end, 2026-11-10 00:00, is not after the start, 2026-11-10 00:00"):
-        read_sheet(workbook(("推送", rows, [])), "any.xlsx", ABOUT)
+    rows = [("渠道", "投放周期", "预算"), ("信息流", "11月10日-11月9日", 5)]
+    with pytest.raises(UserError, match="投放周期: the end, 2026-11-10 00:00, is not after the start"):
+        read_sheet(workbook(("投放", rows, [])), "any.xlsx", ABOUT)
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells", "heading"),
+    [
+        (("推送时间", "触达人数"), (date(2026, 11, 10), 5), "推送时间"),
+        (("推送时间", "触达人数"), ("11月10日", 5), "推送时间"),
+        (("推送时间", "触达人数"), ("20261110", 5), "推送时间"),
+        (("推送日期", "推送时间", "触达人数"), ("11月10日", None, 5), "推送日期"),
+        (("直播日期", "下播时间", "预计场观"), ("11月10日", "22:00", 5), "直播日期"),
+        (("开播时间", "下播时间", "预计场观"), ("11月10日 20:00", "11月11日", 5), "下播时间"),
+        (("时刻", "时刻类型"), ("11月10日", "coupon-drop"), "时刻"),
+    ],
+)
+def test_a_day_without_its_hour_is_asked_for_it(
+    headings: tuple[str, ...], cells: tuple[object, ...], heading: str
+) -> None:
+    table = workbook(("计划", [("渠道", *headings), ("短信", *cells)], []))
+    with pytest.raises(UserError) as refused:
+        read_sheet(table, "any.xlsx", ABOUT)
+    [problem] = refused.value.problems
+    assert str(problem.what).startswith(f"{heading}: ")
+    assert str(problem.what).endswith("has no hour")
+
+
+def test_a_day_that_cannot_be_read_is_told_once() -> None:
+    rows = [("渠道", "推送日期", "推送时间", "触达人数"), ("短信", "11.10", "20:00", 5)]
+    with pytest.raises(UserError) as refused:
+        read_sheet(workbook(("计划", rows, [])), "any.xlsx", ABOUT)
+    assert [str(problem.what) for problem in refused.value.problems] == ["推送日期: 11.10 is not a time"]
+
+
+@pytest.mark.parametrize("cell", ["2026-11-10 00:00", "11月10日 零点", datetime(2026, 11, 10), "11月9日 24:00"])
+def test_midnight_that_is_written_is_midnight(cell: object) -> None:
+    table = workbook(("计划", [("渠道", "推送时间", "触达人数"), ("短信", cell, 5)], []))
+    assert read_sheet(table, "any.xlsx", ABOUT).sends[0]["at"] == "2026-11-10T00:00"
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells"),
+    [
+        (("推送时间",), ("11月10日 20:00-22:00",)),
+        (("推送日期", "推送时间"), ("11月10日", "20:00-22:00")),
+        (("推送日期", "推送时间"), ("11月10日", "20-22")),
+    ],
+)
+def test_the_end_of_a_send_is_left_out_and_said(headings: tuple[str, ...], cells: tuple[str, ...]) -> None:
+    table = workbook(("计划", [("渠道", "触达人数", *headings), ("短信", 5, *cells)], []))
+    read = read_sheet(table, "any.xlsx", ABOUT)
+    assert read.sends[0]["at"] == "2026-11-10T20:00"
+    assert list(map(str, read.notes)) == [f"计划 2: 推送时间: of {cells[-1]} only the begin is taken"]

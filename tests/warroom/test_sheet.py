@@ -88,6 +88,7 @@ def test_every_cell_that_cannot_be_read_is_named_at_once() -> None:
     assert [str(p.what) for p in refused.value.problems] == [
         "reach: many is not a number",
         "send time: soon is not a time",
+        "send time: 2026-11-10 has no hour",
     ]
 
 

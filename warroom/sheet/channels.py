@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from campaign.errors import Problem
@@ -12,9 +12,9 @@ from metrics.intake.headings import Headed, families, plain
 from metrics.intake.names import label
 from metrics.intake.quantities import currency_in, unknown_unit
 from metrics.intake.raw_tables import Row
+from metrics.intake.timed_rows import TimeRoles
 from warroom.plans.form import Row as Fields
-from warroom.sheet.cells import Cells, TimeRoles
-from warroom.sheet.times import Calendar
+from warroom.sheet.cells import Cells
 
 NAMES = ("channel", "room", "host")
 """What a channel is called by, the first that a table has."""
@@ -83,17 +83,12 @@ def columns_left_out(table: Headed, named: str) -> list[str]:
     return [heading for at, heading in enumerate(table.headings) if heading and at not in used]
 
 
-def channel_rows(
-    table: Headed, named: str, calendar: Calendar, problems: list[Problem], notes: list[Text]
-) -> Iterator[tuple[str, Fields]]:
+def channel_rows(rows: Iterable[Cells], named: str) -> Iterator[tuple[str, Fields]]:
     """Every row as (section of the form, its fields). Fields that the table has no column for are left out."""
-    if not named:
-        notes.append(say("{sheet}: the sheet's name is taken for the channel", sheet=table.place.sheet))
-    for row in merged_filled(table):
-        cells = Cells(table, row, calendar, problems)
-        channel = channel_name(cells.text(named)) if named else _title(table)
+    for cells in rows:
+        channel = channel_name(cells.text(named)) if named else _title(cells.table)
         if channel:
-            yield from _parts(cells, channel, named, notes)
+            yield from _parts(cells, channel, named)
 
 
 def channel_name(text: str) -> str:
@@ -106,13 +101,13 @@ def _title(table: Headed) -> str:
     return "" if DEFAULT_TITLE.fullmatch(title) else channel_name(title)
 
 
-def _parts(cells: Cells, channel: str, named: str, notes: list[Text]) -> Iterator[tuple[str, Fields]]:
+def _parts(cells: Cells, channel: str, named: str) -> Iterator[tuple[str, Fields]]:
     table = cells.table
     figures = {part: cells.figure(role) for part, role in FIGURES.items()}
     landing = cells.texts("lands_on")
     found = 0
     if cells.text("viewers"):
-        starts, ends = cells.stretch(AIRED)
+        starts, ends = cells.begin_and_end(AIRED)
         slot = {"channel": channel, "starts_at": starts, "ends_at": ends, "expected_viewers": figures["slots"]}
         yield "slots", slot | landing
         found += 1
@@ -124,12 +119,12 @@ def _parts(cells: Cells, channel: str, named: str, notes: list[Text]) -> Iterato
         found += 1
     elif cells.text("reach"):
         what = say("{heading} without a time of sending is left out", heading=table.heading("reach"))
-        notes.append(say("{place}: {what}", place=_row(cells), what=what))
+        cells.notes.append(say("{place}: {what}", place=cells.place, what=what))
     if cells.text("spend") or (not found and _is_a_channel(cells)):
         yield "spends", {"channel": channel, **_spent(cells, figures["spends"]), **landing}
         found += 1
     if not found:
-        _missed(cells, named, notes)
+        _missed(cells, named)
 
 
 def _spent(cells: Cells, spend: str) -> Fields:
@@ -139,7 +134,7 @@ def _spent(cells: Cells, spend: str) -> Fields:
         told["family"] = families().get(plain(family), family)
     timed = {"campaign_starts", "campaign_ends", "period"} & set(cells.table.roles)
     if timed:
-        told["starts_at"], told["ends_at"] = cells.stretch(SPENT, whole_days=True)
+        told["starts_at"], told["ends_at"] = cells.begin_and_end(SPENT, whole_days=True)
     return told
 
 
@@ -148,18 +143,13 @@ def _is_a_channel(cells: Cells) -> bool:
     return cells.table.has("family", "spend") and not ({"reach", "viewers"} & set(cells.table.roles))
 
 
-def _missed(cells: Cells, named: str, notes: list[Text]) -> None:
+def _missed(cells: Cells, named: str) -> None:
     if cells.table.has("viewers") and cells.says((*AIRED.begins, *AIRED.ends)):
         todo = say("write how many are expected, or - where nobody knows")
         cells.problem("viewers", say("is missing for {name}", name=cells.text(named) or cells.table.place.sheet), todo)
     else:
         what = say("says nothing of people reached, viewers or spend, left out")
-        notes.append(say("{place}: {what}", place=_row(cells), what=what))
-
-
-def _row(cells: Cells) -> str:
-    place = cells.table.place.at(cells.row[0])
-    return " ".join(part for part in (place.sheet, str(place.row)) if part)
+        cells.notes.append(say("{place}: {what}", place=cells.place, what=what))
 
 
 def merged_filled(table: Headed) -> Iterator[Row]:

@@ -23,26 +23,26 @@ from campaign.errors import Problem, UserError
 from campaign.language import Text, say
 from metrics.intake.headings import HEADING_ROWS, Headed, find_headings, plain, plan_roles
 from metrics.intake.moments import slashed_order
-from metrics.intake.raw_tables import Cell, RawTable, read_raw_tables
+from metrics.intake.raw_tables import Cell, RawTable, Row, read_raw_tables
 from metrics.intake.records import Place
 from metrics.intake.stacked import tables_of
+from metrics.intake.written_times import Calendar
 from warroom.plans.form import Row as Fields
 from warroom.sheet.cells import Cells
 from warroom.sheet.channels import (
     channel_rows,
     columns_left_out,
     is_titled,
+    merged_filled,
     misread_headings,
     named_by,
     of_campaign,
     parts_told,
     tells,
 )
-from warroom.sheet.times import Calendar
 from warroom.sheet.whole import head_values, is_head, section_of, section_row, time_zone_of
 
 CELLS_CHECKED_MAX = 200_000
-CHINESE = re.compile(r"[\u4e00-\u9fff]")
 UNIT_OF_ALL = re.compile(r"单位\s*[:：]\s*(\S+?)[)）】\]]?\s*$")
 
 
@@ -92,9 +92,7 @@ class About:
         begins = self.before.get("starts_at")
         local = datetime.fromisoformat(str(begins)).astimezone(written_in) if begins else None
         order = slashed_order(cell for row in table.rows for cell in row[1])
-        if not isinstance(order, bool):
-            order = False if CHINESE.search("".join(table.headings)) else None
-        return Calendar(written_in, self.zone, local, order)
+        return Calendar.of(table.headings, written_in, local, order if isinstance(order, bool) else None)
 
 
 def read_sheet(content: bytes, name: str, about: About) -> SheetRows:
@@ -138,8 +136,7 @@ class _Reader:
 
     def read(self, table: Headed) -> bool:
         """Whether a table was one of a plan's."""
-        calendar = self.about.calendar(table, self.written_in)
-        rows = [Cells(table, row, calendar, self.problems) for row in table.rows]
+        rows = self._cells(table, table.rows)
         section = section_of(table)
         if is_head(table):
             self.found.values, self.found.services, self.found.rest = head_values(rows)
@@ -148,13 +145,17 @@ class _Reader:
             self.found.parts.add(section)
             self.found.rows.setdefault(section, []).extend(section_row(cells, section) for cells in rows)
         elif tells(table):
-            self._channels(table, calendar)
+            self._channels(table)
         else:
             return False
         self.found.notes += table.notes
         return True
 
-    def _channels(self, table: Headed, calendar: Calendar) -> None:
+    def _cells(self, table: Headed, rows: Iterable[Row]) -> list[Cells]:
+        calendar = self.about.calendar(table, self.written_in)
+        return [Cells(table, row, calendar, self.problems, self.found.notes, self.about.zone) for row in rows]
+
+    def _channels(self, table: Headed) -> None:
         _units_above(table, self.problems)
         if misread_headings(table, self.about.currency, self.problems):
             return
@@ -166,7 +167,9 @@ class _Reader:
             what = say("a plan has no place for these columns, left out: {names}", names=", ".join(left_out))
             notes.append(say("{place}: {what}", place=_named(table.place), what=what))
         self.found.parts |= parts_told(table)
-        for part, row in channel_rows(table, named, calendar, self.problems, notes):
+        if not named:
+            notes.append(say("{sheet}: the sheet's name is taken for the channel", sheet=table.place.sheet))
+        for part, row in channel_rows(self._cells(table, merged_filled(table)), named):
             self.found.parts.add(part)
             self.found.rows.setdefault(part, []).append(row)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from campaign.language import LANGUAGES, Text, say
 from metrics.intake.headings import Headed, plain
+from metrics.intake.timed_rows import TimeRoles
 from warroom.plans.form import EXPECTED, HEAD, OWNER, SECTIONS, Row
-from warroom.sheet.cells import Cells, TimeRoles
+from warroom.sheet.cells import Cells
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "moments": {"at": "moment_at", "kind": "moment_kind", "quantity": "quantity", "lands_on": "lands_on"},

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from metrics.intake.moments import read_hour, read_moment
-from warroom.plans.form import shown_time
 
 DAY = timedelta(days=1)
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+COMPACT_DAY = 8
+"""Digits of `20261110`."""
 SERIAL = re.compile(r"[3-7]\d{4}(\.\d+)?")
 FRACTION = re.compile(r"0?\.\d{3,}")
 SERIAL_BEGINS = datetime(1899, 12, 30)
@@ -34,6 +37,7 @@ SHORT_CHINESE = re.compile(r"(?<![\d:./-])(\d{1,2})\s*[-~–—至到]\s*(?=\d{1
 SHORT_MERIDIEM = re.compile(
     r"(?<![\d:./-])(\d{1,2}(?::\d{2})?)(\s*(?:-|–|to)\s*)(\d{1,2}(?::\d{2})?)\s*([ap])\.?m\b", re.IGNORECASE
 )
+HOURS = re.compile(r"(\d{1,2})\s*[-~–—至到]\s*(\d{1,2})")
 CLOCK = re.compile(r"(?<!\d)(\d{1,2}):(\d{2})(?::(\d{2}))?(?!\d)")
 BETWEEN = re.compile(r"\s*(?:-+|~|—+|–|至|到|to|until|till)\s*(.*)", re.IGNORECASE)
 DAYS_BETWEEN = re.compile(r"(.+?[日号\d])\s*(?:--?|~|—+|–|至|到|to|until)\s*(\S.*)", re.IGNORECASE)
@@ -59,15 +63,18 @@ class When:
 
 @dataclass(frozen=True)
 class Calendar:
-    """How a sheet writes times: its zone, whether days come before months, and the campaign that gives the year.
-
-    `read_in` is the zone of the form that the times are written into.
-    """
+    """How a sheet writes times: its zone, the campaign that gives the year, and whether days come before months."""
 
     zone: ZoneInfo
-    read_in: ZoneInfo
     begins: datetime | None
     day_first: bool | None
+
+    @classmethod
+    def of(cls, headings: Iterable[str], zone: ZoneInfo, begins: datetime | None, day_first: bool | None) -> Calendar:
+        """Where nothing else says the order, Chinese headings do: the month comes first."""
+        if day_first is None and CHINESE.search("".join(headings)):
+            day_first = False
+        return cls(zone, begins, day_first)
 
     def read(self, cell: object) -> When | None:
         """What the cell says; None where that is no time."""
@@ -93,7 +100,9 @@ class Calendar:
             moment = read_moment(text)
             if moment is None:
                 raise _NotATime
-            return When(at=moment) if moment.tzinfo else When(moment.date(), _of_day(moment))
+            if moment.tzinfo:
+                return When(at=moment)
+            return When(moment.date(), None if len(text) == COMPACT_DAY else _of_day(moment))
         plain = WEEKDAY.sub(" ", _in_hours_of_24(text))
         clocks = list(CLOCK.finditer(plain))
         if not clocks:
@@ -118,7 +127,13 @@ class Calendar:
         return When(day, clock, until if ends or until > clock else until + DAY, ends)
 
     def _days(self, plain: str, text: str) -> When:
-        """A day, two of them, or an hour alone."""
+        """A day, two of them, an hour alone or two of them."""
+        hours = HOURS.fullmatch(text)
+        if hours is not None:
+            begins, ends = (timedelta(hours=int(hour)) for hour in hours.groups())
+            if not begins < ends <= DAY:
+                raise _NotATime
+            return When(clock=begins, until=ends)
         hour = read_hour(text)
         if hour is not None:
             return When(clock=hour)
@@ -170,12 +185,6 @@ class Calendar:
 
     def instant(self, moment: datetime) -> datetime:
         return moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
-
-    def shown(self, moment: datetime) -> str:
-        """As the form writes it; an hour that clocks show twice stays open where the sheet leaves it so."""
-        if moment.tzinfo is None and self.zone.key == self.read_in.key:
-            return moment.isoformat(timespec="seconds" if moment.second else "minutes")
-        return shown_time(self.instant(moment), self.read_in)
 
 
 class _NotATime(ValueError):
