@@ -66,12 +66,6 @@ class UserError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class InvalidRun(UserError):
-    """A load test whose generator or offered load was off: it proves nothing."""
-
-    exit_code = ExitCode.INVALID
-
-
 def nearest(name: str, known: Iterable[str]) -> Text:
     """What to do about an unknown name: the nearest known one, or the list of them."""
     names = sorted(known)

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 
 from campaign.documents import FileRecord
 from campaign.files import write_bytes
-from campaign.language import Text, say
+from campaign.language import Text
 from campaign.words import Words
 
 QUANTILES: dict[str, float] = {"p10": 0.10, "p50": 0.50, "p90": 0.90, "p99": 0.99}
@@ -265,14 +265,3 @@ class TrafficPaths:
                 stored["starts_at_utc"],
                 stored["seconds"],
             )
-
-
-def quantile_in_words(name: str) -> Text:
-    """What a quantile means to people who do not read statistics."""
-    words = {
-        "p10": say("nine of ten comparable campaigns exceed it"),
-        "p50": say("half of comparable campaigns stay below it"),
-        "p90": say("nine of ten comparable campaigns stay below it"),
-        "p99": say("about one campaign in a hundred exceeds it"),
-    }
-    return words[name]

@@ -215,9 +215,3 @@ def blended(mine: Baseline, other_log: Floats, weight: float) -> Baseline:
     """The baseline with `weight` of another member's log rates [hour, service] mixed in."""
     mixed = (1.0 - weight) * mine.log_requests_per_second + weight * other_log
     return replace(mine, log_requests_per_second=mixed)
-
-
-def days_known(masked: NDArray[np.bool_], hourly: pd.DataFrame) -> float:
-    """Days' worth of ordinary hours of the best-known service."""
-    known = ~masked & hourly.notna().to_numpy()
-    return float(known.sum(axis=0).max(initial=0)) * HOUR / DAY

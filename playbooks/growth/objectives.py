@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
@@ -72,8 +72,3 @@ def _progress(start: float, now: float, target: float, at_most: bool) -> float:
 
 def _quarter(today: date) -> date:
     return date(today.year, 3 * ((today.month - 1) // 3) + 1, 1)
-
-
-def week_of(today: date) -> tuple[date, date]:
-    """The last seven days before `today`."""
-    return today - timedelta(days=7), today - timedelta(days=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -177,8 +176,3 @@ def _unhappiness(daily_orders: Values) -> Values:
     usual = np.median(daily_orders)
     late = np.concatenate([np.full(3, usual), daily_orders[:-3]])
     return np.clip(truth.WISMO_NPS_LOSS * (late / usual - 1), 0, 0.25)
-
-
-def day_label(day: int) -> str:
-    """The local midnight that a day begins with, with its offset."""
-    return (truth.HISTORY_STARTS_AT + timedelta(days=day)).isoformat(timespec="minutes")
