@@ -1,11 +1,12 @@
 """Past events of real series, each forecast some days before it, beside the peers, in one run.
 
-    .venv/bin/python benchmarks/forecast/run.py ../shared/data [--leads 3 7 21] [--quick] [--kept-in FOLDER]
+    .venv/bin/python benchmarks/forecast/run.py ../shared/data [--leads 3 7 21] [--quick] [--unseen] [--kept-in FOLDER]
 
 Prints the tables that README.md shows: mean over events; WAPE by hour, error of the busiest hour, share of busiest
 hours inside p90 and p99, head-room paid (median quantile over actual), seconds for each event. The peers are run at the
 first lead; further ones are scored on their own. `--quick` takes the last twelve events of each set, for work on the
-model; forecasts are kept in FOLDER until the model or the data changes.
+model; `--unseen` takes made shops that no choice was made by; forecasts are kept in FOLDER until the model or the data
+changes.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from events import Event, events_of
-from sets import DataSet, data_sets
+from sets import SEEN, UNSEEN, DataSet, data_sets
 
 from forecast.backtest.again import Tested, wape
 from forecast.backtest.judged import judged_in_order
@@ -111,7 +113,8 @@ def over_all(results: Sequence[Result]) -> Iterator[str]:
                 ratios[method].append(mean / means[PROPHET])
         found = {method: float(np.exp(np.mean(np.log(values)))) for method, values in ratios.items()}
         ordered = sorted(found.items(), key=lambda item: item[1])
-        yield f"{words} sets, WAPE over Prophet as it comes: " + ", ".join(f"{m} {v:.2f}" for m, v in ordered)
+        if ordered:
+            yield f"{words} sets, WAPE over Prophet as it comes: " + ", ".join(f"{m} {v:.2f}" for m, v in ordered)
     pools = [("all events", results)]
     pools += [
         (f"{words} events", [r for r in results if r.data.surge == s])
@@ -119,7 +122,8 @@ def over_all(results: Sequence[Result]) -> Iterator[str]:
     ]
     for words, pool in pools:
         scores = [score for one in pool for score in one.methods(False).get(OURS, [])]
-        yield f"{words}: " + _inside(scores)
+        if scores:
+            yield f"{words}: " + _inside(scores)
 
 
 def at_lead(lead_days: float, results: Sequence[Result]) -> Iterator[str]:
@@ -149,13 +153,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--leads", type=float, nargs="+", default=[3.0])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--unseen", action="store_true")
     parser.add_argument("--kept-in", type=Path, default=KEPT_IN)
     asked = parser.parse_args()
     head = "| set | method | WAPE | peak error | in p90 | in p99 | p90/peak | p99/peak | s |\n|---|---|" + "---:|" * 7
     print(head)
     most, (first, *further) = QUICK if asked.quick else None, asked.leads
+    sets = partial(data_sets, asked.folder, UNSEEN if asked.unseen else SEEN)
     results = []
-    for data in data_sets(asked.folder):
+    for data in sets():
         events = events_of(data, asked.folder, first, asked.kept_in, most)
         results.append(result(data, events, first))
         for row in rows(data.name, results[-1].methods(False), results[-1].seconds):
@@ -166,9 +172,7 @@ def main() -> None:
             print(row)
     print("\n" + "\n".join(over_all(results)), flush=True)
     for lead in further:
-        events_at = [
-            (data, events_of(data, asked.folder, lead, asked.kept_in, most, False)) for data in data_sets(asked.folder)
-        ]
+        events_at = [(data, events_of(data, asked.folder, lead, asked.kept_in, most, False)) for data in sets()]
         print("\n".join(at_lead(lead, [result(data, events, lead) for data, events in events_at])), flush=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +40,7 @@ MASTODON_NEWS = (
 )
 FEASTS = ("12-25", "12-26", "01-01")
 NIGHT = timedelta(hours=8)
+UNSEEN_SEEDS = (6, 7, 8, 9)
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ class DataSet:
     settings: Settings
 
 
-def data_sets(folder: Path) -> Iterator[DataSet]:
-    """Every data set that has events; those whose folder is missing are left out."""
-    for name, (where, _) in MAKERS.items():
-        if (folder / where).is_dir():
+def data_sets(folder: Path, names: Sequence[str]) -> Iterator[DataSet]:
+    """The data sets of these names; those whose folder is missing are left out."""
+    for name in names:
+        if (folder / MAKERS[name][0]).is_dir():
             yield data_set(folder, name)
 
 
@@ -169,10 +170,14 @@ def coupons(folder: Path) -> DataSet:
     return _set("grocery-coupons", False, {"baskets": baskets.asfreq("h")}, HOUR, tuple(plans), "UTC", None)
 
 
-def made_promotions(folder: Path) -> DataSet:
+def made_promotions(seed: int, name: str) -> Maker:
     """Not real: a generator's promotions, of a mechanism that is not the model's."""
-    visits, plans = promotions(1)
-    return _set("made-promotions", False, {"web": visits}, HOUR, plans, "UTC", None)
+
+    def make(folder: Path) -> DataSet:
+        visits, plans = promotions(seed)
+        return _set(name, False, {"web": visits}, HOUR, plans, "UTC", None)
+
+    return make
 
 
 def shuttle(folder: Path) -> DataSet:
@@ -231,5 +236,8 @@ MAKERS: dict[str, tuple[str, Maker]] = {
     "melbourne-holidays": ("melbourne_pedestrians_hourly", melbourne_holidays),
     "nyc-taxi": ("nab_nyc_taxi_30min", taxi),
     "grocery-coupons": ("completejourney_hourly", coupons),
-    "made-promotions": ("", made_promotions),
+    "made-promotions": ("", made_promotions(1, "made-promotions")),
+    **{f"made-{seed}": ("", made_promotions(seed, f"made-{seed}")) for seed in UNSEEN_SEEDS},
 }
+UNSEEN = tuple(f"made-{seed}" for seed in UNSEEN_SEEDS)
+SEEN = tuple(name for name in MAKERS if name not in UNSEEN)
