@@ -99,19 +99,14 @@ def build_scenario(
     peaks = {s: _peak(model, s, wanted.curve) for s in paths.services}
     curve, lifts = chosen_curve(paths, wanted.curve, peaks)
     curve = with_flashes(curve, model.second_profiles)
-    first, seconds = _window(curve, plan, wanted)
-    curve = curve.cut(first, seconds)
-    parts = _parts(curve, plan, wanted)
+    stages, drive, said = _stages(settings, curve.services, wanted.drive)
     policy = shipped_profiles()
-    own = compressed(curve.requests_per_second, parts) * wanted.scale_ratio
     length = wanted.seconds or 0
     if wanted.profile not in OWN_CURVE:
         length = length or profile_seconds(wanted.profile, policy)
-    rates = shaped(own, wanted.profile, length, policy)
-    stages, drive, said = _stages(settings, curve.services, wanted.drive)
-    if wanted.admission is None:
-        streams = _streams(stages, dict(zip(curve.services, rates, strict=True)), drive)
-    else:
+    played, shorter = _held(curve, plan, stages, drive, wanted, length)
+    streams, rates, own = played.streams, played.rates, played.own
+    if wanted.admission is not None:
         stages, streams = limited_streams(stages, wanted.admission, length, policy)
         drive = "endpoints"
     _check_arrivals(streams)
@@ -122,15 +117,15 @@ def build_scenario(
         judged_seconds=judged_seconds(wanted.profile, length, policy),
         admission=wanted.admission,
         scale_ratio=wanted.scale_ratio,
-        starts_at_utc=_aware(curve.starts_at_utc),
-        ends_at_utc=_aware(curve.starts_at_utc + np.timedelta64(seconds, "s")),
+        starts_at_utc=_aware(played.curve.starts_at_utc),
+        ends_at_utc=_aware(played.curve.starts_at_utc + np.timedelta64(played.curve.requests_per_second.shape[1], "s")),
         duration_seconds=rates.shape[-1],
         seed=wanted.seed,
         arrivals="even" if wanted.even else "poisson",
-        stretches=_stretches(curve, parts),
+        stretches=_stretches(played.curve, played.parts),
         stages=stages,
         streams=streams,
-        forecast_requests_per_second_peak={s: float(r.max()) for s, r in curve.rates().items()},
+        forecast_requests_per_second_peak={s: float(r.max()) for s, r in played.curve.rates().items()},
         wanted_requests_per_second={
             s: min(highest_mean(r, MINUTE), highest_mean(o, MINUTE))
             for s, r, o in zip(curve.services, rates, own, strict=True)
@@ -145,7 +140,7 @@ def build_scenario(
         allowed_hosts=settings.allowed_hosts,
         writes_allowed=wanted.writes_allowed,
         inputs=inputs,
-        assumptions=tuple(Note.of(text) for text in said + _lift_notes(lifts) + _drive_notes(stages, drive)),
+        assumptions=tuple(Note.of(text) for text in said + shorter + _lift_notes(lifts) + _drive_notes(stages, drive)),
         invalidates=tuple(
             Note.of(text) for text in invalidated(wanted.scale_ratio, wanted.compression, wanted.profile)
         ),
@@ -173,13 +168,59 @@ def _peak(model: TrafficModel, service: str, curve: str) -> float:
     return float(getattr(peak.peak_requests_per_second, curve)) if peak and curve != WORST else 0.0
 
 
-def _window(curve: Curve, plan: Plan, wanted: Wanted) -> tuple[int, int]:
+@dataclass(frozen=True)
+class _Played:
+    """The part of the curve that is played, at its own rates and as sent [service, second], and who arrives."""
+
+    curve: Curve
+    parts: list[Part]
+    own: NDArray[np.float64]
+    rates: NDArray[np.float64]
+    streams: tuple[Stream, ...]
+
+
+def _held(
+    curve: Curve, plan: Plan, stages: tuple[ScenarioStage, ...], drive: Drive, wanted: Wanted, length: int
+) -> tuple[_Played, list[Text]]:
+    """What is played; where nobody says how long, whole minutes around the peak as far as one run can hold them."""
+    asked = wanted.seconds if wanted.profile in OWN_CURVE else None
+    seconds = asked or WINDOW_MINUTES * MINUTE
+    played = _played(curve, plan, stages, drive, wanted, length, seconds)
+    if asked or wanted.whole or wanted.profile not in OWN_CURVE or _arrivals(played.streams) <= ARRIVALS_MAX:
+        return played, []
+    while (arrivals := _arrivals(played.streams)) > ARRIVALS_MAX and seconds > MINUTE:
+        seconds = max(min(int(seconds * ARRIVALS_MAX / arrivals), seconds - MINUTE) // MINUTE * MINUTE, MINUTE)
+        played = _played(curve, plan, stages, drive, wanted, length, seconds)
+    shorter = say(
+        "{minutes} min around the peak instead of {usual}: an hour would be more arrivals than one run can hold",
+        minutes=seconds // MINUTE,
+        usual=WINDOW_MINUTES,
+    )
+    return played, [shorter]
+
+
+def _played(
+    curve: Curve,
+    plan: Plan,
+    stages: tuple[ScenarioStage, ...],
+    drive: Drive,
+    wanted: Wanted,
+    length: int,
+    seconds: int,
+) -> _Played:
+    cut = curve.cut(*_window(curve, plan, wanted, seconds))
+    parts = _parts(cut, plan, wanted)
+    own = compressed(cut.requests_per_second, parts) * wanted.scale_ratio
+    rates = shaped(own, wanted.profile, length, shipped_profiles())
+    return _Played(cut, parts, own, rates, _streams(stages, dict(zip(cut.services, rates, strict=True)), drive))
+
+
+def _window(curve: Curve, plan: Plan, wanted: Wanted, seconds: int) -> tuple[int, int]:
     """First second and length of the part of the curve that is played."""
     available = curve.requests_per_second.shape[1]
     if wanted.whole:
         return 0, available
-    asked = wanted.seconds if wanted.profile in OWN_CURVE else None
-    seconds = min(asked or WINDOW_MINUTES * 60, available)
+    seconds = min(seconds, available)
     if wanted.around is not None:
         middle = _second_of(curve, wanted.around)
         if not 0 <= middle < available:
@@ -244,8 +285,12 @@ def _streams(
     )
 
 
+def _arrivals(streams: tuple[Stream, ...]) -> float:
+    return sum(s.seconds * s.arrivals_per_second for stream in streams for s in stream.segments)
+
+
 def _check_arrivals(streams: tuple[Stream, ...]) -> None:
-    expected = sum(s.seconds * s.arrivals_per_second for stream in streams for s in stream.segments)
+    expected = _arrivals(streams)
     if expected < 1:
         raise UserError(
             Problem(

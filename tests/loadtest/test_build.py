@@ -68,6 +68,25 @@ def test_shortening_keeps_the_peak_and_multiplies_the_scale(workspace):
     assert max(s.arrivals_per_second for s in scenario.streams[0].segments) == pytest.approx(140 / 2.5 * 0.05)
 
 
+def test_more_than_one_run_can_hold_shortens_the_hour_around_the_peak_and_says_so(workspace, monkeypatch):
+    hour = _build(workspace)
+    monkeypatch.setattr("loadtest.build.ARRIVALS_MAX", 30_000)
+    scenario = _build(workspace)
+
+    assert scenario.duration_seconds % 60 == 0
+    assert 30_000 * 0.9 < stream_rates(scenario.streams[0], scenario.duration_seconds).sum() <= 30_000
+    assert hour.starts_at_utc < scenario.starts_at_utc < scenario.ends_at_utc < hour.ends_at_utc
+    assert scenario.forecast_requests_per_second_peak == hour.forecast_requests_per_second_peak
+    assert f"{scenario.duration_seconds // 60} min around the peak instead of 60" in scenario.assumptions[0].what
+
+
+@pytest.mark.parametrize("asked", [{"seconds": 3000}, {"whole": True}, {"profile": "soak"}])
+def test_more_than_one_run_can_hold_is_refused_where_somebody_asked_for_it(workspace, monkeypatch, asked):
+    monkeypatch.setattr("loadtest.build.ARRIVALS_MAX", 30_000)
+    with pytest.raises(UserError, match="more than one run can hold"):
+        _build(workspace, **asked)
+
+
 def test_without_a_funnel_each_service_gets_its_own_curve(workspace):
     settings = workspace / "surgeplan.yaml"
     settings.write_text(settings.read_text().split("funnel:")[0])
