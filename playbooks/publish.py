@@ -13,6 +13,7 @@ from campaign.language import say
 from campaign.readiness import Checklist
 from campaign.traffic import TrafficModel
 from campaign.workspace import Workspace
+from playbooks.autoscaling.inputs import without_capacity
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.publish import publish_autoscaling
 from playbooks.readiness.publish import publish_checklist
@@ -36,10 +37,14 @@ class Playbook:
 
 @dataclass(frozen=True)
 class RehearsedPlaybook:
-    """A playbook and what playing it through found."""
+    """As much of a playbook as can be made, and what playing it through found; missing: why there are neither replicas
+    nor a rehearsal, where there are none."""
 
-    playbook: Playbook
-    rehearsal: Rehearsal
+    autoscaling: AutoscalingPlan | None
+    staffing: StaffingPlan
+    checklist: Checklist
+    rehearsal: Rehearsal | None
+    missing: Problem | None = None
 
 
 def publish_playbook(
@@ -61,12 +66,18 @@ def publish_rehearsed_playbook(
 ) -> RehearsedPlaybook:
     """The same with the rehearsal, before the checklist that reads its verdict. joins: makes the rehearsal's war room.
 
+    Where no service has a capacity, support is planned and the checklist made without replicas and rehearsal.
+
     Raises:
         UserError: what any of them refuses.
     """
+    missing = without_capacity(workspace)
+    if missing:
+        staffing = publish_staffing(workspace, campaign, now, progress)
+        return RehearsedPlaybook(None, staffing, _checklist(workspace, campaign, now, progress), None, missing)
     autoscaling, staffing = _plans(workspace, campaign, now, progress, ())
     rehearsal = publish_rehearsal(workspace, campaign, Wanted(joins=joins), progress)
-    return RehearsedPlaybook(Playbook(autoscaling, staffing, _checklist(workspace, campaign, now, progress)), rehearsal)
+    return RehearsedPlaybook(autoscaling, staffing, _checklist(workspace, campaign, now, progress), rehearsal)
 
 
 def _plans(

@@ -28,6 +28,7 @@ def publish_index(workspace: Workspace, pack: Pack) -> Path:
     """Write the page over what the steps wrote, and return where it is."""
     folder = workspace.out(pack.plan.id)
     zone = ZoneInfo(pack.plan.time_zone or workspace.settings.time_zone)
+    rehearsal = pack.playbook.rehearsal
     page = render(
         "surgeplan",
         "index.html",
@@ -38,9 +39,9 @@ def publish_index(workspace: Workspace, pack: Pack) -> Path:
         knowledge=knowledge_in_words(pack.traffic.knowledge),
         verdicts=verdicts_in_words(),
         effects=largest_effects(pack),
-        verdict=IN_WORDS[pack.rehearsal.verdict],
-        settled=settled_in_words(pack.rehearsal),
-        war_room=told_of_war_room(pack.rehearsal),
+        verdict=IN_WORDS[rehearsal.verdict] if rehearsal else None,
+        settled=settled_in_words(rehearsal) if rehearsal else None,
+        war_room=told_of_war_room(rehearsal) if rehearsal else None,
         spoken=spoken,
         percent=percent,
         at=lambda instant: local_minute(instant, zone),

@@ -14,8 +14,7 @@ from forecast.publish import publish_forecast
 from loadtest.build import Wanted
 from loadtest.publish import publish_scenario
 from loadtest.scenario import Scenario
-from playbooks.publish import Playbook, publish_rehearsed_playbook
-from playbooks.rehearsal.record import Rehearsal
+from playbooks.publish import RehearsedPlaybook, publish_rehearsed_playbook
 from surgeplan.war_room.making import war_room
 
 
@@ -26,14 +25,15 @@ class Pack:
     plan: Plan
     traffic: TrafficModel
     scenario: Scenario
-    playbook: Playbook
-    rehearsal: Rehearsal
+    playbook: RehearsedPlaybook
 
 
 def run_campaign(
     workspace: Workspace, campaign: str, as_of: datetime | None, now: datetime, seed: int, progress: Progress
 ) -> Pack:
     """Forecast, load-test scenario, playbook and rehearsal of one campaign, each reading the files of the one before.
+
+    Without any known capacity there are neither replicas nor a rehearsal; everything else is made.
 
     The playbook's clock is the forecast's as-of, so that the same inputs make the same pack on any day.
 
@@ -44,5 +44,5 @@ def run_campaign(
     traffic = publish_forecast(workspace, campaign, as_of, now, seed, progress)
     progress(say("load-test scenario"), 0, 1)
     scenario = publish_scenario(workspace, campaign, Wanted(seed=seed))
-    made = publish_rehearsed_playbook(workspace, campaign, traffic.as_of_utc, progress, war_room)
-    return Pack(plan, traffic, scenario, made.playbook, made.rehearsal)
+    playbook = publish_rehearsed_playbook(workspace, campaign, traffic.as_of_utc, progress, war_room)
+    return Pack(plan, traffic, scenario, playbook)

@@ -17,13 +17,18 @@ from surgeplan.run import Pack
 
 def summary_rows(pack: Pack, zone: ZoneInfo) -> list[tuple[str, str]]:
     """Label and words of each line of the summary, in reading order."""
-    rows = [(_("rehearsal"), str(headline(pack.rehearsal)))]
-    if settled := settled_in_words(pack.rehearsal):
-        rows.append((_("what would do"), str(settled)))
+    rehearsal, autoscaling = pack.playbook.rehearsal, pack.playbook.autoscaling
+    rows = []
+    if rehearsal:
+        rows.append((_("rehearsal"), str(headline(rehearsal))))
+        if settled := settled_in_words(rehearsal):
+            rows.append((_("what would do"), str(settled)))
+    if missing := pack.playbook.missing:
+        rows.append((_("no rehearsal"), f"{missing.what}: {missing.todo}"))
     rows.append((_("peak, all services"), _peak_in_words(pack.traffic.total, zone)))
     rows += [(name, _peak_in_words(peak, zone)) for name, peak in pack.traffic.services.items()]
-    replicas = ", ".join(f"{name} {plan.replicas.peak}" for name, plan in pack.playbook.autoscaling.services.items())
-    rows.append((_("replicas at peak"), replicas or "-"))
+    replicas = [f"{name} {plan.replicas.peak}" for name, plan in autoscaling.services.items()] if autoscaling else []
+    rows.append((_("replicas at peak"), ", ".join(replicas) or "-"))
     agents = ", ".join(f"{desk.desk} {desk.peak.agents_required}" for desk in pack.playbook.staffing.desks)
     rows.append((_("agents at peak"), agents or "-"))
     gates = ", ".join(f"{gate} {count}" for gate, count in gates_in_words(pack).items())
@@ -60,17 +65,19 @@ def gates_in_words(pack: Pack) -> dict[str, int]:
 def summary_document(pack: Pack, files: list[str]) -> dict[str, Any]:
     """The same summary for machines."""
     peaks = {"total": pack.traffic.total, **pack.traffic.services}
+    rehearsal, autoscaling = pack.playbook.rehearsal, pack.playbook.autoscaling
     return {
         "campaign": pack.plan.id,
         "as_of_utc": pack.traffic.as_of_utc.isoformat(),
-        "verdict": pack.rehearsal.verdict,
-        "verdict_why": pack.rehearsal.why.en,
+        "verdict": rehearsal.verdict if rehearsal else None,
+        "verdict_why": rehearsal.why.en if rehearsal else None,
+        "missing": [pack.playbook.missing.as_json()] if pack.playbook.missing else [],
         "peaks": {
             name: {q: getattr(peak.peak_requests_per_second, q) for q in QUANTILES}
             | {"peak_at_utc": peak.peak_at_utc.isoformat()}
             for name, peak in peaks.items()
         },
-        "replicas_at_peak": {n: p.replicas.peak for n, p in pack.playbook.autoscaling.services.items()},
+        "replicas_at_peak": {n: p.replicas.peak for n, p in autoscaling.services.items()} if autoscaling else {},
         "agents_at_peak": {desk.desk: desk.peak.agents_required for desk in pack.playbook.staffing.desks},
         "items_by_gate": items_by_gate(pack),
         "files": files,

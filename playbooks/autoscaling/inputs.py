@@ -13,6 +13,7 @@ from campaign.errors import Problem, UserError
 from campaign.files import sha256
 from campaign.language import Text, say
 from campaign.plan import Plan
+from campaign.settings import Service
 from campaign.traffic import TrafficModel, TrafficPaths
 from campaign.workspace import SETTINGS, Workspace
 from playbooks.autoscaling.known import ServiceFacts, facts_of, problems_of_limits
@@ -117,7 +118,7 @@ def read_facts(
     for service in workspace.settings.services:
         if service.name not in traffic.services:
             continue
-        file = workspace.folder / "out" / "capacity" / f"{service.name}.json"
+        file = _capacity_file(workspace, service)
         capacity = known_capacity(service, file)
         if capacity is None:
             unknown[service.name] = say(
@@ -130,12 +131,26 @@ def read_facts(
             inputs[f"out/capacity/{file.name}"] = sha256(file)
         facts[service.name] = facts_of(service, capacity, plan, policy)
     if not facts:
-        todo = say("run `surgeplan loadtest capacity SERVICE`, or write capacity_requests_per_second_per_replica: 120")
-        raise UserError(Problem(say("no service has a known capacity"), todo, file=SETTINGS, key="services"))
+        raise UserError(_no_capacity())
     problems = list(problems_of_limits(list(facts.values()), workspace.settings.limits, SETTINGS))
     if problems:
         raise UserError(problems)
     return facts, unknown, inputs
+
+
+def without_capacity(workspace: Workspace) -> Problem | None:
+    """Why no replicas can be planned, and what to do; None where a service has a capacity."""
+    known = (known_capacity(service, _capacity_file(workspace, service)) for service in workspace.settings.services)
+    return _no_capacity() if all(capacity is None for capacity in known) else None
+
+
+def _no_capacity() -> Problem:
+    todo = say("run `surgeplan loadtest capacity SERVICE`, or write capacity_requests_per_second_per_replica: 120")
+    return Problem(say("no service has a known capacity"), todo, file=SETTINGS, key="services")
+
+
+def _capacity_file(workspace: Workspace, service: Service) -> Path:
+    return workspace.folder / "out" / "capacity" / f"{service.name}.json"
 
 
 def zone_of(workspace: Workspace, plan: Plan) -> ZoneInfo:
