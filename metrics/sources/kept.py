@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import fcntl
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -219,18 +219,23 @@ def _months_between(workspace: Path, source: AnySource, span: tuple[int, int] | 
     if span is None:
         return
     first, last = (f"{datetime.fromtimestamp(at, UTC):%Y-%m}" for at in span)
-    for path in (workspace / "history").glob(f"{source.measure}-{source.name}-????-??.csv"):
+    for path in files_of(workspace, source):
         if first <= path.stem[-7:] <= last:
             yield path.stem[-7:]
 
 
-def end_of_other_history(workspace: Path, source: AnySource) -> datetime | None:
-    """The hour after the last row of this measure that is in files which no pull of this source wrote."""
+def files_of(workspace: Path, source: AnySource) -> list[Path]:
+    """What pulls of this source wrote, month by month."""
+    return sorted((workspace / "history").glob(f"{source.measure}-{source.name}-????-??.csv"))
+
+
+def end_of_other_history(workspace: Path, peers: Sequence[AnySource], measure: str) -> datetime | None:
+    """The hour after the last row of this measure that is in files which no pull of these sources wrote."""
+    pulled = {path for peer in peers for path in files_of(workspace, peer)}
     files = [
         path
-        for path in sorted((workspace / "history").glob(f"{source.measure}*"))
-        if path.name.endswith((".csv", ".csv.gz", ".parquet"))
-        and not path.name.startswith(f"{source.measure}-{source.name}-")
+        for path in sorted((workspace / "history").glob(f"{measure}*"))
+        if path.name.endswith((".csv", ".csv.gz", ".parquet")) and path not in pulled
     ]
     last = max((_last_start(path) for path in files), default=None)
     return datetime.fromtimestamp((last // 3600 + 1) * 3600, UTC) if last else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -28,6 +28,7 @@ from metrics.sources.kept import (
     read_ledger,
     write_ledger,
 )
+from metrics.sources.one_truth import contradiction_words, contradictions, settled
 from metrics.sources.prometheus import fetch_desks, fetch_prometheus
 from metrics.sources.records import (
     AnySource,
@@ -37,6 +38,7 @@ from metrics.sources.records import (
     Source,
     SqlSource,
     WebhookSource,
+    peers_of,
     sources_of,
 )
 from metrics.sources.retries import Passing, persistently
@@ -52,7 +54,8 @@ Status = Literal["ok", "partial", "late", "refused", "dead"]
 
 @dataclass(frozen=True)
 class Pulled:
-    """What one source brought. problems: why it was refused, or is dead. watermark_utc: where its rows of now end."""
+    """What one source brought. problems: why it was refused, or is dead. watermark_utc: where its rows of now end;
+    contradicted: what differs between two sources, in words, by the one that counts and the other; it is noted too."""
 
     source: AnySource
     status: Status
@@ -61,6 +64,7 @@ class Pulled:
     notes: tuple[Text, ...] = ()
     problems: tuple[Problem, ...] = ()
     watermark_utc: datetime | None = None
+    contradicted: Mapping[tuple[str, str], Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,8 @@ def _pull_one(
     before = ledger.sources.get(source.name)
     state = before or SourceState(lateness_seconds=_lateness_at_first(source))
     notes: dict[str, Text] = {}
+    said: dict[tuple[str, str], Text] = {}
+    peers = peers_of(source, workspace.settings)
     changes = Changes()
     rng = random.Random(f"{source.name} {now.isoformat()}")
     watermark: int | None = None
@@ -136,7 +142,9 @@ def _pull_one(
             batch = persistently(lambda: _fetch(workspace, source, first, until), sleep, rng)  # noqa: B023
             batch = _of_known_names(batch, source, workspace.settings, notes)
             notes |= {str(note): note for note in batch.notes}
-            changes += keep(workspace.folder, source, batch, terms)
+            for found in contradictions(workspace.folder, peers, source, batch):
+                said[found.source, found.other] = contradiction_words(found, workspace.settings.zone)
+            changes += keep(workspace.folder, source, settled(workspace.folder, peers, source, batch), terms)
             holds = holds or batch.partial
             watermark = max(filter(None, (watermark, batch.watermark)), default=None)
             state = _moved(state, first, until, watermark, holds)
@@ -154,7 +162,8 @@ def _pull_one(
     status, late = _freshness(source, state, watermark, now)
     status = "partial" if holds and status == "ok" else status
     told = _moment(watermark) if watermark is not None else None
-    return Pulled(source, status, changes, state, (*notes.values(), *late), watermark_utc=told)
+    all_notes = (*notes.values(), *said.values(), *late)
+    return Pulled(source, status, changes, state, all_notes, watermark_utc=told, contradicted=said)
 
 
 def _terms(state: SourceState, asked: Asking, wish: Wish) -> Terms:

@@ -210,6 +210,11 @@ def sources_of(settings: Settings) -> tuple[AnySource, ...]:
     return tuple(source for source in _all_sources(settings) if not isinstance(source, ReadingSource))
 
 
+def peers_of(source: AnySource, settings: Settings) -> tuple[AnySource, ...]:
+    """Every source of the same measure, itself too, in the order of surgeplan.yaml."""
+    return tuple(peer for peer in sources_of(settings) if peer.measure == source.measure)
+
+
 def reading_sources_of(settings: Settings) -> tuple[ReadingSource, ...]:
     """What the live side asks beside traffic.
 

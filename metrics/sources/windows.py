@@ -17,7 +17,7 @@ from campaign.workspace import Workspace
 from metrics.sources.databases import chunks
 from metrics.sources.kept import SourceState, end_of_other_history
 from metrics.sources.prometheus import pieces
-from metrics.sources.records import AnySource, PrometheusSource, SqlSource
+from metrics.sources.records import AnySource, PrometheusSource, SqlSource, peers_of
 
 FIRST_PULL_DAYS = 28
 EVERYTHING = timedelta.max
@@ -89,7 +89,7 @@ def _regular_begin(workspace: Workspace, source: AnySource, state: SourceState, 
     if state.final_until_utc is not None:
         return state.final_until_utc - timedelta(seconds=state.lateness_seconds)
     first = source.since or now - timedelta(days=FIRST_PULL_DAYS)
-    other = end_of_other_history(workspace.folder, source)
+    other = end_of_other_history(workspace.folder, peers_of(source, workspace.settings), source.measure)
     return max(first, other) if other else first
 
 

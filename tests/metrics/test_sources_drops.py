@@ -11,7 +11,8 @@ from remotes import NOW, pulled, workspace
 from campaign.errors import ExitCode
 from campaign.language import use_language
 from campaign.workspace import open_workspace
-from metrics.sources.pull import pull
+from forecast.history.reading import read_orders
+from metrics.sources.pull import Pulled, pull
 from surgeplan.cli import main
 
 
@@ -123,3 +124,52 @@ def test_rows_before_what_a_source_was_asked_for_are_said(tmp_path: Path) -> Non
     assert [str(note) for note in one.notes] == [
         "panel: 30 rows before 2026-10-01T08:30+08:00 are not taken (--since takes them)"
     ]
+
+
+TWO = """{name: ops, kind: drop, folder: ops, measure: orders, since: 2026-01-01T00:00Z}
+  - {name: marketing, kind: drop, folder: marketing, measure: orders, since: 2026-01-01T00:00Z}"""
+
+
+def both_told(folder: Path, ops: dict[int, int], marketing: dict[int, int]) -> tuple[Pulled, Pulled]:
+    """Orders by hour of 1 October as each source tells them, pulled; then all that history says of orders."""
+    for name, told in (("ops", ops), ("marketing", marketing)):
+        (folder / name).mkdir(exist_ok=True)
+        rows = "".join(f"2026-10-01T{hour:02d}:00:00Z,{count}\n" for hour, count in told.items())
+        (folder / name / "orders.csv").write_text("time,orders\n" + rows)
+    first, second = pull(open_workspace(folder), NOW, lambda _: None)
+    return first, second
+
+
+def orders_in(folder: Path) -> list[float]:
+    frame = read_orders(open_workspace(folder))
+    assert frame is not None
+    return [float(count) for count in frame["orders"]]
+
+
+def test_two_sources_of_one_hour_are_not_added_up_the_one_named_first_counts_and_what_differs_is_said(
+    tmp_path: Path,
+) -> None:
+    folder = workspace(tmp_path, TWO)
+    ops, marketing = both_told(folder, {8: 30, 9: 40}, {8: 30, 9: 44})
+    assert orders_in(folder) == [30, 40]
+    assert ops.contradicted == {}
+    assert [str(each) for each in marketing.contradicted.values()] == [
+        "marketing and ops differ in 1 figures; ops, named first, counts: 10-01 17:00 40, not 44"
+    ]
+    assert both_told(folder, {8: 30, 9: 40}, {8: 30, 9: 40})[1].contradicted == {}
+
+
+def test_who_is_named_first_counts_also_where_the_other_told_it_earlier(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, TWO)
+    both_told(folder, {8: 30, 9: 40}, {8: 30, 9: 40, 10: 99})
+    assert orders_in(folder) == [30, 40, 99]
+    ops, _ = both_told(folder, {8: 30, 9: 40, 10: 50}, {8: 30, 9: 40, 10: 99})
+    assert orders_in(folder) == [30, 40, 50]
+    assert "10-01 18:00 50, not 99" in str(ops.contradicted["ops", "marketing"])
+
+
+def test_a_second_source_has_told_what_it_tells_though_another_told_it_before(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, TWO.replace(", since: 2026-01-01T00:00Z", ""))
+    _, marketing = both_told(folder, {8: 30, 9: 40}, {8: 30, 9: 44})
+    assert marketing.watermark_utc is not None
+    assert len(marketing.contradicted) == 1

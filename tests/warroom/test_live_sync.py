@@ -16,8 +16,10 @@ from campaign.store.events import Act
 from campaign.workspace import open_workspace
 from playbooks.readiness.record import workspace_log
 from surgeplan.cli import main
+from tests.warroom.conftest import SETTINGS
 from tests.warroom.live_event import CAMPAIGN, END, START, came, model_files, paths_of
 from warroom.chat.targets import Target
+from warroom.live.answers.state import state_answer
 from warroom.live.clocks import sync as sync_module
 from warroom.live.clocks.sync import Synced, sync, synced_hours
 from warroom.live.clocks.worker import Live
@@ -110,6 +112,32 @@ def test_a_sync_keeps_what_came_and_says_it_with_its_band(folder: Path) -> None:
     rows = list(csv.DictReader((folder / "out" / CAMPAIGN / "actuals.csv").read_text().splitlines()))
     assert {row["measure"] for row in rows} == {"requests", "peak", "orders", "contacts"}
     assert next(row["actual"] for row in rows if row["measure"] == "orders") == "36000"
+
+
+def test_a_message_without_a_figure_is_no_go_and_asks_for_figures(folder: Path) -> None:
+    said = message(sync(open_workspace(folder), CAMPAIGN, START + HOUR + LATE, TARGETS, lambda _: None))
+    assert "NO FIGURES YET" in said.splitlines()[0]
+    assert "None stands, and none can fire without figures." in said
+    assert "Asked: @data bring in the figures: a source, or files in history/" in said
+    late = sync(open_workspace(folder), CAMPAIGN, START + 3 * HOUR + LATE, TARGETS, lambda _: None)
+    assert "BLIND" in message(late).splitlines()[0]
+    assert state_answer(late.state).sight == "blind"
+
+
+def test_two_sources_that_differ_are_told_once_in_the_message_and_never_added_up(folder: Path) -> None:
+    for name, count in (("ops", 30_000), ("marketing", 44_000)):
+        (folder / name).mkdir()
+        rows = f"starts_at,orders\n2026-11-10T20:00+08:00,{count}\n2026-11-10T21:00+08:00,{count + 1}\n"
+        (folder / name / "orders.csv").write_text(rows)
+    sources = "".join(
+        f"  - {{name: {name}, kind: drop, measure: orders, folder: {name}}}\n" for name in ("ops", "marketing")
+    )
+    (folder / "surgeplan.yaml").write_text(SETTINGS + "sources:\n" + sources)
+    done = sync(open_workspace(folder), CAMPAIGN, START + 2 * HOUR + LATE, TARGETS, lambda _: None)
+    [orders] = [metric for metric in done.state.metrics if metric.name == "orders"]
+    assert [hour.actual for hour in orders.hours][:2] == [30_000, 30_001]
+    assert message(done).count("marketing and ops differ in 2 figures; ops, named first, counts: 11-10 21:00") == 1
+    assert len(done.state.stale) == 1
 
 
 def test_hours_before_the_campaign_are_nothing_to_compare(folder: Path) -> None:

@@ -69,7 +69,7 @@ class Source:
     """How fresh a source is. measure: traffic, orders, contacts, or a reading such as p99_ms.
 
     watermark: it has told everything up to here; final_until: figures before it do not change any more.
-    lateness: what it usually takes. note: why it is not fresh, in words.
+    lateness: what it usually takes. note: why it is not fresh, or which source tells otherwise, in words.
     """
 
     name: str

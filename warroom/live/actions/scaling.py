@@ -62,8 +62,7 @@ def scaling_to(now: Now, service: str, replicas: int) -> Iterator[Lever]:
         return
     each = fleet.capacity.capacity_requests_per_second_per_replica
     hours = rule.hours + fleet.lead_hours
-    title = say("scale {service} to {replicas} replicas ({before} run)", service=service, replicas=replicas,
-                before=fleet.running)  # fmt: skip
+    title = _title(service, replicas, fleet.running)
     how = how_to_scale(fleet, service, replicas, wanted.replicas)
     if wanted.short:
         how = say("{how}; {why}", how=how, why=_why(now, wanted))
@@ -79,6 +78,15 @@ def scaling_to(now: Now, service: str, replicas: int) -> Iterator[Lever]:
     effect = scaling_effect(service, more, each, max(wanted.at, now.settled_at(hours)))
     after = ahead.with_capacity(more * each.low, replicas * each.low, now.works_at(hours))
     yield lever(now, action, (effect,), {service: after})
+
+
+def _title(service: str, replicas: int, running: int) -> Text:
+    """A floor that is no more than what runs now keeps it from the plan's next steps down."""
+    if replicas <= running:
+        return say("keep {service} at {replicas} replicas or more ({before} run)", service=service, replicas=replicas,
+                   before=running)  # fmt: skip
+    return say("scale {service} to {replicas} replicas ({before} run)", service=service, replicas=replicas,
+               before=running)  # fmt: skip
 
 
 def _lowered(now: Now, service: str, replicas: int, hours: float) -> Step | None:

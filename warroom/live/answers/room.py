@@ -11,10 +11,10 @@ from warroom.live.answers.state import MinutesAnswer, StateAnswer, minutes_answe
 from warroom.live.room.definitions import Defined
 from warroom.live.room.happened import Happened
 from warroom.live.room.service_desk import DeskNow, HourServed
-from warroom.live.room.sight import known_until
 from warroom.live.room.switches import SwitchNow
 from warroom.live.room.war_room import WarRoom
 from warroom.live.room.watching import Failed
+from warroom.live.sources.sight import known_until
 
 HAPPENED_MOST = 200
 
@@ -89,12 +89,11 @@ class DefinedAnswer(BaseModel):
 
 
 class RoomAnswer(StateAnswer):
-    """Everything that the page says. sight: whether `call` rests on figures."""
+    """Everything that the page says."""
 
     schema_version: int = 1
     campaign: str
     at_utc: datetime
-    sight: str = Field(description="unseen, seen, blind or over; of unseen and blind, `call` means nothing")
     phase: str
     since_start_seconds: float
     next_instant_utc: datetime | None
@@ -123,7 +122,6 @@ def room_answer(service: str, room: WarRoom, failed: Failed | None) -> RoomAnswe
         **dict(state_answer(state)) | {"stale": [str(each.what) for each in room.stale]},
         campaign=state.campaign,
         at_utc=state.now,
-        sight=room.sight,
         phase=clock.phase,
         since_start_seconds=clock.since_start.total_seconds(),
         next_instant_utc=clock.next_instant,

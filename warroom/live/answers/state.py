@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from campaign.traffic import Quantiles
 from playbooks.autoscaling.holds import Hold
 from warroom.live.records import Alert, BandSeries, Capacity, Column, Hour, LiveState, Minutes, Source
+from warroom.live.sources.sight import sight_of
 
 
 class HourAnswer(BaseModel):
@@ -115,6 +116,7 @@ class StateAnswer(BaseModel):
     """What was measured and what follows from it."""
 
     call: str = Field(description="go, watch or act, by the alerts that stand")
+    sight: str = Field(description="unseen, seen, blind or over; of unseen and blind, `call` means nothing")
     model: str | None = Field(description="SHA-256 of the traffic.json that everything is compared with")
     frozen: bool
     metrics: dict[str, list[HourAnswer]]
@@ -130,6 +132,7 @@ def state_answer(state: LiveState) -> StateAnswer:
     """The live state, its sentences in the reader's language."""
     return StateAnswer(
         call=state.call,
+        sight=sight_of(state),
         model=state.yardstick.model_hash,
         frozen=state.yardstick.frozen,
         metrics={metric.name: [_hour(hour) for hour in metric.hours] for metric in state.metrics},

@@ -15,6 +15,8 @@ from warroom.live.actions.log import Decision
 from warroom.live.actions.scaling_words import scaling_lines
 from warroom.live.actions.words import decided_lines
 from warroom.live.records import Alert, Call, Hour, LiveState, Metric
+from warroom.live.sources.causes import by_cause
+from warroom.live.sources.sight import sight_of
 
 HOUR = timedelta(hours=1)
 DIFFERENT_RATIO = 0.005
@@ -45,7 +47,7 @@ def digest(
         plan=plan.title,
         since=t_plus(hour + HOUR - plan.starts_at),
         hour=_span(hour, zone),
-        call=CALLS[state.call],
+        call=call_words(state),
     )
     lines = [
         *(number(metric, hour) for metric in state.metrics),
@@ -54,11 +56,19 @@ def digest(
         *corrections(state.metrics, hour, before.figures, zone),
         *_news(state.alerts, before.at, zone),
         *decided_lines(decided, before.at, zone),
-        *_first_alert(state.alerts),
+        *_first_alert(state),
         *_sources(state, zone),
         *_gaps(before, zone),
     ]
     return title, [*lines, *_head(state)]
+
+
+def call_words(state: LiveState) -> Text:
+    """GO, WATCH or ACT; or that there is nothing it could rest on."""
+    sight = sight_of(state)
+    if sight == "unseen":
+        return say("NO FIGURES YET")
+    return say("BLIND") if sight == "blind" else CALLS[state.call]
 
 
 def t_plus(since: timedelta) -> str:
@@ -151,8 +161,13 @@ def _news(alerts: Iterable[Alert], since: datetime | None, zone: ZoneInfo) -> It
             yield say("cleared {at}: {alert}", at=local_minute(alert.cleared_at, zone), alert=alert.title)
 
 
-def _first_alert(alerts: Iterable[Alert]) -> Iterator[Text]:
-    stand = [alert for alert in alerts if alert.open]
+def _first_alert(state: LiveState) -> Iterator[Text]:
+    stand = [alert for alert in state.alerts if alert.open]
+    if not stand and sight_of(state) in ("unseen", "blind"):
+        yield say("None stands, and none can fire without figures.")
+        action = say("bring in the figures: a source, or files in history/")
+        yield say("Asked: @{owner} {action}", owner=ROLE_LABELS["data"], action=action)
+        return
     if not stand:
         yield say("No alert stands; nothing is asked of anybody")
         return
@@ -164,7 +179,7 @@ def _first_alert(alerts: Iterable[Alert]) -> Iterator[Text]:
 
 
 def _sources(state: LiveState, zone: ZoneInfo) -> Iterator[Text]:
-    """Each late source once, with all that it should tell and how far it has told all of it."""
+    """Each late source once, with all that it should tell and how far it has told all of it; then contradictions."""
     late = [source for source in state.sources if source.state != "fresh"]
     for name in dict.fromkeys(source.name for source in late):
         own = [source for source in late if source.name == name]
@@ -172,6 +187,7 @@ def _sources(state: LiveState, zone: ZoneInfo) -> Iterator[Text]:
         until = local_minute(min(marks), zone) if len(marks) == len(own) else "-"
         measures = ", ".join(source.measure for source in own)
         yield say("late: {source} ({measure}), told up to {until}", source=name, measure=measures, until=until)
+    yield from (each.what for each in by_cause(source for source in state.sources if source.state == "fresh"))
 
 
 def _gaps(before: Before, zone: ZoneInfo) -> Iterator[Text]:

@@ -22,17 +22,17 @@ from warroom.live.actions.scaling_words import held_words, order_words, orders_i
 from warroom.live.actions.sends import Planned
 from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.expected.yardstick import TOTAL
-from warroom.live.messages.digest import CALLS, place, t_plus
+from warroom.live.messages.digest import place, t_plus
 from warroom.live.page.can import can_draft
 from warroom.live.page.chart import Window, main_chart, service_name
 from warroom.live.records import Alert, Freshness, LiveState, Phase, Reading
 from warroom.live.room.definitions import TITLES
 from warroom.live.room.happened import Happened
-from warroom.live.room.sight import known_until
 from warroom.live.room.war_room import WarRoom
 from warroom.live.room.watching import Failed
 from warroom.live.sources.freshness import final_until
 from warroom.live.sources.readings import READINGS
+from warroom.live.sources.sight import known_until
 
 Block = Literal[
     "capacity", "tiles", "chart", "alerts", "switches", "levers", "desk", "checklist", "timeline", "definitions"
@@ -114,7 +114,7 @@ def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> s
         "asked": asked,
         "shown": shown,
         "failed": failed,
-        "call": call_of_room(room),
+        "call": call_words(state),
         "call_name": "none" if room.sight in ("unseen", "blind") else state.call,
         "clock": t_plus(state.clock.since_start),
         "phase": PHASES[state.clock.phase],
@@ -134,7 +134,7 @@ def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> s
         "left": left,
         "stale_items": sum(item.state == "stale" for item in left),
         "before": before,
-        "can": can_draft(state, room.plan, call_of_room(room), alerts, left, before, room.zone),
+        "can": can_draft(state, room.plan, call_words(state), alerts, left, before, room.zone),
         "levers": _own(room.levers, asked.desk),
         "sends": _sends(room),
         "requests": [each for each in _own(room.acts.requests, asked.desk) if each.open],
@@ -160,13 +160,6 @@ def blocks(asked: Asked, charts: str, room: WarRoom, failed: Failed | None) -> s
         "most": SHOWN,
     }
     return render("warroom", "live_blocks.html", **values)
-
-
-def call_of_room(room: WarRoom) -> Text:
-    """GO, WATCH or ACT; or that there is nothing it could rest on."""
-    if room.sight == "unseen":
-        return say("NO FIGURES YET")
-    return say("BLIND") if room.sight == "blind" else CALLS[room.state.call]
 
 
 def own_alerts(alerts: Sequence[Alert], desk: str) -> list[Alert]:

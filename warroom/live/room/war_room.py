@@ -25,11 +25,11 @@ from warroom.live.records import LiveState, Stale
 from warroom.live.room.definitions import Defined, definitions_of
 from warroom.live.room.happened import Happened, happened
 from warroom.live.room.service_desk import DeskNow, desks_now
-from warroom.live.room.sight import Sight, sight_of
 from warroom.live.room.standing_still import standing_still
 from warroom.live.room.switches import SwitchNow, switches_now
 from warroom.live.sources.came import DESK_MEASURES
 from warroom.live.sources.readings import QUEUE
+from warroom.live.sources.sight import Sight, sight_of
 from warroom.live.state import AROUND, HOUR_SECONDS, live_state, live_store
 from warroom.service.troubles import Trouble
 from warroom.support.intervals import read_intervals

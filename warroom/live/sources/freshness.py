@@ -23,11 +23,13 @@ ALLOWED = timedelta(hours=2)
 """How old the end of a history that no source fills may be."""
 
 
-def of_pulls(pulls: Iterable[Pulled], before: Sequence[Source], now: datetime) -> tuple[Source, ...]:
+def of_pulls(pulls: Sequence[Pulled], before: Sequence[Source], now: datetime) -> tuple[Source, ...]:
     """Sources as a pull of history found them; one that did not answer keeps the mark it had."""
     marks = {source.name: source.watermark for source in before}
     found = []
+    last = {pair: pulled.source.name for pulled in pulls for pair in pulled.contradicted}
     for pulled in pulls:
+        differing = (what for pair, what in pulled.contradicted.items() if last[pair] == pulled.source.name)
         source, state = pulled.source, pulled.state
         mark = pulled.watermark_utc or marks.get(source.name) or (state.final_until_utc if state else None)
         fresh = FRESHNESS[pulled.status]
@@ -40,7 +42,7 @@ def of_pulls(pulls: Iterable[Pulled], before: Sequence[Source], now: datetime) -
                 final_until=state.final_until_utc if state else None,
                 lateness=timedelta(seconds=state.lateness_seconds) if state else None,
                 state="never" if mark is None and fresh in ("fresh", "late") else fresh,
-                note=None if fresh == "fresh" else _why(pulled),
+                note=_why(pulled) if fresh != "fresh" else next(differing, None),
             )
         )
     return tuple(found)
