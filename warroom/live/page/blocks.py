@@ -22,7 +22,7 @@ from warroom.live.actions.scaling_words import held_words, order_words, orders_i
 from warroom.live.actions.sends import Planned
 from warroom.live.actions.words import doubt_words, effect_words, outcome_words
 from warroom.live.expected.yardstick import TOTAL
-from warroom.live.messages.digest import place, t_plus
+from warroom.live.messages.digest import call_words, place, t_plus
 from warroom.live.page.can import can_draft
 from warroom.live.page.chart import Window, main_chart, service_name
 from warroom.live.records import Alert, Freshness, LiveState, Phase, Reading
