@@ -197,3 +197,51 @@ def test_a_checklist_whose_log_is_locked_stands_as_it_was_and_says_so(
     assert never.status_code == 503
     assert 'http-equiv="refresh"' in never.text
     assert "newer cannot be read" not in browser.get(path).text
+
+
+DECIDED = "/campaigns/d11/checklist/go-no-go"
+
+
+def as_commander(browser: TestClient) -> str:
+    browser.post("/me", data={"name": "zhou", "role": "commander", "form_token": form_token(browser, "/me")})
+    return form_token(browser, DECIDED)
+
+
+def test_the_commander_decides_on_the_page_and_nothing_else_is_offered_there(browser: TestClient, folder: Path) -> None:
+    token = as_commander(browser)
+    page = browser.get(DECIDED).text
+    assert re.findall(r'name="action" value="([^"]+)"', page) == ["go", "no-go", "go-with-limits"]
+    answer = browser.post(DECIDED, data={"form_token": token, "action": "no-go"})
+    assert "Recorded." in answer.text
+    assert "NO-GO by zhou" in answer.text
+    assert workspace_log(open_workspace(folder)).events()[-1].body["verdict"] == "no-go"
+
+
+def test_go_is_refused_with_all_that_is_missing(browser: TestClient, folder: Path) -> None:
+    answer = browser.post(DECIDED, data={"form_token": as_commander(browser), "action": "go"})
+    assert answer.status_code == 422
+    assert "third-parties-told is" in answer.text
+    assert "marketing has not signed" in answer.text
+    assert workspace_log(open_workspace(folder)).events() == []
+
+
+def test_caps_are_read_as_people_write_them_and_stay_where_they_are_refused(browser: TestClient) -> None:
+    sent = {"form_token": as_commander(browser), "action": "go-with-limits", "push_per_second": "lots"}
+    page = browser.post(DECIDED, data=sent).text
+    assert "lots is not a number" in page
+    assert 'value="lots"' in page
+    missing = browser.post(DECIDED, data=sent | {"push_per_second": "0.5万"}).text
+    assert "is not a number" not in missing
+    assert "marketing has not signed" in missing
+
+
+def test_who_is_no_commander_does_not_decide(browser: TestClient, folder: Path) -> None:
+    answer = browser.post(DECIDED, data={"form_token": as_sre(browser), "action": "no-go"})
+    assert "the commander decides; wang is not" in answer.text
+    assert workspace_log(open_workspace(folder)).events() == []
+
+
+def test_an_item_that_its_evidence_decides_offers_no_signature(browser: TestClient) -> None:
+    page = browser.get("/campaigns/d11/checklist/plan-submitted").text
+    assert "The evidence decides this item, no signature does." in page
+    assert re.findall(r'name="action" value="([^"]+)"', page) == ["waive"]

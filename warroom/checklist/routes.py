@@ -21,7 +21,8 @@ from campaign.readiness import Checklist, Item
 from campaign.store.database import StoreAway, patience
 from campaign.store.events import Act
 from campaign.workspace import Workspace
-from playbooks.readiness.acts import Actor, sign_item, waive, who
+from metrics.intake.quantities import read_quantity
+from playbooks.readiness.acts import DECISION, LIMIT_OPTIONS, VERDICTS, Actor, decide, sign_item, waive, who
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
 from playbooks.readiness.publish import Review
 from playbooks.readiness.record import attached
@@ -30,18 +31,21 @@ from warroom.service.access import Person
 from warroom.service.site import A_FILE, NotThere, Sent, Site, on_page, sent_form
 
 WAIVED_DAYS = 3
-BLANKS = ("title", "action", "note", "attached", "reason")
+BLANKS = ("title", "action", "note", "attached", "reason", *LIMIT_OPTIONS)
 """What the forms of an item send besides the end of a waiver and a file."""
 
 
 class Given(BaseModel):
-    """An act on one item: a note signs or reports a failure; a waiver needs a reason and an end."""
+    """An act on one item: a note signs or reports a failure; a waiver needs a reason and an end. go-no-go is decided:
+    go-with-limits needs a cap on spend or on what is pushed each second."""
 
-    action: Literal["sign", "fail", "waive"]
+    action: Literal["sign", "fail", "waive", "go", "no-go", "go-with-limits"]
     note: str = Field("", max_length=2000)
     reason: str = Field("", max_length=2000)
     until: str = Field("", max_length=40)
     attachments: tuple[str, ...] = Field((), max_length=20)
+    spend: str = Field("", max_length=40)
+    push_per_second: str = Field("", max_length=40)
 
 
 class Attached(BaseModel):
@@ -86,7 +90,7 @@ def checklist_routes(site: Site) -> APIRouter:
         """Sign, report a failure, or waive one item."""
         person = site.program(request)
         workspace, now = site.workspace(), site.clock()
-        fields = {"action": given.action, "note": given.note, "reason": given.reason, "until": given.until}
+        fields = given.model_dump(exclude={"attachments"})
         kept = uploaded(workspace, campaign, given.attachments)
         act = _act(workspace, item, actor_of(person, workspace), fields, kept, now)
         site.record(campaign, now, act)
@@ -161,7 +165,11 @@ def actor_of(person: Person, workspace: Workspace) -> Actor:
 def _act(
     workspace: Workspace, item: str, actor: Actor, fields: Mapping[str, str], kept: Sequence[Path], now: datetime
 ) -> Callable[[Review], Act]:
-    """Sign, report a failure, or waive, as the pressed button says; `kept`: the files that stay with a signature."""
+    """Sign, report a failure, waive or decide, as the pressed button says; `kept`: the files that stay with a signature."""
+    verdict = next((each for each in VERDICTS if each == fields.get("action")), None)
+    if verdict is not None and item == DECISION:
+        limits = _limits(fields) if verdict == "go-with-limits" else {}
+        return lambda made: decide(made, verdict, actor, now, limits)
     if fields.get("action") == "waive":
         until = _until(fields.get("until", ""), workspace.settings.zone)
         if not fields.get("reason", "").strip():
@@ -173,6 +181,20 @@ def _act(
     passed = fields.get("action") != "fail"
     note = fields.get("note", "").strip()
     return lambda made: sign_item(made, item, actor, now, note=note, passed=passed, attachments=files)
+
+
+def _limits(fields: Mapping[str, str]) -> dict[str, float]:
+    """The caps that were typed, as people write numbers.
+
+    Raises:
+        UserError: one that is no number.
+    """
+    typed = {name: fields[name].strip() for name in LIMIT_OPTIONS if fields.get(name, "").strip()}
+    read = {name: found.value if (found := read_quantity(text)) else None for name, text in typed.items()}
+    wrong = [typed[name] for name, value in read.items() if value is None]
+    if wrong:
+        raise UserError(Problem(say("{given} is not a number", given=given)) for given in wrong)
+    return {name: value for name, value in read.items() if value is not None}
 
 
 def _until(text: str, zone: ZoneInfo) -> datetime | None:
@@ -251,6 +273,7 @@ def _shown(workspace: Workspace, made: Checklist, owner: str) -> dict[str, Any]:
         "owners": ROLE_LABELS,
         "owner": owner,
         "states": STATE_LABELS,
+        "decision": DECISION,
         "left": sum(not item.done for item in made.items),
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
     }

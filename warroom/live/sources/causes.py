@@ -29,7 +29,8 @@ def _cause(note: Text) -> tuple[str, ...]:
 def _told(concerned: Sequence[tuple[Text, Source]]) -> Stale:
     note = concerned[0][0]
     own = {name: _listed([each.values[name] for each, _ in concerned]) for name in OWN if name in note.values}
-    since = min((source.watermark for _, source in concerned if source.watermark), default=None)
+    silent = (source for _, source in concerned if source.state != "fresh")
+    since = min((source.watermark for source in silent if source.watermark), default=None)
     return Stale(Text(note.message, {**note.values, **own}), since)
 
 
