@@ -88,3 +88,27 @@ def test_a_phone_says_when_the_service_does_not_answer_any_more(event: Path, chr
     page.clock.run_for(61_000)
     page.wait_for_selector("#offline:visible")
     assert "not being kept up to date" in page.inner_text("#offline")
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "button"),
+    [
+        (f"live/{CAMPAIGN}/act?lever=switch%3Arecommend-off", "reason", "button[value=act]"),
+        (f"campaigns/{CAMPAIGN}/checklist/third-parties-told", "note", "button[value=sign]"),
+    ],
+)
+def test_a_connection_lost_while_typing_takes_nothing_away(
+    address: str, chromium: Browser, path: str, field: str, button: str
+) -> None:
+    page = phone(chromium, address, "zhou", "en", role="commander")
+    page.goto(f"{address}/{path}")
+    page.fill(f"[name={field}]", "p99 is high")
+    page.context.set_offline(True)
+    page.click(button)
+    page.wait_for_selector("#no-connection", state="visible")
+    assert page.url == f"{address}/{path}"
+    assert page.input_value(f"[name={field}]") == "p99 is high"
+    page.context.set_offline(False)
+    page.click(button)
+    page.wait_for_url("**done=1*")
+    assert "p99 is high" in page.inner_text("body")

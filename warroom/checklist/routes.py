@@ -165,7 +165,7 @@ def actor_of(person: Person, workspace: Workspace) -> Actor:
 def _act(
     workspace: Workspace, item: str, actor: Actor, fields: Mapping[str, str], kept: Sequence[Path], now: datetime
 ) -> Callable[[Review], Act]:
-    """Sign, report a failure, waive or decide, as the pressed button says; `kept`: the files that stay with a signature."""
+    """Sign, report a failure, waive or decide, as the pressed button says; `kept`: files of a signature."""
     verdict = next((each for each in VERDICTS if each == fields.get("action")), None)
     if verdict is not None and item == DECISION:
         limits = _limits(fields) if verdict == "go-with-limits" else {}

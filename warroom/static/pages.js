@@ -1,6 +1,6 @@
 // The pages work without this file; with it, the preview follows what is typed, what is wrong with a field is said
 // beside it as soon as it is left (on a phone: as soon as it is picked) instead of when the plan is sent, and what was
-// typed outlives a lost connection, a way back and a page that expired.
+// typed outlives a lost connection; in a plan also a way back and a page that expired.
 const form = document.querySelector("form[data-preview]");
 if (form) {
   const preview = document.getElementById("preview");
@@ -101,22 +101,33 @@ if (form) {
     });
   }
 
-  // Nothing is sent into the void: a page of the browser's own would take the place of what was typed.
+  form.addEventListener("submit", () => keep(true));
+}
+
+// Nothing is sent into the void: a page of the browser's own would take the place of what was typed.
+const unanswered = document.getElementById("no-connection");
+const PATIENCE_MS = 8000;
+for (const post of document.querySelectorAll("form[data-typed]")) {
   let asking = false;
   let going = false;
-  form.addEventListener("submit", async (event) => {
+  post.addEventListener("submit", async (event) => {
     if (going) return;
     event.preventDefault();
     if (asking) return;
-    keep(true);
     asking = true;
+    const { submitter } = event;
     const { src } = document.querySelector("script[src]");
-    const answer = await fetch(src, { method: "HEAD", cache: "no-store" }).catch(() => null);
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await fetch(src, { method: "HEAD", cache: "no-store", signal }).catch(() => null);
     asking = false;
-    document.getElementById("no-connection").hidden = Boolean(answer?.ok);
-    if (!answer?.ok) return;
+    submitter?.closest(".actions, p, form").before(unanswered);
+    unanswered.hidden = Boolean(answer?.ok);
+    if (!answer?.ok) {
+      unanswered.scrollIntoView({ block: "nearest" });
+      return;
+    }
     going = true;
-    form.requestSubmit(event.submitter);
+    post.requestSubmit(submitter);
     going = false;
   });
 }
