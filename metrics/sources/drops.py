@@ -53,8 +53,8 @@ def fetch_drops(
     """
     folder = workspace / source.folder
     if not folder.is_dir():
-        problem = Problem(say("is no folder"), say("make it, or correct sources.{name}.folder", name=source.name))
-        raise UserError(Problem(problem.what, problem.todo, file=source.folder, key=source.name))
+        what, todo = say("there is no folder {folder}", folder=source.folder), say("make it, or correct the entry")
+        raise UserError(Problem(what, todo, file="surgeplan.yaml", key=f"sources.{source.name}.folder"))
     files = sorted(folder.glob("*.parquet"))
     if files:
         return _parquet(source, files, since, until)

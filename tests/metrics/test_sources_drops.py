@@ -173,3 +173,11 @@ def test_a_second_source_has_told_what_it_tells_though_another_told_it_before(tm
     _, marketing = both_told(folder, {8: 30, 9: 40}, {8: 30, 9: 44})
     assert marketing.watermark_utc is not None
     assert len(marketing.contradicted) == 1
+
+
+def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, "{name: desk, kind: drop, folder: drops/desk, measure: contacts}")
+    [problem] = pulled(folder).problems
+    assert str(problem) == (
+        "surgeplan.yaml sources.desk.folder: there is no folder drops/desk\n  make it, or correct the entry"
+    )

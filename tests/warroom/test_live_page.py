@@ -255,6 +255,7 @@ def test_after_the_event_its_last_state_is_shown_as_such(room: Room) -> None:
     room.now = END + HOUR
     assert "T+29:00 ended, figures settle" in room.section("status")
     assert "The event has ended" in room.section("state")
+    assert f"then run surgeplan retro {CAMPAIGN}" in room.section("state")
     assert "none: the event is over" in room.section("state")
     assert "No send is still to come" in room.section("levers")
 

@@ -11,6 +11,8 @@ from campaign.errors import UserError
 from campaign.store.live import Measured
 from campaign.workspace import open_workspace
 from tests.warroom.live_event import CAMPAIGN, START, model_files
+from warroom.live.expected.yardstick import TOTAL
+from warroom.live.messages.digest import number
 from warroom.live.state import live_state, live_store
 
 NOON = START + timedelta(hours=2, minutes=20)
@@ -70,3 +72,20 @@ def test_what_was_stored_is_read_back_against_the_band(folder: Path) -> None:
 def test_an_unknown_campaign_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="there is no campaign"):
         live_state(open_workspace(folder), "nowhere", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_an_hour_of_which_nothing_is_expected_has_no_place_in_a_band(folder: Path) -> None:
+    """A desk that is shut: none expected, none came."""
+    model_files(folder)
+    demand = folder / "out" / CAMPAIGN / "demand.csv"
+    shut = [
+        ",".join([*line.split(",")[:4], *"0000"]) if "2026-11-10T12:" in line and ",contacts," in line else line
+        for line in demand.read_text("utf-8").splitlines()
+    ]
+    demand.write_text("\n".join(shut) + "\n", "utf-8")
+    workspace = open_workspace(folder)
+    live_store(workspace).keep(CAMPAIGN, [Measured("contacts", TOTAL, 3600, int(START.timestamp()), 0.0, True)])
+    contacts = next(m for m in live_state(workspace, CAMPAIGN, NOON).metrics if m.name == "contacts")
+    assert contacts.hours[0].frozen is not None
+    assert contacts.hours[0].percentile_ratio is None
+    assert str(number(contacts, START)) == "Support contacts in the hour: 0 contacts"

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from campaign.observed import cut_observed, planned_sha256
 from campaign.plan import Channel, Owner, Plan, Send, Slot
+from campaign.readiness import Checklist, Item, State
 from campaign.store.events import Act, Event, chained
-from warroom.retrospective.discipline import decisions, signed_again
+from campaign.words import Words
+from warroom.retrospective.discipline import decisions, discipline, signed_again
 from warroom.retrospective.effects import effect_at
 from warroom.retrospective.lasting import lasting, usual_on
 from warroom.retrospective.learn import with_line, with_observed
@@ -208,3 +210,37 @@ def test_a_plans_hash_without_observed_is_that_of_the_plan_before(tmp_path: Path
 def test_a_campaign_has_one_line_in_history_and_the_newest_counts() -> None:
     lines = with_line(['{"campaign": "a", "x": 1}', '{"campaign": "b", "x": 1}'], {"campaign": "a", "x": 2})
     assert [json.loads(line) for line in lines] == [{"campaign": "b", "x": 1}, {"campaign": "a", "x": 2}]
+
+
+@pytest.mark.parametrize(
+    ("state", "verdicts", "kept"),
+    [
+        ("fail", ["no-go"], "late"),
+        ("stale", ["pass"], "late"),
+        ("pass", ["fail", "pass"], "late"),
+        ("fail", ["pass", "fail"], "never"),
+        ("pending", [], "never"),
+        ("pass", [], "on time"),
+    ],
+)
+def test_what_somebody_signed_or_decided_was_done_then(state: State, verdicts: list[str], kept: str) -> None:
+    words = Words(zh="事", en="thing")
+    item = Item(
+        id="thing", title=words, owner="sre", gate="G4", due_at_utc=START, due="T-1d", evidence=words, scope="d11",
+        state=state,
+    )  # fmt: skip
+    checklist = Checklist(
+        campaign="d11", tier="L", tier_ratio=None, evaluated_at_utc=START, items=(item,), gates=(), inputs={}
+    )
+    acts = [
+        Act(kind="sign", campaign="d11", subject="thing", actor="lin", role="sre",
+            at_utc=START + (n + 1) * timedelta(hours=1), body={"verdict": verdict})
+        for n, verdict in enumerate(verdicts)
+    ]  # fmt: skip
+    events: list[Event] = []
+    for act in acts:
+        events.append(chained(act, len(events) + 1, events[-1].hash if events else "0" * 64))
+    told = discipline(checklist, events, START + timedelta(days=1))
+    assert (told.on_time, len(told.late), len(told.never)) == tuple(
+        int(kept == n) for n in ("on time", "late", "never")
+    )

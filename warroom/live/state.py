@@ -175,7 +175,8 @@ def _hour(name: str, hour: datetime, expected: Expected | None, values: dict[tup
     quantiles = quantiles_at(band, at) if band else None
     z = None
     if value is not None and quantiles is not None:
-        z = float(z_scores(np.array([value.value]), np.array([list(quantiles.model_dump().values())]).T)[0])
+        known = float(z_scores(np.array([value.value]), np.array([list(quantiles.model_dump().values())]).T)[0])
+        z = known if np.isfinite(known) else None
     return Hour(
         starts_at=hour,
         actual=None if value is None else value.value,

@@ -17,11 +17,12 @@ DECISIONS_OF_OTHERS = frozenset({"sign", "waive", "freeze"})
 
 
 def discipline(checklist: Checklist, events: Sequence[Event], now: datetime) -> Discipline:
-    """Items that were due by `now`. One that a machine checks has no time of its own: it is done or it is not."""
+    """Items that were due by `now`. One that a machine checks has no time of its own: it is done or it is not. What
+    somebody signed or decided (NO-GO is a decision, too) was done then, whatever became of its evidence since."""
     due = [item for item in checklist.items if item.due_at_utc <= now and item.id not in ABOUT_ITSELF]
     done = {item.id: _first_done(item, events) for item in due}
-    late = [_late(item, done[item.id]) for item in due if item.done and _is_late(item, done[item.id])]
-    never = [_late(item, None) for item in due if not item.done]
+    late = [_late(item, done[item.id]) for item in due if _is_late(item, done[item.id])]
+    never = [_late(item, None) for item in due if not item.done and done[item.id] is None]
     return Discipline(
         items=len(due),
         on_time=len(due) - len(late) - len(never),
@@ -33,11 +34,11 @@ def discipline(checklist: Checklist, events: Sequence[Event], now: datetime) -> 
 
 
 def _first_done(item: Item, events: Iterable[Event]) -> datetime | None:
-    """When somebody first signed, froze, decided or waived it."""
-    for event in events:
-        if (event.campaign, event.subject) == (item.scope, item.id) and event.body.get("verdict") != "fail":
-            return event.at_utc
-    return None
+    """When somebody first signed, froze, decided or waived it; None where the last word is that it did not work."""
+    acts = [event for event in events if (event.campaign, event.subject) == (item.scope, item.id)]
+    if not acts or acts[-1].body.get("verdict") == "fail":
+        return None
+    return next(event.at_utc for event in acts if event.body.get("verdict") != "fail")
 
 
 def _is_late(item: Item, done: datetime | None) -> bool:
