@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, num2date
+from matplotlib.dates import HOURLY, AutoDateLocator, num2date
 from matplotlib.ticker import FuncFormatter
 
 from campaign.charts import BAND, BLUE, OUTER, RED, chart, fitted, save_chart
@@ -51,6 +51,7 @@ def _draw(panel: Axes, figures: DeskFigures, plan: Plan, zone: str) -> None:
     panel.tick_params(labelsize=LETTERS)
     panel.set_ylim(bottom=0)
     locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    locator.maxticks[HOURLY] = 7  # every twelve hours through to the third day, from which on days are marked
     panel.xaxis.set_major_locator(locator)
     panel.xaxis.set_major_formatter(FuncFormatter(_tick))
 
