@@ -23,7 +23,7 @@ from loadtest.publish import profile_folder
 from loadtest.scenario import SCENARIO, Scenario
 
 EXPORTS = ("jmx", "kubernetes")
-# A worker core with 60 % of 2,000 trivial requests per second (docs/sre/load-test.md), where nobody calibrated.
+# A worker core with 60 % of 2,000 trivial requests per second, where nobody calibrated.
 ASSUMED_WORKER_PER_SECOND = 1200.0
 
 
