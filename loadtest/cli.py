@@ -214,7 +214,8 @@ def calibrate(workspace: WorkspaceOption = Path(), as_json: JsonOption = False, 
     with console.progress() as progress:
         found = publish_calibration(open_workspace(workspace).folder / "out", progress)
     console.result(calibration_text(found), found.model_dump(mode="json"))
-    console.next("surgeplan loadtest build ID")
+    if found.clean_requests_per_second:
+        console.next("surgeplan loadtest build ID")
     raise typer.Exit(ExitCode.YES if found.clean_requests_per_second else ExitCode.INVALID)
 
 
@@ -309,7 +310,8 @@ def _measured(
         found, capacity = publish_capacity(opened, service, scenario, wanted, clock(now), progress)
     text = "\n".join([str(outcome_in_words(found)), steps_text(found), *scaling_lines(capacity)])
     console.result(text, found.model_dump(mode="json"))
-    console.next(f"surgeplan playbook {campaign}")
+    if capacity is not None:
+        console.next(f"surgeplan playbook {campaign}")
     codes = {
         "measured": ExitCode.YES,
         "knee-not-reached": ExitCode.INCONCLUSIVE,
