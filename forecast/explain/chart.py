@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from campaign.charts import AMBER, BAND, BLUE, INK, MUTED, OUTER, RED, chart, fitted, save_chart
 from campaign.console import width
-from campaign.language import _, current_language
+from campaign.language import _
+from campaign.moments import moment_name
+from campaign.numbers import spoken
 from campaign.plan import Plan
 from campaign.settings import Settings
-from campaign.traffic import Quantiles
+from campaign.traffic import Quantiles, TrafficPaths
 from forecast.backtest.again import actual_on, together
 from forecast.epochs import DAY, HOUR, epoch, epochs, naive_utc
 from forecast.evidence import Evidence
@@ -56,12 +58,12 @@ def draw_forecast(paths: Sequence[Path], forecast: Forecast, evidence: Evidence,
 
 
 def _campaign(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo) -> None:
-    times, quantiles = _total(forecast)
-    local = _local(times, zone)
-    p10, p50, p90, p99 = quantiles
-    axes.fill_between(local, p90, p99, color=OUTER, linewidth=0, label=_("up to 99 in 100"))
-    axes.fill_between(local, p10, p90, color=BAND, linewidth=0, label=_("8 of 10 campaigns"))
-    axes.plot(local, p50, color=BLUE, linewidth=1.8, label=_("middle"))
+    grid, quantiles = total_quantiles(forecast.paths)
+    edges = _local(np.append(grid.starts, grid.ends[-1]), zone)
+    p10, p50, p90, p99 = np.column_stack([quantiles, quantiles[:, -1]])
+    axes.fill_between(edges, p90, p99, step="post", color=OUTER, linewidth=0, label=_("up to 99 in 100"))
+    axes.fill_between(edges, p10, p90, step="post", color=BAND, linewidth=0, label=_("8 of 10 campaigns"))
+    axes.plot(edges, p50, drawstyle="steps-post", color=BLUE, linewidth=1.8, label=_("middle"))
     _analogues(axes, forecast, evidence, zone)
     peak = forecast.model.total
     at = peak.peak_at_utc.astimezone(zone)
@@ -70,7 +72,7 @@ def _campaign(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInfo
     _peak(axes, float(_local(np.array([epoch(at)]), zone)[0]), found)
     _moments(axes, forecast.learned.target, zone, top)
     words = _("peak about {p50} requests/s at {time}\n9 of 10 below {p90}, 99 of 100 below {p99}").format(
-        p50=_number(found.p50), time=f"{at:%m-%d %H:%M}", p90=_number(found.p90), p99=_number(found.p99)
+        p50=spoken(found.p50), time=f"{at:%m-%d %H:%M}", p90=spoken(found.p90), p99=spoken(found.p99)
     )
     axes.set_title(words, fontsize=LETTERS, fontweight="normal", color=INK, linespacing=LINES)
     axes.set_ylim(0, top * 1.3)
@@ -85,17 +87,15 @@ def _peak(axes: Axes, at: float, found: Quantiles) -> None:
     axes.plot([at], [found.p50], "o", color=RED, markersize=5, zorder=3)
 
 
-def _total(forecast: Forecast) -> tuple[NDArray[np.int64], Floats]:
-    """Five-minute means of the total, their quantiles [quantile, interval]."""
-    paths = forecast.paths
+def total_quantiles(paths: TrafficPaths) -> tuple[Grid, Floats]:
+    """Means of the total over five minutes (or over a bucket that is longer), their quantiles [quantile, interval]."""
     starts = epochs(paths.starts_at_utc)
     number = starts // np.maximum(paths.seconds, PICTURE_SECONDS)
     at = np.flatnonzero(np.concatenate([[True], np.diff(number) != 0]))
     total = paths.requests_per_second.sum(axis=1)
     sums = np.add.reduceat(total * paths.seconds, at, axis=1)
     lengths = np.add.reduceat(paths.seconds, at)
-    found = np.quantile(sums / lengths, [0.1, 0.5, 0.9, 0.99], axis=0)
-    return starts[at] + lengths // 2, found
+    return Grid(starts[at], lengths), np.quantile(sums / lengths, [0.1, 0.5, 0.9, 0.99], axis=0)
 
 
 def _local(times: NDArray[np.int64], zone: ZoneInfo) -> Floats:
@@ -111,30 +111,18 @@ def _analogues(axes: Axes, forecast: Forecast, evidence: Evidence, zone: ZoneInf
     start, end = epoch(learned.target.starts_at), epoch(learned.target.ends_at)
     for i, plan in enumerate(alike):
         shift = start - epoch(plan.starts_at)
-        times, rates = _past_total(evidence, start - shift - 6 * HOUR, min(epoch(plan.ends_at), end - shift) + 6 * HOUR)
-        label = _("past campaigns, same start") if i == 0 else None
-        if len(times):
-            axes.plot(_local(times + shift, zone), rates, color=MUTED, linewidth=0.9, alpha=0.7, label=label)
+        grid, rates = past_total(evidence, start - shift - 6 * HOUR, min(epoch(plan.ends_at), end - shift) + 6 * HOUR)
+        if not np.isnan(rates).all():
+            label = _("past campaigns, same start") if i == 0 else None
+            times = _local(grid.starts + shift, zone)
+            axes.plot(times, rates, drawstyle="steps-post", color=MUTED, linewidth=0.9, alpha=0.7, label=label)
 
 
-def _past_total(evidence: Evidence, starts: int, ends: int) -> tuple[NDArray[np.int64], Floats]:
-    """Total of all services in five-minute means, where every service is known."""
-    numbers = np.arange(starts // PICTURE_SECONDS, ends // PICTURE_SECONDS)
-    total = np.zeros(len(numbers))
-    for stretch in evidence.stretches:
-        inside = (stretch.starts >= starts) & (stretch.starts < ends) & ~np.isnan(stretch.rates)
-        if not inside.any():
-            return np.zeros(0, dtype=np.int64), np.zeros(0)
-        total += np.interp(
-            numbers * PICTURE_SECONDS, *_means(stretch.starts[inside], stretch.rates[inside], stretch.seconds[inside])
-        )
-    return numbers * PICTURE_SECONDS, total
-
-
-def _means(starts: NDArray[np.int64], rates: Floats, seconds: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
-    number = starts // np.maximum(seconds, PICTURE_SECONDS)
-    at = np.flatnonzero(np.concatenate([[True], np.diff(number) != 0]))
-    return starts[at], np.add.reduceat(rates * seconds, at) / np.add.reduceat(seconds, at)
+def past_total(evidence: Evidence, starts: int, ends: int) -> tuple[Grid, Floats]:
+    """What came on all services together in each five minutes; NaN where that is not known of one."""
+    at = np.arange(starts // PICTURE_SECONDS, ends // PICTURE_SECONDS) * PICTURE_SECONDS
+    grid = Grid(at, np.full(len(at), PICTURE_SECONDS))
+    return grid, together(actual_on(evidence, grid))
 
 
 def _moments(axes: Axes, plan: Plan, zone: ZoneInfo, top: float) -> None:
@@ -145,7 +133,7 @@ def _moments(axes: Axes, plan: Plan, zone: ZoneInfo, top: float) -> None:
         late = x > (low + high) / 2
         axes.axvline(x, color=AMBER, linewidth=1.0, linestyle="--")
         axes.annotate(
-            f"{at.astimezone(zone):%H:%M} {kind}",
+            f"{at.astimezone(zone):%H:%M} {moment_name(kind)}",
             (x, top * (1.2 - 0.11 * (i % MARKS))),
             xytext=(-4 if late else 4, 0),
             ha="right" if late else "left",
@@ -192,7 +180,7 @@ def _time_axis(axes: Axes, zone: ZoneInfo) -> None:
 
 def _rate_axis(axes: Axes, ticks: int) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(ticks))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: _number(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: spoken(value)))
     axes.tick_params(labelsize=LETTERS)
 
 
@@ -201,10 +189,3 @@ def _dates(axes: Axes, form: str, ticks: int) -> None:
     locator.maxticks[mdates.HOURLY] = ticks + 1
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(mdates.DateFormatter(form))  # type: ignore[no-untyped-call]
-
-
-def _number(value: float) -> str:
-    """As people say it: in ten thousands in Chinese, with thousands separators in English."""
-    if current_language() == "zh" and abs(value) >= 10_000:
-        return f"{value / 10_000:.3g}万"
-    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from campaign.language import _
+from campaign.moments import moment_name
 
 
 def step_name(step: str) -> str:
-    """A bridge's step in words; a driver keeps its own name."""
+    """A bridge's step in words; drivers are called as everywhere."""
     words = {
         "luck": _("what it had beyond its plan"),
         "ordinary traffic": _("ordinary traffic of that hour"),
-        "campaign": _("the campaign itself"),
         "unseen minutes": _("the highest of many minutes"),
         "uncertainty": _("uncertainty, up to p90"),
     }
-    return words.get(step, step)
+    return words.get(step) or driver_name(step)
 
 
 def driver_name(driver: str) -> str:
-    """A driver in words; those of the plan keep their own name."""
-    return {"campaign": _("the campaign itself"), "bots": _("bots and scalpers")}.get(driver, driver)
+    """A driver in words; channels keep their own name."""
+    words = {"campaign": _("the campaign itself"), "bots": _("bots and scalpers")}
+    return words.get(driver) or str(moment_name(driver))
 
 
 def knowledge_text(knowledge: str) -> str:

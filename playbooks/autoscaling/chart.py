@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 
 from campaign.charts import AMBER, BLUE, INK, MUTED, RED, chart, fitted, save_chart
 from campaign.language import _, current_language
-from campaign.numbers import spoken
+from campaign.numbers import percent, spoken
 from playbooks.autoscaling.backtest import Picture
 from playbooks.autoscaling.bargain import what_the_next_buys
 from playbooks.autoscaling.manifests.document import Setting
-from playbooks.autoscaling.plan import ServicePlan
+from playbooks.autoscaling.plan import RiskPoint, ServicePlan
 from playbooks.simulation.fleet import TICK_SECONDS, TICKS_PER_MINUTE
 
 WIDTH_INCHES, LETTERS, NAME_COLUMNS = 4.4, 10, 26
-HEIGHT_INCHES, LEGEND_INCHES, RISK_HEIGHT_INCHES = 2.2, 0.9, 3.2
-NOTE_WIDTH = {"en": 44, "zh": 24}
+HEIGHT_INCHES, LEGEND_INCHES = 2.2, 0.9
+RISK_HEIGHT_INCHES, RISK_TITLE_INCHES = 2.7, 0.4
+NOTE_WIDTH = {"en": 54, "zh": 26}
 
 
 def draw_replay(path: Path, setting: Setting, pictures: Mapping[str, Picture]) -> None:
@@ -66,36 +67,44 @@ def _replay_panel(axes: Axes, name: str, picture: Picture, setting: Setting, sho
 
 
 def draw_risk(path: Path, setting: Setting) -> None:
-    """Risk against cost: each quantile's floor, so that people can choose, and what the next replica buys."""
+    """Risk against cost: what each quantile's floor leaves short and costs, so that people can choose, and what the
+    next replica buys."""
     services = setting.plan.services
-    with chart(height=RISK_HEIGHT_INCHES * max(len(services), 1)) as figure:
+    with chart(WIDTH_INCHES, RISK_TITLE_INCHES + RISK_HEIGHT_INCHES * max(len(services), 1)) as figure:
         for i, (name, service) in enumerate(services.items(), start=1):
             _risk_panel(figure.add_subplot(len(services), 1, i), name, service, setting)
+        title = _("% of events short of the floor, and its cost")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=LETTERS + 2, fontweight="bold")
         save_chart(figure, path)
 
 
 def _risk_panel(axes: Axes, name: str, service: ServicePlan, setting: Setting) -> None:
-    points = service.risk_against_cost
-    priced = all(point.cost is not None for point in points)
-    costs = [float(point.cost if point.cost is not None else point.replica_hours) for point in points]
-    risks = [100 * point.event_short_ratio for point in points]
-    axes.plot(costs, risks, color=BLUE, marker="o")
-    for point, cost, risk in zip(points, costs, risks, strict=True):
+    """A bar for each quantile, with its figures: where points lie close together, rows still do not."""
+    rows = range(len(service.risk_against_cost))
+    axes.set_yticks(rows, [f"p{100 * point.quantile_ratio:g}" for point in service.risk_against_cost])
+    for row, label, point in zip(rows, axes.get_yticklabels(), service.risk_against_cost, strict=True):
         chosen = abs(point.quantile_ratio - service.quantile_ratio) < 1e-9
-        label = f"p{100 * point.quantile_ratio:g}" + (" " + _("(chosen)") if chosen else "")
         colour, weight = (RED, "bold") if chosen else (INK, "normal")
+        label.set(color=colour, weight=weight)
+        axes.barh(row, 100 * point.event_short_ratio, color=RED if chosen else BLUE)
         axes.annotate(
-            label, (cost, risk), xytext=(4, 6), textcoords="offset points", fontsize=10, color=colour, weight=weight
-        )
-    axes.set_title(name)
-    axes.set_ylim(bottom=-2, top=max(max(risks) * 1.2, 5.0))
-    axes.margins(x=0.12)
-    axes.set_ylabel(_("% of events short"))
-    axes.set_xlabel(
-        _("cost of the floors") + f" ({setting.plan.currency})" if priced else _("replica-hours of the floors")
-    )
+            _what_it_costs(point, setting.plan.currency) + (" " + _("(chosen)") if chosen else ""),
+            (100 * point.event_short_ratio, row), xytext=(4, 0), textcoords="offset points", va="center",
+            fontsize=LETTERS, color=colour, weight=weight,
+        )  # fmt: skip
+    axes.invert_yaxis()
+    axes.set_xlim(0, max([*(100 * point.event_short_ratio for point in service.risk_against_cost), 1.0]) * 3)
+    axes.set_xticks([])
+    axes.grid(visible=False)
+    axes.tick_params(labelsize=LETTERS)
+    axes.set_title(fitted(name, NAME_COLUMNS), fontsize=LETTERS + 1)
     if service.steps:
         said = fill(what_the_next_buys(service, setting.zone, setting.plan.currency), NOTE_WIDTH[current_language()])
-        axes.text(
-            0.98, 0.95, said, transform=axes.transAxes, ha="right", va="top", fontsize=10, color=MUTED, linespacing=1.4
-        )
+        axes.set_xlabel(said, loc="left", fontsize=LETTERS, color=MUTED, linespacing=1.4)
+
+
+def _what_it_costs(point: RiskPoint, currency: str) -> str:
+    """`5.2 % · 1,230 CNY`, or in replica-hours where nobody gave a price."""
+    priced = _("{hours} replica-hours").format(hours=spoken(point.replica_hours))
+    cost = priced if point.cost is None else f"{spoken(point.cost)} {currency}"
+    return f"{percent(point.event_short_ratio)} · {cost}"

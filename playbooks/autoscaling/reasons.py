@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from campaign.language import Text, say
+from campaign.moments import moment_name
 from campaign.numbers import local_minute, spoken
 from campaign.plan import Plan
 from playbooks.autoscaling.floors import Floors, Window
@@ -27,7 +28,7 @@ class Occasion:
 
 def occasions(plans: Sequence[Plan], traffic: MinuteTraffic) -> tuple[Occasion, ...]:
     """Moments and sends of the plans, in time order."""
-    named = {(m.at, m.kind) for plan in plans for m in plan.moments}
+    named = {(m.at, str(moment_name(m.kind))) for plan in plans for m in plan.moments}
     named |= {(s.at, channel.name) for plan in plans for channel in plan.channels for s in channel.sends}
     return tuple(Occasion(traffic.minute_of(at), name) for at, name in sorted(named))
 

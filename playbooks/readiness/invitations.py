@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Event
 
 from campaign.language import _
+from campaign.moments import moment_name
 from campaign.numbers import spoken
 from campaign.plan import Plan
 from campaign.readiness import Checklist
@@ -68,7 +69,7 @@ def _moments(plan: Plan, zone: ZoneInfo) -> list[Event]:
     return [
         appointment(
             f"moment-{plan.id}-{moment.kind}-{moment.at.astimezone(ZoneInfo('UTC')):%Y%m%dT%H%M%S}",
-            f"{plan.title}: {moment.kind}",
+            f"{plan.title}: {moment_name(moment.kind)}",
             moment.at,
             zone,
             timedelta(minutes=DUE_MINUTES),

@@ -6,10 +6,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from campaign.traffic import TrafficPaths
 from forecast.epochs import HOUR, epochs
 from forecast.evidence import Evidence
-from forecast.explain.chart import day_peaks
+from forecast.explain.chart import day_peaks, past_total, total_quantiles
 from forecast.uplift.episodes import Stretch
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -62,3 +64,31 @@ def test_a_minute_that_one_service_does_not_know_is_no_peak() -> None:
     found = day_peaks(Evidence(flat_days(), gap), SHANGHAI)
 
     assert found.loc["2026-06-18"] == 100.0
+
+
+def test_the_band_begins_where_its_bucket_does_however_long_that_is() -> None:
+    seconds = np.array([3600, *[60] * 60, 3600])
+    starts = np.datetime64("2026-06-18T11:00") + np.concatenate([[0], np.cumsum(seconds)[:-1]]).astype("timedelta64[s]")
+    rates = np.where(seconds == 3600, 50.0, 100.0)[None, None].repeat(2, axis=1).astype(np.float32)
+
+    grid, quantiles = total_quantiles(TrafficPaths(rates, ("web", "api"), starts, seconds))
+
+    assert grid.seconds.tolist() == [3600, *[300] * 12, 3600]
+    assert grid.starts[1] - grid.starts[0] == 3600
+    assert quantiles[:, 0].tolist() == [100.0] * 4
+    assert quantiles[:, 1].tolist() == [200.0] * 4
+
+
+def test_past_hours_stay_as_high_as_they_were_until_they_end_and_what_is_not_known_is_not_drawn() -> None:
+    starts = epochs(pd.date_range("2026-06-18 12:00", periods=3, freq="h"))
+    hours = np.full(3, HOUR)
+    opening = (
+        Stretch("web", starts, hours, np.array([60.0, 900.0, 300.0])),
+        Stretch("api", starts, hours, np.array([40.0, 600.0, float("nan")])),
+    )
+
+    grid, rates = past_total(Evidence(flat_days(), opening), int(starts[0]), int(starts[-1] + HOUR))
+
+    assert len(grid.starts) == 36
+    assert rates[:24].tolist() == pytest.approx([100.0] * 12 + [1500.0] * 12)
+    assert np.isnan(rates[24:]).all()

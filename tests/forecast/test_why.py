@@ -85,6 +85,8 @@ def test_in_chinese_no_english_sentence_is_left() -> None:
     assert "市场预期与预测对照" in found
     text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", found, flags=re.DOTALL)
     assert not re.search(r"[a-z]+ [a-z]+ [a-z]+ [a-z]+", text)
+    assert text.count("开售") >= 2  # in the bridge and among what each moment adds
+    assert "opening" not in text
 
 
 def test_the_bridge_begins_with_what_came_and_ends_at_p90() -> None:

@@ -124,6 +124,11 @@ def test_the_calendar_keeps_the_campaigns_wall_clock_across_the_clock_change(fol
     assert offsets == {"DAYLIGHT": timedelta(hours=2), "STANDARD": timedelta(hours=1)}
 
 
+def test_the_calendar_names_moments_in_the_readers_language(folder: Path) -> None:
+    last = calendar(publish(folder, "zh"))["moment-autumn-last-hours-20261025T190000@surgeplan"]
+    assert str(last["summary"]).endswith(": 最后几小时")
+
+
 def test_the_calendar_reads_right_by_its_own_zone_table(folder: Path) -> None:
     parsed = Calendar.from_ical((publish(folder) / "warroom.ics").read_bytes())
     (zone,) = parsed.walk("VTIMEZONE")

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from campaign.language import Text, say
+from campaign.moments import moment_name
 from campaign.numbers import spoken
 from warroom.plans.form import EXPECTED, HEAD, OWNER, SECTIONS, Entries, Field, Row, Section, entries_of, rest_of
 
@@ -115,4 +116,6 @@ def _spoken(value: str, f: Field) -> str:
         return datetime.fromisoformat(value).strftime("%m-%d %H:%M:%S").removesuffix(":00")
     if f.kind == "ratio":
         return f"{100 * float(value):.3g} %"
+    if f.kind == "moment":
+        return str(moment_name(value))
     return spoken(float(value)) if f.kind == "number" else value

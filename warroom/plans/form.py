@@ -19,7 +19,7 @@ from campaign.language import Text, say
 from metrics.intake.moments import read_moment
 from metrics.intake.quantities import read_quantity
 
-FieldKind = Literal["text", "long", "time", "number", "ratio", "family", "service", "landing"]
+FieldKind = Literal["text", "long", "time", "number", "ratio", "family", "service", "landing", "moment"]
 Row = dict[str, str]
 
 SPARE_ROWS = 1
@@ -98,7 +98,7 @@ SECTIONS = (
         say("Moments at which demand jumps"),
         (
             Field("at", "time", say("At, to the second")),
-            Field("kind", "text", say("Kind of moment")),
+            Field("kind", "moment", say("Kind of moment")),
             Field("quantity", "number", say("Pieces or coupons")),
             LANDING,
         ),

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from campaign.documents import parse_yaml
 from campaign.errors import Problem, UserError
 from campaign.language import Text, _, say
+from campaign.moments import moment_name
 from campaign.numbers import local_minute
 from campaign.plan import Family, Plan
 from campaign.workspace import Workspace
@@ -326,6 +327,7 @@ class Form:
             landings=settings.landings(),
             families=get_args(Family),
             suggested=suggested(self.workspace.plans),
+            moment_name=moment_name,
             frozen=self.frozen,
             preview=preview,
             saved=saved,

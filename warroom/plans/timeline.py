@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from campaign.console import width as columns
 from campaign.language import _
+from campaign.moments import moment_name
 from campaign.pages import render
 from campaign.plan import Plan
 
@@ -40,7 +42,8 @@ def timeline(plan: Plan, zone: ZoneInfo) -> Markup:
     def x(moment: datetime) -> float:
         return round(LEFT + (WIDTH - 2 * LEFT) * ((moment - starts) / (ends - starts)), 1)
 
-    named: list[tuple[str, list[Mark]]] = [(_("moments"), [Mark(x(m.at), 0, m.kind) for m in plan.moments])]
+    moments = [Mark(x(m.at), 0, str(moment_name(m.kind))) for m in plan.moments]
+    named: list[tuple[str, list[Mark]]] = [(_("moments"), moments)]
     for channel in plan.channels:
         marks = [Mark(x(send.at), 0, send.at.astimezone(zone).strftime("%H:%M")) for send in channel.sends]
         marks += [Mark(x(slot.starts_at), x(slot.ends_at) - x(slot.starts_at), "") for slot in channel.slots]
@@ -71,7 +74,7 @@ def _apart(marks: Sequence[Mark]) -> tuple[Mark, ...]:
     for mark in sorted(marks, key=lambda m: m.x):
         fits = mark.label and mark.x >= free_from and mark.x < WIDTH - 40
         kept.append(mark if fits else Mark(mark.x, mark.width, ""))
-        free_from = mark.x + 7 * len(mark.label) + 8 if fits else free_from
+        free_from = mark.x + 7 * columns(mark.label) + 8 if fits else free_from
     return tuple(kept)
 
 

@@ -72,7 +72,7 @@ def test_the_floor_is_ready_before_the_earliest_drop(workspace_folder: Make, as_
     ready = highest.starts_at_utc + timedelta(minutes=storefront.lead_minutes)
     assert ready <= as_of + timedelta(days=3) - timedelta(minutes=5)
     assert highest.replicas == storefront.replicas.peak
-    assert "coupon-drop at 11-10 20:00" in highest.why
+    assert "coupon drop at 11-10 20:00" in highest.why
 
 
 def test_same_inputs_same_bytes(workspace_folder: Make, as_of: datetime) -> None:
@@ -111,7 +111,7 @@ def test_the_table_speaks_chinese_in_the_campaigns_zone(
         use_language("en")
     text = (folder / "out/coupon-drop/playbook/autoscaling.md").read_text("utf-8")
     assert "需要按计划扩容" in text
-    assert "11-10 20:00 coupon-drop" in text
+    assert "11-10 20:00 发券" in text
 
 
 def test_a_slow_ramp_needs_no_steps(workspace_folder: Make, store_traffic, as_of: datetime) -> None:  # type: ignore[no-untyped-def]

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from campaign.language import _
+from campaign.moments import moment_name
 from campaign.plan import Plan
 from warroom.drawing import Hatching, Line, Marker, drawing
 from warroom.live.due import HOUR
@@ -97,7 +98,7 @@ def _markers(plan: Plan, now: datetime) -> list[Marker]:
 
 def _planned(plan: Plan) -> Iterator[Marker]:
     for moment in plan.moments:
-        yield Marker(moment.at, moment.kind, GREEN)
+        yield Marker(moment.at, str(moment_name(moment.kind)), GREEN)
     for channel in plan.channels:
         for send in channel.sends:
             yield Marker(send.at, channel.name, RED)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from campaign.language import Text, say
+from campaign.moments import moment_name
 from campaign.plan import Plan
 from campaign.store.events import Event
 from campaign.words import Words
@@ -89,7 +90,7 @@ def _instants(plan: Plan, now: datetime) -> Iterable[Happened]:
     """Moments and sends that have passed, as the plan has them."""
     for moment in plan.moments:
         if moment.at <= now:
-            yield Happened(moment.at, say("moment: {kind}", kind=moment.kind), "", "marketing", True)
+            yield Happened(moment.at, say("moment: {kind}", kind=moment_name(moment.kind)), "", "marketing", True)
     for channel in plan.channels:
         for send in channel.sends:
             if send.at <= now:
