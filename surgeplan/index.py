@@ -19,7 +19,7 @@ from playbooks.rehearsal.settling import settled_in_words
 from playbooks.rehearsal.verdict import IN_WORDS
 from playbooks.rehearsal.war_room_words import told_of_war_room
 from surgeplan.run import Pack
-from surgeplan.summary import gates_in_words
+from surgeplan.summary import SERVICES_MOST, gates_in_words, largest_fleets, largest_peaks
 
 INDEX = "index.html"
 
@@ -39,6 +39,9 @@ def publish_index(workspace: Workspace, pack: Pack) -> Path:
         knowledge=knowledge_in_words(pack.traffic.knowledge),
         verdicts=verdicts_in_words(),
         effects=largest_effects(pack),
+        peaks=largest_peaks(pack),
+        fleets=largest_fleets(pack),
+        shown=SERVICES_MOST,
         verdict=IN_WORDS[rehearsal.verdict] if rehearsal else None,
         settled=settled_in_words(rehearsal) if rehearsal else None,
         war_room=told_of_war_room(rehearsal) if rehearsal else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,14 +11,17 @@ from campaign.console import width
 from campaign.language import _
 from campaign.numbers import local_minute, spoken
 from campaign.traffic import QUANTILES, Peak
+from playbooks.autoscaling.plan import ServicePlan
 from playbooks.rehearsal.settling import settled_in_words
 from playbooks.rehearsal.verdict import headline
 from surgeplan.run import Pack
 
+SERVICES_MOST, SERVICES_SHOWN = 12, 10
+
 
 def summary_rows(pack: Pack, zone: ZoneInfo) -> list[tuple[str, str]]:
     """Label and words of each line of the summary, in reading order."""
-    rehearsal, autoscaling = pack.playbook.rehearsal, pack.playbook.autoscaling
+    rehearsal = pack.playbook.rehearsal
     rows = []
     if rehearsal:
         rows.append((_("rehearsal"), str(headline(rehearsal))))
@@ -26,14 +30,40 @@ def summary_rows(pack: Pack, zone: ZoneInfo) -> list[tuple[str, str]]:
     if missing := pack.playbook.missing:
         rows.append((_("no rehearsal"), f"{missing.what}: {missing.todo}"))
     rows.append((_("peak, all services"), _peak_in_words(pack.traffic.total, zone)))
-    rows += [(name, _peak_in_words(peak, zone)) for name, peak in pack.traffic.services.items()]
-    replicas = [f"{name} {plan.replicas.peak}" for name, plan in autoscaling.services.items()] if autoscaling else []
-    rows.append((_("replicas at peak"), ", ".join(replicas) or "-"))
+    peaks = pack.traffic.services
+    rows += [(name, _peak_in_words(peaks[name], zone)) for name in _shown(largest_peaks(pack))]
+    if left_out := len(peaks) - len(_shown(peaks)):
+        rows.append((_("{n} more services").format(n=left_out), _("in index.html")))
+    rows.append((_("replicas at peak"), _replicas_in_words(largest_fleets(pack))))
     agents = ", ".join(f"{desk.desk} {desk.peak.agents_required}" for desk in pack.playbook.staffing.desks)
     rows.append((_("agents at peak"), agents or "-"))
     gates = ", ".join(f"{gate} {count}" for gate, count in gates_in_words(pack).items())
     rows.append((_("checklist items by gate"), gates))
     return rows
+
+
+def largest_peaks(pack: Pack) -> dict[str, Peak]:
+    """Every service's peak, the largest first."""
+    peaks = pack.traffic.services.items()
+    return dict(sorted(peaks, key=lambda each: -each[1].peak_requests_per_second.p50))
+
+
+def largest_fleets(pack: Pack) -> dict[str, ServicePlan]:
+    """Every planned service, the one with most replicas first."""
+    plans = pack.playbook.autoscaling.services if pack.playbook.autoscaling else {}
+    return dict(sorted(plans.items(), key=lambda each: -each[1].replicas.peak))
+
+
+def _shown(services: Collection[str]) -> list[str]:
+    """All of a dozen services, the first ten of more."""
+    return list(services)[: None if len(services) <= SERVICES_MOST else SERVICES_SHOWN]
+
+
+def _replicas_in_words(plans: dict[str, ServicePlan]) -> str:
+    shown = _shown(plans)
+    said = ", ".join(f"{name} {plans[name].replicas.peak}" for name in shown) or "-"
+    left_out = len(plans) - len(shown)
+    return _("{these}, and {n} more services").format(these=said, n=left_out) if left_out else said
 
 
 def summary_text(pack: Pack, zone: ZoneInfo) -> str:

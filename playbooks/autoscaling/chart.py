@@ -26,18 +26,31 @@ from playbooks.simulation.fleet import TICK_SECONDS, TICKS_PER_MINUTE
 WIDTH_INCHES, LETTERS, NAME_COLUMNS = 4.4, 10, 26
 HEIGHT_INCHES, LEGEND_INCHES = 2.2, 0.9
 RISK_HEIGHT_INCHES, RISK_TITLE_INCHES = 2.7, 0.4
+SERVICES_DRAWN = 8
 NOTE_WIDTH = {"en": 54, "zh": 26}
 
 
 def draw_replay(path: Path, setting: Setting, pictures: Mapping[str, Picture]) -> None:
-    """One panel for each service around the busiest minute: what came, and what plan and HPA alone could carry."""
+    """One panel for each of the busiest services around the busiest minute of all: what came, and what plan and HPA
+    alone could carry."""
     shown = around_peak([picture.demand_requests_per_second for picture in pictures.values()])
-    with chart(WIDTH_INCHES, LEGEND_INCHES + HEIGHT_INCHES * max(len(pictures), 1)) as figure:
-        for i, (name, picture) in enumerate(pictures.items(), start=1):
-            _replay_panel(figure.add_subplot(len(pictures), 1, i), name, picture, setting, shown)
+    drawn = busiest(pictures)
+    with chart(WIDTH_INCHES, LEGEND_INCHES + HEIGHT_INCHES * max(len(drawn), 1)) as figure:
+        for i, name in enumerate(drawn, start=1):
+            _replay_panel(figure.add_subplot(len(drawn), 1, i), name, pictures[name], setting, shown)
         if figure.axes:
-            figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", fontsize=LETTERS)
+            title = _("the busiest {count} of {of} services").format(count=len(drawn), of=len(pictures))
+            figure.legend(
+                *figure.axes[0].get_legend_handles_labels(), loc="outside upper left", fontsize=LETTERS,
+                title=title if len(drawn) < len(pictures) else None, title_fontsize=LETTERS, alignment="left",
+            )  # fmt: skip
         save_chart(figure, path)
+
+
+def busiest(pictures: Mapping[str, Picture]) -> list[str]:
+    """The services to draw, in the plan's order: all of them, or of many those with the highest demand."""
+    by_peak = sorted(pictures, key=lambda name: -float(pictures[name].demand_requests_per_second.max()))
+    return [name for name in pictures if name in by_peak[:SERVICES_DRAWN]]
 
 
 def around_peak(demands: Sequence[NDArray[np.float64]]) -> slice:

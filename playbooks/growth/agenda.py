@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from campaign.plan import Plan
 from campaign.settings import time_of_day
+from campaign.words import Words
 from metrics.daily import Daily
 from metrics.experiments import ReadOut
 from metrics.sql import Definitions
@@ -42,10 +43,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Agenda:
-    """Everything the meeting looks at. newest: the newest day with values."""
+    """Everything the meeting looks at. today: when it was filled; newest: the newest day with values.
+
+    titles: of every rule, by its id; missing: the rules that cannot be judged, and the metrics that they lack.
+    """
 
     meeting: Meeting
     starts_at: datetime
+    today: date
     newest: date | None
     alerts: tuple[Alert, ...]
     changes: tuple[Change, ...]
@@ -56,6 +61,7 @@ class Agenda:
     scores: tuple[Scored, ...]
     lasted: tuple[Lasted, ...]
     missing: dict[str, tuple[str, ...]]
+    titles: dict[str, Words]
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ def make_agenda(meeting: Meeting, rules: RulesFile, known: Known, now: datetime)
     return Agenda(
         meeting,
         next_start(meeting, now, known.zone),
+        today,
         newest,
         tuple(open_alerts(watched, rules.response)),
         tuple(_changes(watched, today - timedelta(days=7))),
@@ -89,6 +96,7 @@ def make_agenda(meeting: Meeting, rules: RulesFile, known: Known, now: datetime)
         tuple(joint_scores(daily, known.definitions, rules.joint_score)),
         tuple(_lasted(known, daily, rules, today)),
         unjudged(rules, daily),
+        rules.titles,
     )
 
 

@@ -151,7 +151,8 @@ def _checked(checked: Checked, opened: Opened) -> str:
         )
     )
     if checked.missing:
-        parts.append(_("not judged for want of values: {rules}").format(rules=lacking(checked.missing)))
+        unjudged = lacking(checked.missing, opened.rules.titles, opened.dictionary.definitions)
+        parts.append(_("not judged for want of values: {rules}").format(rules=unjudged))
     return "\n".join(parts)
 
 

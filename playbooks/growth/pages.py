@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from icalendar import Event
 from campaign.language import Text, _, say
 from campaign.numbers import percent, spoken
 from campaign.pages import render
+from campaign.words import Words
 from metrics.dictionary import Dictionary
 from metrics.experiments import Difference, ReadOut
 from metrics.sql import Definitions
@@ -83,9 +84,14 @@ def lasted_sentence(lasted: Lasted) -> Text:
     return kind if lasted.lasted else say("the peak did not last: {left} of the rise is left", left=left)
 
 
-def lacking(unjudged: dict[str, tuple[str, ...]]) -> str:
-    """`retention-low (retention_d1)`: the rules that cannot be judged, and what they lack."""
-    return _(", ").join(f"{rule} ({_(', ').join(names)})" for rule, names in unjudged.items())
+def lacking(unjudged: Mapping[str, Sequence[str]], rules: Mapping[str, Words], definitions: Definitions) -> str:
+    """`Retention falls (next-day retention)`: the rules that cannot be judged, and what they lack, by their titles."""
+    return _(", ").join(
+        _("{rule} ({metrics})").format(
+            rule=rules[rule], metrics=_(", ").join(str(definitions[name].title) for name in names)
+        )
+        for rule, names in unjudged.items()
+    )
 
 
 def teams(names: tuple[str, ...]) -> str:
@@ -111,7 +117,7 @@ def page_values(agenda: Agenda, dictionary: Dictionary, currency: str) -> dict[s
         "ids": dictionary.ids,
         "lasted_sentences": {one.campaign: lasted_sentence(one) for one in agenda.lasted},
         "teams": teams,
-        "lacking": lacking,
+        "lacking": lambda missing: lacking(missing, agenda.titles, definitions),
         "families": FAMILIES,
         "spoken": spoken,
         "percent": percent,

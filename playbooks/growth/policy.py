@@ -191,6 +191,11 @@ class RulesFile(FileRecord):
     lasting: Lasting
     live: LiveRules
 
+    @property
+    def titles(self) -> dict[str, Words]:
+        """Of every rule, by its id."""
+        return {rule.id: rule.title for rule in self.rules}
+
 
 def read_rules(folder: Path, dictionary: Dictionary) -> RulesFile:
     """The shipped rules with the workspace's changes: an entry of a shipped id replaces the fields it gives.

@@ -19,10 +19,11 @@ from campaign.numbers import local_minute, percent, spoken
 from playbooks.rehearsal.record import Interval, Rehearsal
 
 WIDTH_INCHES, ROW_INCHES, CURVE_INCHES, LETTERS, NAME_COLUMNS = 4.4, 0.42, 3.0, 10, 20
+BARS_MOST = 12
 LEGEND_BELOW = -0.75
 """Where the legend begins under the bars, in rows of bars."""
 HATCHES = {GREEN: "", AMBER: "///", RED: "xxx"}
-"""For eyes and printers without colours."""
+"""For eyes and printers without colours, the best first."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,23 @@ class Bar:
 
 def draw_rehearsal(path: Path, found: Rehearsal, zone: ZoneInfo) -> None:
     """Two panels; the ending of `path` says as what."""
-    bars = list(_bars(found))
+    every = list(_bars(found))
+    bars = every if len(every) <= BARS_MOST else sorted(every, key=_from_the_worst)[:BARS_MOST]
     height = 1.9 + ROW_INCHES * len(bars)
     with chart(WIDTH_INCHES, height + CURVE_INCHES) as figure:
         figure.set_layout_engine("constrained", h_pad=0.12)  # the curve's title clear of the bars' figures
         upper, lower = figure.subplots(2, 1, height_ratios=[height, CURVE_INCHES])
         title = _("breaks in % of events, worst minute")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=LETTERS + 2, fontweight="bold")  # names may be long
+        if len(bars) < len(every):
+            title += "\n" + _("the worst {count} of {of}").format(count=len(bars), of=len(every))
+        figure.suptitle(title, x=0.01, ha="left", fontsize=LETTERS + 2, fontweight="bold", linespacing=1.5)
         _breaks(upper, bars, zone)
         _curve(lower, found)
         save_chart(figure, path)
+
+
+def _from_the_worst(bar: Bar) -> tuple[int, float]:
+    return list(HATCHES)[::-1].index(bar.colour), -bar.ratio
 
 
 def _bars(found: Rehearsal) -> Iterator[Bar]:

@@ -33,7 +33,7 @@ from playbooks.rehearsal.measuring import drivers, measure_next
 from playbooks.rehearsal.policy import shipped_policy
 from playbooks.rehearsal.publish_gameday import publish_game_day
 from playbooks.rehearsal.record import CONFIDENCE_RATIO, Break, Rehearsal
-from playbooks.rehearsal.settling import settled_in_words, settling
+from playbooks.rehearsal.settling import TOLD_MOST, settled_in_words, settling
 from playbooks.rehearsal.stories import stories
 from playbooks.rehearsal.support_judging import desks_assumed, duration, outcomes, with_desks
 from playbooks.rehearsal.verdict import IN_WORDS, verdict
@@ -265,6 +265,7 @@ def page(workspace: Workspace, found: Rehearsal, zone: ZoneInfo) -> str:
         percent=percent,
         range=in_range,
         settled=settled_in_words(found),
+        told_most=TOLD_MOST,
         war_room=told_of_war_room(found),
         worth=worth_of_war_room(found),
         duration=lambda minutes: str(duration(60 * minutes)),

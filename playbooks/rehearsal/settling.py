@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ from playbooks.rehearsal.replays import more_cost, outcome_of, rehearse_in_parts
 from playbooks.rehearsal.verdict import surely_within
 from playbooks.simulation.event import Played
 
+TOLD_MOST = 6
 STEPS = (0.05, 0.1, 0.2, 0.4, 0.8)
 BEFORE_MINUTES, AFTER_MINUTES, QUARTER = 30, 15, 15  # pods and their nodes are ready within half an hour
 
@@ -87,7 +88,7 @@ def _confirmed(
     worst = max(services, key=lambda one: one.worst_minute_ratio)
     added = tuple(_stretches(inputs, more))
     return Settling(
-        change=Words.of(say("more replicas ({which})", which=_told(added, zone))),
+        change=Words.of(say("more replicas ({which})", which=told(added, zone))),
         added=added,
         cost=more_cost(outcome_of(inputs, played), outcome_of(changed, again)),
         worst_minute_ratio=worst.worst_minute_ratio,
@@ -107,15 +108,19 @@ def _stretches(inputs: Inputs, more: NDArray[np.integer]) -> Iterator[Added]:
             )
 
 
-def _told(added: Iterable[Added], zone: ZoneInfo) -> str:
-    """Services that get more at the same time together: `gateway +2, storefront +3 11-10 19:30 – 20:15`."""
+def told(added: Sequence[Added], zone: ZoneInfo) -> Text | str:
+    """Services that get more at the same time together: `gateway +2, storefront +3 11-10 19:30 – 20:15`. Where they are
+    too many for a sentence: those that get most, and how many get more besides."""
     stretches: dict[tuple[datetime, datetime], list[str]] = {}
-    for one in added:
+    largest = sorted(added, key=lambda one: -one.replicas)[:TOLD_MOST]
+    for one in added if len(added) <= TOLD_MOST else largest:
         stretches.setdefault((one.starts_at_utc, one.ends_at_utc), []).append(f"{one.service} +{one.replicas}")
-    return "; ".join(
+    said = "; ".join(
         f"{', '.join(more)} {local_minute(starts, zone)} – {ends.astimezone(zone):%H:%M}"
         for (starts, ends), more in stretches.items()
     )
+    left_out = len(added) - len(largest)
+    return say("{which}; {count} more in rehearsal.html", which=said, count=left_out) if left_out else said
 
 
 def settled_in_words(found: Rehearsal) -> Text | None:

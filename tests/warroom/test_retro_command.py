@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from campaign.documents import read_json
 from campaign.files import write_json
@@ -128,6 +129,16 @@ def test_scores_reach_alerts_decisions_and_days_from_what_was_brought(folder: Pa
     assert made.lasting.days[-1].to_first_day_ratio == pytest.approx(120 / 250)
     assert made.lasting.days[-1].to_usual_ratio == pytest.approx(1.2)
     assert "history/actives.csv" in made.inputs
+
+
+def test_what_was_never_done_is_said_once_and_then_listed(folder: Path) -> None:
+    assert retro(folder) == 0
+    never = record(folder).discipline.never
+    assert len(never) > 5
+    page = (folder / "out/drop/retro.html").read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert page.lower().count("never done") == 1
+    said = page[page.index("Never done") :]
+    assert all(f"<li>{escape(item.title.en)} <small>" in said for item in never)
 
 
 def test_the_next_forecast_reads_the_planners_habit(folder: Path) -> None:

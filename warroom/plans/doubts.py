@@ -69,7 +69,7 @@ def _figures(plan: Plan) -> Iterator[Figure]:
             yield ("viewers", named), say("{row}, {field}", row=named, field=field), slot.expected_viewers or 0
         yield ("spend", named), say("{row}, {field}", row=named, field=say("Spend")), channel.spend or 0
     for moment in plan.moments:
-        named = say("{row}, {field}", row=moment_name(moment.kind), field=say("Pieces or coupons"))
-        yield ("moment", moment.kind), named, moment.quantity or 0
+        kind, field = moment_name(moment.kind), say("Pieces or coupons")
+        yield ("moment", moment.kind), say("{row}, {field}", row=kind, field=field), moment.quantity or 0
     yield from ((("driver", name), name, value) for name, value in plan.drivers.items())
     yield from ((("expected", name), say("{name} expected", name=name), value) for name, value in plan.expected.items())

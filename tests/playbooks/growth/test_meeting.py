@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+import shutil
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -63,6 +64,28 @@ def test_the_page_speaks_both_languages_and_fits(tmp_path: Path, capsys: pytest.
     assert "Growth meeting" in text
     assert "feed: 1." in text
     assert not [word for word in (">nan", ">None<", " nan", "{{") if word in text]
+
+
+def test_an_action_is_overdue_from_the_day_after_it_was_due(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shop(tmp_path, fall=0.3)
+    (alert,) = meeting(folder, capsys)["alerts"]  # type: ignore[misc]
+    due = date.fromisoformat(alert["due_on"])
+    for days_after, marked in ((0, 0), (1, 1)):
+        shutil.rmtree(folder / "out" / "meetings")
+        now = f"{due + timedelta(days=days_after)}T09:00+08:00"
+        assert main(["rules", "meeting", "--workspace", str(folder), "--now", now, "--lang", "en"]) == 0
+        (page,) = (folder / "out" / "meetings").glob("*/agenda.html")
+        assert page.read_text("utf-8").count(">overdue<") == marked
+
+
+def test_rules_without_values_are_named_by_their_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shop(tmp_path)
+    (folder / "rules.yaml").write_text("rules:\n  - {id: roi-drop, guard: {least: {contacts: 1}}}\n")
+    meeting(folder, capsys, "--lang", "zh")
+    (page,) = (folder / "out" / "meetings").glob("*/agenda.html")
+    text = page.read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert "渠道 ROI 连续三天低于基线 10 %（客服进线量）" in text
+    assert "roi-drop" not in text
 
 
 def test_the_calendar_repeats_on_wednesdays_and_replaces_itself(

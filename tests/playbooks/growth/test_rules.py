@@ -170,7 +170,10 @@ def test_a_rule_without_its_guard_is_named_not_taken_for_quiet(
     folder = shop(tmp_path, fall=0.3)
     (folder / "rules.yaml").write_text("rules:\n  - {id: roi-drop, guard: {least: {contacts: 1}}}\n")
     assert main(["rules", "check", "--workspace", str(folder), "--now", NOW, "--lang", "en"]) == 0
-    assert "not judged for want of values: roi-drop (contacts)" in capsys.readouterr().out
+    assert (
+        "not judged for want of values: A channel's ROI 10 % below its baseline on three days (Support contacts)"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_sources_files_are_one_and_share_their_newest_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

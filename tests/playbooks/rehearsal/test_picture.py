@@ -61,11 +61,13 @@ def test_many_services_with_long_names_can_be_read(tmp_path: Path, chromium: Bro
     assert too_small(page) == []
     assert badly_placed(page) == []
     words = page.locator("svg text").all_text_contents()
-    meanings = {
-        "en": ["accepted", "too few paths to say", "more than accepted"],
-        "zh": ["可接受", "路径太少，不能定论", "超出可接受"],
+    said = {
+        "en": ["more than accepted", "too few paths to say", "the worst 12 of 31"],
+        "zh": ["超出可接受", "路径太少，不能定论", "共 31 项，只画最差的 12 项"],
     }[language]
-    assert set(meanings) <= set(words)
+    assert set(said) <= set(words)
+    assert sum(word.endswith("11-10 20:00") for word in words) == 12
+    assert sum(word.startswith("50 %") for word in words) == 11  # the ten broken ones and the desk come first
 
 
 def test_only_colours_that_are_seen_are_explained_and_a_service_and_a_desk_of_one_name_are_two(

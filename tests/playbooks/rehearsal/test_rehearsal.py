@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,10 +21,10 @@ from playbooks.rehearsal.faults import injected
 from playbooks.rehearsal.inputs import Inputs, rehearse, with_floors, with_limit
 from playbooks.rehearsal.judging import breaks, cost, lost_orders
 from playbooks.rehearsal.levers import curve, levers
-from playbooks.rehearsal.record import Break
+from playbooks.rehearsal.record import Added, Break
 from playbooks.rehearsal.replays import rehearsed
 from playbooks.rehearsal.sends import sends_of
-from playbooks.rehearsal.settling import settling
+from playbooks.rehearsal.settling import settling, told
 from playbooks.rehearsal.stories import stories
 from playbooks.rehearsal.verdict import Played as PathsPlayed
 from playbooks.rehearsal.verdict import verdict
@@ -119,6 +119,17 @@ def test_what_settles_it_is_added_around_the_minutes_that_break_only() -> None:
     assert found is not None
     assert [(inputs.minute_of(a.starts_at_utc), inputs.minute_of(a.ends_at_utc)) for a in found.added] == [(60, 120)]
     assert found.cost == pytest.approx(3.0)
+
+
+def test_where_many_services_need_more_the_sentence_names_those_that_need_most() -> None:
+    at = datetime(2026, 11, 10, 12, tzinfo=UTC)
+    added = [
+        Added(service=f"s{i}", replicas=i + 1, starts_at_utc=at, ends_at_utc=at + timedelta(hours=1)) for i in range(9)
+    ]
+    assert str(told(added[:2], ZoneInfo("Asia/Shanghai"))) == "s0 +1, s1 +2 11-10 20:00 – 21:00"
+    many = told(added, ZoneInfo("Asia/Shanghai"))
+    assert str(many).startswith("s8 +9, s7 +8, s6 +7, s5 +6, s4 +5, s3 +4 11-10 20:00")
+    assert str(many).endswith("; 3 more in rehearsal.html")
 
 
 def test_nothing_settles_what_a_quota_ends() -> None:
