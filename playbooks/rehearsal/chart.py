@@ -43,7 +43,7 @@ def draw_rehearsal(path: Path, found: Rehearsal, zone: ZoneInfo) -> None:
     """Two panels; the ending of `path` says as what."""
     every = list(_bars(found))
     bars = every if len(every) <= BARS_MOST else sorted(every, key=_from_the_worst)[:BARS_MOST]
-    height = 1.9 + ROW_INCHES * len(bars)
+    height = (1.9 if len(bars) == len(every) else 2.2) + ROW_INCHES * len(bars)
     with chart(WIDTH_INCHES, height + CURVE_INCHES) as figure:
         figure.set_layout_engine("constrained", h_pad=0.12)  # the curve's title clear of the bars' figures
         upper, lower = figure.subplots(2, 1, height_ratios=[height, CURVE_INCHES])
@@ -128,10 +128,12 @@ def _curve(axes: Axes, found: Rehearsal) -> None:
     axes.plot(costs, [100 * point.event_ratio for point in found.curve], color=BLUE, marker="o")
     for point, cost in zip(found.curve, costs, strict=True):
         chosen = point.floor_factor == 1
+        if chosen:
+            axes.plot([cost], [100 * point.event_ratio], "o", color=RED)
         axes.annotate(
             f"×{point.floor_factor:g}" + (" " + _("(plan)") if chosen else ""),
             (cost, 100 * point.event_ratio),
-            xytext=(4, 6),
+            xytext=(4, 20 if chosen else 6),  # the longest label a line above its neighbours'
             textcoords="offset points",
             fontsize=LETTERS,
             color=RED if chosen else BLUE,
