@@ -131,12 +131,13 @@ def _curve(axes: Axes, found: Rehearsal) -> None:
         if chosen:
             axes.plot([cost], [100 * point.event_ratio], "o", color=RED)
         axes.annotate(
-            f"×{point.floor_factor:g}" + (" " + _("(plan)") if chosen else ""),
+            f"×{point.floor_factor:g}",
             (cost, 100 * point.event_ratio),
-            xytext=(4, 20 if chosen else 6),  # the longest label a line above its neighbours'
+            xytext=(4, 6),
             textcoords="offset points",
             fontsize=LETTERS,
             color=RED if chosen else BLUE,
+            weight="bold" if chosen else "normal",
         )
     axes.margins(x=0.15)
     axes.xaxis.set_major_locator(MaxNLocator(4))
@@ -144,4 +145,5 @@ def _curve(axes: Axes, found: Rehearsal) -> None:
     axes.set_ylim(bottom=0, top=max(1.0, *(130 * point.event_ratio for point in found.curve)))
     axes.tick_params(labelsize=LETTERS)
     axes.set_title(_("% of events short at floors × …"), fontsize=LETTERS + 2)
-    axes.set_xlabel(_("cost") + f" ({found.currency})" if priced else _("replica-hours"), fontsize=LETTERS)
+    measured = _("cost") + f" ({found.currency})" if priced else _("replica-hours")
+    axes.set_xlabel(f"{measured} · " + _("×1: the plan"), fontsize=LETTERS)
