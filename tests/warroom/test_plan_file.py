@@ -170,7 +170,7 @@ def test_differences_are_said_in_words() -> None:
     assert [str(d) for d in differences(content(PLAN), after, ZONE)] == [
         "app-push 11-10 19:55, People reached: 1.8 M → 900,000",
         "Moments at which demand jumps: 11-10 20:00 opening is gone",
-        "Moments at which demand jumps: 11-10 20:00 flash-sale is new",
+        "Moments at which demand jumps: 11-10 20:00 flash sale is new",
     ]
 
 
