@@ -89,6 +89,11 @@ class Capacity(FileRecord):
     mix: dict[str, float] = {}
 
 
+def capacity_file(folder: Path, service: str) -> Path:
+    """Where a workspace keeps what was measured of a service."""
+    return folder / "out" / "capacity" / f"{service}.json"
+
+
 def known_capacity(service: Service, measured_file: Path) -> Capacity | None:
     """The measured capacity where there is one, else the declared one, else None.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from campaign.capacity import Capacity, CapacityRange, known_capacity
+from campaign.capacity import Capacity, CapacityRange, capacity_file, known_capacity
 from campaign.errors import Problem, UserError
 from campaign.files import write_json
 from campaign.language import Text, say
@@ -99,7 +99,7 @@ def _written(
     workspace: Workspace, service: Service, found: CapacityRange, lower_bound: bool, objective_ms: float, at: datetime,
     host: str,
 ) -> Capacity:  # fmt: skip
-    file = workspace.folder / "out" / "capacity" / f"{service.name}.json"
+    file = capacity_file(workspace.folder, service.name)
     known = known_capacity(service, file) if file.is_file() else None
     if known is not None and known.source == "measured":
         what = say("{service} has a measured capacity", service=service.name)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from campaign.capacity import Capacity, CapacityRange
+from campaign.capacity import Capacity, CapacityRange, capacity_file
 from campaign.console import Progress
 from campaign.errors import Problem, UserError
 from campaign.files import sha256, write_json
@@ -168,7 +168,7 @@ def _measure_at(
     if measurement.outcome != "measured":
         return measurement, None
     capacity = capacity_of(service, measurement, measured_before(folder))
-    write_json(folder.parent / f"{service.name}.json", capacity.model_dump(mode="json"))
+    write_json(capacity_file(workspace.folder, service.name), capacity.model_dump(mode="json"))
     return measurement, capacity
 
 

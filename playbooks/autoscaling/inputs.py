@@ -7,13 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from campaign.capacity import known_capacity
+from campaign.capacity import capacity_file, known_capacity
 from campaign.documents import read_json
 from campaign.errors import Problem, UserError
 from campaign.files import sha256
 from campaign.language import Text, say
 from campaign.plan import Plan
-from campaign.settings import Service
 from campaign.traffic import TrafficModel, TrafficPaths
 from campaign.workspace import SETTINGS, Workspace
 from playbooks.autoscaling.known import ServiceFacts, facts_of, problems_of_limits
@@ -118,7 +117,7 @@ def read_facts(
     for service in workspace.settings.services:
         if service.name not in traffic.services:
             continue
-        file = _capacity_file(workspace, service)
+        file = capacity_file(workspace.folder, service.name)
         capacity = known_capacity(service, file)
         if capacity is None:
             unknown[service.name] = say(
@@ -140,17 +139,14 @@ def read_facts(
 
 def without_capacity(workspace: Workspace) -> Problem | None:
     """Why no replicas can be planned, and what to do; None where a service has a capacity."""
-    known = (known_capacity(service, _capacity_file(workspace, service)) for service in workspace.settings.services)
-    return _no_capacity() if all(capacity is None for capacity in known) else None
+    services = workspace.settings.services
+    known = any(known_capacity(each, capacity_file(workspace.folder, each.name)) for each in services)
+    return None if known else _no_capacity()
 
 
 def _no_capacity() -> Problem:
     todo = say("run `surgeplan loadtest capacity SERVICE`, or write capacity_requests_per_second_per_replica: 120")
     return Problem(say("no service has a known capacity"), todo, file=SETTINGS, key="services")
-
-
-def _capacity_file(workspace: Workspace, service: Service) -> Path:
-    return workspace.folder / "out" / "capacity" / f"{service.name}.json"
 
 
 def zone_of(workspace: Workspace, plan: Plan) -> ZoneInfo:

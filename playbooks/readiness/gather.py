@@ -15,7 +15,7 @@ from typing import TypeVar
 from pydantic import ConfigDict
 
 from campaign.bundle import FrozenBundle
-from campaign.capacity import known_capacity
+from campaign.capacity import capacity_file, known_capacity
 from campaign.documents import FileRecord, read_json, read_utf8
 from campaign.errors import Problem, UserError
 from campaign.files import sha256
@@ -111,7 +111,7 @@ def read_files(workspace: Workspace, campaign: str, named: Named) -> Evidence:
         capacities={
             service.name: capacity
             for service in workspace.settings.services
-            if (capacity := known_capacity(service, _capacity_file(workspace, service.name)))
+            if (capacity := known_capacity(service, capacity_file(workspace.folder, service.name)))
         },
         traffic=model,
         traffic_hash=traffic_hash,
@@ -236,7 +236,7 @@ def _input_hashes(workspace: Workspace, campaign: str) -> dict[str, str]:
     files = [
         *(workspace.folder / name for name in (SETTINGS, DICTIONARY, CHECKLIST, LEDGER)),
         workspace.plan_file(campaign),
-        *(_capacity_file(workspace, name) for name in workspace.settings.service_names),
+        *(capacity_file(workspace.folder, name) for name in workspace.settings.service_names),
         *(out / name for name in RESULTS),
         *(out / "playbook" / name for name in ("autoscaling.json", "staffing.csv", "bot_training.csv")),
         *(workspace.folder / "evidence" / campaign / name for name in BROUGHT),
@@ -275,10 +275,6 @@ def _digest(workspace: Workspace, campaign: str) -> str | None:
     """`evidence/<id>/image_digest.txt`: the digest of what will run on the day, as the release writes it."""
     path = workspace.folder / "evidence" / campaign / "image_digest.txt"
     return (read_utf8(path, _name(path, workspace)).strip() or None) if path.is_file() else None
-
-
-def _capacity_file(workspace: Workspace, service: str) -> Path:
-    return workspace.folder / "out" / "capacity" / f"{service}.json"
 
 
 def _name(path: Path, workspace: Workspace) -> str:

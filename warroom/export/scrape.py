@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from campaign.capacity import CapacityRange, known_capacity
+from campaign.capacity import CapacityRange, capacity_file, known_capacity
 from campaign.errors import UserError
 from campaign.plan import Plan
 from campaign.workspace import Workspace
@@ -75,7 +75,7 @@ def _state(workspace: Workspace, plan: Plan, now: datetime) -> tuple[LiveState |
 def _per_replica(workspace: Workspace, plan: Plan) -> dict[str, CapacityRange]:
     found = {}
     for service in workspace.settings.services:
-        file = workspace.folder / "out" / "capacity" / f"{service.name}.json"
+        file = capacity_file(workspace.folder, service.name)
         try:
             capacity = known_capacity(service, file) if plan.touches(service.name) else None
         except UserError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign.capacity import known_capacity
+from campaign.capacity import capacity_file, known_capacity
 from campaign.documents import read_json
 from campaign.language import Text, say
 from campaign.settings import Service
@@ -234,7 +234,7 @@ def _of_today(
 ) -> tuple[Row, Text]:
     """Without a plan: as many as there may be, else as many as are ready, else today's; and what was decided on top."""
     minutes = stretch.minutes
-    capacity = known_capacity(service, folder / "out" / "capacity" / f"{service.name}.json")
+    capacity = known_capacity(service, capacity_file(folder, service.name))
     replicas = service.replicas.max or (seen.ready if seen else None) or service.replicas.today
     unlimited = np.full(minutes, np.inf)
     if capacity is None or replicas is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from campaign.capacity import known_capacity
+from campaign.capacity import capacity_file, known_capacity
 from campaign.errors import Problem, UserError, nearest
 from campaign.language import say
 from campaign.plan import Plan
@@ -129,7 +129,7 @@ def fleets_of(
     found = {}
     for name in ahead:
         service = workspace.settings.service(name)
-        capacity = known_capacity(service, workspace.folder / "out" / "capacity" / f"{name}.json")
+        capacity = known_capacity(service, capacity_file(workspace.folder, name))
         planned = scaling.services.get(name) if scaling else None
         there = ready_at(planned, state.now) if planned else service.replicas.today
         running = state.capacities[name].ready_replicas if name in state.capacities else None
