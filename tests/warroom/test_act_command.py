@@ -31,7 +31,7 @@ def test_actions_are_listed_asked_for_decided_and_listed_with_their_decision(
     assert code == 0
     assert told.index("scale:storefront:12") < told.index(HOLD)
     assert "head-room -4" in told
-    assert "surgeplan act d11 scale:storefront:12 --reason WHY" in told
+    assert "surgeplan act d11 scale:storefront:12 --reason WHY --as NAME" in told
     assert act(HOLD, "--as", "lin", "--reason", "no room")[0] == 2
     assert act(HOLD, "--as", "lin", "--reason", "no room", "--request", "--undo")[0] == 2
     assert act(HOLD, "--as", "lin", "--reason", "no room", "--request")[0] == 0

@@ -105,6 +105,16 @@ def test_who_asks_for_a_push_counts_on_a_step_a_start_up_after_it(folder: Path) 
     assert row.floor.tolist() == [8] * (LEAD - 3) + [12] * 23 + [16] * (60 - 20 - LEAD)
 
 
+def test_a_floor_that_was_decided_counts_where_the_plan_has_no_steps(folder: Path) -> None:
+    plan_file(folder, {}, most=8)
+    do(folder, "act", "scale:storefront:12")
+    ready = NOW + PATCHED + LEAD * MINUTE
+    state = read(folder, NOW + MINUTE, 8)
+    assert [counted(state, ready + k * MINUTE) for k in (-1, 0)] == [8, 12]
+    steps = held_plan(folder).services["storefront"].steps
+    assert [step.replicas for step in steps if step.starts_at_utc <= NOW + PATCHED] == [12]
+
+
 @pytest.mark.parametrize("planned", [True, False])
 def test_what_was_just_ordered_is_on_its_way_and_not_ordered_again(folder: Path, planned: bool) -> None:
     """Also where there is no plan and only what was read is known."""

@@ -122,7 +122,8 @@ def act(
         console.result(_listed(offered, opened.settings.zone_of(opened.plan(campaign))),
                        levers_answer(offered).model_dump(mode="json"))  # fmt: skip
         first = next((each.id for each in offered.levers if each.state != "done"), "ACTION")
-        console.next(f"surgeplan act {campaign} {first} --reason WHY")
+        named = "" if actor(by) else " --as NAME"
+        console.next(f"surgeplan act {campaign} {first} --reason WHY{named}")
         return
     ends = moment_option(until, "--until")
     verb: Verb = "request" if request else "decline" if decline else "undo" if undo else "act"

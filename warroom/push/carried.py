@@ -191,7 +191,7 @@ def _planned(plan: ServicePlan, stretch: Stretch, seen: Observed | None) -> Row:
         first, last = stretch.minute(hit.starts_at_utc), stretch.minute(hit.ends_at_utc)
         admitted[first:last] = np.minimum(admitted[first:last], hit.admitted_requests_per_second)
     if plan.verdict == "reactive-suffices":
-        return Row(np.full(stretch.minutes, plan.replicas.most), per_replica, admitted)
+        return Row(_with_decided(plan.replicas.most, stretch, seen, plan.lead_minutes), per_replica, admitted)
     growth = sure_growth(target) if plan.hpa_metric == "cpu" else math.inf
     hpa = Hpa(plan.replicas.most, plan.lead_minutes + SEEN_MINUTES, plan.hpa_requests_per_second, growth)
     row = Row(ready(plan, stretch.starts, stretch.minutes), per_replica, admitted, hpa)
@@ -242,7 +242,11 @@ def _of_today(
         return Row(np.ones(minutes, np.int64), math.inf, unlimited), nothing
     low = capacity.capacity_requests_per_second_per_replica.low
     text = say("{service}: no plan yet, so its {n} replicas at most", service=service.name, n=replicas)
-    floor, lead = np.full(minutes, replicas), lead_of(service, policy)
-    if seen is not None:
-        floor = decided(np.full(lead + minutes, replicas), stretch, seen, lead)
-    return Row(floor, low, unlimited), text
+    return Row(_with_decided(replicas, stretch, seen, lead_of(service, policy)), low, unlimited), text
+
+
+def _with_decided(replicas: int, stretch: Stretch, seen: Observed | None, lead: int) -> Counts:
+    """So many in every minute, and what was decided on top."""
+    if seen is None:
+        return np.full(stretch.minutes, replicas)
+    return decided(np.full(lead + stretch.minutes, replicas), stretch, seen, lead)

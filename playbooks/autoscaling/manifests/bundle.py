@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from campaign.settings import Service
+from playbooks.autoscaling.holds import Hold
 from playbooks.autoscaling.manifests import readme
 from playbooks.autoscaling.manifests.aws import aws_files
 from playbooks.autoscaling.manifests.cronhpa import cronhpa_files
@@ -19,7 +20,6 @@ from playbooks.autoscaling.manifests.rate_limits import nginx_files, sentinel_fi
 from playbooks.autoscaling.policy import TARGETS, Target
 
 README = "README.md"
-STEPPED: tuple[Target, ...] = ("kubernetes", "keda", "cronhpa", "aws", "gcp", "gitops")
 Files = dict[str, str]
 Services = dict[str, Service]
 
@@ -42,11 +42,15 @@ def bundle(setting: Setting, services: Services) -> dict[str, Files]:
     return {target: _folder(setting, services, target) for target in TARGETS}
 
 
-def steps_alone(setting: Setting) -> dict[str, Files]:
-    """{folder: {file: text}}: the steps of every executor; an HPA that runs, and what it asks for, are left alone."""
-    found = {target: MAKERS[target][0](setting, {}) for target in STEPPED if target in setting.policy.targets}
+def steps_alone(setting: Setting, holds: Sequence[Hold]) -> dict[str, Files]:
+    """{folder: {file: text}}: the steps of every executor; an HPA that runs, and what it asks for, are left alone.
+
+    holds: what was decided, as it stands in the setting's plan (`playbooks.autoscaling.holds.held`).
+    """
+    found = {target: MAKERS[target][0](setting, {}) for target in readme.COMMANDS if target in setting.policy.targets}
     return {
         target: {name: text for name, text in files.items() if name not in (HPAS, RATES)}
+        | {README: readme.held_readme(setting, target, holds)}
         for target, files in found.items()
     }
 

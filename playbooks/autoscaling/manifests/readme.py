@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from campaign.language import _
+from playbooks.autoscaling.holds import Hold
 from playbooks.autoscaling.manifests.document import Setting, cron_zone, kubernetes_name, scheduled, selector
 from playbooks.autoscaling.manifests.gitops import ARGO_CD, COMMIT_DUE, COMMITS
 from playbooks.autoscaling.manifests.kubernetes import RATES, STEPS, by_hand, step_name
 from playbooks.autoscaling.manifests.prewarm import PAUSE_PODS
 from playbooks.autoscaling.manifests.rate_limits import NGINX_FILE, limited
+from playbooks.autoscaling.policy import Target
 
 BEFORE = "../../hpa-before.json"
+DRY_RUN, APPLIED = "kubectl apply --dry-run=server -f .", "kubectl apply -f ."
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Of one executor's steps: how they are applied, and how to see that they are there."""
+
+    apply: list[str]
+    check: list[str]
 
 
 def kubernetes_readme(setting: Setting) -> str:
-    take_back, kubectl = _cron_jobs(setting, "delete", STEPS), f"kubectl -n {setting.policy.namespace}"
+    take_back = _cron_jobs(setting, "delete", STEPS)
     page = _page(
         setting,
         [
@@ -43,11 +55,16 @@ def kubernetes_readme(setting: Setting) -> str:
                 zone=cron_zone(setting).key
             ),
         ],
-        ["kubectl apply --dry-run=server -f .", *_kept(setting), take_back, "kubectl apply -f ."],
-        [_cron_jobs(setting, "get", STEPS), f"{kubectl} get hpa -w"],
+        [DRY_RUN, *_kept(setting), take_back, APPLIED],
+        _kubernetes(setting).check,
         [take_back, f"kubectl apply -f {BEFORE}", "kubectl delete -f 20-rbac.yaml"],
     )
     return page + _tried(setting) + _by_hand(setting) + _adapter(setting)
+
+
+def _kubernetes(setting: Setting) -> Commands:
+    check = [_cron_jobs(setting, "get", STEPS), f"kubectl -n {setting.policy.namespace} get hpa -w"]
+    return Commands([DRY_RUN, APPLIED], check)
 
 
 def _tried(setting: Setting) -> str:
@@ -136,7 +153,7 @@ def pause_pods_readme(setting: Setting) -> str:
             _("Pause pods hold room on nodes; they come half an hour before the highest step and go in its minute."),
             _("They count against the namespace's ResourceQuota until they have gone: it needs room for both."),
         ],
-        ["kubectl apply --dry-run=server -f .", _cron_jobs(setting, "delete", PAUSE_PODS), "kubectl apply -f ."],
+        [DRY_RUN, _cron_jobs(setting, "delete", PAUSE_PODS), APPLIED],
         [f"kubectl -n {setting.policy.namespace} get deployment -l {selector(setting, PAUSE_PODS)}"],
         ["kubectl delete -f ."],
     )
@@ -162,9 +179,16 @@ def prometheus_readme(setting: Setting) -> str:
                 "started more, carries within its objective."
             ),
         ],
-        ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
+        [DRY_RUN, APPLIED],
         [f"kubectl -n {setting.policy.namespace} get prometheusrule"],
         ["kubectl delete -f ."],
+    )
+
+
+def _gitops(setting: Setting) -> Commands:
+    return Commands(
+        [f"* * * * *  cd CLONE && git pull --rebase -q && sh {COMMIT_DUE} OVERLAY"],
+        ["git log --oneline -- OVERLAY/min-replicas", f"kubectl -n {setting.policy.namespace} get hpa -w"],
     )
 
 
@@ -183,9 +207,16 @@ def gitops_readme(setting: Setting) -> str:
             ).format(script=COMMIT_DUE, table=COMMITS, minutes=setting.policy.gitops_sync_minutes),
             _("Either way, thirty minutes before the start kubectl get hpa must show floors that held ten minutes."),
         ],
-        [f"* * * * *  cd CLONE && git pull --rebase -q && sh {COMMIT_DUE} OVERLAY"],
-        ["git log --oneline -- OVERLAY/min-replicas", f"kubectl -n {setting.policy.namespace} get hpa -w"],
+        _gitops(setting).apply,
+        _gitops(setting).check,
         ["git revert COMMIT", "git rm -r OVERLAY/min-replicas"],
+    )
+
+
+def _keda(setting: Setting) -> Commands:
+    return Commands(
+        [DRY_RUN, "ls | grep -v '^restore-' | grep yaml | xargs -n1 kubectl apply -f"],
+        [f"kubectl -n {setting.policy.namespace} get scaledobject,hpa -w"],
     )
 
 
@@ -196,10 +227,14 @@ def keda_readme(setting: Setting) -> str:
             _("KEDA makes its own HPA: delete the one of kubernetes/10-hpa.yaml first."),
             _("Take back after the campaign, too: cron knows no year, and the steps would come again."),
         ],
-        ["kubectl apply --dry-run=server -f .", "ls | grep -v '^restore-' | grep yaml | xargs -n1 kubectl apply -f"],
-        [f"kubectl -n {setting.policy.namespace} get scaledobject,hpa -w"],
+        _keda(setting).apply,
+        _keda(setting).check,
         ["ls | grep '^restore-' | xargs -n1 kubectl apply -f"],
     )
+
+
+def _cronhpa(setting: Setting) -> Commands:
+    return Commands([DRY_RUN, APPLIED], [f"kubectl -n {setting.policy.namespace} describe cronhpa"])
 
 
 def cronhpa_readme(setting: Setting) -> str:
@@ -210,15 +245,28 @@ def cronhpa_readme(setting: Setting) -> str:
             _("It edits the HPA that is named as the service: that must be there, yours or kubernetes/10-hpa.yaml."),
             _("A floor that holds when it is deleted stays: set the usual one by hand."),
         ],
-        ["kubectl apply --dry-run=server -f .", "kubectl apply -f ."],
-        [f"kubectl -n {setting.policy.namespace} describe cronhpa"],
+        _cronhpa(setting).apply,
+        _cronhpa(setting).check,
         ["kubectl delete -f .", by_hand(setting, "NAME")],
     )
 
 
-def aws_readme(setting: Setting) -> str:
+def _aws() -> Commands:
     group = "aws autoscaling batch-put-scheduled-update-group-action --cli-input-json"
     ecs = "aws application-autoscaling put-scheduled-action --cli-input-json"
+    return Commands(
+        [
+            f'for f in *-autoscaling-group.json; do {group} "file://$f"; done',
+            f"""for f in *-ecs.json; do jq -c '.actions[]' "$f" | while read -r a; do {ecs} "$a"; done; done""",
+        ],
+        [
+            "aws autoscaling describe-scheduled-actions",
+            "aws application-autoscaling describe-scheduled-actions --service-namespace ecs",
+        ],
+    )
+
+
+def aws_readme(setting: Setting) -> str:
     take_back = [*_groups_actions_deleted(setting), *_ecs_actions_deleted(setting)]
     return _page(
         setting,
@@ -228,15 +276,8 @@ def aws_readme(setting: Setting) -> str:
             _("Actions of an earlier plan are other ones and would still run: delete takes them away first."),
             _("A minimum that holds when they are deleted stays, and so does the maximum: set both by hand."),
         ],
-        [
-            *take_back,
-            f'for f in *-autoscaling-group.json; do {group} "file://$f"; done',
-            f"""for f in *-ecs.json; do jq -c '.actions[]' "$f" | while read -r a; do {ecs} "$a"; done; done""",
-        ],
-        [
-            "aws autoscaling describe-scheduled-actions",
-            "aws application-autoscaling describe-scheduled-actions --service-namespace ecs",
-        ],
+        [*take_back, *_aws().apply],
+        _aws().check,
         take_back,
     )
 
@@ -265,15 +306,30 @@ def _each_deleted(listed: str, fields: str, delete: str) -> list[str]:
     return [f"{listed} \\", f"  | while read -r {fields}; do {delete}; done"]
 
 
+UPDATE_GROUP = "gcloud compute instance-groups managed update-autoscaling"
+
+
+def _gcp() -> Commands:
+    each = "jq -r '.autoscalingPolicy.scalingSchedules | to_entries[] | [.key, .value.schedule, .value.timeZone, "
+    each += ".value.durationSec, .value.minRequiredReplicas] | @tsv' SERVICE.json"
+    return Commands(
+        [
+            f"{each} | while IFS=\"$(printf '\\t')\" read -r name cron zone seconds floor; do",
+            f'  {UPDATE_GROUP} GROUP --zone ZONE --set-schedule "$name" --schedule-cron "$cron" \\',
+            '    --schedule-time-zone "$zone" --schedule-duration-sec "$seconds" \\',
+            '    --schedule-min-required-replicas "$floor"',
+            "done",
+        ],
+        ["gcloud compute instance-groups managed describe GROUP --zone ZONE"],
+    )
+
+
 def gcp_readme(setting: Setting) -> str:
-    update = "gcloud compute instance-groups managed update-autoscaling"
     keys = f'.autoscaler.autoscalingPolicy.scalingSchedules // {{}} | keys[] | select(startswith("{setting.prefix}"))'
     remove = [
         f"gcloud compute instance-groups managed describe GROUP --zone ZONE --format=json | jq -r '{keys}' \\",
-        f'  | while read -r name; do {update} GROUP --zone ZONE --remove-schedule "$name"; done',
+        f'  | while read -r name; do {UPDATE_GROUP} GROUP --zone ZONE --remove-schedule "$name"; done',
     ]
-    each = "jq -r '.autoscalingPolicy.scalingSchedules | to_entries[] | [.key, .value.schedule, .value.timeZone, "
-    each += ".value.durationSec, .value.minRequiredReplicas] | @tsv' SERVICE.json"
     return _page(
         setting,
         [
@@ -281,17 +337,54 @@ def gcp_readme(setting: Setting) -> str:
             _("Each schedule names its year and runs once; the group's minimum is back when it ends."),
             _("Schedules of an earlier plan are other ones and would still run: remove takes them away first."),
         ],
-        [
-            *remove,
-            f"{each} | while IFS=\"$(printf '\\t')\" read -r name cron zone seconds floor; do",
-            f'  {update} GROUP --zone ZONE --set-schedule "$name" --schedule-cron "$cron" \\',
-            '    --schedule-time-zone "$zone" --schedule-duration-sec "$seconds" \\',
-            '    --schedule-min-required-replicas "$floor"',
-            "done",
-        ],
-        ["gcloud compute instance-groups managed describe GROUP --zone ZONE"],
+        [*remove, *_gcp().apply],
+        _gcp().check,
         remove,
     )
+
+
+COMMANDS: dict[Target, Callable[[Setting], Commands]] = {
+    "kubernetes": _kubernetes,
+    "keda": _keda,
+    "cronhpa": _cronhpa,
+    "aws": lambda _: _aws(),
+    "gcp": lambda _: _gcp(),
+    "gitops": _gitops,
+}
+"""Of every executor that has steps."""
+
+
+def held_readme(setting: Setting, target: Target, holds: Sequence[Hold]) -> str:
+    """Of the steps that keep to what the war room decided on; setting.plan: with those floors."""
+    there = f"../../../playbook/{target}"
+    return _page(
+        setting,
+        [
+            _("The plan's steps with the floors that were decided on while it runs; no step lowers one of these:"),
+            "\n".join(_held_line(setting, hold) for hold in holds if hold.service in setting.plan.services),
+            _(
+                "They keep a floor and do not raise it: the command that does is told by surgeplan act. Each decision "
+                "writes them anew: apply them again then."
+            ),
+            _(
+                "They take the place of the steps in {folder}. What names, zones and the way back need is said in its "
+                "README.md. A cloud refuses those whose time is past: they are no longer needed."
+            ).format(folder=there),
+        ],
+        COMMANDS[target](setting).apply,
+        COMMANDS[target](setting).check,
+        [_("at the end, or to leave what was decided: Take back, in {file}").format(file=f"{there}/README.md")],
+    )
+
+
+def _held_line(setting: Setting, hold: Hold) -> str:
+    starts = f"{hold.starts_at.astimezone(setting.zone):%m-%d %H:%M}"
+    told = _("- {service}: at least {replicas} replicas from {starts} until the plan's way back")
+    ends = ""
+    if hold.ends_at is not None:
+        ends = f"{hold.ends_at.astimezone(setting.zone):%m-%d %H:%M}"
+        told = _("- {service}: at least {replicas} replicas from {starts} until {ends}")
+    return told.format(service=hold.service, replicas=hold.replicas, starts=starts, ends=ends)
 
 
 def sentinel_readme(setting: Setting) -> str:

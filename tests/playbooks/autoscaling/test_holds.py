@@ -42,7 +42,7 @@ def hold(replicas: int, first: int, last: int, made_until: int | None = None) ->
 
 def jobs(plan: AutoscalingPlan) -> dict[str, int]:
     """Floors that CronJobs patch, by `HH:MM` in UTC."""
-    files = steps_alone(Setting(plan, read_policy(), ZoneInfo("UTC")))["kubernetes"]
+    files = steps_alone(Setting(plan, read_policy(), ZoneInfo("UTC")), [])["kubernetes"]
     found = {}
     for job in YAML(typ="safe").load_all(files["30-steps.yaml"]):
         arguments = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"]
@@ -128,10 +128,26 @@ def test_the_lint_finds_nothing_wrong_with_steps_that_keep_to_decisions(
     playbook = published / "out/coupon-drop/playbook"
     changed = held(plan, [hold(60, 5, 45), hold(70, 10, 20)])
     setting = Setting(changed, read_policy(), ZoneInfo("Asia/Shanghai"))
-    for target, files in steps_alone(setting).items():
+    for target, files in steps_alone(setting, [hold(60, 5, 45), hold(70, 10, 20)]).items():
         assert files, target
         write_folder(tmp_path / "floors" / target, files)
     write_json(tmp_path / "floors" / "autoscaling.json", changed.model_dump(mode="json"))
     assert not (tmp_path / "floors" / HPA).exists()
     shutil.copy(playbook / HPA, tmp_path / "floors" / HPA)
     assert [str(p) for p in lint_folder(tmp_path / "floors", bounds_of(None), DAY_BEFORE).problems] == []
+
+
+def test_every_folder_of_such_steps_says_what_holds_and_how_its_executor_is_given_them(plan: AutoscalingPlan) -> None:
+    holds = [hold(60, 5, 45), Hold(SERVICE, 55, DROP)]
+    made = steps_alone(Setting(held(plan, holds), read_policy(), ZoneInfo("Asia/Shanghai")), holds)
+    readmes = {target: files["README.md"] for target, files in made.items()}
+    for target, text in readmes.items():
+        assert f"- {SERVICE}: at least 60 replicas from 11-10 20:05 until 11-10 20:45" in text
+        assert f"- {SERVICE}: at least 55 replicas from 11-10 20:00 until the plan's way back" in text
+        assert f"../../../playbook/{target}/README.md" in text
+        assert "hpa-before" not in text  # that is kept once, before the event
+    applied = {target: text.split("## Apply")[1].split("## Check")[0] for target, text in readmes.items()}
+    assert "kubectl apply -f ." in applied["kubernetes"]
+    assert "delete" not in "".join(applied.values())
+    for cloud, command in (("aws", "put-scheduled-action"), ("gcp", "--set-schedule"), ("keda", "grep -v '^restore-'")):
+        assert command in applied[cloud]

@@ -32,6 +32,6 @@ def write_floors(workspace: Workspace, campaign: str) -> None:
         held(plan, holds), read_policy(workspace.folder), workspace.settings.zone_of(workspace.plan(campaign))
     )
     folder = workspace.folder / floors_folder(campaign)
-    for target, files in steps_alone(setting).items():
+    for target, files in steps_alone(setting, holds).items():
         write_folder(folder / target, files)
     write_json(folder / "autoscaling.json", setting.plan.model_dump(mode="json"))
