@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from campaign.language import Text, _, say
 from campaign.plan import Plan
 from campaign.settings import Settings
-from playbooks.autoscaling.manifests.document import Setting, Values, kubernetes_name, scheduled, to_yaml
+from playbooks.autoscaling.manifests.document import Setting, Values, kubernetes_name, to_yaml
 from playbooks.autoscaling.manifests.prometheus import alert, alerts, between, said
 from playbooks.autoscaling.plan import AutoscalingPlan
 from playbooks.autoscaling.policy import AutoscalingPolicy
@@ -141,7 +141,7 @@ def _of_the_plan(subject: Subject) -> Iterator[Values]:
     """The autoscaling plan's own rules, as its manifests have them."""
     if subject.autoscaling is not None:
         setting = Setting(subject.autoscaling, subject.policy, subject.settings.zone_of(subject.plan))
-        for name, service in scheduled(subject.autoscaling).items():
+        for name, service in subject.autoscaling.services.items():
             yield from alerts(setting, name, service, demand_query(subject.settings, subject.policy, name))
 
 

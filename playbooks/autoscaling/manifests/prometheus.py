@@ -8,12 +8,12 @@ from playbooks.autoscaling.manifests.document import (
     Setting,
     Values,
     kubernetes_name,
-    scheduled,
     to_yaml,
 )
 from playbooks.autoscaling.manifests.kubernetes import by_hand, metadata_of
 from playbooks.autoscaling.plan import ServicePlan
 
+DEMAND_NEAR = "SurgeplanDemandNearPlan"
 NEAR_RATIO = 0.9
 STEP_TABLE = "autoscaling.md"
 PATCHED_AFTER_SECONDS = 120  # the executor, then a scrape of kube-state-metrics: early enough to set the floor by hand
@@ -22,7 +22,7 @@ MISSING_RATIO = 0.05  # one pod of fifty that is replaced is not worth waking so
 
 def prometheus_files(setting: Setting) -> dict[str, str]:
     """File name under `prometheus/` to its text."""
-    rules = [rule for name, service in scheduled(setting.plan).items() for rule in alerts(setting, name, service)]
+    rules = [rule for name, service in setting.plan.services.items() for rule in alerts(setting, name, service)]
     if not rules:
         return {}
     document = {
@@ -40,32 +40,52 @@ def prometheus_files(setting: Setting) -> dict[str, str]:
 
 
 def alerts(setting: Setting, name: str, service: ServicePlan, demand: str | None = None) -> list[Values]:
-    """Demand near what is carried by then, or not known; a floor that does not hold; a floor patched but not running.
-    Carried is what the planned floor has ready, or what runs where the HPA has started more. `demand` is the query for
-    requests per second where the policy's own is not the one."""
-    target, usual = kubernetes_name(name), service.replicas.floor
-    selector = f'namespace="{setting.policy.namespace}"'
-    during = between(setting.plan.starts_at_utc.timestamp(), setting.plan.ends_at_utc.timestamp())
+    """On demand, and on steps where the service has any. `demand` is the query for requests per second where the
+    policy's own is not the one."""
     query = demand or setting.query(name)
-    floor = f'kube_horizontalpodautoscaler_spec_min_replicas{{horizontalpodautoscaler="{target}",{selector}}}'
-    running = f'kube_deployment_status_replicas_available{{deployment="{target}",{selector}}}'
-    held = planned_floor(service, PATCHED_AFTER_SECONDS)
-    least = f"{1 - MISSING_RATIO:g} * ({planned_floor(service, 60 * service.lead_minutes)})"
-    there = f"scalar(max({running} or vector({planned_floor(service, 60 * service.lead_minutes, usual)})))"
-    near = f"{NEAR_RATIO * service.capacity_requests_per_second_per_replica.low:g} * {there}"
-    missing = f"({running} or 0 * absent({running})) < {least}"
-    return [
-        said(
-            alert("SurgeplanDemandNearPlan", f"({query}) > {near} {during}", "1m", service=name),
+    found = [_demand_near(setting, name, service, query), _demand_unknown(setting, name, query)]
+    return [*found, *_of_steps(setting, name, service)] if service.steps else found
+
+
+def _demand_near(setting: Setting, name: str, service: ServicePlan, query: str) -> Values:
+    """Carried is what the planned floor has ready, or what runs where the HPA has started more. Without steps the HPA
+    alone has to follow: it is late once a start-up has passed."""
+    carried = f"scalar(max({_running(setting, name)} or vector({_ready_floor(service, service.replicas.floor)})))"
+    near = f"{NEAR_RATIO * service.capacity_requests_per_second_per_replica.low:g} * {carried}"
+    expression, share = f"({query}) > {near} {_during(setting)}", percent(NEAR_RATIO)
+    value = "{{ $value | humanize }}"
+    if service.steps:
+        return said(
+            alert(DEMAND_NEAR, expression, "1m", service=name),
             say(
                 "{service}: {value} requests/s, above {share} of what its planned floor and its running replicas carry",
-                service=name, value="{{ $value | humanize }}", share=percent(NEAR_RATIO),
+                service=name, value=value, share=share,
             ),
+        )  # fmt: skip
+    return said(
+        alert(DEMAND_NEAR, expression, f"{service.lead_minutes}m", service=name),
+        say(
+            "{service}: {value} requests/s, above {share} of what its running replicas carry for as long as new ones "
+            "take to start: its HPA does not follow, or may start no more",
+            service=name, value=value, share=share,
         ),
-        said(
-            alert("SurgeplanDemandUnknown", f"absent({query}) {during}", "5m", service=name),
-            say("{service}: its requests per second are not known, rules on demand are blind", service=name),
-        ),
+    )  # fmt: skip
+
+
+def _demand_unknown(setting: Setting, name: str, query: str) -> Values:
+    return said(
+        alert("SurgeplanDemandUnknown", f"absent({query}) {_during(setting)}", "5m", service=name),
+        say("{service}: its requests per second are not known, rules on demand are blind", service=name),
+    )
+
+
+def _of_steps(setting: Setting, name: str, service: ServicePlan) -> list[Values]:
+    """A floor that does not hold; a floor patched but not running."""
+    target, running = kubernetes_name(name), _running(setting, name)
+    floor = f"kube_horizontalpodautoscaler_spec_min_replicas{{{_of(setting, 'horizontalpodautoscaler', name)}}}"
+    held = planned_floor(service, PATCHED_AFTER_SECONDS)
+    missing = f"({running} or 0 * absent({running})) < {1 - MISSING_RATIO:g} * ({_ready_floor(service)})"
+    return [
         said(
             alert("SurgeplanFloorNotHeld", f"{floor} < {held}", "1m", service=name),
             say(
@@ -84,6 +104,22 @@ def alerts(setting: Setting, name: str, service: ServicePlan, demand: str | None
     ]  # fmt: skip
 
 
+def _running(setting: Setting, name: str) -> str:
+    return f"kube_deployment_status_replicas_available{{{_of(setting, 'deployment', name)}}}"
+
+
+def _of(setting: Setting, label: str, name: str) -> str:
+    return f'{label}="{kubernetes_name(name)}",namespace="{setting.policy.namespace}"'
+
+
+def _during(setting: Setting) -> str:
+    return between(setting.plan.starts_at_utc.timestamp(), setting.plan.ends_at_utc.timestamp())
+
+
+def _ready_floor(service: ServicePlan, otherwise: int = 0) -> str:
+    return planned_floor(service, 60 * service.lead_minutes, otherwise)
+
+
 def planned_floor(service: ServicePlan, after_seconds: int, otherwise: int = 0) -> str:
     """The floor that must hold by now, as a scalar: each rise counts `after_seconds` after its step, each fall at once;
     `otherwise` before the first step and from the way back on."""
@@ -92,7 +128,7 @@ def planned_floor(service: ServicePlan, after_seconds: int, otherwise: int = 0) 
         terms.append(_from(step.starts_at_utc.timestamp(), step.replicas - before, after_seconds))
         before = step.replicas
     terms += [_from(step.starts_at_utc.timestamp(), otherwise - before, 0) for step in service.way_back]
-    return " + ".join(term for term in terms if term)
+    return " + ".join(term for term in terms if term) or "0"
 
 
 def _from(at: float, change: int, after_seconds: int) -> str:

@@ -29,14 +29,24 @@ CARRIES = 100  # requests per second of one replica
 @pytest.fixture
 def rules(published_within_limits: Path, tmp_path: Path) -> Path:
     """The rules of a plan with these steps."""
-    plan = read_json(published_within_limits / "out/coupon-drop/playbook/autoscaling.json", "plan", AutoscalingPlan)
     steps = tuple(Step(starts_at_utc=minute(at), replicas=count, why="") for at, count in STEPS)
+    return written(published_within_limits, tmp_path, steps, minute(200))
+
+
+@pytest.fixture
+def rules_without_steps(published_within_limits: Path, tmp_path: Path) -> Path:
+    """The rules of a plan whose HPA suffices, in the same hours."""
+    return written(published_within_limits, tmp_path, (), None)
+
+
+def written(published: Path, folder: Path, steps: tuple[Step, ...], returns_at: datetime | None) -> Path:
+    plan = read_json(published / "out/coupon-drop/playbook/autoscaling.json", "plan", AutoscalingPlan)
     service = plan.services["storefront"].model_copy(
-        update={"steps": steps, "returns_at_utc": minute(200), "lead_minutes": LEAD_MINUTES}
+        update={"steps": steps, "returns_at_utc": returns_at, "lead_minutes": LEAD_MINUTES}
     )
     moved = plan.model_copy(update={"starts_at_utc": minute(60), "ends_at_utc": minute(200)})
     setting = Setting(moved, read_policy(), ZoneInfo("Asia/Shanghai"))
-    file = tmp_path / "rules.json"
+    file = folder / "rules.json"
     group = {"name": "plan", "rules": alerts(setting, "storefront", service)}
     file.write_text(json.dumps({"groups": [group]}))
     return file
@@ -168,3 +178,18 @@ def test_every_alert_says_what_is_wrong_and_what_to_do_about_a_floor(rules: Path
     assert done.returncode == 0, done.stdout + done.stderr
     (group,) = json.loads(rules.read_text())["groups"]
     assert all(rule["annotations"]["summary"].startswith("storefront: ") for rule in group["rules"])
+
+
+def test_an_hpa_that_was_to_suffice_is_told_when_it_has_not_followed_for_a_start_up(rules_without_steps: Path) -> None:
+    """Eight replicas run; demand for twelve of them from minute 100 on."""
+    near, jump = "SurgeplanDemandNearPlan", demand((0, 6 * CARRIES), (100, 12 * CARRIES))
+    late = [100 + LEAD_MINUTES - 1, 100 + LEAD_MINUTES + 2, 199, 201]
+    assert firing(rules_without_steps, near, late, jump, running("8x240")) == [False, True, True, False]
+    followed = running(held((0, 8), (104, 20)))
+    assert firing(rules_without_steps, near, [99, 103, 110, 150], jump, followed) == [False] * 4
+
+
+def test_a_service_without_steps_is_watched_for_its_demand_and_not_for_steps(rules_without_steps: Path) -> None:
+    assert firing(rules_without_steps, "SurgeplanDemandUnknown", [50, 120]) == [False, True]
+    (group,) = json.loads(rules_without_steps.read_text())["groups"]
+    assert [rule["alert"] for rule in group["rules"]] == ["SurgeplanDemandNearPlan", "SurgeplanDemandUnknown"]
