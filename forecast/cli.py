@@ -168,17 +168,18 @@ def forecast_text(model: TrafficModel, workspace: Workspace) -> str:
 
 
 def bridge_lines(model: TrafficModel) -> list[str]:
-    """From the last comparable peak to this one, the steps that matter."""
+    """From the last comparable peak to this one, small steps as one."""
+    from forecast.explain.bridge import told
+
     if model.bridge is None:
         return []
     start = model.bridge.from_peak_requests_per_second
     lines = [_("last comparable: {campaign}, {peak} at its peak").format(
         campaign=model.bridge.from_campaign, peak=f"{start:,.0f}"
     )]  # fmt: skip
-    for step in model.bridge.steps:
-        if abs(step.change_requests_per_second) >= 0.01 * start:
-            change, reached = step.change_requests_per_second, step.reaches_requests_per_second
-            lines.append(f"  {step_name(step.step)}: {change:+,.0f} → {reached:,.0f}")
+    for step in told(model.bridge):
+        change, reached = step.change_requests_per_second, step.reaches_requests_per_second
+        lines.append(f"  {step_name(step.step)}: {change:+,.0f} → {reached:,.0f}")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,8 @@ from forecast.uplift.pooled import Uplift, typical_volumes
 Floats = NDArray[np.float64]
 
 LUCK, ORDINARY, UNSEEN, UNCERTAINTY = "luck", "ordinary traffic", "unseen minutes", "uncertainty"
+SMALLER = "smaller steps"
+SMALLER_BELOW_RATIO = 0.01
 
 
 def bridge_of(learned: Learned, evidence: Evidence, total: Peak) -> Bridge | None:
@@ -39,15 +42,32 @@ def bridge_of(learned: Learned, evidence: Evidence, total: Peak) -> Bridge | Non
     found = total.peak_requests_per_second
     changes.append((UNSEEN, found.p50 - sum(now.values())))
     changes.append((UNCERTAINTY, found.p90 - found.p50))
-    steps, reached = [], peak
-    for name, change in changes:
-        reached += change
-        steps.append(BridgeStep(step=name, change_requests_per_second=change, reaches_requests_per_second=reached))
     return Bridge(
         from_campaign=last.id,
         from_peak_requests_per_second=peak,
         from_peak_at_utc=moment_of(at),
-        steps=tuple(steps),
+        steps=_reaching(peak, changes),
+    )
+
+
+def told(bridge: Bridge) -> tuple[BridgeStep, ...]:
+    """The steps as they are told: those of less than a hundredth of the last peak as one, the last before p50, so that
+    the figures still add up."""
+    *to_p50, to_p90 = bridge.steps
+    least = SMALLER_BELOW_RATIO * bridge.from_peak_requests_per_second
+    small = [step for step in to_p50 if abs(step.change_requests_per_second) < least]
+    changes = [(step.step, step.change_requests_per_second) for step in to_p50 if step not in small]
+    if small:
+        name = small[0].step if len(small) == 1 else SMALLER
+        changes.append((name, sum(step.change_requests_per_second for step in small)))
+    return (*_reaching(bridge.from_peak_requests_per_second, changes), to_p90)
+
+
+def _reaching(start: float, changes: Sequence[tuple[str, float]]) -> tuple[BridgeStep, ...]:
+    reached = start + np.cumsum([change for _, change in changes])
+    return tuple(
+        BridgeStep(step=name, change_requests_per_second=change, reaches_requests_per_second=float(after))
+        for (name, change), after in zip(changes, reached, strict=True)
     )
 
 

@@ -16,10 +16,10 @@ from campaign.plan import Plan
 from campaign.settings import Settings
 from campaign.traffic import Quantiles, TrafficModel
 from forecast.epochs import epoch
+from forecast.explain.bridge import told
 from forecast.explain.words import driver_name, knowledge_text, step_name
 
 PAST_SHOWN = 8
-STEP_LEAST = 0.01
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,15 @@ def why_page(model: TrafficModel, plan: Plan, demand: DemandPaths, picture: str,
 
 
 def bridge_rows(model: TrafficModel) -> list[Row]:
-    """From the last comparable campaign's real peak step by step; steps below a hundredth are left out."""
+    """From the last comparable campaign's real peak step by step, small steps as one."""
     if model.bridge is None:
         return []
     first = model.bridge.from_peak_requests_per_second
     rows = [Row(_("last comparable: {campaign}").format(campaign=model.bridge.from_campaign), ("", spoken(first)))]
-    for step in model.bridge.steps:
-        if abs(step.change_requests_per_second) >= STEP_LEAST * first:
-            sign = "+" if step.change_requests_per_second > 0 else "−"
-            change = sign + spoken(abs(step.change_requests_per_second))
-            rows.append(Row(step_name(step.step), (change, spoken(step.reaches_requests_per_second))))
+    for step in told(model.bridge):
+        sign = "+" if step.change_requests_per_second > 0 else "−"
+        change = sign + spoken(abs(step.change_requests_per_second))
+        rows.append(Row(step_name(step.step), (change, spoken(step.reaches_requests_per_second))))
     return rows
 
 

@@ -12,6 +12,7 @@ def step_name(step: str) -> str:
         "luck": _("what it had beyond its plan"),
         "ordinary traffic": _("ordinary traffic of that hour"),
         "unseen minutes": _("the highest of many minutes"),
+        "smaller steps": _("smaller steps together"),
         "uncertainty": _("uncertainty, up to p90"),
     }
     return words.get(step) or driver_name(step)

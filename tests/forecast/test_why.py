@@ -14,8 +14,10 @@ from small_shop import SETTINGS, sale, shop
 
 from campaign.demand import DemandPaths
 from campaign.language import use_language
+from campaign.traffic import Bridge, BridgeStep
 from forecast.epochs import HOUR, epoch, naive_utc
 from forecast.evidence import known_before
+from forecast.explain.bridge import told
 from forecast.explain.why import bridge_rows, effect_rows, expected_rows, why_page
 from forecast.model import Forecast, build_traffic_model
 
@@ -95,6 +97,25 @@ def test_the_bridge_begins_with_what_came_and_ends_at_p90() -> None:
     assert rows[-1].name == "uncertainty, up to p90"
     assert rows[-1].figures[0].startswith("+")
     assert bridge_rows(forecast().model.model_copy(update={"bridge": None})) == []
+
+
+def test_the_bridge_as_it_is_told_adds_up_with_small_steps_as_one() -> None:
+    changes = {"luck": -200.0, "ordinary traffic": 5.0, "flash-sale": 30.0, "push": -8.0, "unseen minutes": 50.0}
+    reached = 1000 + np.cumsum([*changes.values(), 300.0])
+    steps = [
+        BridgeStep(step=name, change_requests_per_second=change, reaches_requests_per_second=after)
+        for (name, change), after in zip([*changes.items(), ("uncertainty", 300.0)], reached, strict=True)
+    ]
+    whole = Bridge(
+        from_campaign="last", from_peak_requests_per_second=1000, from_peak_at_utc=NEXT.starts_at, steps=tuple(steps)
+    )
+    found = [(s.step, s.change_requests_per_second, s.reaches_requests_per_second) for s in told(whole)]
+    assert found == [
+        ("luck", -200, 800), ("flash-sale", 30, 830), ("unseen minutes", 50, 880), ("smaller steps", -3, 877),
+        ("uncertainty", 300, 1177),
+    ]  # fmt: skip
+    alone = whole.model_copy(update={"steps": (steps[0], steps[3], steps[5])})
+    assert [step.step for step in told(alone)] == ["luck", "push", "uncertainty"]
 
 
 def test_effects_of_one_driver_are_added_over_services() -> None:
