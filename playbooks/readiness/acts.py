@@ -199,7 +199,7 @@ def _refuse_unless_ready(review: Review) -> None:
     for gate in open_gates:
         names = [name for name in gate.missing if name != DECISION]
         problems += [Problem(say("{item} is {state}", item=n, state=states[n]), finish, key=gate.gate) for n in names]
-        ask = say("surgeplan sign {id} {gate}", id=review.checklist.campaign, gate=gate.gate)
+        ask = say("on the gate's page, or surgeplan sign {id} {gate}", id=review.checklist.campaign, gate=gate.gate)
         unsigned = [signature.role for signature in gate.signatures if signature.state != "pass"]
         problems += [Problem(say("{role} has not signed", role=role), ask, key=gate.gate) for role in unsigned]
     if problems:

@@ -144,15 +144,11 @@ def freeze(
     lang: LangOption = None,
     now: NowOption = None,
 ) -> None:
-    from playbooks.readiness.freeze import freeze as freeze_bundle
-    from playbooks.readiness.publish import publish_handover
-    from playbooks.readiness.record import record_on_log
+    from playbooks.readiness.freeze import hand_over
 
     console = Console.open(workspace, lang, as_json)
     opened, at = open_workspace(workspace), clock(now)
-    acting = _acting(by, opened)
-    event = record_on_log(opened, lambda log: freeze_bundle(opened, campaign, acting, at, log))
-    message = publish_handover(opened, campaign, at, event)
+    event, message = hand_over(opened, campaign, _acting(by, opened), at)
     bundle = str(event.body["bundle"])
     lines = [_("frozen as {bundle} in {folder}").format(bundle=bundle, folder=f"out/{campaign}/frozen/{bundle}/")]
     missing = event.body["missing"]

@@ -18,19 +18,31 @@ from metrics.dictionary import open_dictionary
 from playbooks.readiness.acts import Actor
 from playbooks.readiness.checks import traffic_model
 from playbooks.readiness.gather import used_metric_ids
-from playbooks.readiness.publish import Review, review
+from playbooks.readiness.publish import Review, publish_handover, review
+from playbooks.readiness.record import done_before, record_on_log
 
+FREEZING = "plan-frozen"
 RESULTS = ("traffic.json", "traffic.csv", "demand.csv", "loadtest/scenario.json", "loadtest/locustfile.py")
 PLAYBOOK = ("playbook/autoscaling.json", "playbook/staffing.json", "playbook/staffing.csv", "playbook/bot_training.csv")
 DICTIONARY_FILE = "dictionary.json"
+
+
+def hand_over(workspace: Workspace, campaign: str, actor: Actor, now: datetime) -> tuple[Event, str]:
+    """Freeze, write the message to post and the checklist; returns the event and the message in the reader's language.
+
+    Raises:
+        UserError: the traffic model is missing or older than the plan, this very bundle is frozen already, the log was
+            edited, or something cannot be written.
+    """
+    event = record_on_log(workspace, lambda log: freeze(workspace, campaign, actor, now, log))
+    return event, publish_handover(workspace, campaign, now, event)
 
 
 def freeze(workspace: Workspace, campaign: str, actor: Actor, now: datetime, log: Sequence[Event]) -> Act:
     """Write the bundle and return the act that hands it over; the same content is the same bundle.
 
     Raises:
-        UserError: the traffic model is missing or older than the plan, this very bundle is frozen already, or the
-            folder cannot be written to.
+        UserError: as `hand_over`.
     """
     made = review(workspace, campaign, now, log)
     finding = traffic_model(made.evidence)
@@ -38,15 +50,18 @@ def freeze(workspace: Workspace, campaign: str, actor: Actor, now: datetime, log
         assert finding.note
         raise UserError(Problem(finding.note, say("run `surgeplan run {id}`, then freeze again", id=campaign)))
     bundle = build_bundle(workspace, made)
-    old = made.evidence.bundle
-    if old is not None and old.hash == bundle.hash and not made.evidence.bundle_damage:
-        raise UserError(
-            Problem(say("bundle {hash} is frozen already", hash=old.hash), say("nothing in it has changed since"))
-        )
-    _write(workspace, bundle)
     body = {"bundle": bundle.hash, "binding": made.evidence.binding.as_json(), "missing": list(bundle.missing)}
     name, role = actor.name, actor.roles[0]
-    return Act(kind="freeze", campaign=campaign, subject="plan-frozen", actor=name, role=role, at_utc=now, body=body)
+    act = Act(kind="freeze", campaign=campaign, subject=FREEZING, actor=name, role=role, at_utc=now, body=body)
+    old = made.evidence.bundle
+    is_frozen = old is not None and old.hash == bundle.hash and not made.evidence.bundle_damage
+    if is_frozen and done_before(log, act) is None:
+        raise UserError(
+            Problem(say("bundle {hash} is frozen already", hash=bundle.hash), say("nothing in it has changed since"))
+        )
+    if not is_frozen:
+        _write(workspace, bundle)
+    return act
 
 
 def build_bundle(workspace: Workspace, made: Review) -> FrozenBundle:

@@ -10,7 +10,7 @@ from pathlib import Path
 from campaign.documents import read_json
 from campaign.errors import UserError
 from campaign.files import write_bytes, write_json, write_text
-from campaign.language import current_language, say
+from campaign.language import Language, current_language, say
 from campaign.plan import Plan
 from campaign.readiness import Checklist
 from campaign.spreadsheets import write_workbook
@@ -126,9 +126,19 @@ def publish_handover(workspace: Workspace, campaign: str, now: datetime, frozen:
     zone = workspace.settings.zone_of(made.evidence.plan)
     texts = handover_texts(made.checklist, made.evidence, frozen.hash, zone)
     for language, text in texts.items():
-        write_text(workspace.out(campaign) / f"handover.{language}.txt", text)
+        write_text(_handover_file(workspace, campaign, language), text)
     publish_checklist(workspace, campaign, now)
     return texts[current_language()]
+
+
+def handover_text(workspace: Workspace, campaign: str) -> str | None:
+    """The hand-over message as it was written last, in the reader's language; None before the first."""
+    file = _handover_file(workspace, campaign, current_language())
+    return file.read_text("utf-8") if file.is_file() else None
+
+
+def _handover_file(workspace: Workspace, campaign: str, language: Language) -> Path:
+    return workspace.out(campaign) / f"handover.{language}.txt"
 
 
 def _stamp(workspace: Workspace, plan: Plan, now: datetime) -> datetime:

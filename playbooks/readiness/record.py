@@ -47,41 +47,41 @@ def record(
         UserError: the act is refused, or the log was edited or cannot be written.
     """
 
-    def once(log: Sequence[Event]) -> Act:
-        wanted = act(review(workspace, campaign, now, log, read))
-        before = next((e for e in reversed(log) if (e.campaign, e.subject) == (wanted.campaign, wanted.subject)), None)
-        if before is not None and _is_same(before, wanted):
-            raise _Already(before)
-        return wanted
-
-    try:
-        event = record_on_log(workspace, once)
-    except _Already as already:
-        return already.event
+    event = record_on_log(workspace, lambda log: act(review(workspace, campaign, now, log, read)))
     if event.kind == "decide":
         publish_limits(workspace, event)
     return event
 
 
 def record_on_log(workspace: Workspace, act: Callable[[Sequence[Event]], Act]) -> Event:
-    """Do an act on all events so far, which must be as they were written."""
+    """Do an act on all events so far, which must be as they were written; done twice in a row it is one act."""
     log = workspace_log(workspace)
 
     def decide(events: Sequence[Event]) -> Act:
         problems = chain_problems(events, log.place)
         if problems:
             raise UserError(problems)
-        return act(events)
+        wanted = act(events)
+        before = done_before(events, wanted)
+        if before is not None:
+            raise _Already(before)
+        return wanted
 
-    if log.newest() is None:
-        decide([])  # a refusal of the first act leaves no empty store behind
-    return log.append(decide)
+    try:
+        if log.newest() is None:
+            decide([])  # a refusal of the first act leaves no empty store behind
+        return log.append(decide)
+    except _Already as already:
+        return already.event
 
 
-def _is_same(before: Event, wanted: Act) -> bool:
-    """Whether an event is the same act a moment ago."""
+def done_before(log: Sequence[Event], wanted: Act) -> Event | None:
+    """The newest event on the same thing, where it is this very act a moment ago."""
+    before = next((e for e in reversed(log) if (e.campaign, e.subject) == (wanted.campaign, wanted.subject)), None)
+    if before is None or abs(wanted.at_utc - before.at_utc) > TWICE:
+        return None
     same = all(getattr(before, key) == getattr(wanted, key) for key in ("kind", "actor", "role", "body"))
-    return same and abs(wanted.at_utc - before.at_utc) <= TWICE
+    return before if same else None
 
 
 def attached(workspace: Workspace, paths: Sequence[Path]) -> dict[str, str]:

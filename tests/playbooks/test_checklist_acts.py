@@ -191,7 +191,7 @@ def test_gate_says_yes_or_no_with_its_exit_code(shop: Shop) -> None:
         ("decide d11 go --as chen --max-spend 5", "go-with-limits comes with its limits, the others without"),
         ("decide d11 go-with-limits --as chen --max-spend 0", "--max-spend: 0 is no cap"),
         ("decide d11 go-with-limits --as chen --max-push-per-second inf", "--max-push-per-second: inf is no cap"),
-        ("decide d11 go --as chen", "G4: marketing has not signed\n  surgeplan sign d11 G4"),
+        ("decide d11 go --as chen", "G4: marketing has not signed\n  on the gate's page, or surgeplan sign d11 G4"),
         ("sign d11 smoke-journey --as wang --attach ../secret.txt", "../secret.txt: lies outside the workspace"),
         ("sign d11 smoke-journey --as wang --attach evidence/none.txt", "evidence/none.txt: does not exist"),
     ],
@@ -268,7 +268,7 @@ def test_freeze_makes_an_immutable_bundle_named_by_its_content(shop: Shop) -> No
 
 def test_freezing_the_same_again_is_refused_and_something_else_is_another_bundle(shop: Shop) -> None:
     assert shop("freeze d11 --as lin")[0] == 0
-    assert "is frozen already\n  nothing in it has changed since" in shop("freeze d11 --as lin")[1]
+    assert "is frozen already\n  nothing in it has changed since" in shop("freeze d11 --as lin", now=LATER)[1]
     shop.forecast(6100)
     assert shop.states()["plan-frozen"] == "stale"
     assert shop("freeze d11 --as lin")[0] == 0

@@ -15,19 +15,22 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import Problem, UserError
-from campaign.language import Text, current_language, say
+from campaign.language import current_language, say
 from campaign.pages import render
 from campaign.readiness import Checklist, Item
 from campaign.store.database import StoreAway, patience
 from campaign.store.events import Act
 from campaign.workspace import Workspace
 from metrics.intake.quantities import read_quantity
-from playbooks.readiness.acts import DECISION, LIMIT_OPTIONS, VERDICTS, Actor, decide, sign_item, waive, who
+from playbooks.readiness.acts import DECISION, LIMIT_OPTIONS, VERDICTS, Actor, decide, sign_item, waive
+from playbooks.readiness.freeze import FREEZING
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
-from playbooks.readiness.publish import Review
+from playbooks.readiness.pages import signature_sentence
+from playbooks.readiness.publish import Review, handover_text
 from playbooks.readiness.record import attached
+from warroom.checklist.known import known_checklist
 from warroom.checklist.uploads import attach, uploaded
-from warroom.service.access import Person
+from warroom.service.actors import actor_of
 from warroom.service.site import A_FILE, NotThere, Sent, Site, on_page, sent_form
 
 WAIVED_DAYS = 3
@@ -37,9 +40,9 @@ BLANKS = ("title", "action", "note", "attached", "reason", *LIMIT_OPTIONS)
 
 class Given(BaseModel):
     """An act on one item: a note signs or reports a failure; a waiver needs a reason and an end. go-no-go is decided:
-    go-with-limits needs a cap on spend or on what is pushed each second."""
+    go-with-limits needs a cap on spend or on what is pushed each second. plan-frozen is frozen."""
 
-    action: Literal["sign", "fail", "waive", "go", "no-go", "go-with-limits"]
+    action: Literal["sign", "fail", "waive", "go", "no-go", "go-with-limits", "freeze"]
     note: str = Field("", max_length=2000)
     reason: str = Field("", max_length=2000)
     until: str = Field("", max_length=40)
@@ -68,7 +71,7 @@ def checklist_routes(site: Site) -> APIRouter:
     def checklist(request: Request, campaign: str, owner: str = "") -> Response:
         site.person(request)
         workspace = site.workspace(patient=False)
-        made, failed = _made(site, campaign, patient=False)
+        made, failed = known_checklist(site, campaign, patient=False)
         owner = owner if owner in ROLE_LABELS else ""
 
         def body() -> str:
@@ -92,8 +95,7 @@ def checklist_routes(site: Site) -> APIRouter:
         workspace, now = site.workspace(), site.clock()
         fields = given.model_dump(exclude={"attachments"})
         kept = uploaded(workspace, campaign, given.attachments)
-        act = _act(workspace, item, actor_of(person, workspace), fields, kept, now)
-        site.record(campaign, now, act)
+        _do(site, campaign, item, actor_of(person, workspace), fields, kept, now)
         return site.review(campaign).checklist
 
     @router.post("/api/campaigns/{campaign}/attachments", openapi_extra=A_FILE)
@@ -126,7 +128,7 @@ def _acted(site: Site, request: Request, campaign: str, name: str, sent: Sent) -
     try:
         actor = actor_of(person, workspace)
         kept = _attached(workspace, campaign, sent)
-        site.record(campaign, now, _act(workspace, name, actor, sent.fields, kept, now))
+        _do(site, campaign, name, actor, sent.fields, kept, now)
     except UserError as error:
         given["attached"] = kept[0].relative_to(workspace.folder).as_posix() if kept else ""
         return _refused(site, request, campaign, name, given, error)
@@ -148,18 +150,19 @@ def _kept(site: Site, request: Request, campaign: str, name: str, content: bytes
     return Attached(path=path.relative_to(workspace.folder).as_posix())
 
 
-def actor_of(person: Person, workspace: Workspace) -> Actor:
-    """Roles of surgeplan.yaml where it gives this name any, else the role the door gave.
-
-    Raises:
-        UserError: a role that signs nothing.
-    """
-    if person.name in workspace.settings.roles:
-        return who(person.name, workspace.settings)
-    role = next((role for role in ROLE_LABELS if role == person.role), None)
-    if role is None:
-        raise UserError(Problem(say("{name} has no role in this workspace", name=person.name)))
-    return Actor(person.name, (role,))
+def _do(
+    site: Site,
+    campaign: str,
+    item: str,
+    actor: Actor,
+    fields: Mapping[str, str],
+    kept: Sequence[Path],
+    now: datetime,
+) -> None:
+    if item == FREEZING and fields.get("action") == "freeze":
+        site.hand_over(campaign, now, actor)
+    else:
+        site.record(campaign, now, _act(site.workspace(), item, actor, fields, kept, now))
 
 
 def _act(
@@ -207,25 +210,13 @@ def _until(text: str, zone: ZoneInfo) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _made(site: Site, campaign: str, *, patient: bool = True) -> tuple[Checklist, Text | None]:
-    """The checklist; where a newer cannot be read, the one before and a sentence that says so."""
-    try:
-        return site.review(campaign, patient=patient).checklist, None
-    except StoreAway as error:
-        known = site.known_review(campaign)
-        if known is None:
-            raise
-        zone = site.workspace().settings.zone
-        at = known.checklist.evaluated_at_utc.astimezone(zone).strftime("%m-%d %H:%M")
-        what = say("What stands here is of {at}; newer cannot be read: {why}", at=at, why=error.problems[0].sentence())
-        return known.checklist, what
-
-
 def _page(site: Site, request: Request, campaign: str, name: str) -> Response:
-    made, failed = _made(site, campaign)
+    made, failed = known_checklist(site, campaign)
     item = _item(made, name)
     done = request.query_params.get("done") == "1"
     values: dict[str, Any] = {"item": item, "problems": (), "failed": failed, "done": done, "given": _blank(site)}
+    if item.id == FREEZING and item.done:
+        values["message"] = handover_text(site.workspace(), campaign)
     return site.page(request, "checklist_item.html", **_shown(site.workspace(), made, ""), **values)
 
 
@@ -241,7 +232,7 @@ def _refused(
     }
     try:
         with patience(0):
-            made, _newer = _made(site, campaign)
+            made, _newer = known_checklist(site, campaign)
         values |= _shown(site.workspace(), made, "") | {"item": _item(made, name)}
     except StoreAway:
         values |= {"plan": site.workspace().plan(campaign), "item": None}
@@ -273,7 +264,9 @@ def _shown(workspace: Workspace, made: Checklist, owner: str) -> dict[str, Any]:
         "owners": ROLE_LABELS,
         "owner": owner,
         "states": STATE_LABELS,
+        "said": signature_sentence,
         "decision": DECISION,
+        "freezing": FREEZING,
         "left": sum(not item.done for item in made.items),
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
     }

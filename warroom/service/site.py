@@ -19,6 +19,8 @@ from campaign.pages import render
 from campaign.store.database import StoreAway
 from campaign.store.events import Act, Event
 from campaign.workspace import Workspace
+from playbooks.readiness.acts import Actor
+from playbooks.readiness.freeze import hand_over
 from playbooks.readiness.publish import Review
 from playbooks.readiness.record import record
 from warroom.service.access import ROLE_NAMES, Door, Person
@@ -96,6 +98,15 @@ class Site:
         event = record(self.workspace(), campaign, now, act, self.memory.files)
         self.memory.doubt(campaign)
         return event
+
+    def hand_over(self, campaign: str, now: datetime, actor: Actor) -> None:
+        """Freeze a campaign's plan and model, and write the message that hands them over.
+
+        Raises:
+            UserError: there is nothing to freeze, or the log was edited, or something cannot be written.
+        """
+        hand_over(self.workspace(), campaign, actor, now)
+        self.memory.doubt(campaign)
 
     def person(self, request: Request) -> Person:
         """Whoever sends this request.

@@ -21,7 +21,6 @@ from campaign.words import Listed
 from campaign.workspace import Workspace
 from playbooks.readiness.acts import Actor
 from playbooks.readiness.labels import ROLE_LABELS
-from warroom.checklist.routes import actor_of
 from warroom.handed import campaign_events
 from warroom.live.actions.log import acts_of
 from warroom.live.actions.words import doubt_words, effect_words, outcome_words
@@ -31,6 +30,7 @@ from warroom.live.deciding.levers import levers
 from warroom.live.page.blocks import duration
 from warroom.live.state import live_state
 from warroom.service.access import Person
+from warroom.service.actors import actor_of
 from warroom.service.site import NotThere, Sent, Site, on_page, sent_form
 
 VERBS: dict[str, Verb] = {verb: verb for verb in get_args(Verb)}
