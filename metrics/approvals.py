@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -53,6 +54,15 @@ def role_of(actor: str, role: str | None, settings: Settings) -> Role:
     if not actor:
         raise _refusal(say("nobody is named as the one who acts"), say("add --as NAME, or set SURGEPLAN_USER"), "--as")
     held = [part.strip() for part in settings.roles.get(actor, "").split(",")]
+    return consenting_role(actor, held, role)
+
+
+def consenting_role(actor: str, held: Sequence[str], role: str | None) -> Role:
+    """The same of somebody who has the roles `held`.
+
+    Raises:
+        UserError: none of them may agree, or several may and none is given.
+    """
     mine = [known for known in ROLES if known in held]
     if role is not None and role not in mine:
         raise _refusal(say("{name} is not {role} here", name=actor, role=role), nearest(role, mine), "--role")

@@ -129,7 +129,10 @@ def _all(dictionary: Dictionary) -> str:
 
 
 def _one(dictionary: Dictionary, name: str) -> str:
+    from metrics.sentences import sentences
+
     lines = [f"{name}@{dictionary.ids[name]}  {dictionary.definitions[name].title}"]
+    lines += [f"  {sentence}" for sentence in sentences(name, dictionary)]
     lines += [f"  {key}: {value}" for key, value in dictionary.as_json(name)["fields"].items()]
     users = dictionary.users_of(name)
     if users:

@@ -89,7 +89,9 @@ def test_what_is_overdue_is_red_in_the_list_and_on_its_own_page(browser: TestCli
         page = browser.get(path).text
         assert red in page
         assert '<span class="badge pending">overdue' not in page
-    assert re.search(r"<h2><a [^>]*>G1 .*\d of \d left</small></h2>", browser.get("/campaigns/d11/checklist?lang=en").text)
+    assert re.search(
+        r"<h2><a [^>]*>G1 .*\d of \d left</small></h2>", browser.get("/campaigns/d11/checklist?lang=en").text
+    )
 
 
 def test_support_hears_that_there_is_no_plan_yet(browser: TestClient) -> None:

@@ -201,7 +201,7 @@ def test_a_remote_that_refuses_is_told_and_the_submission_stays(browser: TestCli
     [("王芳", "王芳"), ("欧阳 Lin", "欧阳-Lin"), ("Zoë D'Arc", "Zoë-D-Arc"), ("ｌｉｎ", "lin"), ("<!>", "somebody")],
 )
 def test_a_submitters_address_can_be_read_in_any_script(folder: Path, name: str, mail: str) -> None:
-    commit(folder, folder / "campaigns" / "d11.yaml", name, "d11: submitted", "")
+    commit(folder, [folder / "campaigns" / "d11.yaml"], name, "d11: submitted", "")
     assert git(folder, "log", "-1", "--format=%ae|%ce").strip() == f"{mail}@surgeplan.invalid|{mail}@surgeplan.invalid"
 
 

@@ -30,20 +30,31 @@ class Revision:
     reason: str
 
 
-def commit(folder: Path, path: Path, author: str, subject: str, reason: str) -> None:
-    """Commit one file of the workspace, whatever else is staged there; makes the repository where there is none.
+def keep(folder: Path, paths: Sequence[Path], author: str, subject: str, reason: str) -> tuple[Problem, ...]:
+    """Commit and push; what goes wrong is told, the saved files stay."""
+    try:
+        commit(folder, paths, author, subject, reason)
+        push(folder)
+    except UserError as error:
+        return error.problems
+    return ()
+
+
+def commit(folder: Path, paths: Sequence[Path], author: str, subject: str, reason: str) -> None:
+    """Commit some files of the workspace, whatever else is staged there; makes the repository where there is none.
 
     Raises:
-        UserError: git is missing or refuses; the file itself is saved.
+        UserError: git is missing or refuses; the files themselves are saved.
     """
     if not _inside_git(folder):
         _git(folder, "init", "--quiet")
-    _git(folder, "add", "--", str(path))
+    names = [str(path) for path in paths]
+    _git(folder, "add", "--", *names)
     message = f"{subject}\n\n{reason}" if reason else subject
     mail = f"{_mailbox(author)}@{AUTHORS_HOST}"
     name = _one_line(author) or "surgeplan"
     who = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": mail, "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": mail}
-    _git(folder, "commit", "--quiet", "--message", message, "--only", "--", str(path), who=who)
+    _git(folder, "commit", "--quiet", "--message", message, "--only", "--", *names, who=who)
 
 
 def catch_up(folder: Path) -> tuple[str, ...]:
@@ -56,7 +67,7 @@ def catch_up(folder: Path) -> tuple[str, ...]:
     for name in left:
         commit(
             folder,
-            folder / "campaigns" / name,
+            (folder / "campaigns" / name,),
             "surgeplan",
             f"{name.removesuffix('.yaml')}: saved before a restart",
             "",

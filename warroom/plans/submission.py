@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from campaign.documents import Document, read_yaml
-from campaign.errors import Problem, UserError
+from campaign.errors import Problem
 from campaign.language import Language, Text, say
 from campaign.plan import Plan
 from campaign.plan_text import plan_text
@@ -78,17 +78,9 @@ def submit(
             return Sent(())
         changes = differences(before, content_of(folder, campaign), zone)
         subject = _subject(campaign, changes if before else (), workspace.settings.language)
-        return Sent(changes if before else (), _kept(folder, workspace.plan_file(campaign), author, subject, reason))
-
-
-def _kept(folder: Path, path: Path, author: str, subject: str, reason: str) -> tuple[Problem, ...]:
-    """Commit and push; what goes wrong is told, the saved file stays."""
-    try:
-        revisions.commit(folder, path, author, subject, reason)
-        revisions.push(folder)
-    except UserError as error:
-        return error.problems
-    return ()
+        return Sent(
+            changes if before else (), revisions.keep(folder, (workspace.plan_file(campaign),), author, subject, reason)
+        )
 
 
 def _subject(campaign: str, changes: tuple[Text, ...], language: Language) -> str:

@@ -25,6 +25,7 @@ from forecast.threads import one_thread
 from warroom.chat.daily import Daily, message
 from warroom.chat.sending import Sender
 from warroom.chat.targets import VARIABLE, targets_of
+from warroom.checklist.definitions import definition_routes
 from warroom.checklist.gates import gate_routes
 from warroom.checklist.routes import checklist_routes
 from warroom.export.feed_routes import feed_routes
@@ -132,6 +133,7 @@ def site_app(
     pages = (
         checklist_routes(site),
         gate_routes(site),
+        definition_routes(site),
         feed_routes(site),
         growth_routes(site),
         support_routes(site),
