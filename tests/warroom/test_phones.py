@@ -145,10 +145,12 @@ def test_without_scripts_an_impossible_window_is_said_by_every_button(address: s
 
 
 def test_no_page_is_wider_than_a_phone_in_either_language(address: str, chromium: Browser) -> None:
-    paths = ("", "growth", "campaigns/new", "campaigns/d11", "campaigns/d11/push", "campaigns/d11/checklist")
+    of_all = ("", "growth", "campaigns/new", "campaigns/d11")
+    of_one = ("push", "checklist", "checklist/third-parties-told", "checklist/plan-frozen", "gates/G3", "definitions")
+    paths = (*of_all, *(f"campaigns/d11/{name}" for name in (*of_one, "support")))
     for language in ("zh", "en"):
         page = phone(chromium, address, "lin", language)
-        for path in (*paths, "campaigns/d11/checklist/third-parties-told", "campaigns/d11/support"):
+        for path in paths:
             page.goto(f"{address}/{path}")
             assert is_as_wide_as_a_phone(page), (language, path)
             small = page.evaluate(
@@ -162,7 +164,7 @@ def test_a_browser_complains_about_nothing(address: str, chromium: Browser) -> N
     page = phone(chromium, address, "lin", "en")
     faults: list[str] = []
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    for path in ("", "campaigns/d11", "campaigns/d11/checklist"):
+    for path in ("", "campaigns/d11", "campaigns/d11/checklist", "campaigns/d11/gates/G0"):
         page.goto(f"{address}/{path}")
     assert faults == []
 

@@ -78,12 +78,16 @@ def _page(site: Site, request: Request, campaign: str, gate: str, refused: UserE
     made, failed = known_checklist(site, campaign, patient=refused is None)
     state, plan = _state(made, gate), workspace.plan(campaign)
     zone = workspace.settings.zone_of(plan)
+    left = [item for item in made.items if item.id in state.missing]
+    owing = {item.owner for item in left}
+    mine = _mine(person, workspace, state)
     values: dict[str, Any] = {
         "plan": plan,
         "gate": state,
         "stands": gate_sentence(state),
-        "left": [item for item in made.items if item.id in state.missing],
-        "mine": _mine(person, workspace, state),
+        "left": left,
+        "mine": [role for role in mine if role not in owing],
+        "owing": [role for role in mine if role in owing],
         "problems": on_page(refused) if refused else (),
         "failed": failed,
         "done": request.query_params.get("done") == "1",
