@@ -22,6 +22,7 @@ from forecast.history.faults import named
 from forecast.history.findings import Finding, Known, find_all
 from forecast.history.findings_kept import LEAST_BUCKETS, findings_key, kept_or_found
 from forecast.history.lineage import series_by_service
+from forecast.history.one_file import BY_HAND, RECORD, Rows, from_one_file, repeated, writers
 from forecast.history.readings import Stretch
 from forecast.history.shapes import CONTACTS, DESKS, ORDERS, Shape, Table, fetch
 from forecast.history.tables import read_table
@@ -167,12 +168,12 @@ def check_history(workspace: Workspace) -> tuple[Text, ...]:
     """
     problems: list[Problem] = []
     notes: tuple[Text, ...] = ()
-    readers = {"traffic": open_history, "orders": read_orders, "contacts": read_contacts, "desks": read_desks}
+    readers: dict[str, Callable[[], Sequence[Text]]] = {"traffic": lambda: open_history(workspace).notes}
+    readers |= {shape.name: partial(_notes_of, workspace, shape) for shape in (ORDERS, CONTACTS, DESKS)}
     for name, read in readers.items():
         try:
             if workspace.history_files(name):
-                found = read(workspace, None)
-                notes += found.notes if isinstance(found, TrafficHistory) else ()
+                notes += tuple(read())
         except UserError as error:
             problems += error.problems
     if problems:
@@ -223,27 +224,42 @@ def _of_known_desks(workspace: Workspace, shape: Shape, frame: pd.DataFrame | No
     return frame
 
 
+def _notes_of(workspace: Workspace, shape: Shape) -> list[Text]:
+    frame, notes = _read_with_notes(workspace, shape)
+    _of_known_desks(workspace, shape, frame)
+    return notes
+
+
 def _read_all(workspace: Workspace, shape: Shape, before: datetime | None) -> pd.DataFrame | None:
-    files = workspace.history_files(shape.name)
+    frame, _notes = _read_with_notes(workspace, shape)
+    if frame is None or before is None:
+        return frame
+    until = pd.Timestamp(before.astimezone(UTC)).tz_localize(None)
+    return frame[frame["starts_at_utc"] < until].reset_index(drop=True)
+
+
+def _read_with_notes(workspace: Workspace, shape: Shape) -> tuple[pd.DataFrame | None, list[Text]]:
+    """Every row in order of time, and what people should know about how files were put together."""
+    files, wrote = workspace.history_files(shape.name), writers(workspace.folder, workspace.settings)
     if not files:
-        return None
+        return None, []
     problems: list[Problem] = []
     with tempfile.TemporaryDirectory(prefix="surgeplan-") as scratch:
         connection = connect(Path(scratch))
         try:
-            frames = [
+            read = (
                 _read_one(connection, workspace, path, shape, number, Path(scratch), problems)
                 for number, path in enumerate(files)
-            ]
+            )
+            rows = [Rows(*found, wrote.get(path, BY_HAND)) for path, found in zip(files, read, strict=True) if found]
+            problems = problems or repeated(connection, rows, shape)
         finally:
             connection.close()
     if problems:
         raise UserError(problems)
-    frame = pd.concat([f for f in frames if f is not None], ignore_index=True)
-    if before is not None:
-        frame = frame[frame["starts_at_utc"] < pd.Timestamp(before.astimezone(UTC)).tz_localize(None)]
+    frames, notes = from_one_file(rows, list(wrote.values()), shape)
     keys = ["starts_at_utc", *shape.keys, *shape.optional_keys]
-    return frame.sort_values(keys, kind="stable", ignore_index=True)
+    return pd.concat(frames, ignore_index=True).sort_values(keys, kind="stable", ignore_index=True), notes
 
 
 def _read_one(
@@ -254,7 +270,7 @@ def _read_one(
     number: int,
     scratch: Path,
     problems: list[Problem],
-) -> pd.DataFrame | None:
+) -> tuple[Table, pd.DataFrame] | None:
     name = str(path.relative_to(workspace.folder))
     zone = workspace.settings.zone if workspace.settings.history.naive_times else None
     try:
@@ -272,8 +288,9 @@ def _read_one(
         return None
     columns = [*shape.keys, *shape.optional_keys, *shape.values, *shape.optional_values]
     selected = ", ".join(c if c in table.columns else f"{_absent(c, shape)} AS {c}" for c in columns)
-    rows = fetch(connection, f"SELECT instant, {selected} FROM {table.table} WHERE {table.value} IS NOT NULL")
-    return pd.DataFrame({"starts_at_utc": naive_utc(rows.pop("instant")), **rows})
+    there = f"FROM {table.table} WHERE {table.value} IS NOT NULL"
+    rows = fetch(connection, f"SELECT instant, rowid AS {RECORD}, {selected} {there}")
+    return table, pd.DataFrame({"starts_at_utc": naive_utc(rows.pop("instant")), **rows})
 
 
 def _absent(column: str, shape: Shape) -> str:
