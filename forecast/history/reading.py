@@ -226,7 +226,8 @@ def _of_known_desks(workspace: Workspace, shape: Shape, frame: pd.DataFrame | No
 
 def _notes_of(workspace: Workspace, shape: Shape) -> list[Text]:
     frame, notes = _read_with_notes(workspace, shape)
-    _of_known_desks(workspace, shape, frame)
+    if "desk" in shape.keys:
+        _of_known_desks(workspace, shape, frame)
     return notes
 
 

@@ -126,7 +126,7 @@ def _drill(
         fault=fault,
         broken=broken_in_words(fault, inputs, row, minute),
         how=how_in_words(fault, inputs, row, minute),
-        alert=alert_in_words(fault, inputs.services[row], inputs.error_ratios[row]),
+        alert=alert_in_words(fault, inputs, row),
         at=inputs.time_of(minute),
         service=inputs.services[row],
         error_ratio=inputs.error_ratios[row],

@@ -53,9 +53,10 @@ def how_in_words(fault: str, inputs: Inputs, row: int, minute: int) -> Text:
     return say("start the load test's push that much earlier than the floors are raised")
 
 
-def alert_in_words(fault: str, service: str, error_ratio: float) -> Text:
-    objective = percent(error_ratio)
-    if fault.startswith("lose-replicas"):
+def alert_in_words(fault: str, inputs: Inputs, row: int) -> Text:
+    """A service without planned steps has no rule for replicas that are missing of them."""
+    service, objective = inputs.services[row], percent(inputs.error_ratios[row])
+    if fault.startswith("lose-replicas") and service not in inputs.stepless:
         return say(
             "SurgeplanReplicasMissing on {service} within two minutes; errors of {service} above {objective}",
             service=service,

@@ -80,6 +80,7 @@ def gather(workspace: Workspace, planned: PlannedFleets, paths: int, seed: int |
         ),
         funnel=_funnel(settings, names),
         never_full=tuple(name for name in names if name in unknown),
+        stepless=tuple(name for name in names if name in facts and not planned.services[name].steps),
     )
 
 

@@ -31,6 +31,7 @@ class Inputs:
     costs_per_replica_hour: None where nobody has said. switches: by id, the share of each row's requests that it sheds.
     support: None where no desks are rehearsed. uncertain: None where everything is as planned. funnel: None
     where none is given; its rows are services. never_full: services whose capacity nobody knows.
+    stepless: those whose floor is never moved, as an HPA alone suffices.
     war_room: None where nobody acts on what comes.
     """
 
@@ -50,6 +51,7 @@ class Inputs:
     uncertain: Uncertain | None = None
     funnel: Funnel | None = None
     never_full: tuple[str, ...] = ()
+    stepless: tuple[str, ...] = ()
     war_room: WarRoom | None = None
 
     def minute_of(self, at: datetime) -> int:

@@ -15,6 +15,8 @@ from forecast.history import check_history, read_contacts, read_orders
 SETTINGS = """schema_version: 1
 time_zone: Asia/Shanghai
 services: [{name: shop}]
+desks: [{name: chat, channel: chat, handle_seconds: 480, service_level: {ratio: 0.8, seconds: 60}},
+        {name: phone, channel: phone, handle_seconds: 480, service_level: {ratio: 0.8, seconds: 60}}]
 sources:
   - {name: wh, kind: webhook, measure: orders, secret_env: WH}
   - {name: bi, kind: webhook, measure: orders, secret_env: BI}

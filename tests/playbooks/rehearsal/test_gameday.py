@@ -59,6 +59,12 @@ def test_what_everybody_should_see_is_what_was_played(event: Inputs) -> None:
     assert "SurgeplanReplicasMissing on checkout" in str(drill.alert)
 
 
+def test_where_no_floor_is_moved_no_alert_on_a_missing_floor_is_expected(event: Inputs) -> None:
+    drill = game_day(rehearsed(replace(event, stepless=("checkout",))), (), ZONE, no_progress)[0]
+    assert drill.fault.startswith("lose-replicas")
+    assert str(drill.alert) == "errors of checkout above 0.1 %; its p99 above the objective"
+
+
 def test_a_switch_saves_what_is_lost_after_it_takes_effect(event: Inputs) -> None:
     still = replace(event, limits=(), fleets=(replace(event.fleets[0], start_seconds=(600, 600)),))
     drill = game_day(rehearsed(still), (QUEUE,), ZONE, no_progress)[0]
