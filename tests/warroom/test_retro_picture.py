@@ -24,11 +24,8 @@ def test_a_campaign_of_any_length_is_drawn_with_dates_that_fit(tmp_path: Path, l
     seconds = np.full(len(starts), starts[1] - starts[0])
     rates = np.linspace(100.0, 200.0, len(starts))
 
-    draw_retrospective(
-        tmp_path / "retro.png",
-        Buckets(starts, seconds, rates),
-        Band(starts, seconds, np.tile(rates, (4, 1))),
-        ZoneInfo("UTC"),
-    )
+    real, band = Buckets(starts, seconds, rates), Band(starts, seconds, np.tile(rates, (4, 1)))
+    for has_band in (True, False):
+        draw_retrospective(tmp_path / "retro.png", real, band, ZoneInfo("UTC"), has_band=has_band)
 
     assert (tmp_path / "retro.png").stat().st_size > 0

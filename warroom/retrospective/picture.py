@@ -1,4 +1,4 @@
-"""What came beside the forecast's middle, over the campaign."""
+"""What came beside the forecast, over the campaign."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import matplotlib.dates as mdates
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from campaign.charts import BLUE, INK, chart, save_chart
+from campaign.charts import BAND, BLUE, INK, chart, save_chart
 from campaign.language import _
 from campaign.numbers import spoken
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Ints
 
 
-def draw_retrospective(path: Path, real: Buckets, band: Band, zone: ZoneInfo) -> None:
-    """Requests per second of all services: real in black, the forecast's middle in blue dashes."""
+def draw_retrospective(path: Path, real: Buckets, band: Band, zone: ZoneInfo, *, has_band: bool) -> None:
+    """Requests per second of all services: real in black, the forecast's middle in blue dashes; has_band: between p10
+    and p90 in blue."""
     with chart(width=4.8, height=3.6) as figure:  # its letters are as large as those beside it on a phone
         axes = figure.subplots()
-        middle = band.middle
+        middle, (low, _p50, high, _p99) = band.middle, band.quantiles
+        if has_band:
+            axes.fill_between(_times(band.starts), low, high, color=BAND, linewidth=0, label=_("8 of 10 campaigns"))
         axes.plot(
             _times(middle.starts), middle.rates, color=BLUE, linewidth=1.6, linestyle="--", label=_("forecast, p50")
         )

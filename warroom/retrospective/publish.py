@@ -29,6 +29,7 @@ from warroom.retrospective.picture import draw_retrospective
 from warroom.retrospective.records import Retrospective
 from warroom.retrospective.score_forecast import Scored, score_forecast
 from warroom.support.intervals import read_intervals
+from warroom.whole import total_band
 
 LEARNED = "history/retrospectives.jsonl"
 BROUGHT = ("reach", "figures", "actions")
@@ -58,7 +59,8 @@ def publish_retrospective(workspace: Workspace, campaign: str, now: datetime) ->
     events = campaign_events(workspace, campaign)
     handed = handed_over(workspace, plan, events)
     came = what_came(workspace, plan, plan.starts_at - YEAR, plan.ends_at + AFTER, now)
-    scored = score_forecast(plan, workspace.plans, handed, came.services, tested_before(workspace, campaign))
+    tested, whole = tested_before(workspace, campaign), total_band(workspace.out(campaign), handed)
+    scored = score_forecast(plan, workspace.plans, handed, came.services, tested, whole)
     if scored is None:
         todo = say("run `surgeplan history pull`, or add its hours to history/traffic.csv")
         raise UserError(Problem(say("history has no traffic of {id}", id=campaign), todo, file="history/"))
@@ -103,7 +105,7 @@ def _write(workspace: Workspace, plan: Plan, retro: Retrospective, scored: Score
     written = write_observed(workspace.plan_file(plan.id), f"campaigns/{plan.id}.yaml", observed_of(retro, zone))
     remember(workspace.folder / LEARNED, retro)
     for ending in ("png", "svg"):
-        draw_retrospective(out / f"retro.{ending}", scored.real, scored.band, zone)
+        draw_retrospective(out / f"retro.{ending}", scored.real, scored.band, zone, has_band=scored.has_band)
     write_json(out / "retro.json", retro.model_dump(mode="json"))
     write_text(out / "retro.html", as_page(retro, plan, zone, out / "retro.svg"))
     return written

@@ -27,11 +27,15 @@ Services = Mapping[str, Buckets]
 
 @dataclass(frozen=True)
 class Scored:
-    """The score, and what its picture is drawn from: hours (seconds since 1970) with what came and each method's."""
+    """The score, and what its picture is drawn from: what came of all services together, and the forecast of it.
+
+    has_band: whether the forecast's quantiles are those of the sum; else only its middle is near that.
+    """
 
     score: ForecastScore
     real: Buckets
     band: Band
+    has_band: bool
 
 
 def score_forecast(
@@ -40,8 +44,10 @@ def score_forecast(
     handed: Handed,
     services: Services,
     tested: Mapping[str, tuple[float, float]],
+    whole: Band | None = None,
 ) -> Scored | None:
-    """None where history knows nothing of the campaign. `tested`: WAPE and peak error of further methods by name."""
+    """None where history knows nothing of the campaign. `tested`: WAPE and peak error of further methods by name.
+    `whole`: the forecast of all its services together, where sample paths tell it."""
     starts, ends = int(plan.starts_at.timestamp()), int(plan.ends_at.timestamp())
     names = [name for name in handed.bands if name in services]
     inside = {name: services[name].within(starts, ends) for name in names}
@@ -50,8 +56,10 @@ def score_forecast(
     if not known:
         return None
     real = summed({name: inside[name] for name in known})
-    band = summed_band({name: handed.bands[name].within(starts, ends) for name in known})
-    total = service_score(real, band, handed.model.total, has_band=False)
+    has_band = whole is not None and known.keys() == handed.bands.keys()
+    band = whole if whole is not None and has_band else summed_band({name: handed.bands[name] for name in known})
+    band = band.within(starts, ends)
+    total = service_score(real, band, handed.model.total, has_band=has_band)
     if total is None:
         return None
     hours = whole_hours(starts, ends)
@@ -67,7 +75,7 @@ def score_forecast(
         total=total,
         methods=methods,
     )
-    return Scored(score, real, band)
+    return Scored(score, real, band, has_band)
 
 
 def _service(handed: Handed, name: str, real: Buckets, starts: int, ends: int) -> ServiceScore | None:

@@ -26,12 +26,12 @@ from warroom.live.records import Yardstick
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Floats, Ints, mean_over
 from warroom.service.kept import stamp_of
+from warroom.whole import LEVELS, kept_file, total_of
 
 PATHS_MOST = 500
 BYTES_MOST = 64 * 1024 * 1024
 TOTAL = "total"
 MINUTE = 60
-LEVELS = list(QUANTILES.values())
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _known(hours: Ints, quantiles: Floats) -> Band:
 def _kept_beside(workspace: Workspace, plan: Plan, handed: Handed, *, may_make: bool) -> Path | None:
     """The kept paths of this model, made now if they may and can be."""
     out = workspace.out(plan.id)
-    kept = out / "live" / f"{handed.model_hash[:16]}.npz"
+    kept = kept_file(out, handed)
     if kept.is_file():
         return kept
     if not may_make or not (out / "traffic_paths.npz").is_file():
@@ -129,7 +129,7 @@ def _keep(file: Path, paths: TrafficPaths, hours: dict[str, Band]) -> None:
     rates = paths.requests_per_second
     count = max(1, min(PATHS_MOST, BYTES_MOST // max(rates[0].nbytes, 1), len(rates)))
     chosen = rates[np.linspace(0, len(rates) - 1, count).astype(int)]
-    total = np.quantile(rates.sum(axis=1, dtype=np.float64), LEVELS, axis=0)
+    total = total_of(paths).quantiles
     grid = hours["requests"].starts
     write_bytes(
         file,
