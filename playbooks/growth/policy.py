@@ -225,10 +225,7 @@ def _merged(shipped: dict[str, Any], own: Document) -> tuple[dict[str, Any], dic
     """The shipped content with the workspace's in its place, and the line of each entry that is its own."""
     content, positions = shipped | own.content, dict[str, int]()
     for section, key in KEYED.items():
-        given = own.content.get(section, [])
-        if not isinstance(given, list) or any(not isinstance(e, dict) or key not in e for e in given):
-            what = say("is not a list of entries with {key}", key=key)
-            raise UserError(own.problem((section,), what, say("write - {key}: … for each", key=key)))
+        given = _own_entries(own, section, key)
         mine = {entry[key]: (place, entry) for place, entry in enumerate(given)}
         entries = {entry[key]: entry for entry in shipped[section]}
         for name, (place, entry) in mine.items():
@@ -243,6 +240,26 @@ def _merged(shipped: dict[str, Any], own: Document) -> tuple[dict[str, Any], dic
             **{key: _laid_over(shipped["live"].get(key), v) for key, v in given.items()},
         }
     return content, positions
+
+
+def _own_entries(own: Document, section: str, key: str) -> list[dict[str, Any]]:
+    """The workspace's entries of a section, each with a name of its own.
+
+    Raises:
+        UserError: something else stands there, or a name twice.
+    """
+    given = own.content.get(section, [])
+    if not isinstance(given, list) or not all(isinstance(e, dict) and isinstance(e.get(key), str) for e in given):
+        what = say("is not a list of entries with {key}", key=key)
+        raise UserError(own.problem((section,), what, say("write - {key}: … for each", key=key)))
+    names = [entry[key] for entry in given]
+    twice = [place for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        todo = say("keep one of them")
+        raise UserError(
+            own.problem((section, place, key), say("{name} stands twice", name=names[place]), todo) for place in twice
+        )
+    return given
 
 
 def _overlaid(shipped: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -255,6 +255,8 @@ def test_another_comparison_is_a_whole_other_condition(tmp_path: Path) -> None:
         ("rules:\n  - {id: roi-drop, metric: rio}\n", "rules.yaml:2 rules[0].metric: there is no metric rio\n  did you mean roi?"),  # noqa: E501
         ("rules:\n  - {id: nps-low, when: {clear_at: 30}}\n", "clears at 30.0, which is below 40.0"),
         ("rules:\n  - {metric: roi}\n", "rules.yaml:1 rules: is not a list of entries with id"),
+        ("rules:\n  - {id: [a], metric: roi}\n", "rules.yaml:1 rules: is not a list of entries with id"),
+        ("rules:\n  - {id: roi-drop}\n  - {id: roi-drop, metric: roi}\n", "rules.yaml:3 rules[1].id: roi-drop stands twice"),  # noqa: E501
         ("kpis:\n  - {metric: cac, owners: [marketing]}\n", "kpis[0].owners"),
         ("kpis:\n  - {metric: sessions, owners: [marketing, ops]}\n", "rules.yaml:2 kpis[2].metric: sessions has no target"),  # noqa: E501
         ("rules:\n  - {id: roi-drop, when: {change_ratio: 0.1}}\n", "change_ratio: 0.1 must be < 0"),
