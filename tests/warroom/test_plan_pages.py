@@ -213,6 +213,18 @@ def test_after_d3_a_change_needs_its_reason(browser: TestClient, folder: Path) -
     assert "the supplier has fewer coupons" in git(folder, "log", "--format=%b")
 
 
+def test_what_the_form_carries_unseen_may_be_broken_and_the_plan_keeps_it(browser: TestClient, folder: Path) -> None:
+    plan = folder / "campaigns" / "d11.yaml"
+    plan.write_text(plan.read_text("utf-8") + "metrics: [orders]\n", "utf-8")
+    sent = fields_of(browser.get("/campaigns/d11").text)
+    for rest in ("", "1e308", "[1]", "{", '"x"'):
+        answer = browser.post("/campaigns/d11", data=sent | {"rest": rest, "action": "preview"})
+        assert answer.status_code == 200, rest
+    again = browser.post("/campaigns/d11", data=sent | {"rest": "[1]", "name": "night", "action": "save"})
+    assert "Saved and submitted" in again.text
+    assert "metrics: [orders]" in plan.read_text("utf-8")
+
+
 def test_a_plan_saved_before_a_restart_is_committed_at_the_next_start(browser: TestClient, folder: Path) -> None:
     sent = fields_of(browser.get("/campaigns/d11").text) | {"sends-0-reach": "5", "action": "save"}
     browser.post("/campaigns/d11", data=sent)

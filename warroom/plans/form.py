@@ -215,8 +215,8 @@ def submitted(entries: Entries, before: Mapping[str, Any], zone: ZoneInfo) -> Su
     """The plan that the entries say. `before` is the plan as it was: what the form does not show stays as it is,
     unless the entries bring it along."""
     reader = _Reader(zone)
-    brought = entries.values.get("rest")
-    rest = json.loads(brought) if brought else rest_of(before)
+    brought = _brought(entries.values.get("rest", ""))
+    rest = rest_of(before) if brought is None else brought
     shown = {key: value for key, value in before.items() if key in SHOWN}
     content: dict[str, Any] = {"schema_version": 1, **shown, **rest, "id": entries.values.get("id", "")}
     _put(content, reader.record(entries.values, HEAD, (), ""), HEAD)
@@ -234,6 +234,15 @@ def submitted(entries: Entries, before: Mapping[str, Any], zone: ZoneInfo) -> Su
         _set(content, name, made)
     _set(content, "drivers", _drivers(entries, reader))
     return Submitted(content, reader.fields, reader.complaints)
+
+
+def _brought(text: str) -> dict[str, Any] | None:
+    """What the form carried along unseen; None where it is not what a form of ours carries."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _put(content: dict[str, Any], part: Mapping[str, Any], fields: Sequence[Field]) -> None:
