@@ -51,6 +51,7 @@ class Answer:
 
 def rows_of(path: Path, root: Path, columns: set[str]) -> list[dict[str, str]] | None:
     """The rows of a CSV file that must have these columns, as a spreadsheet may save it; None where there is no file.
+    What a line leaves out at its end is empty.
 
     Problems name paths below `root`.
 
@@ -61,7 +62,7 @@ def rows_of(path: Path, root: Path, columns: set[str]) -> list[dict[str, str]] |
         return None
     name = path.relative_to(root).as_posix()
     lines = _text(path, name).splitlines()
-    reader = csv.DictReader(lines, delimiter=separator_of(lines))
+    reader = csv.DictReader(lines, delimiter=separator_of(lines), restval="")
     missing = columns - set(reader.fieldnames or ())
     if missing:
         what = say("has no column {name}", name=", ".join(sorted(missing)))
