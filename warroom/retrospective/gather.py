@@ -133,12 +133,15 @@ def _actives(workspace: Workspace) -> dict[date, float]:
             reason = str(error).partition("\n")[0]
             todo = say("its columns are day (2026-11-12) and active_users")
             raise UserError(Problem(say("cannot be read: {reason}", reason=reason), todo, file=name)) from error
-        wrong = [(day, value) for day, value in rows if day is None or value is None or not 0 <= value < float("inf")]
-        if wrong:
-            what = say("{given} is not {expected}", given=" ".join(map(str, wrong[0])), expected=say("a day and a count"))
-            raise UserError(Problem(what, say("leave a day out that is not known"), file=name))
-        found |= {day: float(value) for day, value in rows}
+        found |= {_day_of(day, value, name): float(value) for day, value in rows}
     return found
+
+
+def _day_of(day: date | None, value: float | None, name: str) -> date:
+    if day is None or value is None or not 0 <= value < float("inf"):
+        what = say("{given} is not {expected}", given=f"{day} {value}", expected=say("a day and a count"))
+        raise UserError(Problem(what, say("leave a day out that is not known"), file=name))
+    return day
 
 
 def reported_reach(workspace: Workspace, plan: Plan) -> list[Reported]:
