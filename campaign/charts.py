@@ -19,7 +19,7 @@ from campaign.language import current_language, use_language
 
 INK, MUTED, GRID = "#1c2733", "#5b6b7b", "#dfe5ea"
 BLUE, BAND, OUTER = "#1f6feb", "#9cc3f7", "#dbe9fc"
-RED, AMBER, GREEN = "#c8322b", "#b7791f", "#2f855a"
+RED, AMBER, GREEN = "#c8322b", "#975a16", "#2f855a"
 WIDTH_INCHES, HEIGHT_INCHES = 6.4, 4.0
 CHINESE_FONTS = ("NotoSansCJK", "SourceHanSans", "wqy-", "WenQuanYi", "SimHei", "msyh", "PingFang", "DroidSansFallback")
 

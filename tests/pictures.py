@@ -24,6 +24,29 @@ WORDS = """() => {
     return [e.textContent, own.left, own.top, own.right, own.bottom];
   })];
 }"""
+FAINT = """() => {
+  const numbers = colour => [...colour.match(/[\\d.]+/g).map(Number), 1].slice(0, 4);
+  const linear = v => v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const colour = numbers(getComputedStyle(e).backgroundColor);
+      if (colour[3] > 0.99) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const written = e => [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+  const seen = [...document.body.querySelectorAll('*')].filter(
+    e => written(e) && !e.closest('style, script, title, option, [hidden]') && e.getBoundingClientRect().height
+  );
+  return seen.map(e => {
+    const own = getComputedStyle(e);
+    const drawn = e instanceof SVGElement;
+    const [one, other] = [numbers(drawn ? own.fill : own.color), ground(drawn ? e.closest('svg') : e)].map(light);
+    return [(Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05), e.textContent.trim().slice(0, 40)];
+  });
+}"""
+CONTRAST_LEAST = 4.5  # WCAG 2.2, 1.4.3
 APART_PIXELS = 3  # boxes of letters are a little larger than their ink
 
 
@@ -65,3 +88,15 @@ def badly_placed(page: Page) -> list[str]:
 def _shared(a: list[float], b: list[float]) -> float:
     """How deep two boxes lie in each other, in pixels."""
     return min(min(a[3], b[3]) - max(a[1], b[1]), min(a[4], b[4]) - max(a[2], b[2]))
+
+
+def faint(page: Page) -> list[tuple[str, float, str]]:
+    """Words that do not stand out from what they are written on: by day or by night, their contrast, the words."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        words = page.evaluate(FAINT)
+        assert words
+        found += [(scheme, round(ratio, 2), text) for ratio, text in words if ratio < CONTRAST_LEAST]
+    page.emulate_media(color_scheme="light")
+    return found

@@ -13,6 +13,10 @@ from markupsafe import Markup
 from campaign.numbers import spoken
 from campaign.pages import render
 
+BLUE, GREY, AMBER, RED, GREEN, INK, BAND = (
+    f"var(--{name})" for name in ("blue", "muted", "amber", "red", "green", "ink", "band")
+)
+"""Those of the page around the picture, by day and by night."""
 WIDTH, HEIGHT = 360.0, 210.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 6.0, 8.0, 24.0
 MARKED_TOP = 22.0  # room for the names of markers

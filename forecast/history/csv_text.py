@@ -56,6 +56,9 @@ def open_csv(path: Path, name: str, scratch: Path) -> CsvText:
     if not first.strip():
         todo = say("export it again; the first line names the columns")
         raise UserError(Problem(say("is empty"), todo, file=name))
+    if "\r" in first:
+        todo = say("save it as CSV again: lines end with a line feed (Unix) or both (Windows)")
+        raise UserError(Problem(say("has lines that end with a carriage return alone"), todo, file=name))
     delimiter = max(DELIMITERS, key=first.count)
     columns = next(csv.reader([first], delimiter=delimiter))
     return CsvText(name, readable, encoding, tuple(column.strip() for column in columns), delimiter)

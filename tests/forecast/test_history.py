@@ -408,6 +408,12 @@ def test_local_times_that_cannot_be_told_are_refused(make: Make) -> None:
     )
 
 
+def test_lines_that_end_with_a_carriage_return_alone_are_refused(make: Make) -> None:
+    for name in ("traffic__csv", "orders__csv"):
+        folder = make(**{name: "starts_at,service,requests,orders\r2026-01-01T00:00+08:00,storefront,5,5\r"})
+        assert "has lines that end with a carriage return alone\n  save it as CSV again" in problems(folder)
+
+
 def test_orders_and_contacts(make: Make) -> None:
     folder = make(
         orders__csv="starts_at,orders\n2026-01-01T01:00+08:00,5\n2026-01-01T00:00+08:00,4\n",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.pictures import badly_placed, on_a_phone, too_small
+from tests.pictures import badly_placed, faint, on_a_phone, too_small
 from tests.warroom.phones import chromium
 
 __all__ = ["chromium"]
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 def test_no_page_of_the_pack_has_letters_that_nobody_reads_on_a_phone(chromium: Browser, pack: Path, name: str) -> None:
     page = on_a_phone(chromium, pack / "out" / "double11-2026-opening" / name)
     assert too_small(page) == []
+    assert faint(page) == []
     assert "`" not in page.inner_text("body")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.pictures import faint
 from tests.warroom.live_event import CAMPAIGN
 from tests.warroom.phones import chromium, is_as_wide_as_a_phone, phone, serving
 from tests.warroom.test_live_page import settled, synced
@@ -49,6 +50,7 @@ def test_no_view_is_wider_than_a_phone_and_a_browser_complains_about_nothing(add
             page.goto(f"{address}/live/{CAMPAIGN}?desk={desk}")
             page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
             assert is_as_wide_as_a_phone(page), (language, desk)
+        assert faint(page) == []
         assert faults == []
 
 

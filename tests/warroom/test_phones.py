@@ -9,11 +9,22 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.pictures import faint
 from tests.warroom.conftest import PLAN
 from tests.warroom.phones import chromium, is_as_wide_as_a_phone, phone, serving
 
 __all__ = ["chromium"]
 pytestmark = pytest.mark.slow
+OF_ONE = (
+    "push",
+    "checklist",
+    "checklist/third-parties-told",
+    "checklist/plan-frozen",
+    "gates/G3",
+    "definitions",
+    "support",
+)
+PATHS = ("", "growth", "campaigns/new", "campaigns/d11", *(f"campaigns/d11/{name}" for name in OF_ONE))
 
 
 @pytest.fixture
@@ -145,12 +156,9 @@ def test_without_scripts_an_impossible_window_is_said_by_every_button(address: s
 
 
 def test_no_page_is_wider_than_a_phone_in_either_language(address: str, chromium: Browser) -> None:
-    of_all = ("", "growth", "campaigns/new", "campaigns/d11")
-    of_one = ("push", "checklist", "checklist/third-parties-told", "checklist/plan-frozen", "gates/G3", "definitions")
-    paths = (*of_all, *(f"campaigns/d11/{name}" for name in (*of_one, "support")))
     for language in ("zh", "en"):
         page = phone(chromium, address, "lin", language)
-        for path in paths:
+        for path in PATHS:
             page.goto(f"{address}/{path}")
             assert is_as_wide_as_a_phone(page), (language, path)
             small = page.evaluate(
@@ -158,6 +166,13 @@ def test_no_page_is_wider_than_a_phone_in_either_language(address: str, chromium
                 ".filter(e => e.offsetHeight && e.offsetHeight < 40).length"
             )
             assert small == 0, (language, path, "taps need 40 px")
+
+
+def test_words_stand_out_from_their_ground_by_day_and_by_night(address: str, chromium: Browser) -> None:
+    page = phone(chromium, address, "lin", "en")
+    for path in PATHS:
+        page.goto(f"{address}/{path}")
+        assert faint(page) == [], path
 
 
 def test_a_browser_complains_about_nothing(address: str, chromium: Browser) -> None:

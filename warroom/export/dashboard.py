@@ -21,7 +21,7 @@ SCHEMA_VERSION = 39
 WIDTH, STAT_HEIGHT, CHART_HEIGHT = 24, 4, 9
 UID_LENGTH = 40
 SOURCE = {"type": "prometheus", "uid": "${prometheus}"}
-BLUE, GREY, AMBER, RED, GREEN = "#1f6feb", "#8a99a8", "#b7791f", "#c8322b", "#2f855a"
+BLUE, GREY, AMBER, RED, GREEN = "#1f6feb", "#8a99a8", "#975a16", "#c8322b", "#2f855a"
 AROUND = timedelta(hours=2)
 
 

@@ -17,6 +17,7 @@ from metrics.dictionary import Dictionary
 from playbooks.growth.figures import figure
 from playbooks.growth.objectives import KeyResult
 from playbooks.growth.pages import page_values, teams
+from warroom.drawing import AMBER, BLUE, GREEN, GREY, RED
 from warroom.growth.board import Board, Row, State, Warning
 from warroom.growth.gather import Boards, Read
 from warroom.live.policy import rules_of
@@ -31,8 +32,7 @@ STATES: dict[State, Text] = {
 }
 LEVELS = {1: say("Level 1: marketing"), 2: say("Level 2: operations"), 3: say("Level 3: the whole company")}
 BADGES: dict[State, str] = {"red": "fail", "amber": "watch", "well": "pass", "unknown": ""}
-COLOURS: dict[State, str] = {"red": "#c8322b", "amber": "#b7791f", "well": "#2f855a", "unknown": "#5b6b7b"}
-BLUE = "#1f6feb"
+COLOURS: dict[State, str] = {"red": RED, "amber": AMBER, "well": GREEN, "unknown": GREY}
 
 
 class Judged(BaseModel):

@@ -28,7 +28,7 @@ from playbooks.staffing.examination import examined, in_words
 from playbooks.staffing.plan import DeskPlan, Judged, StaffingPlan
 from playbooks.staffing.recheck import DeskChange, Recheck, read_plan, recheck_roster, what_if
 from playbooks.staffing.recheck_words import desk_in_words, is_weak, verdict_in_words, weak_spot
-from warroom.drawing import Line, drawing
+from warroom.drawing import BAND, BLUE, RED, Line, drawing
 from warroom.service.site import A_FILE, NotThere, Sent, Site, sent_form
 from warroom.support.exports import bring_contacts
 from warroom.support.intervals import Interval, read_intervals, worst_gaps
@@ -42,7 +42,6 @@ FILES = {
 }
 What = Literal["roster", "bot-replay", "contacts"]
 AGENTS_MAX = 5000
-BAND, BLUE, RED = "#9cc3f7", "#1f6feb", "#c8322b"
 """As in `staffing.png`."""
 HALF_HOUR, SECOND = timedelta(minutes=30), timedelta(seconds=1)
 

@@ -13,13 +13,12 @@ from markupsafe import Markup
 from campaign.language import _
 from campaign.moments import moment_name
 from campaign.plan import Plan
-from warroom.drawing import Hatching, Line, Marker, drawing
+from warroom.drawing import AMBER, BLUE, GREEN, GREY, INK, RED, Hatching, Line, Marker, drawing
 from warroom.live.due import HOUR
 from warroom.live.records import Capacity, Column, LiveState, Minutes
 
 Window = Literal["near", "whole"]
 NEAR = 2 * HOUR
-BLUE, GREY, AMBER, RED, GREEN, INK = "#1f6feb", "#5b6b7b", "#b7791f", "#c8322b", "#2f855a", "#1c2733"
 CAPACITY_SEEN = 2.5
 """A capacity beyond so many times the demand would flatten it: that is said, not drawn."""
 
