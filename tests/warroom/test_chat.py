@@ -254,9 +254,19 @@ def test_a_digest_names_what_is_overdue_and_who_is_asked(folder: Path) -> None:
     plan = workspace.plan("d11")
     now = datetime(2026, 11, 9, 2, tzinfo=UTC)
     title, lines = digest(review(workspace, "d11", now).checklist, plan, workspace.settings.zone, now)
-    assert "1 days left" in str(title)
+    assert str(title).startswith("d11: tomorrow, ")
     assert any(str(line).startswith("overdue:") and "@marketing" in str(line) for line in lines)
     assert any("@commander" in str(line) for line in lines)
+
+
+def test_a_digest_counts_days_until_there_are_none_to_count(folder: Path) -> None:
+    workspace = open_workspace(folder)
+    plan, made = workspace.plan("d11"), review(workspace, "d11", datetime(2026, 11, 1, tzinfo=UTC)).checklist
+    titles = [
+        str(digest(made, plan, workspace.settings.zone, datetime(2026, 11, day, 2, tzinfo=UTC))[0])
+        for day in (8, 9, 10)
+    ]
+    assert [title.partition(": ")[2].partition(",")[0] for title in titles] == ["2 days left", "tomorrow", "today"]
 
 
 def test_two_services_send_one_digest(site: Site) -> None:

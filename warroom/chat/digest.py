@@ -44,7 +44,7 @@ def digest(checklist: Checklist, plan: Plan, zone: ZoneInfo, now: datetime, link
     overdue = [item for item in left if item.overdue and item not in again]
     due = [item for item in left if item not in (*again, *overdue) and item.due_at_utc <= now + DUE_WITHIN]
     days = (plan.starts_at.astimezone(zone).date() - now.astimezone(zone).date()).days
-    title = say("{plan}: {days} days left, {n} items open", plan=plan.title, days=days, n=len(left))
+    title = _title(plan, days, len(left))
     lines = [
         *(say("open again: {item}", item=_line(item, zone, now, link)) for item in again),
         *(say("overdue: {item}", item=_line(item, zone, now, link)) for item in overdue),
@@ -63,3 +63,11 @@ def _line(item: Item, zone: ZoneInfo, now: datetime, link: str) -> Text:
     at = local_minute(item.due_at_utc, zone)
     address = f" {link}/{item.id}" if link else ""
     return say("{title} ({at}) {who}{address}", title=item.title, at=at, who=who, address=address)
+
+
+def _title(plan: Plan, days: int, left: int) -> Text:
+    if days < 1:
+        return say("{plan}: today, {n} items open", plan=plan.title, n=left)
+    if days == 1:
+        return say("{plan}: tomorrow, {n} items open", plan=plan.title, n=left)
+    return say("{plan}: {days} days left, {n} items open", plan=plan.title, days=days, n=left)
