@@ -10,9 +10,19 @@ from campaign.documents import Document, KeyPath
 from campaign.errors import Problem
 from campaign.language import say
 from playbooks.autoscaling.lint.cron import cron_fault
-from playbooks.autoscaling.lint.values import at, crossed, items, name_of, out_of_range, quantity, unknown_zone
+from playbooks.autoscaling.lint.values import (
+    at,
+    crossed,
+    instant_of,
+    items,
+    name_of,
+    out_of_range,
+    quantity,
+    unknown_zone,
+)
 
 CRON_NAME_LENGTH = 52
+MADE_FOR: KeyPath = ("metadata", "annotations", "surgeplan.io/at")
 AIMS = {"Utilization": "averageUtilization", "AverageValue": "averageValue", "Value": "value"}
 TRACKING = {
     "labels": ("argocd.argoproj.io/instance", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"),
@@ -34,7 +44,11 @@ class Patch:
 
 
 def lint_hpa(document: Document) -> Iterator[Problem]:
-    """Ranges and enums of an HPA autoscaling/v2."""
+    """Ranges and enums of an HPA autoscaling/v2, and when a patch that git holds is for."""
+    when = at(document, *MADE_FOR)
+    if when is not None and instant_of(when) is None:
+        what = say("{given} is not a time", given=repr(when))
+        yield document.problem(MADE_FOR, what, say("write it with its offset, such as 2026-11-10T19:50:00+08:00"))
     yield from crossed(document, ("spec", "minReplicas"), ("spec", "maxReplicas"))
     for way in ("scaleUp", "scaleDown"):
         path: KeyPath = ("spec", "behavior", way)

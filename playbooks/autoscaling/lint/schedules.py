@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from campaign.documents import Document, KeyPath
 from playbooks.autoscaling.lint import aws, cronhpa, gcp
 from playbooks.autoscaling.lint.cron import one_date
-from playbooks.autoscaling.lint.kubernetes import patch_of
-from playbooks.autoscaling.lint.values import at, items, kind_of, name_of, whole
+from playbooks.autoscaling.lint.kubernetes import MADE_FOR, patch_of
+from playbooks.autoscaling.lint.values import at, instant_of, items, kind_of, name_of, whole
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,9 @@ def _cron_hpa(document: Document, calendar: Calendar) -> Iterator[FloorChange]:
 
 def _committed(document: Document) -> Iterator[FloorChange]:
     """A patch that git holds: an HPA without a target, with the instant it is for."""
-    when, floor = at(document, "metadata", "annotations", "surgeplan.io/at"), whole(document, "spec", "minReplicas")
+    when, floor = instant_of(at(document, *MADE_FOR)), whole(document, "spec", "minReplicas")
     if is_patch(document) and when is not None and floor is not None:
-        moment = datetime.fromisoformat(str(when))
-        if moment.tzinfo:
-            yield FloorChange("GitOps", name_of(document), moment, floor, document, ("spec", "minReplicas"))
+        yield FloorChange("GitOps", name_of(document), when, floor, document, ("spec", "minReplicas"))
 
 
 def is_patch(document: Document) -> bool:

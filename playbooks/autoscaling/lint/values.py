@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,15 @@ def whole(document: Document, *path: str | int) -> int | None:
     """The whole number at a path, None where it is anything else."""
     value = at(document, *path)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def instant_of(value: object) -> datetime | None:
+    """An instant written with its offset, None where it is anything else."""
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def quantity(value: object) -> float:

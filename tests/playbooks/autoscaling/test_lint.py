@@ -143,6 +143,15 @@ def test_gitops_would_revert_a_patched_floor(playbook: Path, as_of: datetime) ->
     assert found(playbook / "kubernetes", as_of) == []
 
 
+@pytest.mark.parametrize("given", ["soon", "2026-11-10T19:50:00", "true", "[]"])
+def test_a_patch_that_git_holds_says_when_it_is_for(playbook: Path, as_of: datetime, given: str) -> None:
+    file = next((playbook / "gitops").glob("*-storefront.yaml"))
+    made_for = next(line for line in file.read_text("utf-8").splitlines() if "surgeplan.io/at" in line)
+    edit(file, made_for, f"    surgeplan.io/at: {given}")
+    problems = lint_folder(file, bounds_of(None), as_of).problems
+    assert any("is not a time" in str(problem) and problem.line for problem in problems)
+
+
 def test_edited_floors_are_held_against_quota_and_database(workspace: Path, playbook: Path, as_of: datetime) -> None:
     settings = workspace / "surgeplan.yaml"
     limit = "limits:\n  - {name: db, kind: per_replica, total: 120, used_by: {storefront: 2, checkout: 1}}\n"
