@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from campaign.language import ROOT
+from campaign.language import ROOT, Language, use_language
+from surgeplan.cli import _app
 from tests.made_once import PACK_LINES, SHOP, command_line
 
 CHINESE = [ROOT / "README.zh.md", *sorted((ROOT / "docs/zh").glob("**/*.md"))]
@@ -28,8 +29,6 @@ def commands_on(page: Path) -> list[str]:
 
 @cache
 def known_commands() -> set[tuple[str, ...]]:
-    from surgeplan.cli import _app
-
     def names(group: object, path: tuple[str, ...]) -> set[tuple[str, ...]]:
         below = getattr(group, "commands", None)
         return {path} if below is None else set().union(*(names(c, (*path, n)) for n, c in below.items()))
@@ -77,6 +76,24 @@ def test_a_page_in_two_languages_leads_from_one_to_the_other(page: Path) -> None
 def test_whoever_uses_it_reads_everything_in_chinese_too(readers: str) -> None:
     english = sorted(page.name for page in (ROOT / "docs" / readers).glob("*.md"))
     assert english == sorted(page.name for page in (ROOT / "docs/zh" / readers).glob("*.md"))
+
+
+@pytest.mark.parametrize(("page", "language"), [("docs/commands.md", "en"), ("docs/zh/commands.md", "zh")])
+def test_the_table_of_commands_says_what_their_help_says(page: str, language: Language) -> None:
+    use_language(language)
+    try:
+        told = helps(typer.main.get_command(_app()), ("surgeplan",))
+    finally:
+        use_language("en")
+    assert dict(re.findall(r"^\| `(surgeplan [^`]+)` \| (.*) \|$", (ROOT / page).read_text("utf-8"), re.M)) == told
+
+
+def helps(group: object, path: tuple[str, ...]) -> dict[str, str]:
+    """The first line of every command's help, by its name."""
+    below = getattr(group, "commands", None)
+    if below is None:
+        return {" ".join(path): str(getattr(group, "help", "")).strip()}
+    return {name: text for n, each in below.items() for name, text in helps(each, (*path, n)).items()}
 
 
 def test_every_command_is_documented() -> None:
