@@ -179,3 +179,13 @@ def test_a_message_that_is_out_of_date_is_not_offered(browser: TestClient, folde
     page = browser.get(FREEZING).text
     assert "[D-3 hand-over]" not in page
     assert 'value="freeze"' in page
+
+
+def test_what_is_refused_on_a_frozen_plan_keeps_its_message(browser: TestClient, folder: Path) -> None:
+    model_files(folder, paths_of())
+    token = as_somebody(browser, "lin", "marketing")
+    browser.post(FREEZING, data={"form_token": token, "action": "freeze"})
+    for action in ("sign", "waive", "x"):
+        refused = browser.post(FREEZING, data={"form_token": token, "action": action})
+        assert refused.status_code == 422, action
+        assert "[D-3 hand-over]" in refused.text

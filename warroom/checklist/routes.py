@@ -214,10 +214,8 @@ def _page(site: Site, request: Request, campaign: str, name: str) -> Response:
     made, failed = known_checklist(site, campaign)
     item = _item(made, name)
     done = request.query_params.get("done") == "1"
-    values: dict[str, Any] = {"item": item, "problems": (), "failed": failed, "done": done, "given": _blank(site)}
-    if item.id == FREEZING and item.done:
-        values["message"] = handover_text(site.workspace(), campaign)
-    return site.page(request, "checklist_item.html", **_shown(site.workspace(), made, ""), **values)
+    values: dict[str, Any] = {"problems": (), "failed": failed, "done": done, "given": _blank(site)}
+    return site.page(request, "checklist_item.html", **_shown_with(site.workspace(), made, item), **values)
 
 
 def _refused(
@@ -233,7 +231,7 @@ def _refused(
     try:
         with patience(0):
             made, _newer = known_checklist(site, campaign)
-        values |= _shown(site.workspace(), made, "") | {"item": _item(made, name)}
+        values |= _shown_with(site.workspace(), made, _item(made, name))
     except StoreAway:
         values |= {"plan": site.workspace().plan(campaign), "item": None}
     return site.page(request, "checklist_item.html", 503 if isinstance(error, StoreAway) else 422, **values)
@@ -270,6 +268,12 @@ def _shown(workspace: Workspace, made: Checklist, owner: str) -> dict[str, Any]:
         "left": sum(not item.done for item in made.items),
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
     }
+
+
+def _shown_with(workspace: Workspace, made: Checklist, item: Item) -> dict[str, Any]:
+    """What the page of one item shows; of a frozen plan the message that hands it over, too."""
+    message = handover_text(workspace, made.campaign) if item.id == FREEZING and item.done else None
+    return _shown(workspace, made, "") | {"item": item, "message": message}
 
 
 def _urgency(item: Item) -> tuple[bool, bool, datetime]:
