@@ -87,7 +87,7 @@ def test_the_page_has_warnings_alerts_objectives_and_the_coming_meeting(
     text = page(fallen, language)
     assert [word for word in words if word not in text] == []
     assert not re.search(r">nan|>None<| nan|\{\{", text)
-    lines = re.findall(r'<svg class="spark".*?aria-label="([^"]+)"', text)
+    lines = re.findall(r'<svg class="spark page".*?aria-label="([^"]+)"', text)
     assert len(lines) == len(set(lines)) == 10 + 2  # four channels twice, two rules on everybody, two objectives
 
 
