@@ -80,6 +80,20 @@ def test_each_consent_is_a_commit_in_that_persons_name(browser: TestClient, fold
     assert {"metrics.yaml", "metrics.archive.jsonl"} <= set(log.split())
 
 
+def test_what_git_refuses_is_logged_and_the_consent_stands(
+    browser: TestClient, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    hook = folder / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho no commits today >&2\nexit 1\n")
+    hook.chmod(0o755)
+    token = as_somebody(browser, "lin", "marketing")
+    assert "Recorded." in browser.post(PAGE, data={"form_token": token, "agree": "cac@marketing"}).text
+    assert "no commits today" in caplog.text
+    assert state_of("cac", dictionary(folder)) == "one-sided"
+
+
 def test_one_person_does_not_agree_for_both_sides(browser: TestClient, folder: Path) -> None:
     with_roles(folder, 'lin: "marketing, ops"')
     token = as_somebody(browser, "lin", "marketing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -30,6 +31,7 @@ from warroom.service.access import Person
 from warroom.service.actors import actor_of
 from warroom.service.site import Site, on_page, sent_form
 
+LOG = logging.getLogger("surgeplan.definitions")
 BADGES: dict[State, str] = {"agreed": "pass", "one-sided": "stale", "edited": "stale", "open": "pending"}
 
 
@@ -137,7 +139,9 @@ def _write(workspace: Workspace, names: tuple[str, ...], person: Person, role: R
     if approve(workspace.folder, metrics, dictionary, person.name, role, today):
         subject = say("{name} agrees on {metrics}", name=person.name, metrics=", ".join(metrics))
         files = [workspace.folder / name for name in (DICTIONARY, ARCHIVE)]
-        revisions.keep(workspace.folder, files, person.name, subject.speak(workspace.settings.language), "")
+        words = subject.speak(workspace.settings.language)
+        for problem in revisions.keep(workspace.folder, files, person.name, words, ""):
+            LOG.warning("%s: %s", words, problem)
 
 
 def _page(site: Site, request: Request, campaign: str, refused: UserError | None = None) -> Response:
