@@ -25,6 +25,7 @@ from warroom.live.due import BEFORE, minute_watch, watched_from
 from warroom.live.expected.reforecast import as_document, reforecast
 from warroom.live.expected.yardstick import Expected
 from warroom.live.judging.alerts import (
+    Change,
     Standing,
     Told,
     Transition,
@@ -89,7 +90,7 @@ def judge(
         if minute_watch(plan, now):
             standing += minute_standing(paths, came, watched_from(plan, now), now, rules)
     changed = transitions(standing, told, frozenset(looked))
-    refused = [note for each in changed if (note := _tell(workspace, plan, each, state, targets, now))]
+    refused = _tell(workspace, plan, changed, state, targets, now)
     if refused or store.document(plan.id, REFUSED):
         store.write(plan.id, REFUSED, now, {"said": [Sentence.of(note).model_dump() for note in refused]})
     return live_state(workspace, plan.id, now) if changed else state
@@ -101,33 +102,61 @@ def _as_decided(plan: Plan, expected: Expected, paths: TrafficPaths, events: Seq
 
 
 def _tell(
-    workspace: Workspace, plan: Plan, change: Transition, state: LiveState, targets: Sequence[Target], now: datetime
-) -> Text | None:
-    """Write a change into the log and its message into the outbox; what the log refused, in words.
+    workspace: Workspace,
+    plan: Plan,
+    changes: Sequence[Transition],
+    state: LiveState,
+    targets: Sequence[Target],
+    now: datetime,
+) -> list[Text]:
+    """Write changes into the log, and one message for those that are alike into the outbox: what makes one service jump
+    makes all. Returns what the log refused, in words.
 
-    The message goes out even where the log refuses (a clock that was set back): people must hear of it, and its key
-    keeps it from being sent twice.
+    A message goes out even where the log refuses (a clock that was set back): people must hear of it, and its key keeps
+    it from being sent at every look, so that one stands alone.
     """
+    alike: dict[tuple[str, ...], list[Transition]] = {}
+    refused: list[Text] = []
+    for each in changes:
+        standing = each.standing
+        kind: tuple[str, ...] = (each.change, standing.rule, standing.direction, str(standing.level))
+        try:
+            _log(workspace, plan, each, now)
+        except AlreadyTold:
+            continue
+        except UserError as error:
+            refused.append(say("the log: {what}", what=error.problems[0].what))
+            kind = (*kind, standing.key)
+        alike.setdefault(kind, []).append(each)
+    for told in alike.values():
+        _post(workspace, plan, told, state, targets, now)
+    return refused
 
+
+def _log(workspace: Workspace, plan: Plan, change: Transition, now: datetime) -> None:
     def once(earlier: Sequence[Event]) -> Act:
         if not transitions_hold(change, told_alerts(earlier, plan.id)):
             raise AlreadyTold
         return change.act(plan.id, now)
 
-    refusal: Text | None = None
-    try:
-        workspace_log(workspace).append(once)
-    except AlreadyTold:
-        return None
-    except UserError as error:
-        refusal = say("the log: {what}", what=error.problems[0].what)
-    subject = f"{ALERT}/{change.standing.key}/{change.change}/{change.standing.level}"
-    message = words_of(change, _alert_of(workspace, change, state, now))
+    workspace_log(workspace).append(once)
+
+
+def _post(
+    workspace: Workspace,
+    plan: Plan,
+    alike: Sequence[Transition],
+    state: LiveState,
+    targets: Sequence[Target],
+    now: datetime,
+) -> None:
+    first = alike[0]
+    subject = f"{ALERT}/{first.standing.key}/{first.change}/{first.standing.level}"
+    message = words_of(first.change, _alerts_of(workspace, alike, state, now))
     post(
         live_store(workspace), plan.id, subject, message, targets, workspace.settings, now,
-        urgent=change.change != "cleared",
+        urgent=first.change != "cleared",
     )  # fmt: skip
-    return refusal
 
 
 def transitions_hold(change: Transition, told: Sequence[Told]) -> bool:
@@ -141,18 +170,29 @@ def transitions_hold(change: Transition, told: Sequence[Told]) -> bool:
     return before is not None
 
 
-def _alert_of(workspace: Workspace, change: Transition, state: LiveState, now: datetime) -> Alert:
+def _alerts_of(
+    workspace: Workspace, changes: Sequence[Transition], state: LiveState, now: datetime
+) -> tuple[Alert, ...]:
+    """In response order."""
     rules = rules_of(workspace)
     figures = Figures({metric.name: metric for metric in state.metrics}, state.minutes, state.capacities)
-    told = Told(change.standing, now if change.change == "cleared" else None)
-    return alerts_of([told], figures, workspace.settings, rules.live, rules.response, now)[0]
+    told = [Told(each.standing, now if each.change == "cleared" else None) for each in changes]
+    return alerts_of(told, figures, workspace.settings, rules.live, rules.response, now)
 
 
-def words_of(change: Transition, alert: Alert) -> tuple[Text, list[Text]]:
-    """The message of one change: what, who does what, and when it ends."""
-    if change.change == "cleared":
-        return say("Cleared: {alert}", alert=alert.title), []
-    words = say("Level {level}: {alert}") if change.change == "fired" else say("Raised to level {level}: {alert}")
-    title = Text(words.message, {"level": alert.level, "alert": alert.title})
-    asked = say("Asked: @{owner} {action}", owner=ROLE_LABELS[alert.owner], action=alert.action)
-    return title, [asked, alert.clears]
+def words_of(change: Change, alerts: Sequence[Alert]) -> tuple[Text, list[Text]]:
+    """The message of alerts that changed alike, the first to answer first: what, who does what, and when they end."""
+    first, *others = alerts
+    title = say("{alert}; {n} more like it", alert=first.title, n=len(others)) if others else first.title
+    more = [each.title for each in others]
+    if change == "cleared":
+        return say("Cleared: {alert}", alert=title), more
+    words = say("Level {level}: {alert}") if change == "fired" else say("Raised to level {level}: {alert}")
+    asked = [say("Asked: @{owner} {action}", owner=ROLE_LABELS[each.owner], action=each.action) for each in alerts]
+    lines = [*more, *_different(asked), *_different([each.clears for each in alerts])]
+    return Text(words.message, {"level": first.level, "alert": title}), lines
+
+
+def _different(texts: Sequence[Text]) -> list[Text]:
+    """Each of them once, in their order."""
+    return [text for place, text in enumerate(texts) if text not in texts[:place]]
