@@ -16,9 +16,18 @@ from surgeplan.cli import _app
 from tests.made_once import PACK_LINES, SHOP, command_line
 
 CHINESE = [ROOT / "README.zh.md", *sorted((ROOT / "docs/zh").glob("**/*.md"))]
-PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 FENCED = re.compile(r"^```.*?^```", re.S | re.M)
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.S | re.M)
+
+
+def english_of(page: Path) -> Path:
+    """The page that a Chinese one says in Chinese."""
+    return ROOT / "README.md" if page.name == "README.zh.md" else ROOT / "docs" / page.relative_to(ROOT / "docs/zh")
+
+
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md"]
+PAGES += sorted((ROOT / "docs").glob("**/*.md"), key=lambda page: (english_of(page) if page in CHINESE else page, page))
+"""A Chinese page follows its English one: whichever pages share a shop, none goes back to an earlier day."""
 
 
 def commands_on(page: Path) -> list[str]:
@@ -52,11 +61,6 @@ def test_links_on_a_page_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing
-
-
-def english_of(page: Path) -> Path:
-    """The page that a Chinese one says in Chinese."""
-    return ROOT / "README.md" if page.name == "README.zh.md" else ROOT / "docs" / page.relative_to(ROOT / "docs/zh")
 
 
 @pytest.mark.parametrize("page", CHINESE, ids=lambda page: str(page.relative_to(ROOT)))
