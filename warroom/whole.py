@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,11 @@ def kept_file(out: Path, handed: Handed) -> Path:
     return out / "live" / f"{handed.model_hash[:16]}.npz"
 
 
+def stored_total(stored: Mapping[str, np.ndarray]) -> Band:
+    """The total's band out of such a file."""
+    return Band(epochs(stored["starts_at_utc"]), stored["seconds"], stored["total"])
+
+
 def total_band(out: Path, handed: Handed) -> Band | None:
     """The total's band of the forecast that was handed over; None where its paths are gone.
 
@@ -34,7 +40,7 @@ def total_band(out: Path, handed: Handed) -> Band | None:
     kept, newest, paths = kept_file(out, handed), out / "traffic.json", out / "traffic_paths.npz"
     if kept.is_file():
         with np.load(kept, allow_pickle=False) as stored:
-            return Band(epochs(stored["starts_at_utc"]), stored["seconds"], stored["total"])
+            return stored_total(stored)
     if paths.is_file() and newest.is_file() and sha256(newest) == handed.model_hash:
         return total_of(TrafficPaths.load(paths))
     return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from campaign.errors import Problem
@@ -45,15 +46,19 @@ def writers(folder: Path, settings: Settings) -> dict[Path, str]:
 def repeated(connection: duckdb.DuckDBPyConnection, files: Sequence[Rows], shape: Shape) -> list[Problem]:
     """Rows by hand for which an earlier file by hand has one already."""
     keys = ["starts_at_utc", *shape.keys, *shape.optional_keys]
-    problems: list[Problem] = []
     by_hand = [each for each in files if each.source == BY_HAND]
-    for number, later in enumerate(by_hand):
-        for earlier in by_hand[:number]:
-            both = later.frame.merge(earlier.frame[keys], on=keys)
-            what = say("{file} has a row for this time already", file=earlier.table.file)
-            todo = say("keep one of the rows; parts of one figure are added up in one file")
-            rows = sorted(int(row) for row in both[RECORD])
-            problems += named(connection, later.table, rows, len(rows), "starts_at", what, todo) if rows else ()
+    if len(by_hand) < 2:
+        return []
+    every = pd.concat([each.frame[[*keys, RECORD]].assign(file=n) for n, each in enumerate(by_hand)])
+    alike = every[every.duplicated(keys, keep=False)]
+    again = alike.assign(first=alike.groupby(keys)["file"].transform("first")).query("file != first")
+    problems: list[Problem] = []
+    for file, first in again[["file", "first"]].drop_duplicates().to_numpy(dtype=np.int64).tolist():
+        rows = again[(again["file"] == file) & (again["first"] == first)]
+        what = say("{file} has a row for this time already", file=by_hand[first].table.file)
+        todo = say("keep one of the rows; parts of one figure are added up in one file")
+        records = sorted(int(row) for row in rows[RECORD])
+        problems += named(connection, by_hand[file].table, records, len(records), "starts_at", what, todo)
     return problems
 
 
@@ -62,13 +67,14 @@ def from_one_file(files: Sequence[Rows], order: Sequence[str], shape: Shape) -> 
 
     order: names of sources, the first counts before the next.
     """
+    by_source = {name: [each.frame for each in files if each.source == name] for name in (BY_HAND, *order)}
+    several = {name: mine for name, mine in by_source.items() if mine}
+    if len(several) == 1:
+        return [each.frame.drop(columns=RECORD) for each in files], []
     frames: list[pd.DataFrame] = []
     notes: list[Text] = []
     told: pd.DataFrame | None = None
-    for source in dict.fromkeys((BY_HAND, *order)):
-        mine = [each.frame for each in files if each.source == source]
-        if not mine:
-            continue
+    for source, mine in several.items():
         rows = pd.concat(mine, ignore_index=True).assign(hour=lambda frame: frame["starts_at_utc"].dt.floor("h"))
         subjects = rows[["hour", *shape.keys]]
         told = subjects.iloc[:0] if told is None else told

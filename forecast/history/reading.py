@@ -241,9 +241,10 @@ def _read_all(workspace: Workspace, shape: Shape, before: datetime | None) -> pd
 
 def _read_with_notes(workspace: Workspace, shape: Shape) -> tuple[pd.DataFrame | None, list[Text]]:
     """Every row in order of time, and what people should know about how files were put together."""
-    files, wrote = workspace.history_files(shape.name), writers(workspace.folder, workspace.settings)
+    files = workspace.history_files(shape.name)
     if not files:
         return None, []
+    wrote = writers(workspace.folder, workspace.settings)
     problems: list[Problem] = []
     with tempfile.TemporaryDirectory(prefix="surgeplan-") as scratch:
         connection = connect(Path(scratch))

@@ -15,7 +15,6 @@ from starlette.concurrency import run_in_threadpool
 from campaign.errors import UserError
 from campaign.language import say
 from campaign.plan import Plan
-from campaign.store.database import StoreAway
 from campaign.words import Words
 from campaign.workspace import Workspace
 from metrics.approvals import ROLES, STATES, State, approve, consenting_role, state_of
@@ -28,8 +27,8 @@ from playbooks.readiness.labels import ROLE_LABELS
 from warroom.plans import revisions
 from warroom.plans.file import one_writer
 from warroom.service.access import Person
-from warroom.service.actors import actor_of
-from warroom.service.site import Site, on_page, sent_form
+from warroom.service.actors import actor_of, roles_of
+from warroom.service.site import Site, on_page, sent_form, status_of
 
 LOG = logging.getLogger("surgeplan.definitions")
 BADGES: dict[State, str] = {"agreed": "pass", "one-sided": "stale", "edited": "stale", "open": "pending"}
@@ -157,17 +156,12 @@ def _page(site: Site, request: Request, campaign: str, refused: UserError | None
         "badges": BADGES,
         "owners": ROLE_LABELS,
     }
-    status = 200 if refused is None else 503 if isinstance(refused, StoreAway) else 422
-    return site.page(request, "definitions.html", status, **values)
+    return site.page(request, "definitions.html", status_of(refused), **values)
 
 
 def _row(told: Definition, person: Person, workspace: Workspace) -> _Row:
     """Who agreed for one side cannot for the other."""
-    try:
-        roles = actor_of(person, workspace).roles
-    except UserError:
-        return _Row(told, ())
     if any(each.by == person.name for each in told.approvals):
         return _Row(told, ())
-    given = {each.role for each in told.approvals}
+    given, roles = {each.role for each in told.approvals}, roles_of(person, workspace)
     return _Row(told, tuple(role for role in ROLES if role in roles and role not in given))

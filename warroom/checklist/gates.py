@@ -11,15 +11,14 @@ from starlette.concurrency import run_in_threadpool
 
 from campaign.errors import UserError
 from campaign.readiness import Checklist, GateState, Role
-from campaign.store.database import StoreAway
 from campaign.workspace import Workspace
 from playbooks.readiness.acts import is_gate, known_role, sign_gate
 from playbooks.readiness.labels import ROLE_LABELS, STATE_LABELS
 from playbooks.readiness.pages import gate_sentence, signature_sentence
 from warroom.checklist.known import known_checklist
 from warroom.service.access import Person
-from warroom.service.actors import actor_of
-from warroom.service.site import NotThere, Site, on_page, sent_form
+from warroom.service.actors import actor_of, roles_of
+from warroom.service.site import NotThere, Site, on_page, sent_form, status_of
 
 
 class Signs(BaseModel):
@@ -96,16 +95,12 @@ def _page(site: Site, request: Request, campaign: str, gate: str, refused: UserE
         "states": STATE_LABELS,
         "local": lambda moment: moment.astimezone(zone).strftime("%m-%d %H:%M"),
     }
-    status = 200 if refused is None else 503 if isinstance(refused, StoreAway) else 422
-    return site.page(request, "gate.html", status, **values)
+    return site.page(request, "gate.html", status_of(refused), **values)
 
 
 def _mine(person: Person, workspace: Workspace, gate: GateState) -> list[Role]:
     """The roles whose signature is still missing and that this person could give."""
-    try:
-        roles = actor_of(person, workspace).roles
-    except UserError:
-        return []
+    roles = roles_of(person, workspace)
     return [signature.role for signature in gate.signatures if signature.state != "pass" and signature.role in roles]
 
 

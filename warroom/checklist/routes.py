@@ -31,7 +31,7 @@ from playbooks.readiness.record import attached
 from warroom.checklist.known import known_checklist
 from warroom.checklist.uploads import attach, uploaded
 from warroom.service.actors import actor_of
-from warroom.service.site import A_FILE, NotThere, Sent, Site, on_page, sent_form
+from warroom.service.site import A_FILE, NotThere, Sent, Site, on_page, sent_form, status_of
 
 WAIVED_DAYS = 3
 BLANKS = ("title", "action", "note", "attached", "reason", *LIMIT_OPTIONS)
@@ -234,7 +234,7 @@ def _refused(
         values |= _shown_with(site.workspace(), made, _item(made, name))
     except StoreAway:
         values |= {"plan": site.workspace().plan(campaign), "item": None}
-    return site.page(request, "checklist_item.html", 503 if isinstance(error, StoreAway) else 422, **values)
+    return site.page(request, "checklist_item.html", status_of(error), **values)
 
 
 def _item(made: Checklist, name: str) -> Item:

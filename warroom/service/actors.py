@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from campaign.errors import Problem, UserError
 from campaign.language import say
+from campaign.readiness import Role
 from campaign.workspace import Workspace
 from playbooks.readiness.acts import Actor, who
 from playbooks.readiness.labels import ROLE_LABELS
 from warroom.service.access import Person
+
+
+def roles_of(person: Person, workspace: Workspace) -> tuple[Role, ...]:
+    """The roles that a page may offer something to; none for who can only look."""
+    try:
+        return actor_of(person, workspace).roles
+    except UserError:
+        return ()
 
 
 def actor_of(person: Person, workspace: Workspace) -> Actor:

@@ -230,6 +230,13 @@ def on_page(error: UserError) -> tuple[Problem, ...]:
     return tuple(replace(each, key="") if each.key.startswith("--") else each for each in error.problems)
 
 
+def status_of(refused: UserError | None) -> int:
+    """How a page answers that is shown again above what was refused; None: nothing was."""
+    if refused is None:
+        return 200
+    return 503 if isinstance(refused, StoreAway) else 422
+
+
 def keep(answer: Response, request: Request, name: str, value: str) -> None:
     """A cookie for this site only, unreadable to scripts, over TLS where the page came over TLS."""
     answer.set_cookie(

@@ -26,7 +26,7 @@ from warroom.live.records import Yardstick
 from warroom.retrospective.scores import Band
 from warroom.retrospective.timeline import Buckets, Floats, Ints, mean_over
 from warroom.service.kept import stamp_of
-from warroom.whole import LEVELS, kept_file, total_of
+from warroom.whole import LEVELS, kept_file, stored_total, total_of
 
 PATHS_MOST = 500
 BYTES_MOST = 64 * 1024 * 1024
@@ -100,7 +100,7 @@ def _read(workspace: Workspace, plan: Plan, events: Sequence[Event], keeping: bo
         hours = _hours_of_files(workspace, handed)
         return Expected(handed, handed.bands | {TOTAL: _summed(handed.bands)}, hours, None, replaced)
     with np.load(kept, allow_pickle=False) as stored:
-        total = Band(epochs(stored["starts_at_utc"]), stored["seconds"], stored["total"])
+        total = stored_total(stored)
         hours = {str(name): _known(stored["hours"], stored[f"hours_{name}"]) for name in stored["measures"]}
     return Expected(handed, handed.bands | {TOTAL: total}, hours, kept, replaced)
 

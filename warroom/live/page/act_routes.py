@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from campaign.errors import Problem, UserError
 from campaign.language import say
 from campaign.numbers import percent, spoken
-from campaign.store.database import StoreAway, patience
+from campaign.store.database import patience
 from campaign.store.events import Event
 from campaign.words import Listed
 from campaign.workspace import Workspace
@@ -31,7 +31,7 @@ from warroom.live.page.blocks import duration
 from warroom.live.state import live_state
 from warroom.service.access import Person
 from warroom.service.actors import actor_of
-from warroom.service.site import NotThere, Sent, Site, on_page, sent_form
+from warroom.service.site import NotThere, Sent, Site, on_page, sent_form, status_of
 
 VERBS: dict[str, Verb] = {verb: verb for verb in get_args(Verb)}
 BLANKS = ("lever", "title", "amount", "until", "reason", "verb")
@@ -111,7 +111,7 @@ def _refused(
             known = _known(site.workspace(), campaign, given.get("lever", ""), site.clock(), person)
     except UserError:
         known = {"plan": site.workspace().plan(campaign), "lever": None, "decision": None, "asked": None}
-    return site.page(request, "live_act.html", 503 if isinstance(error, StoreAway) else 422, **values, **known)
+    return site.page(request, "live_act.html", status_of(error), **values, **known)
 
 
 def _named(fields: dict[str, str]) -> str:
